@@ -1,0 +1,80 @@
+//! The contract between the core and an inference engine.
+
+use std::fmt;
+
+use crate::batch::TokenBatch;
+use crate::error::Result;
+
+/// An engine with a loaded model.
+///
+/// A backend only runs the graph. Tokenization, masking, the skiplist,
+/// normalization and pooling live in the core, once for all engines.
+pub trait Backend: Send + Sync {
+    /// What was loaded, and how it runs.
+    fn info(&self) -> &BackendInfo;
+
+    /// How many calls of [`run`](Self::run) make progress at the same time.
+    /// At least 1; the encoder starts that many workers and no more.
+    fn concurrency(&self) -> usize {
+        1
+    }
+
+    /// Runs the graph on a batch and returns its raw output, row for row in
+    /// the batch's order, padding rows included.
+    ///
+    /// Inputs are `[rows, length]` of `i64`: `input_ids`, `attention_mask` (1
+    /// attended, 0 not) and, where the graph has it, `token_type_ids` (all 0).
+    ///
+    /// # Errors
+    /// [`Error::Inference`](crate::Error::Inference) when the engine fails,
+    /// [`Error::ModelMismatch`](crate::Error::ModelMismatch) when the output
+    /// is not `[rows, length, dim]` of `f32`.
+    fn run(&self, batch: &TokenBatch) -> Result<TokenStates>;
+}
+
+/// The raw output of a graph: `[rows, length, dim]`, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenStates {
+    /// `rows * length * dim` values.
+    pub data: Vec<f32>,
+    /// Columns of each token state.
+    pub dim: usize,
+}
+
+/// What a backend has loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackendInfo {
+    /// The engine's name, such as `onnxruntime`.
+    pub engine: &'static str,
+    /// The engine's version.
+    pub engine_version: String,
+    /// The hardware path that really runs, such as `cpu`.
+    pub provider: String,
+    /// The precision of the loaded weights.
+    pub precision: Precision,
+    /// Whether the graph takes `token_type_ids`.
+    pub uses_token_type_ids: bool,
+    /// Columns of the output, where the graph states them.
+    pub dim: Option<usize>,
+    /// The model file, for messages.
+    pub model_file: String,
+}
+
+/// The precision of a model's weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Precision {
+    /// 32-bit floats, as exported.
+    Fp32,
+    /// 8-bit integers with dynamically quantized activations.
+    Int8,
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fp32 => "fp32",
+            Self::Int8 => "int8",
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! Packing of tokenized texts into batches.
+
+use crate::tokenize::TokenizedText;
+
+/// How much goes into one batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BatchLimit {
+    /// At most this many texts.
+    Texts(usize),
+    /// At most this many tokens, padding included; a single longer text still
+    /// forms a batch of its own.
+    Tokens(usize),
+}
+
+impl BatchLimit {
+    fn admits(self, rows: usize, length: usize) -> bool {
+        match self {
+            Self::Texts(limit) => rows <= limit,
+            Self::Tokens(limit) => rows.saturating_mul(length) <= limit,
+        }
+    }
+}
+
+/// Groups texts of similar length: positions into `lengths`, longest first,
+/// each position exactly once. Texts of equal length keep their order.
+pub fn plan(lengths: &[usize], limit: BatchLimit) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..lengths.len()).collect();
+    order.sort_by_key(|&text| std::cmp::Reverse(lengths[text]));
+
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    let mut longest = 0;
+    for text in order {
+        match batches.last_mut() {
+            Some(batch) if limit.admits(batch.len() + 1, longest) => batch.push(text),
+            _ => {
+                longest = lengths[text];
+                batches.push(vec![text]);
+            }
+        }
+    }
+    batches
+}
+
+/// The input of one run: `[rows, length]`, row-major, padded at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenBatch {
+    /// Texts in the batch.
+    pub rows: usize,
+    /// Tokens of the longest text; shorter ones are padded to it.
+    pub length: usize,
+    /// Token ids.
+    pub input_ids: Vec<i64>,
+    /// 1 where a token is attended to, 0 for padding and for expansion tokens
+    /// that the model does not attend to.
+    pub attention_mask: Vec<i64>,
+}
+
+impl TokenBatch {
+    /// Lays out texts in the order given, padding with `pad_id`.
+    pub fn new<'a>(
+        texts: impl ExactSizeIterator<Item = &'a TokenizedText> + Clone,
+        pad_id: u32,
+    ) -> Self {
+        let rows = texts.len();
+        let length = texts.clone().map(TokenizedText::len).max().unwrap_or(0);
+        let mut input_ids = Vec::with_capacity(rows * length);
+        let mut attention_mask = Vec::with_capacity(rows * length);
+        for (row, text) in texts.enumerate() {
+            input_ids.extend(text.input_ids().iter().map(|&id| i64::from(id)));
+            attention_mask.extend(text.attention_mask().iter().map(|&bit| i64::from(bit)));
+            input_ids.resize((row + 1) * length, i64::from(pad_id));
+            attention_mask.resize((row + 1) * length, 0);
+        }
+        Self {
+            rows,
+            length,
+            input_ids,
+            attention_mask,
+        }
+    }
+}

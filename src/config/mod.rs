@@ -1,0 +1,180 @@
+//! The model's configuration: `onnx_config.json`, or
+//! `config_sentence_transformers.json`, its older name with the same keys.
+
+mod keys;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use keys::Keys;
+
+/// Which side of retrieval a text is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TextKind {
+    /// What is searched for.
+    Query,
+    /// What is found.
+    Document,
+}
+
+impl TextKind {
+    pub(crate) fn length_key(self) -> &'static str {
+        match self {
+            Self::Query => "query_length",
+            Self::Document => "document_length",
+        }
+    }
+
+    pub(crate) fn prefix_key(self) -> &'static str {
+        match self {
+            Self::Query => "query_prefix",
+            Self::Document => "document_prefix",
+        }
+    }
+
+    pub(crate) fn prefix_id_key(self) -> &'static str {
+        match self {
+            Self::Query => "query_prefix_id",
+            Self::Document => "document_prefix_id",
+        }
+    }
+}
+
+/// How a late-interaction model wants its texts, with PyLate's defaults for
+/// absent keys (PyLate 1.6, `models/colbert.py`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ModelConfig {
+    /// The file the configuration came from, for messages.
+    #[serde(skip)]
+    pub file: String,
+    /// The model's name, if it states one.
+    #[serde(skip)]
+    pub model_name: Option<String>,
+    /// Marker of queries, inserted as one token after the first special
+    /// token; empty for none.
+    pub query_prefix: String,
+    /// Marker of documents; empty for none.
+    pub document_prefix: String,
+    /// Id of the query marker, where the file states it.
+    pub query_prefix_id: Option<u32>,
+    /// Id of the document marker, where the file states it.
+    pub document_prefix_id: Option<u32>,
+    /// Most tokens of a query, special tokens and marker included.
+    pub query_length: usize,
+    /// Most tokens of a document, special tokens and marker included.
+    pub document_length: usize,
+    /// Whether queries are filled up with mask tokens to `query_length`.
+    pub do_query_expansion: bool,
+    /// Whether the attention mask covers those mask tokens.
+    pub attend_to_expansion_tokens: bool,
+    /// Whether texts are lower-cased before tokenization.
+    pub do_lower_case: bool,
+    /// Tokens whose rows are dropped from documents.
+    pub skiplist_words: Vec<String>,
+    /// Columns of an embedding, where the file states them.
+    pub embedding_dim: Option<usize>,
+    /// Whether the graph takes `token_type_ids`, where the file states it.
+    pub uses_token_type_ids: Option<bool>,
+    /// Id that fills queries up, where the file states it.
+    pub mask_token_id: Option<u32>,
+    /// Id that pads batches, where the file states it.
+    pub pad_token_id: Option<u32>,
+}
+
+/// Python's `string.punctuation`, PyLate's default skiplist.
+const PUNCTUATION: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
+
+impl ModelConfig {
+    /// Reads a configuration; `file` names it in messages.
+    ///
+    /// # Errors
+    /// [`Error::ConfigSyntax`] if `json` is no JSON object,
+    /// [`Error::ConfigValue`] if a key has a wrong type or range, or if no key
+    /// of a late-interaction model is there at all.
+    pub fn from_json(file: &str, json: &[u8]) -> Result<Self> {
+        let keys = Keys::parse(file, json)?;
+        let own = [
+            "query_prefix",
+            "document_prefix",
+            "query_length",
+            "document_length",
+        ];
+        if !own.iter().any(|key| keys.has(key)) {
+            return Err(keys.error(
+                "query_prefix",
+                "the configuration of a late-interaction model",
+                "none of the keys `query_prefix`, `document_prefix`, `query_length`, `document_length`",
+            ));
+        }
+        let text = |key, default: &str| {
+            Ok::<_, Error>(keys.string(key)?.unwrap_or_else(|| default.to_owned()))
+        };
+        Ok(Self {
+            model_name: keys.string("model_name")?,
+            query_prefix: text("query_prefix", "[Q] ")?,
+            document_prefix: text("document_prefix", "[D] ")?,
+            query_prefix_id: keys.id("query_prefix_id")?,
+            document_prefix_id: keys.id("document_prefix_id")?,
+            query_length: keys.count("query_length")?.unwrap_or(32),
+            document_length: keys.count("document_length")?.unwrap_or(180),
+            do_query_expansion: keys.boolean("do_query_expansion")?.unwrap_or(true),
+            attend_to_expansion_tokens: keys
+                .boolean("attend_to_expansion_tokens")?
+                .unwrap_or(false),
+            do_lower_case: keys.boolean("do_lower_case")?.unwrap_or(false),
+            skiplist_words: keys
+                .strings("skiplist_words")?
+                .unwrap_or_else(|| PUNCTUATION.chars().map(String::from).collect()),
+            embedding_dim: keys.count("embedding_dim")?,
+            uses_token_type_ids: keys.boolean("uses_token_type_ids")?,
+            mask_token_id: keys.id("mask_token_id")?,
+            pad_token_id: keys.id("pad_token_id")?,
+            file: file.to_owned(),
+        })
+    }
+
+    /// Most tokens of a text of this kind, special tokens and marker included.
+    pub fn length(&self, kind: TextKind) -> usize {
+        match kind {
+            TextKind::Query => self.query_length,
+            TextKind::Document => self.document_length,
+        }
+    }
+
+    /// The marker of a text of this kind; empty for none.
+    pub fn prefix(&self, kind: TextKind) -> &str {
+        match kind {
+            TextKind::Query => &self.query_prefix,
+            TextKind::Document => &self.document_prefix,
+        }
+    }
+
+    /// The marker's id, where the file states it.
+    pub fn prefix_id(&self, kind: TextKind) -> Option<u32> {
+        match kind {
+            TextKind::Query => self.query_prefix_id,
+            TextKind::Document => self.document_prefix_id,
+        }
+    }
+
+    pub(crate) fn error(
+        &self,
+        key: &'static str,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Error {
+        Error::ConfigValue {
+            file: self.file.clone(),
+            key,
+            expected: expected.into(),
+            found: found.into(),
+        }
+    }
+
+    /// The settings that decide over the vectors, as JSON with a fixed order
+    /// of keys. File and model name are left out: copies are the same model.
+    pub(crate) fn canonical(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}

@@ -1,0 +1,246 @@
+//! Texts to embeddings, over any backend.
+
+mod options;
+mod probe;
+mod run;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::backend::{Backend, BackendInfo};
+use crate::config::{ModelConfig, TextKind};
+use crate::embedding::Embedding;
+use crate::error::{Error, Result};
+use crate::fingerprint::{Fingerprint, WeightsHasher};
+use crate::tokenize::{TextTokenizer, TokenizedText};
+use options::Plan;
+pub use options::{EncodeOptions, Normalization, QueryExpansion};
+pub use run::EncodeJob;
+
+/// Everything of a model but its graph.
+#[derive(Clone)]
+pub struct ModelParts {
+    config: ModelConfig,
+    tokenizer: TextTokenizer,
+    tokenizer_json: Vec<u8>,
+}
+
+impl ModelParts {
+    /// Reads configuration and tokenizer; each comes with the name that
+    /// messages use for it.
+    ///
+    /// # Errors
+    /// Those of [`ModelConfig::from_json`] and [`TextTokenizer::from_json`].
+    pub fn from_json(config: (&str, &[u8]), tokenizer: (&str, &[u8])) -> Result<Self> {
+        let config = ModelConfig::from_json(config.0, config.1)?;
+        let text_tokenizer = TextTokenizer::from_json(tokenizer.0, tokenizer.1, &config)?;
+        Ok(Self {
+            config,
+            tokenizer: text_tokenizer,
+            tokenizer_json: tokenizer.1.to_vec(),
+        })
+    }
+
+    /// The model's configuration.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+}
+
+/// A loaded late-interaction encoder.
+///
+/// Cheap to clone, and safe to call from many threads at once.
+#[derive(Clone)]
+pub struct Encoder {
+    shared: Arc<Shared>,
+    plan: Plan,
+    fingerprint: Fingerprint,
+}
+
+struct Shared {
+    config: ModelConfig,
+    tokenizer: TextTokenizer,
+    tokenizer_json: Vec<u8>,
+    weights: WeightsHasher,
+    backend: Box<dyn Backend>,
+    // What the loaded graph gives; fixed when the graph was loaded.
+    normalization: Normalization,
+}
+
+impl Encoder {
+    /// Puts an encoder together and runs its backend once on a few tokens, so
+    /// that a model that cannot work is refused here.
+    ///
+    /// `weights` hashes the model file as published. With
+    /// [`Normalization::Off`] the backend's graph must already be without a
+    /// final normalization, see [`graph`](crate::graph).
+    ///
+    /// # Errors
+    /// [`Error::ConfigValue`] and [`Error::ModelMismatch`] where parts of the
+    /// model contradict each other, [`Error::InvalidOption`] for options out
+    /// of range, [`Error::Inference`] if the backend fails.
+    pub fn new(
+        parts: ModelParts,
+        backend: Box<dyn Backend>,
+        weights: WeightsHasher,
+        options: &EncodeOptions,
+    ) -> Result<Self> {
+        let plan = options.plan(&parts.config, &parts.tokenizer)?;
+        probe::check(&parts, backend.as_ref(), &plan)?;
+        let shared = Shared {
+            config: parts.config,
+            tokenizer: parts.tokenizer,
+            tokenizer_json: parts.tokenizer_json,
+            weights,
+            backend,
+            normalization: plan.normalization,
+        };
+        Ok(Self {
+            fingerprint: shared.fingerprint(),
+            shared: Arc::new(shared),
+            plan,
+        })
+    }
+
+    /// The same model with other options; nothing is loaded again.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] for options out of range, or for another
+    /// normalization than the graph was loaded for.
+    pub fn with_options(&self, options: &EncodeOptions) -> Result<Self> {
+        let plan = options.plan(&self.shared.config, &self.shared.tokenizer)?;
+        if plan.normalization != self.shared.normalization {
+            return Err(Error::option(
+                "normalization",
+                format!("{:?}, as the graph was loaded", self.shared.normalization),
+                format!("{:?}", plan.normalization),
+            ));
+        }
+        Ok(Self {
+            shared: self.shared.clone(),
+            plan,
+            fingerprint: self.fingerprint.clone(),
+        })
+    }
+
+    /// Encodes queries: one `[tokens, dim]` matrix a text, in input order.
+    ///
+    /// # Errors
+    /// [`Error::TextTooLong`] where truncation is ruled out,
+    /// [`Error::Inference`] if the engine fails.
+    pub fn encode_queries<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Embedding>> {
+        self.encode(texts, TextKind::Query)
+    }
+
+    /// Encodes documents: one `[tokens, dim]` matrix a text, in input order,
+    /// without the rows of padding and of skiplist words.
+    ///
+    /// # Errors
+    /// As [`encode_queries`](Self::encode_queries).
+    pub fn encode_documents<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Embedding>> {
+        self.encode(texts, TextKind::Document)
+    }
+
+    /// Encodes one query.
+    ///
+    /// # Errors
+    /// As [`encode_queries`](Self::encode_queries).
+    pub fn encode_query(&self, text: &str) -> Result<Embedding> {
+        self.encode_one(text, TextKind::Query)
+    }
+
+    /// Encodes one document.
+    ///
+    /// # Errors
+    /// As [`encode_queries`](Self::encode_queries).
+    pub fn encode_document(&self, text: &str) -> Result<Embedding> {
+        self.encode_one(text, TextKind::Document)
+    }
+
+    /// Encodes texts of either kind.
+    ///
+    /// # Errors
+    /// As [`encode_queries`](Self::encode_queries).
+    pub fn encode<T: AsRef<str>>(&self, texts: &[T], kind: TextKind) -> Result<Vec<Embedding>> {
+        self.start(texts, kind)?.finish()
+    }
+
+    /// Tokenizes texts and plans their batches, to be run one by one.
+    ///
+    /// # Errors
+    /// As [`tokenize`](Self::tokenize).
+    pub fn start<T: AsRef<str>>(&self, texts: &[T], kind: TextKind) -> Result<EncodeJob> {
+        let texts = self.tokenize(texts, kind)?;
+        Ok(EncodeJob::new(self.clone(), texts, kind))
+    }
+
+    /// The ids, masks and kept rows that texts have in this encoder.
+    ///
+    /// # Errors
+    /// [`Error::TextTooLong`] where truncation is ruled out,
+    /// [`Error::Tokenization`] if the tokenizer fails.
+    pub fn tokenize<T: AsRef<str>>(
+        &self,
+        texts: &[T],
+        kind: TextKind,
+    ) -> Result<Vec<TokenizedText>> {
+        let layout = self.plan.layout(kind);
+        texts
+            .iter()
+            .enumerate()
+            .map(|(index, text)| self.shared.tokenizer.tokenize(index, text.as_ref(), layout))
+            .collect()
+    }
+
+    /// The model's configuration.
+    pub fn config(&self) -> &ModelConfig {
+        &self.shared.config
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &TextTokenizer {
+        &self.shared.tokenizer
+    }
+
+    /// The engine, its provider and the precision that was taken.
+    pub fn info(&self) -> &BackendInfo {
+        self.shared.backend.info()
+    }
+
+    /// Most tokens of a text of this kind, special tokens and marker included.
+    pub fn length(&self, kind: TextKind) -> usize {
+        self.plan.layout(kind).length
+    }
+
+    /// Identity of the embedding space, to be stored with vectors.
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    fn encode_one(&self, text: &str, kind: TextKind) -> Result<Embedding> {
+        let mut found = self.encode(&[text], kind)?;
+        Ok(found.swap_remove(0))
+    }
+}
+
+impl Shared {
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::new(
+            &self.weights,
+            &self.tokenizer_json,
+            &self.config,
+            self.normalization == Normalization::L2,
+            self.backend.info(),
+        )
+    }
+}
+
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder")
+            .field("info", self.info())
+            .field("plan", &self.plan)
+            .field("fingerprint", &self.fingerprint)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,104 @@
+//! Reading, rewriting and writing of ONNX graphs.
+//!
+//! Each pass is a function over a [`Graph`] that says whether it changed
+//! anything. What a pass does not recognise it leaves as it is.
+
+mod normalization;
+pub mod onnx;
+
+use std::collections::{HashMap, HashSet};
+
+use prost::Message;
+use prost::bytes::Bytes;
+
+use crate::error::{Error, Result};
+pub use normalization::remove_final_normalization;
+use onnx::{GraphProto, ModelProto, NodeProto};
+
+/// An ONNX model whose graph can be matched and rewritten.
+///
+/// Weights are slices of the bytes it was read from, not copies.
+#[derive(Clone, Debug)]
+pub struct Graph {
+    model: ModelProto,
+    graph: GraphProto,
+}
+
+impl Graph {
+    /// Parses a model; `file` names it in messages.
+    ///
+    /// # Errors
+    /// [`Error::InvalidModel`] for bytes that are no ONNX model.
+    pub fn parse(file: &str, bytes: Bytes) -> Result<Self> {
+        let fail = |source| Error::InvalidModel {
+            file: file.to_owned(),
+            engine: "multivec",
+            source,
+        };
+        let mut model = ModelProto::decode(bytes).map_err(|error| fail(error.into()))?;
+        let graph = model
+            .graph
+            .take()
+            .ok_or_else(|| fail("expected a graph, found none".into()))?;
+        Ok(Self { model, graph })
+    }
+
+    /// The model as bytes.
+    pub fn into_bytes(mut self) -> Vec<u8> {
+        self.model.graph = Some(self.graph);
+        self.model.encode_to_vec()
+    }
+
+    /// The nodes, in order of execution.
+    pub fn nodes(&self) -> &[NodeProto] {
+        &self.graph.node
+    }
+
+    /// The graph, for passes.
+    pub fn proto_mut(&mut self) -> &mut GraphProto {
+        &mut self.graph
+    }
+
+    /// Which node computes each value.
+    pub(crate) fn producers(&self) -> HashMap<&str, &NodeProto> {
+        self.graph
+            .node
+            .iter()
+            .flat_map(|node| node.output.iter().map(move |name| (name.as_str(), node)))
+            .filter(|(name, _)| !name.is_empty())
+            .collect()
+    }
+
+    /// Drops nodes whose results nobody reads. Graphs with control flow are
+    /// left alone: their sub-graphs may read any value.
+    pub fn remove_dead_nodes(&mut self) -> bool {
+        let nodes = &self.graph.node;
+        if nodes.iter().any(has_subgraph) {
+            return false;
+        }
+        let mut alive: HashSet<&str> = self
+            .graph
+            .output
+            .iter()
+            .filter_map(|value| value.name.as_deref())
+            .collect();
+        // Nodes are sorted, so that one walk from the end sees readers first.
+        let mut keep = vec![false; nodes.len()];
+        for (node, keep) in nodes.iter().zip(&mut keep).rev() {
+            if node.output.iter().any(|name| alive.contains(name.as_str())) {
+                alive.extend(node.input.iter().map(String::as_str));
+                *keep = true;
+            }
+        }
+        let before = nodes.len();
+        let mut keep = keep.into_iter();
+        self.graph.node.retain(|_| keep.next().unwrap_or(true));
+        self.graph.node.len() != before
+    }
+}
+
+fn has_subgraph(node: &NodeProto) -> bool {
+    node.attribute
+        .iter()
+        .any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty())
+}

@@ -1,0 +1,232 @@
+//! Texts to token ids, exactly as PyLate makes them.
+//!
+//! Source: PyLate 1.6, `ColBERT.tokenize`, over sentence-transformers'
+//! `Transformer.tokenize`.
+
+mod prepare;
+mod text;
+mod vocabulary;
+
+use std::sync::Arc;
+
+use tokenizers::{PostProcessor, PostProcessorWrapper, Tokenizer, TruncationDirection};
+
+use crate::config::{ModelConfig, TextKind};
+use crate::error::{Error, Result};
+pub use text::{TokenRole, TokenizedText, Truncation};
+use vocabulary::SpecialIds;
+
+/// What to do with a text that is longer than the model takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TruncationPolicy {
+    /// Cut it off and report how much.
+    #[default]
+    Truncate,
+    /// Refuse it.
+    Error,
+}
+
+/// How texts of one kind are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    pub(crate) kind: TextKind,
+    /// Most tokens, special tokens and marker included.
+    pub(crate) length: usize,
+    /// Whether a query is filled up to `length`.
+    pub(crate) expand: bool,
+    pub(crate) policy: TruncationPolicy,
+}
+
+/// A tokenizer with the special tokens of a late-interaction model.
+///
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct TextTokenizer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    // Without its post-processor, which runs after truncation.
+    tokenizer: Tokenizer,
+    post_processor: Option<PostProcessorWrapper>,
+    direction: TruncationDirection,
+    added: usize,
+    ids: SpecialIds,
+    lower_case: bool,
+    attend_to_expansion: bool,
+    config_file: String,
+}
+
+impl TextTokenizer {
+    /// Reads a `tokenizer.json`; `file` names it in messages.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTokenizer`] if it cannot be parsed,
+    /// [`Error::ConfigValue`] if it contradicts the configuration: a marker
+    /// that is not in the vocabulary, an id beyond it, lengths that leave no
+    /// room for the special tokens, or padding on the left.
+    pub fn from_json(file: &str, json: &[u8], config: &ModelConfig) -> Result<Self> {
+        let mut tokenizer =
+            Tokenizer::from_bytes(json).map_err(|source| Error::InvalidTokenizer {
+                file: file.to_owned(),
+                source,
+            })?;
+        let ids = SpecialIds::resolve(file, &tokenizer, config)?;
+        let direction = tokenizer
+            .get_truncation()
+            .map_or(TruncationDirection::Right, |params| params.direction);
+        let post_processor = tokenizer.get_post_processor().cloned();
+        let added = post_processor
+            .as_ref()
+            .map_or(0, |processor| processor.added_tokens(false));
+        tokenizer
+            .with_truncation(None)
+            .map_err(|source| Error::InvalidTokenizer {
+                file: file.to_owned(),
+                source,
+            })?;
+        tokenizer.with_padding(None);
+        tokenizer.with_post_processor(None::<PostProcessorWrapper>);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                tokenizer,
+                post_processor,
+                direction,
+                added,
+                ids,
+                lower_case: config.do_lower_case,
+                attend_to_expansion: config.attend_to_expansion_tokens,
+                config_file: config.file.clone(),
+            }),
+        })
+    }
+
+    /// The token of an id, as the vocabulary spells it.
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.inner.tokenizer.id_to_token(id)
+    }
+
+    /// The id that pads batches.
+    pub(crate) fn pad_id(&self) -> u32 {
+        self.inner.ids.pad
+    }
+
+    /// The largest id of the vocabulary.
+    pub(crate) fn largest_id(&self) -> u32 {
+        self.inner.ids.largest
+    }
+
+    /// Fewest tokens of a text of this kind: the special ones and the marker.
+    pub(crate) fn overhead(&self, kind: TextKind) -> usize {
+        self.inner.added + usize::from(self.inner.ids.prefix(kind).is_some())
+    }
+
+    /// The mask token's id.
+    ///
+    /// # Errors
+    /// [`Error::ConfigValue`] where neither configuration nor vocabulary have
+    /// one.
+    pub(crate) fn mask_id(&self) -> Result<u32> {
+        self.inner.ids.mask.ok_or_else(|| Error::ConfigValue {
+            file: self.inner.config_file.clone(),
+            key: "mask_token_id",
+            expected: "the id of the token that fills up queries".to_owned(),
+            found: "none, and neither [MASK] nor <mask> in the vocabulary".to_owned(),
+        })
+    }
+
+    /// Tokenizes one text; `index` names it in messages.
+    pub(crate) fn tokenize(
+        &self,
+        index: usize,
+        text: &str,
+        layout: &Layout,
+    ) -> Result<TokenizedText> {
+        let inner = &*self.inner;
+        let fail = |source| Error::Tokenization { index, source };
+        let prepared = prepare::prepare(text, inner.lower_case);
+        let mut encoding = inner
+            .tokenizer
+            .encode(prepared.text.as_ref(), false)
+            .map_err(fail)?;
+
+        let room = layout.length.saturating_sub(self.overhead(layout.kind));
+        let found = encoding.len();
+        if found > room && layout.policy == TruncationPolicy::Error {
+            return Err(Error::TextTooLong {
+                index,
+                expected: room,
+                found,
+            });
+        }
+        encoding.truncate(room, 0, inner.direction);
+        // What was cut off would be post-processed as well, for nothing.
+        encoding.take_overflowing();
+        let truncation = Truncation {
+            kept_tokens: encoding.len(),
+            dropped_tokens: found - encoding.len(),
+        };
+        if let Some(processor) = &inner.post_processor {
+            encoding = processor.process(encoding, None, true).map_err(fail)?;
+        }
+
+        let mut ids = encoding.get_ids().to_vec();
+        let mut roles: Vec<TokenRole> = encoding
+            .get_special_tokens_mask()
+            .iter()
+            .map(|&special| match special {
+                0 => TokenRole::Text,
+                _ => TokenRole::Special,
+            })
+            .collect();
+        let mut spans: Vec<(usize, usize)> = encoding
+            .get_offsets()
+            .iter()
+            .zip(&roles)
+            .map(|(&(start, end), role)| match role {
+                TokenRole::Text => {
+                    let span = prepared.original(start..end);
+                    (span.start, span.end)
+                }
+                _ => (0, 0),
+            })
+            .collect();
+        if let Some(prefix) = inner.ids.prefix(layout.kind) {
+            let at = ids.len().min(1);
+            ids.insert(at, prefix);
+            roles.insert(at, TokenRole::Prefix);
+            spans.insert(at, (0, 0));
+        }
+        let kept = match layout.kind {
+            TextKind::Query => vec![true; ids.len()],
+            TextKind::Document => ids
+                .iter()
+                .map(|id| inner.ids.skiplist.binary_search(id).is_err())
+                .collect(),
+        };
+        let mut tokenized = TokenizedText {
+            attention_mask: vec![true; ids.len()],
+            kept,
+            input_ids: ids,
+            roles,
+            spans,
+            truncation,
+        };
+        if layout.expand {
+            self.expand(&mut tokenized, layout.length)?;
+        }
+        Ok(tokenized)
+    }
+
+    fn expand(&self, text: &mut TokenizedText, length: usize) -> Result<()> {
+        let mask = self.mask_id()?;
+        text.input_ids.resize(length, mask);
+        text.attention_mask
+            .resize(length, self.inner.attend_to_expansion);
+        text.kept.resize(length, true);
+        text.roles.resize(length, TokenRole::Expansion);
+        text.spans.resize(length, (0, 0));
+        Ok(())
+    }
+}
