@@ -3,8 +3,14 @@
 //! Each pass is a function over a [`Graph`] that says whether it changed
 //! anything. What a pass does not recognise it leaves as it is.
 
+mod mask_lookup;
+mod nan_guard;
 mod normalization;
 pub mod onnx;
+#[cfg(test)]
+mod testing;
+mod value_info;
+mod values;
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,8 +18,11 @@ use prost::Message;
 use prost::bytes::Bytes;
 
 use crate::error::{Error, Result};
+pub use mask_lookup::replace_mask_lookup;
+pub use nan_guard::lift_nan_guards;
 pub use normalization::remove_final_normalization;
 use onnx::{GraphProto, ModelProto, NodeProto};
+pub use value_info::drop_value_info;
 
 /// An ONNX model whose graph can be matched and rewritten.
 ///
