@@ -1,0 +1,56 @@
+//! ONNX Runtime against PyLate's references.
+
+mod common;
+
+use common::parity;
+use common::{Fixture, MINILM, TINY};
+use multivec::{EncodeOptions, Encoder, EncoderBuilder, ModelBytes, Precision};
+
+fn load(fixture: &Fixture, precision: Precision, options: &EncodeOptions) -> Encoder {
+    let model = fixture
+        .model(precision)
+        .expect("the fixture has this precision");
+    EncoderBuilder::from_bytes(ModelBytes {
+        config: fixture.config.to_vec(),
+        tokenizer: fixture.tokenizer.to_vec(),
+        model: model.to_vec(),
+        precision,
+    })
+    .with_encode_options(options.clone())
+    .build()
+    .unwrap_or_else(|error| panic!("{}: {error}", fixture.name))
+}
+
+#[test]
+fn tokens() {
+    for fixture in [TINY[0], TINY[1], &MINILM] {
+        let encoder = load(fixture, Precision::Int8, &EncodeOptions::default());
+        parity::tokens_are_equal(fixture, &encoder);
+    }
+}
+
+#[test]
+fn fp32() {
+    for fixture in TINY {
+        parity::fp32_is_equal(fixture, &load);
+    }
+}
+
+#[test]
+fn fp32_batches() {
+    for fixture in TINY {
+        let encoder = load(fixture, Precision::Fp32, &EncodeOptions::default());
+        parity::fp32_is_batch_invariant(fixture, &encoder);
+    }
+}
+
+/// Measured with ONNX Runtime 1.30 on a CPU with AVX-512 VNNI: mean 0.98292,
+/// minimum 0.93650, over 1247 rows, each text alone.
+#[test]
+fn int8_of_the_demo_model() {
+    let encoder = load(&MINILM, Precision::Int8, &EncodeOptions::default());
+    let found = parity::fidelity(&MINILM, &encoder);
+    println!("INT8 against FP32: {found:?}");
+    assert!(found.mean >= 0.982, "{found:?}");
+    assert!(found.minimum >= 0.93, "{found:?}");
+}
