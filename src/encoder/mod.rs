@@ -207,6 +207,11 @@ impl Encoder {
         self.shared.backend.info()
     }
 
+    /// How many batches run at the same time.
+    pub fn concurrency(&self) -> usize {
+        self.shared.backend.concurrency()
+    }
+
     /// Most tokens of a text of this kind, special tokens and marker included.
     pub fn length(&self, kind: TextKind) -> usize {
         self.plan.layout(kind).length
