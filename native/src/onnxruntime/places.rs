@@ -1,5 +1,6 @@
 //! Where the ONNX Runtime library is looked for.
 
+use std::collections::HashSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,12 +30,12 @@ pub(super) fn places(option: Option<&Path>) -> Vec<Place> {
         return explicit(path.into(), "ORT_DYLIB_PATH");
     }
     let mut found = Vec::new();
+    let mut seen = HashSet::new();
     let mut look = |origin, folder: PathBuf| {
-        found.extend(
-            libraries(&folder)
-                .into_iter()
-                .map(|path| Place { path, origin }),
-        );
+        if seen.insert(folder.clone()) {
+            let files = libraries(&folder).into_iter();
+            found.extend(files.map(|path| Place { path, origin }));
+        }
     };
     let executable = env::current_exe().ok();
     let beside = executable.as_deref().and_then(Path::parent);
