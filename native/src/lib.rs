@@ -20,6 +20,11 @@
 mod load;
 mod onnxruntime;
 
+// Compiles and runs the README's examples.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 pub use load::{EncoderBuilder, ModelBytes, ModelDirectory, Options, Provider};
 pub use multivec_core::batch::BatchLimit;
 pub use multivec_core::encoder::{Normalization, QueryExpansion};
