@@ -44,13 +44,14 @@ fn fp32_batches() {
     }
 }
 
-/// Measured with ONNX Runtime 1.30 on a CPU with AVX2 and no VNNI: mean 0.98292,
-/// minimum 0.93650, over 1247 rows, each text alone.
+/// Measured with ONNX Runtime 1.30 on a CPU with AVX2 and no VNNI: mean 0.98560,
+/// minimum 0.94676, over 1247 rows, each text alone. (0.98292 and 0.93650 with
+/// products that saturate.)
 #[test]
 fn int8_of_the_demo_model() {
     let encoder = load(&MINILM, Precision::Int8, &EncodeOptions::default());
     let found = parity::fidelity(&MINILM, &encoder);
     println!("INT8 against FP32: {found:?}");
-    assert!(found.mean >= 0.982, "{found:?}");
-    assert!(found.minimum >= 0.93, "{found:?}");
+    assert!(found.mean >= 0.985, "{found:?}");
+    assert!(found.minimum >= 0.94, "{found:?}");
 }
