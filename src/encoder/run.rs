@@ -145,6 +145,11 @@ fn run_one(
 ) -> Result<Vec<Array2<f32>>> {
     let members = batch.iter().map(|&text| &texts[text]);
     let input = TokenBatch::new(members.clone(), encoder.shared.tokenizer.pad_id());
+    if input.length == 0 {
+        // Texts without a token; engines refuse empty inputs.
+        let empty = Array2::zeros((0, encoder.shared.dim));
+        return Ok(vec![empty; input.rows]);
+    }
     let states = encoder.shared.backend.run(&input)?;
     let shape = (input.rows, input.length, states.dim);
     let states = ArrayView3::from_shape(shape, &states.data).map_err(|_| Error::ModelMismatch {

@@ -186,8 +186,21 @@ fn version_of(path: &Path) -> std::result::Result<String, String> {
         if base.is_null() {
             return Err("expected an API, found none".to_owned());
         }
-        let version = CStr::from_ptr(((*base).GetVersionString)());
-        Ok(version.to_string_lossy().into_owned())
+        let version = ((*base).GetVersionString)();
+        if version.is_null() {
+            return Err("expected a version, found none".to_owned());
+        }
+        let version = CStr::from_ptr(version).to_string_lossy().into_owned();
+        // `ort` panics on a library that lacks the API; one that is too old
+        // complains on standard error when it is asked.
+        let known = minor(&version).is_some_and(|minor| minor >= OnnxRuntime::OLDEST);
+        if known && ((*base).GetApi)(OnnxRuntime::OLDEST).is_null() {
+            return Err(format!(
+                "expected the API of version 1.{}, found none in version {version}",
+                OnnxRuntime::OLDEST
+            ));
+        }
+        Ok(version)
     }
 }
 

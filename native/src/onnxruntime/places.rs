@@ -22,7 +22,11 @@ pub(super) struct Place {
 /// Every place, in the order of the README; only the first where the user
 /// named one, so that a mistake there is not covered up.
 pub(super) fn places(option: Option<&Path>) -> Vec<Place> {
-    let explicit = |path: PathBuf, origin| vec![Place { path, origin }];
+    // A bare name would be looked for in other folders by the loader than by us.
+    let explicit = |path: PathBuf, origin| {
+        let path = std::path::absolute(&path).unwrap_or(path);
+        vec![Place { path, origin }]
+    };
     if let Some(path) = option {
         return explicit(path.to_owned(), "the option `library`");
     }
