@@ -1,5 +1,7 @@
 //! ONNX Runtime against PyLate's references.
 
+#![allow(clippy::expect_used, clippy::panic)]
+
 mod common;
 
 use common::parity;

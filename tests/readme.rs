@@ -1,6 +1,8 @@
 //! The README stays true: its code compiles and runs as a documentation test
 //! of `multivec`, and its versions are those of the crates.
 
+#![allow(clippy::expect_used, clippy::panic)]
+
 #[test]
 fn versions_are_current() {
     let readme = include_str!("../README.md");

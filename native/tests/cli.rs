@@ -1,6 +1,8 @@
 //! The command line, run as a user runs it, with the embedded demo model and
 //! with a model directory.
 
+#![allow(clippy::expect_used, clippy::panic)]
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -226,6 +226,11 @@ impl Encoder {
         self.shared.backend.info()
     }
 
+    /// Columns of an embedding.
+    pub fn dim(&self) -> usize {
+        self.shared.dim
+    }
+
     /// How many batches run at the same time.
     pub fn concurrency(&self) -> usize {
         self.shared.backend.concurrency()

@@ -101,8 +101,7 @@ impl EncodeOptions {
             let least = tokenizer.overhead(kind).max(1);
             let length = given.unwrap_or_else(|| config.length(kind));
             let key = kind.length_key();
-            let expected =
-                format!("{least} to {LONGEST}, with room for the special tokens");
+            let expected = format!("{least} to {LONGEST}, with room for the special tokens");
             match given {
                 _ if (least..=LONGEST).contains(&length) => Ok(Layout {
                     kind,

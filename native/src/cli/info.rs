@@ -17,7 +17,6 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<()> {
     let loaded = arguments.model.load()?;
     let encoder = &loaded.encoder;
     let (info, config) = (encoder.info(), encoder.config());
-    let dim = encoder.encode_query("")?.dim();
     let facts = json!({
         "model": loaded.name,
         "name": config.model_name,
@@ -25,7 +24,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<()> {
         "precision": info.precision.to_string(),
         "engine": format!("{} {}", info.engine, info.engine_version),
         "provider": info.provider,
-        "dim": dim,
+        "dim": encoder.dim(),
         "query_length": encoder.length(TextKind::Query),
         "document_length": encoder.length(TextKind::Document),
         "query_prefix": config.query_prefix,
