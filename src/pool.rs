@@ -78,7 +78,7 @@ fn cosine_distances(rows: ArrayView2<'_, f32>) -> Vec<f64> {
 }
 
 /// Cuts the tree at the lowest height that leaves at most `wanted` clusters,
-/// and lists their members from the left of the tree to its right.
+/// and lists their members in the order of SciPy's `fcluster` labels.
 fn cut(dendrogram: &Dendrogram<f64>, wanted: usize) -> Vec<Vec<usize>> {
     let steps = dendrogram.steps();
     let leaves = dendrogram.observations();
@@ -109,8 +109,11 @@ fn cut(dendrogram: &Dendrogram<f64>, wanted: usize) -> Vec<Vec<usize>> {
         if merged && !inside {
             clusters.push(Vec::new());
         }
-        open.push((steps[step].cluster2, merged));
-        open.push((steps[step].cluster1, merged));
+        // SciPy descends into both parts before it numbers single leaves.
+        let (left, right) = (steps[step].cluster1, steps[step].cluster2);
+        let (parts, leaves): (Vec<_>, Vec<_>) =
+            [right, left].into_iter().partition(|&node| node >= leaves);
+        open.extend(leaves.into_iter().chain(parts).map(|node| (node, merged)));
     }
     clusters
 }

@@ -1,5 +1,7 @@
 //! ONNX Runtime against PyLate's references.
 
+#![allow(clippy::expect_used, clippy::panic)]
+
 mod common;
 
 use common::parity;
@@ -44,12 +46,14 @@ fn fp32_batches() {
     }
 }
 
-/// ONNX Runtime 1.30 gave a mean of 0.98590 and a minimum of 0.84 on CPUs with
-/// and without AVX-512 VNNI; held a little below.
+/// Measured with ONNX Runtime 1.30 on a CPU with AVX2 and no VNNI: mean 0.98560,
+/// minimum 0.94676, over 1247 rows, each text alone. (0.98292 and 0.93650 with
+/// products that saturate.)
 #[test]
 fn int8_of_the_demo_model() {
     let encoder = load(&MINILM, Precision::Int8, &EncodeOptions::default());
     let found = parity::fidelity(&MINILM, &encoder);
     println!("INT8 against FP32: {found:?}");
-    assert!(found.mean >= 0.98, "{found:?}");
+    assert!(found.mean >= 0.985, "{found:?}");
+    assert!(found.minimum >= 0.94, "{found:?}");
 }

@@ -1,1 +1,40 @@
-//! x
+//! Late-interaction (ColBERT, multi-vector) text encoding on servers, equal to
+//! PyLate's, from the ONNX model directories that people publish.
+//!
+//! ```no_run
+//! use multivec::{EncoderBuilder, rank};
+//!
+//! let encoder = EncoderBuilder::from_dir("models/minilm-colbert").build()?;
+//! let documents = encoder.encode_documents(&["Paris is in France.", "Bees make honey."])?;
+//! let query = encoder.encode_query("Where is Paris?")?;
+//! for found in rank(&query, &documents)? {
+//!     println!("{} {:.2}", found.index, found.score);
+//! }
+//! # Ok::<(), multivec::Error>(())
+//! ```
+//!
+//! Loading, sharing and running are separate: an [`EncoderBuilder`] loads, an
+//! [`Encoder`] is shared (it is cheap to clone and needs no lock), and its
+//! `encode_*` methods run.
+
+mod load;
+mod onnxruntime;
+
+// Compiles and runs the README's examples.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
+pub use load::{EncoderBuilder, ModelBytes, ModelDirectory, Options, Provider};
+pub use multivec_core::batch::BatchLimit;
+pub use multivec_core::encoder::{Normalization, QueryExpansion};
+pub use multivec_core::pool::Pooling;
+pub use multivec_core::score::{
+    Match, Ranked, matches, max_sim, max_sim_many, rank, rerank, similarity,
+};
+pub use multivec_core::tokenize::{TokenRole, TokenizedText, Truncation, TruncationPolicy};
+pub use multivec_core::{
+    Backend, BackendInfo, Embedding, EncodeJob, EncodeOptions, Encoder, Error, Fingerprint,
+    ModelConfig, Precision, Result, TextKind, Token,
+};
+pub use onnxruntime::{Candidate, OnnxRuntime};

@@ -15,6 +15,7 @@ use crate::fingerprint::{Fingerprint, WeightsHasher};
 use crate::tokenize::{TextTokenizer, TokenizedText};
 use options::Plan;
 pub use options::{EncodeOptions, Normalization, QueryExpansion};
+use probe::Probe;
 pub use run::EncodeJob;
 
 /// Everything of a model but its graph.
@@ -55,6 +56,8 @@ pub struct Encoder {
     shared: Arc<Shared>,
     plan: Plan,
     fingerprint: Fingerprint,
+    // The longest input that the backend was seen to take.
+    proven_length: usize,
 }
 
 struct Shared {
@@ -65,6 +68,7 @@ struct Shared {
     backend: Box<dyn Backend>,
     // What the loaded graph gives; fixed when the graph was loaded.
     normalization: Normalization,
+    dim: usize,
 }
 
 impl Encoder {
@@ -86,7 +90,12 @@ impl Encoder {
         options: &EncodeOptions,
     ) -> Result<Self> {
         let plan = options.plan(&parts.config, &parts.tokenizer)?;
-        probe::check(&parts, backend.as_ref(), &plan)?;
+        let dim = Probe {
+            config: &parts.config,
+            tokenizer: &parts.tokenizer,
+            backend: backend.as_ref(),
+        }
+        .check(&plan)?;
         let shared = Shared {
             config: parts.config,
             tokenizer: parts.tokenizer,
@@ -94,10 +103,12 @@ impl Encoder {
             weights,
             backend,
             normalization: plan.normalization,
+            dim,
         };
         Ok(Self {
             fingerprint: shared.fingerprint(),
             shared: Arc::new(shared),
+            proven_length: plan.longest(),
             plan,
         })
     }
@@ -106,7 +117,8 @@ impl Encoder {
     ///
     /// # Errors
     /// [`Error::InvalidOption`] for options out of range, or for another
-    /// normalization than the graph was loaded for.
+    /// normalization than the graph was loaded for,
+    /// [`Error::ModelMismatch`] for lengths that the model does not take.
     pub fn with_options(&self, options: &EncodeOptions) -> Result<Self> {
         let plan = options.plan(&self.shared.config, &self.shared.tokenizer)?;
         if plan.normalization != self.shared.normalization {
@@ -116,8 +128,15 @@ impl Encoder {
                 format!("{:?}", plan.normalization),
             ));
         }
+        Probe {
+            config: &self.shared.config,
+            tokenizer: &self.shared.tokenizer,
+            backend: self.shared.backend.as_ref(),
+        }
+        .check_length(&plan, self.proven_length)?;
         Ok(Self {
             shared: self.shared.clone(),
+            proven_length: self.proven_length.max(plan.longest()),
             plan,
             fingerprint: self.fingerprint.clone(),
         })
@@ -205,6 +224,16 @@ impl Encoder {
     /// The engine, its provider and the precision that was taken.
     pub fn info(&self) -> &BackendInfo {
         self.shared.backend.info()
+    }
+
+    /// Columns of an embedding.
+    pub fn dim(&self) -> usize {
+        self.shared.dim
+    }
+
+    /// How many batches run at the same time.
+    pub fn concurrency(&self) -> usize {
+        self.shared.backend.concurrency()
     }
 
     /// Most tokens of a text of this kind, special tokens and marker included.

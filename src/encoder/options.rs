@@ -64,6 +64,9 @@ impl Default for EncodeOptions {
     }
 }
 
+/// Far beyond any model; keeps a mistyped length from exhausting the memory.
+const LONGEST: usize = 1_000_000;
+
 /// Options checked against a model.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
@@ -98,9 +101,9 @@ impl EncodeOptions {
             let least = tokenizer.overhead(kind).max(1);
             let length = given.unwrap_or_else(|| config.length(kind));
             let key = kind.length_key();
-            let expected = format!("{least} or more, room for the special tokens");
+            let expected = format!("{least} to {LONGEST}, with room for the special tokens");
             match given {
-                _ if length >= least => Ok(Layout {
+                _ if (least..=LONGEST).contains(&length) => Ok(Layout {
                     kind,
                     length,
                     expand,
@@ -121,6 +124,11 @@ impl EncodeOptions {
 }
 
 impl Plan {
+    /// Most tokens of any text.
+    pub(super) fn longest(&self) -> usize {
+        self.query.length.max(self.document.length)
+    }
+
     pub(super) fn layout(&self, kind: TextKind) -> &Layout {
         match kind {
             TextKind::Query => &self.query,

@@ -31,9 +31,17 @@ pub struct EncodeJob {
 impl EncodeJob {
     pub(super) fn new(encoder: Encoder, texts: Vec<TokenizedText>, kind: TextKind) -> Self {
         let lengths: Vec<usize> = texts.iter().map(TokenizedText::len).collect();
+        let mut batches = batch::plan(&lengths, encoder.plan.batch_limit);
+        // A text without any token, not even a special one, has nothing to
+        // run, and its row of padding alone could spoil those of others.
+        batches.retain_mut(|batch| {
+            batch.retain(|&text| lengths[text] > 0);
+            !batch.is_empty()
+        });
+        let empty = |length| (length == 0).then(|| Array2::zeros((0, encoder.dim())));
         Self {
-            batches: batch::plan(&lengths, encoder.plan.batch_limit),
-            matrices: texts.iter().map(|_| None).collect(),
+            matrices: lengths.into_iter().map(empty).collect(),
+            batches,
             next: 0,
             encoder,
             kind,
@@ -146,7 +154,7 @@ fn run_one(
     let members = batch.iter().map(|&text| &texts[text]);
     let input = TokenBatch::new(members.clone(), encoder.shared.tokenizer.pad_id());
     let states = encoder.shared.backend.run(&input)?;
-    let shape = (input.rows, input.length, states.dim);
+    let shape = (input.rows, input.length, encoder.dim());
     let states = ArrayView3::from_shape(shape, &states.data).map_err(|_| Error::ModelMismatch {
         file: encoder.info().model_file.clone(),
         what: "output".to_owned(),

@@ -1,2 +1,29 @@
-//! x
-fn main() {}
+//! Set-up, checks and demo of the repository: `cargo xtask demo`,
+//! `cargo xtask test`.
+
+mod command;
+mod demo;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let task = std::env::args().nth(1);
+    let done = match task.as_deref() {
+        Some("demo") => demo::run(),
+        Some("setup") => setup::run(),
+        Some("test") => test::run(),
+        other => Err(format!(
+            "expected `cargo xtask demo`, `setup` or `test`, found {}",
+            other.map_or_else(|| "no task".to_owned(), |name| format!("`{name}`"))
+        )),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Commands of `multivec`.
+
+mod demo;
+mod encode;
+mod info;
+mod input;
+mod model;
+mod output;
+mod runtime;
+mod search;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use multivec::{Error, Result};
+
+const FAILURE: u8 = 1;
+const USAGE: u8 = 2;
+
+/// Late-interaction (ColBERT) text encoder.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Arguments {
+    /// Print JSON for machines; the last line on stdout is one object.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Encode a file of texts into a file of embeddings.
+    Encode(encode::Arguments),
+    /// Encode documents and rank them for queries.
+    Search(search::Arguments),
+    /// Show what is known about a model.
+    Info(info::Arguments),
+    /// Show which ONNX Runtime libraries were found, and which one is used.
+    Runtime(runtime::Arguments),
+}
+
+/// How a command prints its results.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Text,
+    Json,
+}
+
+pub(crate) fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let format = match arguments.json {
+        true => Format::Json,
+        false => Format::Text,
+    };
+    let done = match &arguments.command {
+        Command::Encode(arguments) => encode::run(arguments, format),
+        Command::Search(arguments) => search::run(arguments, format),
+        Command::Info(arguments) => info::run(arguments, format),
+        Command::Runtime(arguments) => runtime::run(arguments, format),
+    };
+    let Err(error) = done else {
+        return ExitCode::SUCCESS;
+    };
+    if is_closed_pipe(&error) {
+        // Whoever reads our output has seen enough.
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("error: {error}");
+    if format == Format::Json {
+        let object = serde_json::json!({
+            "error": { "code": error.code(), "message": error.to_string() }
+        });
+        // Nothing is left to do if stdout is gone as well.
+        let _ = print(&object.to_string());
+    }
+    ExitCode::from(match error {
+        Error::InvalidOption { .. } => USAGE,
+        _ => FAILURE,
+    })
+}
+
+/// Prints a line on stdout.
+fn print(line: &str) -> Result<()> {
+    writeln!(io::stdout().lock(), "{line}").map_err(|source| io_error("-", "writing", source))
+}
+
+fn io_error(path: &str, action: &'static str, source: io::Error) -> Error {
+    Error::Io {
+        path: path.to_owned(),
+        action,
+        source,
+    }
+}
+
+fn is_closed_pipe(error: &Error) -> bool {
+    matches!(error, Error::Io { path, source, .. }
+        if path == "-" && source.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,120 @@
+//! The options that say which model is loaded and how.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use multivec::{
+    BatchLimit, Encoder, EncoderBuilder, Options, Pooling, Precision, Result, TruncationPolicy,
+};
+
+use super::demo;
+
+#[derive(Args)]
+pub(super) struct ModelArguments {
+    /// Model directory; the embedded demo model without it.
+    #[arg(long, value_name = "DIR")]
+    pub(super) model: Option<PathBuf>,
+    /// Weights to load; INT8 where the model has them.
+    #[arg(long)]
+    precision: Option<PrecisionName>,
+    /// Most tokens of a query, special tokens included.
+    #[arg(long, value_name = "N")]
+    query_length: Option<usize>,
+    /// Most tokens of a document, special tokens included.
+    #[arg(long, value_name = "N")]
+    document_length: Option<usize>,
+    /// What to do with texts that are longer.
+    #[arg(long, default_value = "truncate")]
+    truncation: TruncationName,
+    /// Pool each document to one row in N.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pool_factor: Option<u16>,
+    /// Rows at the start of a document that are not pooled.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "pool_factor")]
+    protected_tokens: usize,
+    /// Most texts of a batch.
+    #[arg(long, value_name = "N", conflicts_with = "token_budget")]
+    batch_size: Option<usize>,
+    /// Most tokens of a batch, padding included.
+    #[arg(long, value_name = "N")]
+    token_budget: Option<usize>,
+    /// Threads of each session; all cores without it.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Sessions that run batches side by side.
+    #[arg(long, value_name = "N")]
+    sessions: Option<usize>,
+    /// The ONNX Runtime library; looked for without it.
+    #[arg(long, value_name = "FILE")]
+    library: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum PrecisionName {
+    Fp32,
+    Int8,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum TruncationName {
+    /// Cut off, and count how many.
+    Truncate,
+    /// Refuse.
+    Error,
+}
+
+/// An encoder and how long it took to load.
+pub(super) struct LoadedModel {
+    pub(super) encoder: Encoder,
+    pub(super) name: String,
+    pub(super) load: Duration,
+}
+
+impl ModelArguments {
+    pub(super) fn load(&self) -> Result<LoadedModel> {
+        let start = Instant::now();
+        let (builder, name) = match &self.model {
+            Some(root) => (EncoderBuilder::from_dir(root), root.display().to_string()),
+            None => (
+                EncoderBuilder::from_bytes(demo::model()),
+                demo::NAME.to_owned(),
+            ),
+        };
+        let encoder = builder.with_options(self.options()).build()?;
+        Ok(LoadedModel {
+            encoder,
+            name,
+            load: start.elapsed(),
+        })
+    }
+
+    fn options(&self) -> Options {
+        let mut options = Options::default();
+        options.precision = self.precision.map(|name| match name {
+            PrecisionName::Fp32 => Precision::Fp32,
+            PrecisionName::Int8 => Precision::Int8,
+        });
+        options.threads = self.threads;
+        options.sessions = self.sessions;
+        options.library.clone_from(&self.library);
+        let encode = &mut options.encode;
+        encode.query_length = self.query_length;
+        encode.document_length = self.document_length;
+        encode.truncation = match self.truncation {
+            TruncationName::Truncate => TruncationPolicy::Truncate,
+            TruncationName::Error => TruncationPolicy::Error,
+        };
+        encode.pooling = self.pool_factor.map(|factor| Pooling {
+            factor: factor.into(),
+            protected_tokens: self.protected_tokens,
+        });
+        if let Some(texts) = self.batch_size {
+            encode.batch_limit = BatchLimit::Texts(texts);
+        }
+        if let Some(tokens) = self.token_budget {
+            encode.batch_limit = BatchLimit::Tokens(tokens);
+        }
+        options
+    }
+}

@@ -1,0 +1,10 @@
+//! From a model directory, or from bytes, to an encoder.
+
+mod builder;
+mod directory;
+mod options;
+
+pub use builder::{EncoderBuilder, ModelBytes};
+pub use directory::ModelDirectory;
+pub(crate) use options::Parallelism;
+pub use options::{Options, Provider};

@@ -1,0 +1,11 @@
+//! The backend of ONNX Runtime, whose library is loaded at run time.
+
+mod backend;
+mod library;
+mod places;
+mod signature;
+
+pub(crate) use backend::{GraphSource, OrtBackend};
+pub use library::{Candidate, OnnxRuntime};
+
+pub(crate) const ENGINE: &str = "onnxruntime";

@@ -1,0 +1,127 @@
+//! Tokenizers that are none, or of another model.
+
+use multivec::{Precision, TextKind};
+use serde_json::{Value, json};
+
+use crate::common::{TINY, TINY_BERT};
+use crate::support::{build, bytes, edited, refused, with_config};
+
+#[test]
+fn not_a_tokenizer() {
+    for text in [
+        "",
+        "{",
+        "[]",
+        "{}",
+        "{\"model\": {\"type\": \"WordPiece\"}}",
+    ] {
+        let mut bytes = bytes(&TINY_BERT, Precision::Fp32);
+        bytes.tokenizer = text.into();
+        let parts = ["tokenizer.json", "Hugging Face's JSON format"];
+        refused(build(bytes), "invalid_tokenizer", &parts);
+    }
+}
+
+#[test]
+fn truncated_at_every_stage() {
+    for fixture in TINY {
+        let whole = fixture.tokenizer;
+        for part in 1..12 {
+            let mut bytes = bytes(fixture, Precision::Fp32);
+            bytes.tokenizer.truncate(whole.len() * part / 12);
+            refused(build(bytes), "invalid_tokenizer", &["tokenizer.json"]);
+        }
+    }
+}
+
+#[test]
+fn more_ids_than_the_graph_has_rows() {
+    for fixture in TINY {
+        let mut bytes = bytes(fixture, Precision::Fp32);
+        bytes.tokenizer = edited(fixture.tokenizer, |tokenizer| {
+            tokenizer["model"]["vocab"]["extraordinary"] = json!(2050);
+        });
+        let parts = [
+            "model.onnx",
+            "`input_ids`",
+            "ids up to 2050",
+            "tokenizer",
+            "found",
+        ];
+        refused(build(bytes), "model_mismatch", &parts);
+    }
+}
+
+#[test]
+fn an_empty_vocabulary() {
+    let mut bytes = bytes(&TINY_BERT, Precision::Fp32);
+    bytes.tokenizer = edited(TINY_BERT.tokenizer, |tokenizer| {
+        tokenizer["model"]["vocab"] = json!({});
+        tokenizer["added_tokens"] = json!([]);
+        tokenizer["post_processor"] = Value::Null;
+    });
+    let parts = ["tokenizer.json", "expected a vocabulary", "empty"];
+    refused(build(bytes), "invalid_tokenizer", &parts);
+}
+
+#[test]
+fn padding_on_the_left() {
+    let mut bytes = bytes(&TINY_BERT, Precision::Fp32);
+    bytes.tokenizer = edited(TINY_BERT.tokenizer, |tokenizer| {
+        let padding = json!({
+            "strategy": "BatchLongest", "direction": "Left", "pad_to_multiple_of": null,
+            "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]",
+        });
+        tokenizer.insert("padding".to_owned(), padding);
+    });
+    let parts = ["tokenizer.json", "padding on the right", "on the left"];
+    refused(build(bytes), "invalid_tokenizer", &parts);
+}
+
+/// Exported tokenizers often keep the settings of their last use.
+#[test]
+fn own_padding_and_truncation_do_not_count() {
+    let plain = build(bytes(&TINY_BERT, Precision::Fp32)).expect("the model loads");
+    let mut bytes = bytes(&TINY_BERT, Precision::Fp32);
+    bytes.tokenizer = edited(TINY_BERT.tokenizer, |tokenizer| {
+        let padding = json!({
+            "strategy": {"Fixed": 40}, "direction": "Right", "pad_to_multiple_of": null,
+            "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]",
+        });
+        let truncation = json!({
+            "direction": "Right", "max_length": 8, "strategy": "LongestFirst", "stride": 0,
+        });
+        tokenizer.insert("padding".to_owned(), padding);
+        tokenizer.insert("truncation".to_owned(), truncation);
+    });
+    let encoder = build(bytes).expect("the model loads");
+    let texts = [
+        "short",
+        "a text with rather more than eight tokens in it, and padding",
+    ];
+    for kind in [TextKind::Query, TextKind::Document] {
+        assert_eq!(
+            encoder.tokenize(&texts, kind).expect("texts tokenize"),
+            plain.tokenize(&texts, kind).expect("texts tokenize"),
+        );
+    }
+}
+
+#[test]
+fn a_text_may_have_no_token_at_all() {
+    let mut bytes = with_config(&TINY_BERT, |config| {
+        config.insert("query_prefix".to_owned(), json!(""));
+        config.insert("document_prefix".to_owned(), json!(""));
+    });
+    bytes.tokenizer = edited(TINY_BERT.tokenizer, |tokenizer| {
+        tokenizer.insert("post_processor".to_owned(), Value::Null);
+    });
+    let encoder = build(bytes).expect("the model loads");
+    let found = encoder
+        .encode_documents(&["", "paris", "\u{0}"])
+        .expect("texts encode");
+    let rows: Vec<usize> = found.iter().map(|found| found.tokens()).collect();
+    assert_eq!((rows[0], rows[2]), (0, 0));
+    assert!(rows[1] > 0);
+    assert!(found.iter().all(|found| found.dim() == 32));
+}
