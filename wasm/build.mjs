@@ -5,6 +5,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
@@ -45,13 +46,23 @@ function wasmBindgen() {
   return program;
 }
 
+function rustFlags(variant) {
+  const home = process.env.CARGO_HOME ?? join(homedir(), '.cargo');
+  return [
+    `-Ctarget-feature=${variants[variant]}`,
+    // Messages of panics name source files, but not where they were built.
+    `--remap-path-prefix=${join(home, 'registry/src')}=registry`,
+    `--remap-path-prefix=${root.replace(/[/\\]$/, '')}=multivec`,
+  ];
+}
+
 function build(variant, bindgen) {
   console.log(`building ${variant} (${variants[variant]})`);
   run(
     'cargo',
     ['build', '--locked', '--package', 'multivec-wasm', '--lib', '--target', triple,
       '--profile', 'wasm-release', '--target-dir', target],
-    { CARGO_ENCODED_RUSTFLAGS: `-C\x1ftarget-feature=${variants[variant]}` },
+    { CARGO_ENCODED_RUSTFLAGS: rustFlags(variant).join('\x1f') },
   );
   // The next variant overwrites the module, and a failed step must not leave
   // half a package: everything is made aside and moved in place at the end.
@@ -59,7 +70,7 @@ function build(variant, bindgen) {
   rmSync(aside, { recursive: true, force: true });
   mkdirSync(aside, { recursive: true });
   const module = join(target, triple, 'wasm-release', 'multivec_wasm.wasm');
-  run(bindgen, ['--target', 'web', '--out-dir', aside, module]);
+  run(bindgen, ['--target', 'web', '--remove-name-section', '--out-dir', aside, module]);
   optimize(join(aside, 'multivec_wasm_bg.wasm'));
   return aside;
 }

@@ -5,7 +5,7 @@
 //! for servers without ONNX Runtime.
 
 #[cfg(target_arch = "wasm32")]
-mod api;
+pub mod api;
 mod backend;
 #[cfg(any(target_arch = "wasm32", test))]
 mod utf16;

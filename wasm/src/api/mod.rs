@@ -10,6 +10,10 @@ mod score;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
+pub use encoder::WasmEncoder;
+pub use job::WasmJob;
+pub use score::{matches, max_sim, pool, rank};
+
 /// The version of the package.
 #[wasm_bindgen]
 pub fn version() -> String {

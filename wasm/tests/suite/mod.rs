@@ -1,7 +1,7 @@
 //! The parity suite over tract, the same natively and in the browser.
 
 #[path = "../../../tests/common/mod.rs"]
-mod common;
+pub mod common;
 
 use common::{Fixture, MINILM, TINY, parity};
 use multivec_core::{EncodeOptions, Encoder, ModelParts, Precision, WeightsHasher};

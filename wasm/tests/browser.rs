@@ -1,0 +1,165 @@
+//! tract in a browser against PyLate's references, and what JavaScript sees.
+#![cfg(target_arch = "wasm32")]
+#![allow(clippy::expect_used, clippy::panic)]
+
+mod suite;
+
+use js_sys::{Array, JSON, Reflect};
+use multivec_wasm::api::{self, WasmEncoder};
+use suite::common::TINY_BERT;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+#[wasm_bindgen_test]
+fn tokens() {
+    suite::tokens();
+}
+
+#[wasm_bindgen_test]
+fn fp32() {
+    suite::fp32();
+}
+
+#[wasm_bindgen_test]
+fn fp32_batches() {
+    suite::fp32_batches();
+}
+
+#[wasm_bindgen_test]
+fn int8_of_the_demo_model() {
+    console_log!("{}", suite::int8_of_the_demo_model());
+}
+
+fn json(text: &str) -> JsValue {
+    JSON::parse(text).expect("JSON")
+}
+
+fn get(object: &JsValue, key: &str) -> JsValue {
+    Reflect::get(object, &key.into()).expect("an object")
+}
+
+/// A property as JSON; of a typed array its elements.
+fn show(object: &JsValue, key: &str) -> String {
+    let value = get(object, key);
+    let value = match js_sys::ArrayBuffer::is_view(&value) {
+        true => Array::from(&value).into(),
+        false => value,
+    };
+    JSON::stringify(&value).expect("JSON").into()
+}
+
+fn code<T>(result: Result<T, JsValue>) -> String {
+    let error = result.err().expect("an error");
+    assert!(error.is_instance_of::<js_sys::Error>());
+    get(&error, "code").as_string().expect("a code")
+}
+
+fn load(model: &[u8], options: &str) -> Result<WasmEncoder, JsValue> {
+    WasmEncoder::new(
+        model.to_vec(),
+        TINY_BERT.tokenizer.to_vec(),
+        TINY_BERT.config.to_vec(),
+        json(r#"{ "model": "model.onnx", "tokenizer": "t.json", "config": "c.json" }"#),
+        "fp32".into(),
+        json(options),
+    )
+}
+
+fn tiny() -> WasmEncoder {
+    load(TINY_BERT.fp32.expect("a graph"), "{}").expect("a model")
+}
+
+#[wasm_bindgen_test]
+fn a_job_returns_rows_and_the_tokens_behind_them() {
+    let encoder = tiny();
+    let texts = json(r#"["one. two.", "three"]"#);
+    let job = encoder
+        .start(texts, "document".into(), json(r#"{ "batchSize": 1 }"#))
+        .expect("a job");
+    assert_eq!(job.run_next().expect("a batch"), 1);
+    assert_eq!(job.run_next().expect("a batch"), 1);
+    assert_eq!(job.run_next().expect("no batch"), 0);
+    let found = job.finish().expect("embeddings");
+    assert_eq!(code(job.run_next()), "invalid_option");
+
+    let rows: Vec<f64> = Array::from(&get(&found, "rows"))
+        .iter()
+        .map(|rows| rows.as_f64().expect("a number"))
+        .collect();
+    let total = rows.iter().sum::<f64>();
+    let length = |key| get(&get(&found, key), "length").as_f64();
+    let dim = get(&found, "dim").as_f64().expect("a number");
+    assert_eq!((rows.len(), dim), (2, 32.0));
+    assert_eq!(length("data"), Some(total * dim));
+    // Nothing is pooled: a token a row.
+    assert_eq!(length("memberOffsets"), Some(total + 1.0));
+    assert_eq!(length("ids"), Some(total));
+    assert_eq!(length("spans"), Some(total * 2.0));
+}
+
+#[wasm_bindgen_test]
+fn spans_count_utf16_code_units() {
+    let texts = json(r#"["😀 a"]"#);
+    let options = json(r#"{ "queryExpansion": "off" }"#);
+    let found = tiny()
+        .tokenize(texts, "query".into(), options)
+        .expect("tokens");
+    // [CLS], marker, the emoji, a letter, [SEP].
+    assert_eq!(show(&found, "roles"), "[0,1,2,2,0]");
+    assert_eq!(show(&found, "spans"), "[0,0,0,0,0,2,3,4,0,0]");
+    assert_eq!(show(&found, "lengths"), "[5]");
+    assert_eq!(show(&found, "droppedTokens"), "[0]");
+}
+
+#[wasm_bindgen_test]
+fn errors_have_codes() {
+    assert_eq!(code(load(b"<html>", "{}")), "invalid_model");
+    let encoder = tiny();
+    let start = |options: &str| encoder.start(json("[]"), "query".into(), json(options));
+    for options in [
+        r#"{ "poolfactor": 2 }"#,
+        r#"{ "poolFactor": 0 }"#,
+        r#"{ "poolFactor": "2" }"#,
+        r#"{ "batchSize": 1, "tokenBudget": 1 }"#,
+        r#"{ "normalization": "off" }"#,
+        r#"{ "queryExpansion": true }"#,
+        "3",
+    ] {
+        assert_eq!(code(start(options)), "invalid_option", "{options}");
+    }
+    let texts = json("[1]");
+    assert_eq!(
+        code(encoder.start(texts, "query".into(), json("{}"))),
+        "invalid_option"
+    );
+    assert_eq!(
+        code(api::max_sim(vec![1.0; 3], vec![1.0; 2], 2)),
+        "dimension_mismatch"
+    );
+}
+
+#[wasm_bindgen_test]
+fn scores_and_pooling() {
+    let query = vec![1.0, 0.0, 0.0, 1.0];
+    let documents = vec![0.5, 0.0, 1.0, 0.0, 0.0, 1.0];
+    let found = api::rank(query.clone(), 2, documents.clone(), vec![1, 2, 0]).expect("a ranking");
+    assert_eq!(show(&found, "indices"), "[1,0,2]");
+    assert_eq!(show(&found, "scores"), "[2,0.5,0]");
+    let found = api::matches(query.clone(), Vec::new(), 2).expect("matches");
+    assert_eq!(show(&found, "rows"), "[-1,-1]");
+    assert_eq!(
+        api::max_sim(query.clone(), documents[2..].to_vec(), 2),
+        Ok(2.0)
+    );
+    assert_eq!(
+        code(api::rank(query, 2, documents.clone(), vec![1, 1])),
+        "invalid_option"
+    );
+    assert_eq!(api::pool(documents.clone(), 2, 1, 1), Ok(documents.clone()));
+    assert_eq!(
+        api::pool(documents, 2, 2, 1).map(|pooled| pooled.len()),
+        Ok(4)
+    );
+}
