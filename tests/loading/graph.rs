@@ -52,7 +52,7 @@ fn truncated_in_a_folder() {
         ]);
         let file = root.path().join("onnx/model_quantized.onnx");
         let file = file.display().to_string();
-        refused(open(root.path()), "invalid_model", &[&file, "onnxruntime"]);
+        refused(open(root.path()), "invalid_model", &[&file, "ONNX model"]);
     }
 }
 
@@ -267,7 +267,7 @@ fn weights_in_a_file_of_their_own() {
             ("tokenizer.json", TINY_MODERNBERT.tokenizer),
             ("onnx/model.onnx", &graph),
         ];
-        refused(open(folder(&files).path()), "invalid_model", &[name]);
+        refused(open(folder(&files).path()), "io", &[name, "reading"]);
 
         files.push((&file, &weights));
         let root = folder(&files);

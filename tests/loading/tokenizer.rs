@@ -39,7 +39,18 @@ fn more_ids_than_the_graph_has_rows() {
     for fixture in TINY {
         let mut bytes = bytes(fixture, Precision::Fp32);
         bytes.tokenizer = edited(fixture.tokenizer, |tokenizer| {
-            tokenizer["model"]["vocab"]["extraordinary"] = json!(2050);
+            let token = json!({
+                "id": 2050, "content": "[extra]", "single_word": false, "lstrip": false,
+                "rstrip": false, "normalized": false, "special": true,
+            });
+            let added = tokenizer["added_tokens"].as_array_mut();
+            added.expect("a list of tokens").push(token);
+            // Added tokens are numbered after the vocabulary, without gaps.
+            if fixture.name == "tiny-bert" {
+                let vocabulary = &mut tokenizer["model"]["vocab"];
+                vocabulary["firstfiller"] = json!(2048);
+                vocabulary["secondfiller"] = json!(2049);
+            }
         });
         let parts = [
             "model.onnx",

@@ -207,14 +207,26 @@ impl<'a> Loaded<'a> {
         let (config, tokenizer) = (named(directory.config())?, named(directory.tokenizer())?);
         let parts = ModelParts::from_json((&config.0, &config.1), (&tokenizer.0, &tokenizer.1))?;
         let file = model.display().to_string();
+        let bytes = read(model)?;
+        let mut weights = WeightsHasher::new();
+        weights.update(&bytes);
+        let mut graph = Graph::parse(&file, bytes.into())?;
+        let folder = model.parent().unwrap_or(root);
+        hash_external(&graph, folder, &mut weights)?;
         let graph = match options.encode.normalization {
-            Normalization::Off => GraphSource::Bytes(raw_rows(&file, read(model)?)?.into()),
+            Normalization::Off => {
+                remove_final_normalization(&mut graph);
+                GraphSource::Rewritten {
+                    graph: graph.into_bytes(),
+                    folder: folder.display().to_string(),
+                }
+            }
             _ => GraphSource::File(model.to_owned()),
         };
         Ok(Self {
             parts,
             graph,
-            weights: hash(model)?,
+            weights,
             precision,
             file,
         })
@@ -269,20 +281,14 @@ fn reading(path: &Path, source: std::io::Error) -> Error {
     }
 }
 
-/// Hashes a model, and the file of its weights where those are kept apart.
-fn hash(model: &Path) -> Result<WeightsHasher> {
-    let mut weights = WeightsHasher::new();
-    let beside = ["_data", ".data"].map(|ending| {
-        let mut name = model.as_os_str().to_owned();
-        name.push(ending);
-        PathBuf::from(name)
-    });
-    let external = beside.iter().filter(|path| path.is_file());
-    for path in std::iter::once(model).chain(external.map(PathBuf::as_path)) {
-        let file = File::open(path).map_err(|source| reading(path, source))?;
+/// Hashes the weights that a graph keeps in files of their own.
+fn hash_external(graph: &Graph, folder: &Path, weights: &mut WeightsHasher) -> Result<()> {
+    for name in graph.external_files() {
+        let path = folder.join(name);
+        let file = File::open(&path).map_err(|source| reading(&path, source))?;
         weights
             .update_reader(file)
-            .map_err(|source| reading(path, source))?;
+            .map_err(|source| reading(&path, source))?;
     }
-    Ok(weights)
+    Ok(())
 }
