@@ -4,8 +4,14 @@
 //! anything. What a pass does not recognise it leaves as it is.
 
 mod external;
+mod mask_lookup;
+mod nan_guard;
 mod normalization;
 pub mod onnx;
+#[cfg(test)]
+mod testing;
+mod value_info;
+mod values;
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,8 +19,11 @@ use prost::Message;
 use prost::bytes::Bytes;
 
 use crate::error::{Error, Result};
+pub use mask_lookup::replace_mask_lookup;
+pub use nan_guard::lift_nan_guards;
 pub use normalization::remove_final_normalization;
 use onnx::{GraphProto, ModelProto, NodeProto};
+pub use value_info::drop_value_info;
 
 /// An ONNX model whose graph can be matched and rewritten.
 ///

@@ -1,0 +1,69 @@
+//! The passes on graphs as the exporter writes them.
+
+use multivec_core::graph::{
+    Graph, drop_value_info, lift_nan_guards, remove_final_normalization, replace_mask_lookup,
+};
+
+/// A fixture, and how many of its guards can fire: those of layers with a
+/// sliding window.
+const MODELS: [(&str, usize); 5] = [
+    ("tests/fixtures/tiny-bert/model.onnx", 0),
+    ("tests/fixtures/tiny-bert/model_int8.onnx", 0),
+    ("tests/fixtures/tiny-modernbert/model.onnx", 2),
+    ("tests/fixtures/tiny-modernbert/model_int8.onnx", 2),
+    ("models/minilm-colbert/model_int8.onnx", 0),
+];
+
+fn read(file: &str) -> Graph {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let bytes = std::fs::read(format!("{root}/{file}")).unwrap();
+    Graph::parse(file, bytes.into()).unwrap()
+}
+
+fn count(graph: &Graph, op: &str) -> usize {
+    let nodes = graph.nodes().iter();
+    nodes
+        .filter(|node| node.op_type.as_deref() == Some(op))
+        .count()
+}
+
+#[test]
+fn mask_lookups_are_replaced() {
+    for (file, _) in MODELS {
+        let mut graph = read(file);
+        let flattens = count(&graph, "Flatten");
+        assert!(replace_mask_lookup(&mut graph), "{file}");
+        assert_eq!((flattens, count(&graph, "Flatten")), (1, 0), "{file}");
+    }
+}
+
+#[test]
+fn only_guards_that_can_fire_are_left_and_none_before_a_product() {
+    for (file, left) in MODELS {
+        let mut graph = read(file);
+        let softmaxes = count(&graph, "Softmax");
+        assert_eq!(count(&graph, "IsNaN"), softmaxes, "{file}");
+        replace_mask_lookup(&mut graph);
+        assert!(lift_nan_guards(&mut graph), "{file}");
+        assert_eq!(count(&graph, "IsNaN"), left, "{file}");
+        assert_eq!(count(&graph, "Softmax"), softmaxes, "{file}");
+    }
+}
+
+#[test]
+fn quantized_graphs_lose_their_value_info() {
+    for (file, _) in MODELS {
+        assert_eq!(drop_value_info(&mut read(file)), file.contains("int8"));
+    }
+}
+
+#[test]
+fn the_final_normalization_is_removed_after_the_other_passes() {
+    for (file, _) in MODELS {
+        let mut graph = read(file);
+        replace_mask_lookup(&mut graph);
+        lift_nan_guards(&mut graph);
+        assert!(remove_final_normalization(&mut graph), "{file}");
+        assert_eq!(count(&graph, "ReduceL2"), 0, "{file}");
+    }
+}

@@ -1,0 +1,107 @@
+// Builds both WebAssembly modules of the npm package, `js/wasm/{base,relaxed}`:
+// `node wasm/build.mjs`. Needs Rust by rustup; takes wasm-opt from the npm
+// package `binaryen` in `js/node_modules`. Safe to run again: cargo does only
+// what is left to do. With `--print-sizes` it measures what is there.
+
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { brotliCompressSync } from 'node:zlib';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target');
+const output = join(root, 'js/wasm');
+const tools = join(target, 'tools');
+const triple = 'wasm32-unknown-unknown';
+
+// A module with one instruction that an engine does not know fails to load as
+// a whole, so that relaxed SIMD takes a module of its own.
+const variants = {
+  base: '+simd128',
+  relaxed: '+simd128,+relaxed-simd',
+};
+// Of each module, in bytes: as it is, and as a server sends it.
+const limits = { raw: 8_000_000, brotli: 2_000_000 };
+
+function run(command, args, env = {}) {
+  execFileSync(command, args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ...env },
+  });
+}
+
+// The version that the library is pinned to; the tool has to be the same.
+function wasmBindgen() {
+  const manifest = readFileSync(join(root, 'Cargo.toml'), 'utf8');
+  const version = manifest.match(/^wasm-bindgen = "=(.*)"$/m)[1];
+  const program = join(tools, 'bin', 'wasm-bindgen');
+  const found = existsSync(program) ? String(execFileSync(program, ['--version'])).trim() : '';
+  if (found !== `wasm-bindgen ${version}`) {
+    console.log(`installing wasm-bindgen ${version} into ${tools}`);
+    run('cargo', ['install', '--locked', '--root', tools, `wasm-bindgen-cli@${version}`]);
+  }
+  return program;
+}
+
+function build(variant, bindgen) {
+  console.log(`building ${variant} (${variants[variant]})`);
+  run(
+    'cargo',
+    ['build', '--locked', '--package', 'multivec-wasm', '--lib', '--target', triple,
+      '--profile', 'wasm-release', '--target-dir', target],
+    { CARGO_ENCODED_RUSTFLAGS: `-C\x1ftarget-feature=${variants[variant]}` },
+  );
+  // The next variant overwrites the module, and a failed step must not leave
+  // half a package: everything is made aside and moved in place at the end.
+  const aside = join(target, 'wasm-package', variant);
+  rmSync(aside, { recursive: true, force: true });
+  mkdirSync(aside, { recursive: true });
+  const module = join(target, triple, 'wasm-release', 'multivec_wasm.wasm');
+  run(bindgen, ['--target', 'web', '--out-dir', aside, module]);
+  optimize(join(aside, 'multivec_wasm_bg.wasm'));
+  return aside;
+}
+
+function optimize(module) {
+  const program = join(root, 'js/node_modules/binaryen/bin/wasm-opt');
+  if (!existsSync(program)) {
+    throw new Error(`${program}: expected wasm-opt, found none; run \`npm ci\` in js/`);
+  }
+  const before = readFileSync(module).length;
+  const optimized = `${module}.opt`;
+  run(process.execPath, [
+    program, '-O3', '--enable-simd', '--enable-relaxed-simd', '--enable-bulk-memory',
+    '--enable-sign-ext', '--enable-mutable-globals', '--enable-nontrapping-float-to-int',
+    '--enable-reference-types', '--enable-multivalue', module, '-o', optimized,
+  ]);
+  renameSync(optimized, module);
+  console.log(`  wasm-opt: ${before} to ${readFileSync(module).length} bytes`);
+}
+
+function printSizes() {
+  for (const variant of Object.keys(variants)) {
+    const bytes = readFileSync(join(output, variant, 'multivec_wasm_bg.wasm'));
+    const brotli = brotliCompressSync(bytes).length;
+    console.log(`${variant}: ${bytes.length} bytes, ${brotli} with brotli`);
+    if (bytes.length > limits.raw || brotli > limits.brotli) {
+      throw new Error(`${variant}: expected at most ${limits.raw} bytes, ${limits.brotli} with brotli`);
+    }
+  }
+}
+
+if (!process.argv.includes('--print-sizes')) {
+  const bindgen = wasmBindgen();
+  const built = Object.keys(variants).map((variant) => build(variant, bindgen));
+  const glue = built.map((folder) => readFileSync(join(folder, 'multivec_wasm.js')));
+  if (!glue[0].equals(glue[1])) {
+    throw new Error('the JavaScript of both variants: expected the same, found differences');
+  }
+  rmSync(output, { recursive: true, force: true });
+  cpSync(built[0], join(output, 'base'), { recursive: true });
+  // The JavaScript beside the base module serves both.
+  const module = 'multivec_wasm_bg.wasm';
+  cpSync(join(built[1], module), join(output, 'relaxed', module));
+}
+printSizes();

@@ -1,0 +1,23 @@
+//! What JavaScript sees. Checks and conversions only: the core does the work.
+
+mod arrays;
+mod encoder;
+mod error;
+mod health;
+mod job;
+mod options;
+mod score;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// The version of the package.
+#[wasm_bindgen]
+pub fn version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
+}
+
+/// Sets up the reports of panics and of exhausted memory.
+#[wasm_bindgen(start)]
+pub fn start() {
+    health::install();
+}

@@ -1,0 +1,121 @@
+//! From the bytes of a model to a plan.
+
+use multivec_core::encoder::Normalization;
+use multivec_core::graph::{self, Graph};
+use multivec_core::{Error, Result};
+use tract_onnx::prelude::*;
+
+use super::ENGINE;
+
+/// What an encoder's graph may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Input {
+    InputIds,
+    AttentionMask,
+    TokenTypeIds,
+}
+
+pub(super) struct Loaded {
+    /// In the order in which the plan takes them.
+    pub(super) inputs: Vec<Input>,
+    pub(super) plan: Arc<TypedRunnableModel>,
+    pub(super) dim: usize,
+}
+
+pub(super) fn load(file: &str, bytes: Vec<u8>, normalization: Normalization) -> Result<Loaded> {
+    let fail = |error: TractError| Error::InvalidModel {
+        file: file.to_owned(),
+        engine: ENGINE,
+        source: format!("{error:#}").into(),
+    };
+    let bytes = clean(file, bytes, normalization)?;
+    let onnx = tract_onnx::onnx();
+    let proto = onnx.proto_model_for_read(&mut bytes.as_slice());
+    // Each form of the model is dropped as soon as there is the next: the
+    // memory of WebAssembly grows and never shrinks.
+    drop(bytes);
+    let proto = proto.map_err(fail)?;
+    let model = onnx.model_for_proto_model(&proto).map_err(fail)?;
+    drop(proto);
+    let inputs = inputs(file, &model)?;
+    let plan = plan(model).map_err(fail)?;
+    let dim = dim(file, &plan)?;
+    Ok(Loaded { inputs, plan, dim })
+}
+
+/// Rewrites what tract cannot read or is slow at.
+fn clean(file: &str, bytes: Vec<u8>, normalization: Normalization) -> Result<Vec<u8>> {
+    let mut graph = Graph::parse(file, bytes.into())?;
+    graph::drop_value_info(&mut graph);
+    graph::replace_mask_lookup(&mut graph);
+    graph::lift_nan_guards(&mut graph);
+    if normalization == Normalization::Off {
+        graph::remove_final_normalization(&mut graph);
+    }
+    Ok(graph.into_bytes())
+}
+
+fn inputs(file: &str, model: &InferenceModel) -> Result<Vec<Input>> {
+    let inputs = model
+        .inputs
+        .iter()
+        .map(|outlet| match model.nodes[outlet.node].name.as_str() {
+            "input_ids" => Ok(Input::InputIds),
+            "attention_mask" => Ok(Input::AttentionMask),
+            "token_type_ids" => Ok(Input::TokenTypeIds),
+            other => Err(mismatch(file, "inputs", EXPECTED_INPUTS, other)),
+        })
+        .collect::<Result<Vec<_>>>()?;
+    for (needed, name) in [
+        (Input::InputIds, "no input_ids"),
+        (Input::AttentionMask, "no attention_mask"),
+    ] {
+        if !inputs.contains(&needed) {
+            return Err(mismatch(file, "inputs", EXPECTED_INPUTS, name));
+        }
+    }
+    Ok(inputs)
+}
+
+const EXPECTED_INPUTS: &str = "input_ids, attention_mask and perhaps token_type_ids";
+
+/// Plans the model for `[batch, length]` inputs of any size.
+fn plan(mut model: InferenceModel) -> TractResult<Arc<TypedRunnableModel>> {
+    let shape = tvec![
+        model.symbols.sym("batch").to_dim(),
+        model.symbols.sym("length").to_dim(),
+    ];
+    for input in 0..model.inputs.len() {
+        model.set_input_fact(input, i64::fact(shape.clone()).into())?;
+    }
+    model.into_optimized()?.into_runnable()
+}
+
+/// Columns of the output.
+fn dim(file: &str, plan: &TypedRunnableModel) -> Result<usize> {
+    let expected = "[batch, length, dim] of f32";
+    let fact = match plan.model().outputs.as_slice() {
+        &[outlet] => plan.model().outlet_fact(outlet).ok(),
+        _ => None,
+    };
+    let Some(fact) = fact else {
+        let found = format!("{} outputs", plan.model().outputs.len());
+        return Err(mismatch(file, "output", expected, &found));
+    };
+    match fact.shape.dims() {
+        [_, _, dim] if fact.datum_type == f32::datum_type() => {
+            dim.to_i64().ok().and_then(|dim| usize::try_from(dim).ok())
+        }
+        _ => None,
+    }
+    .ok_or_else(|| mismatch(file, "output", expected, &format!("{fact:?}")))
+}
+
+fn mismatch(file: &str, what: &str, expected: &str, found: &str) -> Error {
+    Error::ModelMismatch {
+        file: file.to_owned(),
+        what: what.to_owned(),
+        expected: expected.to_owned(),
+        found: found.to_owned(),
+    }
+}

@@ -1,0 +1,139 @@
+//! tract as the inference engine.
+
+mod load;
+
+use std::fmt;
+
+use multivec_core::batch::TokenBatch;
+use multivec_core::encoder::Normalization;
+use multivec_core::{Backend, BackendInfo, Error, Precision, Result, TokenStates};
+use tract_onnx::prelude::*;
+
+use load::{Input, Loaded};
+
+/// The engine's name in messages and fingerprints.
+const ENGINE: &str = "tract";
+/// The engine's version, as pinned in the workspace.
+const ENGINE_VERSION: &str = "0.23.9";
+
+/// A model in tract, the inference engine in Rust.
+///
+/// One plan serves every shape of batch, so that the weights are held once
+/// and texts are padded no further than their batch needs.
+pub struct TractBackend {
+    info: BackendInfo,
+    inputs: Vec<Input>,
+    plan: Arc<TypedRunnableModel>,
+    concurrency: usize,
+}
+
+impl TractBackend {
+    /// Loads an ONNX model from its bytes; `file` names it in messages.
+    /// `precision` is that of its weights. With [`Normalization::Off`] the
+    /// graph's final normalization is removed.
+    ///
+    /// # Errors
+    /// [`Error::InvalidModel`] for bytes that are no ONNX model or that tract
+    /// cannot run, [`Error::ModelMismatch`] if inputs or output are not those
+    /// of an encoder.
+    pub fn load(
+        file: &str,
+        bytes: Vec<u8>,
+        precision: Precision,
+        normalization: Normalization,
+    ) -> Result<Self> {
+        let Loaded { inputs, plan, dim } = load::load(file, bytes, normalization)?;
+        let info = BackendInfo {
+            engine: ENGINE,
+            engine_version: ENGINE_VERSION.to_owned(),
+            provider: PROVIDER.to_owned(),
+            precision,
+            uses_token_type_ids: inputs.contains(&Input::TokenTypeIds),
+            dim: Some(dim),
+            model_file: file.to_owned(),
+        };
+        Ok(Self {
+            info,
+            inputs,
+            plan,
+            concurrency: 1,
+        })
+    }
+
+    /// Lets this many batches run at the same time, each on one thread; 0
+    /// counts as 1. One by default.
+    pub fn with_concurrency(mut self, concurrency: usize) -> Self {
+        self.concurrency = concurrency.max(1);
+        self
+    }
+
+    fn try_run(&self, batch: &TokenBatch) -> TractResult<TokenStates> {
+        let shape = [batch.rows, batch.length];
+        let inputs = self
+            .inputs
+            .iter()
+            .map(|input| {
+                let tensor = match input {
+                    Input::InputIds => Tensor::from_shape(&shape, &batch.input_ids)?,
+                    Input::AttentionMask => Tensor::from_shape(&shape, &batch.attention_mask)?,
+                    Input::TokenTypeIds => Tensor::zero::<i64>(&shape)?,
+                };
+                Ok(tensor.into())
+            })
+            .collect::<TractResult<TVec<TValue>>>()?;
+        let outputs = self.plan.run(inputs)?;
+        let states = outputs[0].to_plain_array_view::<f32>()?;
+        Ok(TokenStates {
+            dim: states.shape().last().copied().unwrap_or(0),
+            data: states.iter().copied().collect(),
+        })
+    }
+}
+
+impl Backend for TractBackend {
+    fn info(&self) -> &BackendInfo {
+        &self.info
+    }
+
+    fn concurrency(&self) -> usize {
+        self.concurrency
+    }
+
+    fn run(&self, batch: &TokenBatch) -> Result<TokenStates> {
+        self.try_run(batch).map_err(|error| Error::Inference {
+            engine: ENGINE,
+            rows: batch.rows,
+            length: batch.length,
+            source: format!("{error:#}").into(),
+        })
+    }
+}
+
+impl fmt::Debug for TractBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TractBackend")
+            .field("info", &self.info)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The instructions that this build of the crate uses.
+const PROVIDER: &str = if cfg!(not(target_arch = "wasm32")) {
+    "cpu"
+} else if cfg!(target_feature = "relaxed-simd") {
+    "wasm-relaxed-simd"
+} else if cfg!(target_feature = "simd128") {
+    "wasm-simd128"
+} else {
+    "wasm"
+};
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_version_is_the_one_that_is_pinned() {
+        let manifest = include_str!("../../../Cargo.toml");
+        let pin = format!("tract-onnx = {{ version = \"={}\"", super::ENGINE_VERSION);
+        assert!(manifest.contains(&pin));
+    }
+}
