@@ -1,6 +1,8 @@
 //! What callers rely on beside the numbers: shapes, sharing, tokens of rows,
 //! truncation, normalization, identity.
 
+#![allow(clippy::expect_used, clippy::panic)]
+
 mod common;
 mod support;
 

@@ -1,5 +1,7 @@
 //! Properties that hold for any input, with generated ones.
 
+#![allow(clippy::expect_used, clippy::panic)]
+
 mod batches;
 #[path = "../common/mod.rs"]
 mod common;

@@ -34,7 +34,7 @@ fn bound(rows: usize, pooling: Pooling) -> usize {
 }
 
 proptest! {
-    #![proptest_config(cases(300))]
+    #![proptest_config(cases(1000))]
 
     #[test]
     fn rows_are_few_enough_and_finite((values, dim) in rows(), pooling in pooling()) {
@@ -64,7 +64,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(32))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn clusters_partition_the_rows(text in text(), pooling in pooling()) {

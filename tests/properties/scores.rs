@@ -34,7 +34,7 @@ fn naive(query: &Embedding, document: &Embedding) -> f32 {
 }
 
 proptest! {
-    #![proptest_config(cases(300))]
+    #![proptest_config(cases(1000))]
 
     #[test]
     fn max_sim_is_what_it_says((query, documents) in query_and_documents()) {

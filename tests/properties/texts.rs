@@ -37,7 +37,7 @@ fn count(tokens: &TokenizedText, role: TokenRole) -> usize {
 }
 
 proptest! {
-    #![proptest_config(cases(200))]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn lists_agree(text in text(), length in 3..65usize) {
@@ -129,7 +129,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(32))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn rows_are_those_that_are_kept(text in text(), length in 3..65usize) {
@@ -161,7 +161,7 @@ proptest! {
             for length in [length, small] {
                 let mut options = EncodeOptions::default();
                 // Lengths between these would be run, and take long.
-                if length > 1_000_000 || length < 200 {
+                if !(200..=1_000_000).contains(&length) {
                     options.document_length = Some(length);
                 }
                 match encoder.with_options(&options) {
