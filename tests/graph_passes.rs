@@ -1,5 +1,7 @@
 //! The passes on graphs as the exporter writes them.
 
+#![allow(clippy::expect_used)]
+
 use multivec_core::graph::{
     Graph, drop_value_info, lift_nan_guards, remove_final_normalization, replace_mask_lookup,
 };
@@ -16,8 +18,8 @@ const MODELS: [(&str, usize); 5] = [
 
 fn read(file: &str) -> Graph {
     let root = env!("CARGO_MANIFEST_DIR");
-    let bytes = std::fs::read(format!("{root}/{file}")).unwrap();
-    Graph::parse(file, bytes.into()).unwrap()
+    let bytes = std::fs::read(format!("{root}/{file}")).expect("the fixture can be read");
+    Graph::parse(file, bytes.into()).expect("the fixture is a graph")
 }
 
 fn count(graph: &Graph, op: &str) -> usize {

@@ -1,6 +1,8 @@
 //! Readers of files that anyone may have written.
 
-use multivec_core::graph::{Graph, remove_final_normalization};
+use multivec_core::graph::{
+    Graph, drop_value_info, lift_nan_guards, remove_final_normalization, replace_mask_lookup,
+};
 use multivec_core::tokenize::TextTokenizer;
 use multivec_core::{ModelConfig, ModelParts};
 use proptest::collection::{btree_map, vec};
@@ -81,6 +83,9 @@ fn read_graph(bytes: Vec<u8>) -> Result<(), TestCaseError> {
         Ok(mut graph) => {
             graph.external_files();
             remove_final_normalization(&mut graph);
+            lift_nan_guards(&mut graph);
+            replace_mask_lookup(&mut graph);
+            drop_value_info(&mut graph);
             graph.remove_dead_nodes();
             let written = graph.into_bytes();
             let again = Graph::parse("model.onnx", written.clone().into());
