@@ -18,7 +18,7 @@ const MODELS: [(&str, usize); 5] = [
 
 fn read(file: &str) -> Graph {
     let root = env!("CARGO_MANIFEST_DIR");
-    let bytes = std::fs::read(format!("{root}/{file}")).expect("the fixture is there");
+    let bytes = std::fs::read(format!("{root}/{file}")).expect("the fixture can be read");
     Graph::parse(file, bytes.into()).expect("the fixture is a graph")
 }
 

@@ -19,13 +19,14 @@
 
 mod load;
 mod onnxruntime;
+mod tract;
 
 // Compiles and runs the README's examples.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
-pub use load::{EncoderBuilder, ModelBytes, ModelDirectory, Options, Provider};
+pub use load::{EncoderBuilder, Engine, ModelBytes, ModelDirectory, Options, Provider};
 pub use multivec_core::batch::BatchLimit;
 pub use multivec_core::encoder::{Normalization, QueryExpansion};
 pub use multivec_core::pool::Pooling;

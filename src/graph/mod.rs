@@ -3,6 +3,7 @@
 //! Each pass is a function over a [`Graph`] that says whether it changed
 //! anything. What a pass does not recognise it leaves as it is.
 
+mod external;
 mod mask_lookup;
 mod nan_guard;
 mod normalization;

@@ -3,6 +3,7 @@
 //! Source: PyLate 1.6, `ColBERT.tokenize`, over sentence-transformers'
 //! `Transformer.tokenize`.
 
+mod check;
 mod prepare;
 mod text;
 mod vocabulary;
@@ -67,11 +68,12 @@ impl TextTokenizer {
     /// that is not in the vocabulary, an id beyond it, lengths that leave no
     /// room for the special tokens, or padding on the left.
     pub fn from_json(file: &str, json: &[u8], config: &ModelConfig) -> Result<Self> {
-        let mut tokenizer =
-            Tokenizer::from_bytes(json).map_err(|source| Error::InvalidTokenizer {
-                file: file.to_owned(),
-                source,
-            })?;
+        let invalid = |source| Error::InvalidTokenizer {
+            file: file.to_owned(),
+            source,
+        };
+        check::check(json).map_err(|error| invalid(error.into()))?;
+        let mut tokenizer = Tokenizer::from_bytes(json).map_err(invalid)?;
         let ids = SpecialIds::resolve(file, &tokenizer, config)?;
         let direction = tokenizer
             .get_truncation()
@@ -80,12 +82,7 @@ impl TextTokenizer {
         let added = post_processor
             .as_ref()
             .map_or(0, |processor| processor.added_tokens(false));
-        tokenizer
-            .with_truncation(None)
-            .map_err(|source| Error::InvalidTokenizer {
-                file: file.to_owned(),
-                source,
-            })?;
+        tokenizer.with_truncation(None).map_err(invalid)?;
         tokenizer.with_padding(None);
         tokenizer.with_post_processor(None::<PostProcessorWrapper>);
         Ok(Self {

@@ -1,5 +1,7 @@
 //! Model directories and bytes: what loads, and how the rest is refused.
 
+#![allow(clippy::expect_used, clippy::panic)]
+
 #[path = "../common/mod.rs"]
 mod common;
 mod configuration;

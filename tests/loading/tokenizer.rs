@@ -35,11 +35,53 @@ fn truncated_at_every_stage() {
 }
 
 #[test]
+fn a_decoder_or_normalizer_that_is_broken() {
+    let table = |table: &str| json!({"type": "Precompiled", "precompiled_charsmap": table});
+    let sequence = json!({"type": "Sequence", "normalizers": [table("AAAA////")]});
+    for (key, value) in [
+        ("decoder", json!({"type": "Telepathy"})),
+        ("decoder", json!(5)),
+        ("normalizer", json!({"type": "Telepathy"})),
+        ("normalizer", table("no base64")),
+        ("normalizer", table("/////w==")),
+        ("normalizer", json!({"type": "Precompiled"})),
+        ("normalizer", sequence),
+    ] {
+        let mut bytes = bytes(&TINY_BERT, Precision::Fp32);
+        bytes.tokenizer = edited(TINY_BERT.tokenizer, |tokenizer| {
+            tokenizer.insert(key.to_owned(), value);
+        });
+        refused(build(bytes), "invalid_tokenizer", &["tokenizer.json"]);
+    }
+    // Syntax that goes wrong within the decoder.
+    for broken in ["{\"type\": ]", "1e999", "[[", &"[".repeat(500)] {
+        let mut bytes = bytes(&TINY_BERT, Precision::Fp32);
+        bytes.tokenizer = format!("{{\"version\": \"1.0\", \"decoder\": {broken}").into();
+        refused(
+            build(bytes),
+            "invalid_tokenizer",
+            &["tokenizer.json", "line 1"],
+        );
+    }
+}
+
+#[test]
 fn more_ids_than_the_graph_has_rows() {
     for fixture in TINY {
         let mut bytes = bytes(fixture, Precision::Fp32);
         bytes.tokenizer = edited(fixture.tokenizer, |tokenizer| {
-            tokenizer["model"]["vocab"]["extraordinary"] = json!(2050);
+            let token = json!({
+                "id": 2050, "content": "[extra]", "single_word": false, "lstrip": false,
+                "rstrip": false, "normalized": false, "special": true,
+            });
+            let added = tokenizer["added_tokens"].as_array_mut();
+            added.expect("a list of tokens").push(token);
+            // Added tokens are numbered after the vocabulary, without gaps.
+            if fixture.name == "tiny-bert" {
+                let vocabulary = &mut tokenizer["model"]["vocab"];
+                vocabulary["firstfiller"] = json!(2048);
+                vocabulary["secondfiller"] = json!(2049);
+            }
         });
         let parts = [
             "model.onnx",

@@ -1,52 +1,91 @@
 //! `cargo xtask test`: every check of the repository.
 
-use crate::command::{Result, answers, cargo, program, step};
+use crate::command::{Result, answers, cargo, program, root, step};
 use crate::setup;
 
 pub(crate) fn run() -> Result {
     setup::node_packages()?;
+    rust()?;
+    web()
+}
+
+fn rust() -> Result {
     step("formatting", cargo().args(["fmt", "--all", "--check"]))?;
+    // `tract` is the one feature that is off by default.
+    let all = ["--workspace", "--features", "multivec/tract"];
     step(
         "lints",
-        cargo().args([
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "--deny",
-            "warnings",
-        ]),
+        cargo()
+            .arg("clippy")
+            .args(all)
+            .args(["--all-targets", "--", "--deny", "warnings"]),
     )?;
     let has_nextest = answers(cargo().args(["nextest", "--version"]));
     let runner: &[&str] = match has_nextest {
-        true => &["nextest", "run", "--workspace"],
-        false => &["test", "--workspace", "--all-targets"],
+        true => &["nextest", "run"],
+        false => &["test", "--lib", "--bins", "--tests"],
     };
-    step("tests", cargo().args(runner))?;
+    step("tests", cargo().args(runner).args(all))?;
+    step(
+        "tests of a build without tract",
+        cargo()
+            .args(runner)
+            .args(["--package", "multivec", "--test", "engine"]),
+    )?;
     step(
         "documentation tests",
-        cargo().args(["test", "--workspace", "--doc"]),
+        cargo().args(["test", "--doc"]).args(all),
     )?;
     step(
         "documentation",
         cargo()
-            .args(["doc", "--workspace", "--no-deps", "--quiet"])
+            .args(["doc", "--no-deps", "--quiet"])
+            .args(all)
             .env("RUSTDOCFLAGS", "--deny warnings"),
     )?;
-    wasm_core()
+    step(
+        "the library without the command line",
+        cargo().args(["check", "--package", "multivec", "--no-default-features"]),
+    )
 }
 
-/// The core has to stay free of everything that a browser lacks.
-fn wasm_core() -> Result {
-    const TARGET: &str = "wasm32-unknown-unknown";
-    if answers(program("rustup").arg("--version")) {
+fn web() -> Result {
+    setup::wasm_target()?;
+    // The core has to stay free of everything that a browser lacks.
+    step(
+        "the core for browsers",
+        cargo().args([
+            "check",
+            "--package",
+            "multivec-core",
+            "--target",
+            setup::WASM,
+        ]),
+    )?;
+    let browser = setup::browser()?;
+    let js = root().join("js");
+    step(
+        "the npm package, with all WebAssembly builds",
+        program("npm").args(["run", "build"]).current_dir(&js),
+    )?;
+    for (name, features) in [
+        ("baseline", "+simd128"),
+        ("relaxed SIMD", "+simd128,+relaxed-simd"),
+    ] {
         step(
-            "the target wasm32-unknown-unknown",
-            program("rustup").args(["target", "add", TARGET]),
+            &format!("tests in the browser, {name}"),
+            program(&setup::wasm_pack()?.to_string_lossy())
+                .args(["test", "--headless", "--chrome", "--chromedriver"])
+                .arg(&browser.driver)
+                .args(["wasm", "--", "--profile", "wasm-test"])
+                .env("RUSTFLAGS", format!("-C target-feature={features}")),
         )?;
     }
     step(
-        "the core for browsers",
-        cargo().args(["check", "--package", "multivec-core", "--target", TARGET]),
+        "tests of the npm package, in Node and in the browser",
+        program("npm")
+            .args(["run", "test:built"])
+            .current_dir(&js)
+            .env("CHROMIUM_PATH", &browser.chromium),
     )
 }

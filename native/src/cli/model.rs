@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use multivec::{
-    BatchLimit, Encoder, EncoderBuilder, Options, Pooling, Precision, Result, TruncationPolicy,
+    BatchLimit, Encoder, EncoderBuilder, Engine, Options, Pooling, Precision, Result,
+    TruncationPolicy,
 };
 
 use super::demo;
@@ -15,6 +16,9 @@ pub(super) struct ModelArguments {
     /// Model directory; the embedded demo model without it.
     #[arg(long, value_name = "DIR")]
     pub(super) model: Option<PathBuf>,
+    /// What runs the model; tract in builds that have it.
+    #[arg(long, default_value = "onnxruntime")]
+    engine: EngineName,
     /// Weights to load; INT8 where the model has them.
     #[arg(long)]
     precision: Option<PrecisionName>,
@@ -48,6 +52,12 @@ pub(super) struct ModelArguments {
     /// The ONNX Runtime library; looked for without it.
     #[arg(long, value_name = "FILE")]
     library: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum EngineName {
+    Onnxruntime,
+    Tract,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -95,6 +105,10 @@ impl ModelArguments {
             PrecisionName::Fp32 => Precision::Fp32,
             PrecisionName::Int8 => Precision::Int8,
         });
+        options.engine = match self.engine {
+            EngineName::Onnxruntime => Engine::OnnxRuntime,
+            EngineName::Tract => Engine::Tract,
+        };
         options.threads = self.threads;
         options.sessions = self.sessions;
         options.library.clone_from(&self.library);

@@ -1,19 +1,17 @@
 //! The builder of an encoder.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use multivec_core::graph::{Graph, remove_final_normalization};
+use multivec_core::batch::BatchLimit;
+use multivec_core::encoder::{Normalization, QueryExpansion};
+use multivec_core::pool::Pooling;
 use multivec_core::tokenize::TruncationPolicy;
-use multivec_core::{EncodeOptions, Encoder, Error, ModelParts, Precision, Result, WeightsHasher};
-use multivec_core::{
-    batch::BatchLimit,
-    encoder::{Normalization, QueryExpansion},
-    pool::Pooling,
-};
+use multivec_core::{Backend, EncodeOptions, Encoder, Precision, Result};
 
-use super::{ModelDirectory, Options, Provider};
-use crate::onnxruntime::{GraphSource, OnnxRuntime, OrtBackend};
+use super::files::ModelFiles;
+use super::{Engine, Options, Provider};
+use crate::onnxruntime::{OnnxRuntime, OrtBackend};
+use crate::tract;
 
 /// The files of a model, in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +77,13 @@ impl EncoderBuilder {
     #[must_use]
     pub fn with_precision(mut self, precision: Precision) -> Self {
         self.options.precision = Some(precision);
+        self
+    }
+
+    /// Runs the graph on this engine.
+    #[must_use]
+    pub fn with_engine(mut self, engine: Engine) -> Self {
+        self.options.engine = engine;
         self
     }
 
@@ -170,119 +175,26 @@ impl EncoderBuilder {
     pub fn build(&self) -> Result<Encoder> {
         let options = &self.options;
         let parallelism = options.parallelism()?;
-        let loaded = match &self.source {
-            Source::Directory(root) => Loaded::from_dir(root, options)?,
-            Source::Bytes(bytes) => Loaded::from_bytes(bytes, options)?,
+        let files = match &self.source {
+            Source::Directory(root) => ModelFiles::from_dir(root, options)?,
+            Source::Bytes(bytes) => ModelFiles::from_bytes(bytes, options)?,
         };
-        let runtime = OnnxRuntime::load(options.library.as_deref())?;
-        let backend = OrtBackend::load(
-            &runtime,
-            &loaded.file,
-            loaded.graph,
-            loaded.precision,
-            parallelism,
-        )?;
-        Encoder::new(
-            loaded.parts,
-            Box::new(backend),
-            loaded.weights,
-            &options.encode,
-        )
-    }
-}
-
-struct Loaded<'a> {
-    parts: ModelParts,
-    file: String,
-    graph: GraphSource<'a>,
-    weights: WeightsHasher,
-    precision: Precision,
-}
-
-impl<'a> Loaded<'a> {
-    fn from_dir(root: &Path, options: &Options) -> Result<Self> {
-        let directory = ModelDirectory::open(root)?;
-        let (model, precision) = directory.choose(options.precision)?;
-        let named = |path: &Path| Ok::<_, Error>((path.display().to_string(), read(path)?));
-        let (config, tokenizer) = (named(directory.config())?, named(directory.tokenizer())?);
-        let parts = ModelParts::from_json((&config.0, &config.1), (&tokenizer.0, &tokenizer.1))?;
-        let file = model.display().to_string();
-        let graph = match options.encode.normalization {
-            Normalization::Off => GraphSource::Bytes(raw_rows(&file, read(model)?)?.into()),
-            _ => GraphSource::File(model.to_owned()),
+        let backend: Box<dyn Backend> = match options.engine {
+            Engine::OnnxRuntime => Box::new(OrtBackend::load(
+                &OnnxRuntime::load(options.library.as_deref())?,
+                &files.name,
+                files.graph,
+                files.precision,
+                parallelism,
+            )?),
+            Engine::Tract => tract::load(
+                &files.name,
+                files.graph,
+                files.precision,
+                parallelism,
+                options.encode.normalization,
+            )?,
         };
-        Ok(Self {
-            parts,
-            graph,
-            weights: hash(model)?,
-            precision,
-            file,
-        })
+        Encoder::new(files.parts, backend, files.weights, &options.encode)
     }
-
-    fn from_bytes(bytes: &'a ModelBytes, options: &Options) -> Result<Self> {
-        if let Some(precision) = options.precision
-            && precision != bytes.precision
-        {
-            return Err(Error::option("precision", bytes.precision, precision));
-        }
-        let parts = ModelParts::from_json(
-            ("onnx_config.json", &bytes.config),
-            ("tokenizer.json", &bytes.tokenizer),
-        )?;
-        let file = match bytes.precision {
-            Precision::Int8 => "model_int8.onnx",
-            _ => "model.onnx",
-        };
-        let mut weights = WeightsHasher::new();
-        weights.update(&bytes.model);
-        let graph = match options.encode.normalization {
-            Normalization::Off => raw_rows(file, bytes.model.clone())?.into(),
-            _ => bytes.model.as_slice().into(),
-        };
-        Ok(Self {
-            parts,
-            graph: GraphSource::Bytes(graph),
-            weights,
-            precision: bytes.precision,
-            file: file.to_owned(),
-        })
-    }
-}
-
-/// The graph without a normalization at its end.
-fn raw_rows(file: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
-    let mut graph = Graph::parse(file, bytes.into())?;
-    remove_final_normalization(&mut graph);
-    Ok(graph.into_bytes())
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|source| reading(path, source))
-}
-
-fn reading(path: &Path, source: std::io::Error) -> Error {
-    Error::Io {
-        path: path.display().to_string(),
-        action: "reading",
-        source,
-    }
-}
-
-/// Hashes a model, and the file of its weights where those are kept apart.
-fn hash(model: &Path) -> Result<WeightsHasher> {
-    let mut weights = WeightsHasher::new();
-    let beside = ["_data", ".data"].map(|ending| {
-        let mut name = model.as_os_str().to_owned();
-        name.push(ending);
-        PathBuf::from(name)
-    });
-    let external = beside.iter().filter(|path| path.is_file());
-    for path in std::iter::once(model).chain(external.map(PathBuf::as_path)) {
-        let file = File::open(path).map_err(|source| reading(path, source))?;
-        weights
-            .update_reader(file)
-            .map_err(|source| reading(path, source))?;
-    }
-    Ok(weights)
 }

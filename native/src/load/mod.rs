@@ -2,9 +2,12 @@
 
 mod builder;
 mod directory;
+mod files;
 mod options;
 
 pub use builder::{EncoderBuilder, ModelBytes};
 pub use directory::ModelDirectory;
+#[cfg(feature = "tract")]
+pub(crate) use files::read;
 pub(crate) use options::Parallelism;
-pub use options::{Options, Provider};
+pub use options::{Engine, Options, Provider};

@@ -19,7 +19,15 @@ use crate::load::{Parallelism, Provider};
 pub(crate) enum GraphSource<'a> {
     File(PathBuf),
     Bytes(Cow<'a, [u8]>),
+    /// A graph that was changed, and the folder where it looks for weights
+    /// that are not in it.
+    Rewritten {
+        graph: Vec<u8>,
+        folder: String,
+    },
 }
+
+const EXTERNAL_FOLDER: &str = "session.model_external_initializers_file_folder_path";
 
 pub(crate) struct OrtBackend {
     sessions: SessionPool,
@@ -47,6 +55,9 @@ impl OrtBackend {
                 match &graph {
                     GraphSource::File(path) => builder.commit_from_file(path),
                     GraphSource::Bytes(bytes) => builder.commit_from_memory(bytes),
+                    GraphSource::Rewritten { graph, folder } => builder
+                        .with_config_entry(EXTERNAL_FOLDER, folder)?
+                        .commit_from_memory(graph),
                 }
             })
             .collect::<ort::Result<Vec<_>>>()
@@ -78,7 +89,8 @@ impl OrtBackend {
 /// saturate: 12 % slower there, and the same vectors everywhere.
 fn configure(runtime: &OnnxRuntime, threads: usize) -> ort::Result<SessionBuilder> {
     Ok(Session::builder(runtime.environment())?
-        .with_log_level(LogLevel::Error)?
+        // What fails is returned; a library does not write to the terminal.
+        .with_log_level(LogLevel::Fatal)?
         .with_optimization_level(GraphOptimizationLevel::Level3)?
         .with_memory_pattern(false)?
         .with_parallel_execution(false)?

@@ -10,6 +10,7 @@ use multivec_core::{Error, Result};
 use ort::environment::Environment;
 
 use super::ENGINE;
+use super::elf;
 use super::places::{self, Place};
 
 /// A file that was looked at.
@@ -173,6 +174,7 @@ fn probe(place: &Place) -> Candidate {
 
 fn version_of(path: &Path) -> std::result::Result<String, String> {
     type GetApiBase = unsafe extern "C" fn() -> *const ort::sys::OrtApiBase;
+    elf::check_complete(path)?;
     // SAFETY: the user, or a well-known place, names the file as the ONNX
     // Runtime library; loading it runs its initializers.
     let library = unsafe { libloading::Library::new(path) }.map_err(|error| error.to_string())?;

@@ -1,6 +1,7 @@
 //! The backend of ONNX Runtime, whose library is loaded at run time.
 
 mod backend;
+mod elf;
 mod library;
 mod places;
 mod signature;

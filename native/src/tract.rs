@@ -1,0 +1,39 @@
+//! The backend of tract, in builds that have it.
+
+use multivec_core::encoder::Normalization;
+use multivec_core::{Backend, Precision, Result};
+
+use crate::load::Parallelism;
+use crate::onnxruntime::GraphSource;
+
+#[cfg(feature = "tract")]
+pub(crate) fn load(
+    file: &str,
+    graph: GraphSource<'_>,
+    precision: Precision,
+    parallelism: Parallelism,
+    normalization: Normalization,
+) -> Result<Box<dyn Backend>> {
+    let bytes = match graph {
+        GraphSource::File(path) => crate::load::read(&path)?,
+        GraphSource::Bytes(bytes) => bytes.into_owned(),
+        GraphSource::Rewritten { graph, .. } => graph,
+    };
+    let backend = multivec_wasm::TractBackend::load(file, bytes, precision, normalization)?;
+    Ok(Box::new(backend.with_concurrency(parallelism.sessions)))
+}
+
+#[cfg(not(feature = "tract"))]
+pub(crate) fn load(
+    _: &str,
+    _: GraphSource<'_>,
+    _: Precision,
+    _: Parallelism,
+    _: Normalization,
+) -> Result<Box<dyn Backend>> {
+    Err(multivec_core::Error::EngineUnavailable {
+        engine: "tract",
+        expected: "expected a build of multivec with the cargo feature `tract`".to_owned(),
+        tried: "this build, which is without it".to_owned(),
+    })
+}

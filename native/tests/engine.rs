@@ -1,0 +1,55 @@
+//! The choice of an engine.
+
+#![allow(clippy::expect_used, clippy::panic)]
+
+use multivec::{Encoder, EncoderBuilder, Engine, Precision, Result};
+
+const MODEL: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../tests/fixtures/tiny-modernbert"
+);
+
+fn load(engine: Engine) -> Result<Encoder> {
+    EncoderBuilder::from_dir(MODEL)
+        .with_precision(Precision::Fp32)
+        .with_engine(engine)
+        .build()
+}
+
+#[cfg(not(feature = "tract"))]
+#[test]
+fn tract_is_refused_by_builds_without_it() {
+    let error = load(Engine::Tract).expect_err("this build has no tract");
+    assert_eq!(error.code(), "engine_unavailable");
+    assert!(error.to_string().contains("feature `tract`"), "{error}");
+}
+
+#[cfg(feature = "tract")]
+#[test]
+fn both_engines_give_the_same_vectors() {
+    let (ort, tract) = (
+        load(Engine::OnnxRuntime).expect("ONNX Runtime loads the model"),
+        load(Engine::Tract).expect("tract loads the model"),
+    );
+    assert_eq!(ort.info().engine, "onnxruntime");
+    assert_eq!(tract.info().engine, "tract");
+    assert_eq!(ort.fingerprint().space(), tract.fingerprint().space());
+    assert_ne!(ort.fingerprint().computed(), tract.fingerprint().computed());
+
+    let texts = [
+        "One text.",
+        "Another, rather longer text about nothing.",
+        "",
+    ];
+    let (left, right) = (
+        ort.encode_documents(&texts).expect("ONNX Runtime encodes"),
+        tract.encode_documents(&texts).expect("tract encodes"),
+    );
+    assert_eq!(left.len(), texts.len());
+    for (left, right) in left.iter().zip(&right) {
+        assert_eq!(left.tokens(), right.tokens());
+        for (left, right) in left.view().rows().into_iter().zip(right.view().rows()) {
+            assert!(left.dot(&right) >= 0.99999, "{}", left.dot(&right));
+        }
+    }
+}

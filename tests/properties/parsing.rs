@@ -1,0 +1,182 @@
+//! Readers of files that anyone may have written.
+
+use multivec_core::graph::{
+    Graph, drop_value_info, lift_nan_guards, remove_final_normalization, replace_mask_lookup,
+};
+use multivec_core::tokenize::TextTokenizer;
+use multivec_core::{ModelConfig, ModelParts};
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use serde_json::{Map, Value};
+
+use crate::common::TINY;
+use crate::inputs::cases;
+
+const KEYS: [&str; 16] = [
+    "query_prefix",
+    "document_prefix",
+    "query_prefix_id",
+    "document_prefix_id",
+    "query_length",
+    "document_length",
+    "do_query_expansion",
+    "attend_to_expansion_tokens",
+    "do_lower_case",
+    "skiplist_words",
+    "embedding_dim",
+    "uses_token_type_ids",
+    "mask_token_id",
+    "pad_token_id",
+    "model_name",
+    "another_key",
+];
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (0..70i64).prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        select(&["[Q] ", "[D] ", "[unused0]", "[MASK]", ""][..]).prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            btree_map(any::<String>(), inner, 0..4)
+                .prop_map(|map| Value::from(Map::from_iter(map))),
+        ]
+    })
+}
+
+fn configuration() -> impl Strategy<Value = Vec<u8>> {
+    btree_map(select(&KEYS[..]), value(), 0..8).prop_map(|map| {
+        let map = map.into_iter().map(|(key, value)| (key.to_owned(), value));
+        Value::from(Map::from_iter(map)).to_string().into_bytes()
+    })
+}
+
+/// Changes of single bytes, and an end that comes too early.
+fn damage() -> impl Strategy<Value = (Vec<(Index, u8)>, Option<Index>)> {
+    (
+        vec((any::<Index>(), any::<u8>()), 0..12),
+        proptest::option::of(any::<Index>()),
+    )
+}
+
+fn damaged(whole: &[u8], (changes, end): &(Vec<(Index, u8)>, Option<Index>)) -> Vec<u8> {
+    let mut bytes = whole.to_vec();
+    for (at, byte) in changes {
+        let at = at.index(bytes.len());
+        bytes[at] = *byte;
+    }
+    if let Some(end) = end {
+        bytes.truncate(end.index(whole.len()));
+    }
+    bytes
+}
+
+fn read_graph(bytes: Vec<u8>) -> Result<(), TestCaseError> {
+    match Graph::parse("model.onnx", bytes.into()) {
+        Ok(mut graph) => {
+            graph.external_files();
+            remove_final_normalization(&mut graph);
+            lift_nan_guards(&mut graph);
+            replace_mask_lookup(&mut graph);
+            drop_value_info(&mut graph);
+            graph.remove_dead_nodes();
+            let written = graph.into_bytes();
+            let again = Graph::parse("model.onnx", written.clone().into());
+            prop_assert_eq!(again.expect("it was written").into_bytes(), written);
+        }
+        Err(error) => {
+            prop_assert_eq!(error.code(), "invalid_model");
+            prop_assert!(error.to_string().contains("model.onnx"));
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(cases(1000))]
+
+    #[test]
+    fn configurations(json in configuration()) {
+        for fixture in TINY {
+            let tokenizer = ("tokenizer.json", fixture.tokenizer);
+            match ModelConfig::from_json("onnx_config.json", &json) {
+                Ok(config) => {
+                    prop_assert!(config.query_length > 0 && config.document_length > 0);
+                    let found = TextTokenizer::from_json(tokenizer.0, tokenizer.1, &config);
+                    let parts = ModelParts::from_json(("onnx_config.json", &json), tokenizer);
+                    prop_assert_eq!(found.is_ok(), parts.is_ok());
+                    if let Err(error) = found {
+                        prop_assert_eq!(error.code(), "config_value");
+                    }
+                }
+                Err(error) => {
+                    prop_assert_eq!(error.code(), "config_value");
+                    prop_assert!(error.to_string().starts_with("onnx_config.json: key `"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_in_the_place_of_configurations(bytes in vec(any::<u8>(), 0..60)) {
+        let error = ModelConfig::from_json("onnx_config.json", &bytes).expect_err("no object");
+        prop_assert_eq!(error.code(), "config_syntax");
+    }
+
+    #[test]
+    fn damaged_configurations(damage in damage()) {
+        for fixture in TINY {
+            let json = damaged(fixture.config, &damage);
+            if let Err(error) = ModelConfig::from_json("onnx_config.json", &json) {
+                prop_assert!(["config_syntax", "config_value"].contains(&error.code()));
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_in_the_place_of_graphs(bytes in vec(any::<u8>(), 0..200)) {
+        read_graph(bytes)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(100))]
+
+    #[test]
+    fn damaged_graphs(damage in damage()) {
+        for fixture in TINY {
+            for whole in [fixture.fp32.expect("tiny models have FP32"), fixture.int8] {
+                read_graph(damaged(whole, &damage))?;
+            }
+        }
+    }
+
+    /// The start of a graph holds its nodes, the rest is mostly weights.
+    #[test]
+    fn damaged_nodes(damage in damage()) {
+        for fixture in TINY {
+            let whole = fixture.fp32.expect("tiny models have FP32");
+            let (nodes, weights) = whole.split_at(20_000);
+            read_graph([damaged(nodes, &damage), weights.to_vec()].concat())?;
+        }
+    }
+
+    #[test]
+    fn damaged_tokenizers(damage in damage()) {
+        for fixture in TINY {
+            let config = ModelConfig::from_json("onnx_config.json", fixture.config)
+                .expect("the fixture is valid");
+            let json = damaged(fixture.tokenizer, &damage);
+            if let Err(error) = TextTokenizer::from_json("tokenizer.json", &json, &config) {
+                prop_assert!(["invalid_tokenizer", "config_value"].contains(&error.code()));
+            }
+        }
+    }
+}
