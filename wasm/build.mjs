@@ -41,7 +41,14 @@ function wasmBindgen() {
   const found = existsSync(program) ? String(execFileSync(program, ['--version'])).trim() : '';
   if (found !== `wasm-bindgen ${version}`) {
     console.log(`installing wasm-bindgen ${version} into ${tools}`);
-    run('cargo', ['install', '--locked', '--root', tools, `wasm-bindgen-cli@${version}`]);
+    const install = ['install', '--root', tools, `wasm-bindgen-cli@${version}`];
+    try {
+      run('cargo', [...install, '--locked']);
+    } catch {
+      // Mirrors may lack a version that its lock file names.
+      console.log('retrying with the newest versions of its dependencies');
+      run('cargo', install);
+    }
   }
   return program;
 }

@@ -29,8 +29,12 @@ enum Rewrite {
 /// product, which has only as many columns as a head.
 pub fn lift_nan_guards(graph: &mut Graph) -> bool {
     let mut changed = false;
-    // Each rewrite moves nodes, so that positions are looked up again.
-    while let Some(rewrite) = next_rewrite(graph) {
+    // Each rewrite moves nodes, so that positions are looked up again. There
+    // are no more guards than nodes; the bound guards against corrupt graphs.
+    for _ in 0..graph.nodes().len() {
+        let Some(rewrite) = next_rewrite(graph) else {
+            break;
+        };
         apply(&mut graph.graph.node, rewrite);
         changed = true;
     }
@@ -62,8 +66,10 @@ fn rewrite(graph: &Graph, values: &Values<'_>, guard: usize) -> Option<Rewrite> 
         return Some(Rewrite::Remove { guard, softmax });
     }
     let output = node.output.first()?;
-    let product = (guard..nodes.len())
-        .find(|&at| is(&nodes[at], "MatMul") && nodes[at].input.first() == Some(output))?;
+    let product = (guard..nodes.len()).find(|&at| {
+        let node = &nodes[at];
+        is(node, "MatMul") && node.input.first() == Some(output) && node.output.len() == 1
+    })?;
     (values.readers(output) == 1).then_some(Rewrite::Move {
         guard,
         product,
