@@ -4,6 +4,7 @@
 //! anything. What a pass does not recognise it leaves as it is.
 
 mod external;
+mod integer_products;
 mod mask_lookup;
 mod nan_guard;
 mod normalization;
@@ -19,6 +20,7 @@ use prost::Message;
 use prost::bytes::Bytes;
 
 use crate::error::{Error, Result};
+pub use integer_products::float_integer_products;
 pub use mask_lookup::replace_mask_lookup;
 pub use nan_guard::lift_nan_guards;
 pub use normalization::remove_final_normalization;

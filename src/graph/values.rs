@@ -68,6 +68,11 @@ impl<'a> Values<'a> {
         value
     }
 
+    /// Whether `value` is part of the model.
+    pub(super) fn is_constant(&self, value: &str) -> bool {
+        self.constant(value).is_some()
+    }
+
     /// A constant of integers, flattened.
     pub(super) fn integers(&self, value: &str) -> Option<Vec<i64>> {
         integers(self.constant(value)?)

@@ -1,0 +1,137 @@
+//! Products of quantized matrices, for engines without fast integer kernels.
+
+use super::Graph;
+use super::onnx::{AttributeProto, NodeProto};
+use super::values::{Values, attribute, is};
+
+/// `TensorProto.DataType.FLOAT`
+const FLOAT: i64 = 1;
+
+/// Computes integer products with constant weights in floats: `MatMulInteger`
+/// becomes a `MatMul` of the same integers. Returns whether there was any.
+///
+/// The result is the same: products of 8-bit integers are exact in 32-bit
+/// floats, and so are their sums up to 2^24; beyond, they round as floats do.
+/// An engine that folds constants holds four bytes a weight instead of one.
+pub fn float_integer_products(graph: &mut Graph) -> bool {
+    let values = Values::new(graph);
+    let found: Vec<usize> = (0..graph.nodes().len())
+        .filter(|&at| is_replaceable(graph, &values, &graph.nodes()[at]))
+        .collect();
+    // From the end, so that positions before stay valid.
+    for &at in found.iter().rev() {
+        let nodes = in_floats(&graph.graph.node[at]);
+        graph.graph.node.splice(at..=at, nodes);
+    }
+    !found.is_empty()
+}
+
+/// Whether `node` multiplies by a constant and is read as floats alone.
+fn is_replaceable(graph: &Graph, values: &Values<'_>, node: &NodeProto) -> bool {
+    let (Some(weights), [output]) = (node.input.get(1), node.output.as_slice()) else {
+        return false;
+    };
+    let casts = graph
+        .nodes()
+        .iter()
+        .filter(|reader| is(reader, "Cast") && reader.input.first() == Some(output))
+        .filter(|cast| attribute(cast, "to").and_then(|to| to.i) == Some(FLOAT))
+        .count();
+    is(node, "MatMulInteger") && values.is_constant(weights) && casts == values.readers(output)
+}
+
+fn in_floats(product: &NodeProto) -> Vec<NodeProto> {
+    let output = &product.output[0];
+    let mut nodes = Vec::new();
+    let factors = ["left", "right"].map(|side| {
+        let at = usize::from(side == "right");
+        let value = cast(&mut nodes, &product.input[at], format!("{output}_{side}"));
+        match product.input.get(at + 2).filter(|name| !name.is_empty()) {
+            None => value,
+            Some(zero) => {
+                let zero = cast(&mut nodes, zero, format!("{output}_{side}_zero"));
+                let centred = format!("{output}_{side}_centred");
+                nodes.push(node("Sub", vec![value, zero], centred.clone()));
+                centred
+            }
+        }
+    });
+    nodes.push(node("MatMul", factors.to_vec(), output.clone()));
+    nodes
+}
+
+fn cast(nodes: &mut Vec<NodeProto>, value: &str, output: String) -> String {
+    let mut cast = node("Cast", vec![value.to_owned()], output.clone());
+    cast.attribute.push(AttributeProto {
+        name: Some("to".to_owned()),
+        i: Some(FLOAT),
+        // `AttributeProto.AttributeType.INT`
+        r#type: Some(2),
+        ..AttributeProto::default()
+    });
+    nodes.push(cast);
+    output
+}
+
+fn node(op: &str, input: Vec<String>, output: String) -> NodeProto {
+    NodeProto {
+        input,
+        output: vec![output],
+        op_type: Some(op.to_owned()),
+        ..NodeProto::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{graph, integers, node, operators};
+    use super::*;
+
+    fn product(zeros: &[&str], reader: &str) -> Graph {
+        let mut inputs = vec!["x", "weights"];
+        inputs.extend(zeros);
+        let mut read = node(reader, &["product"], "out");
+        read.attribute = cast_attribute();
+        let nodes = vec![
+            integers("weights", &[1]),
+            node("MatMulInteger", &inputs, "product"),
+            read,
+        ];
+        graph(&["x", "a", "b"], nodes, &["out"])
+    }
+
+    fn cast_attribute() -> Vec<AttributeProto> {
+        let mut nodes = Vec::new();
+        cast(&mut nodes, "", String::new());
+        nodes.swap_remove(0).attribute
+    }
+
+    #[test]
+    fn zero_points_are_taken_off_before_the_product() {
+        let mut graph = product(&["a", "b"], "Cast");
+        assert!(float_integer_products(&mut graph));
+        let expected = [
+            "Cast", "Cast", "Sub", "Cast", "Cast", "Sub", "MatMul", "Cast",
+        ];
+        assert_eq!(operators(&graph), expected);
+        assert!(!float_integer_products(&mut graph));
+    }
+
+    #[test]
+    fn zero_points_may_be_absent() {
+        let mut graph = product(&["", "b"], "Cast");
+        assert!(float_integer_products(&mut graph));
+        let expected = ["Cast", "Cast", "Cast", "Sub", "MatMul", "Cast"];
+        assert_eq!(operators(&graph), expected);
+        assert!(float_integer_products(&mut product(&[], "Cast")));
+    }
+
+    #[test]
+    fn products_that_someone_reads_as_integers_stay() {
+        assert!(!float_integer_products(&mut product(&[], "Erf")));
+        let mut read_twice = product(&[], "Cast");
+        let reader = node("Erf", &["product"], "second");
+        read_twice.graph.node.push(reader);
+        assert!(!float_integer_products(&mut read_twice));
+    }
+}
