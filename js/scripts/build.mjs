@@ -1,0 +1,36 @@
+// Makes the package: WebAssembly builds, JavaScript, types.
+
+import { execFileSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { glueModule } from "./glue.mjs";
+
+const js = fileURLToPath(new URL("../", import.meta.url));
+const run = (command, ...args) => execFileSync(command, args, { cwd: js, stdio: ["ignore", "inherit", "inherit"] });
+
+// Cargo does only what is left to do.
+if (process.env.MULTIVEC_SKIP_WASM === undefined) run(process.execPath, "../wasm/build.mjs");
+
+rmSync(join(js, "dist"), { recursive: true, force: true });
+mkdirSync(join(js, "dist"));
+run(process.execPath, "node_modules/typescript/bin/tsc");
+
+const generated = readFileSync(join(js, "wasm/base/multivec_wasm.js"), "utf8");
+writeFileSync(join(js, "dist/glue.js"), glueModule(generated));
+
+// The one dependency goes in, see src/features.ts.
+await build({
+  entryPoints: [join(js, "src/features.ts")],
+  outfile: join(js, "dist/features.js"),
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  legalComments: "inline",
+  banner: { js: "// Contains parts of wasm-feature-detect, Copyright 2019 Google Inc., Apache License 2.0." },
+  logLevel: "warning",
+});
+
+const license = join(js, "../LICENSE");
+if (existsSync(license)) copyFileSync(license, join(js, "LICENSE"));

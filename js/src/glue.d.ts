@@ -1,0 +1,6 @@
+// Written by scripts/build.mjs from what wasm-bindgen generates.
+
+import type { WasmModule } from "./wasm.js";
+
+/** One more instance of a compiled module, with a memory of its own. */
+export function instantiate(module: WebAssembly.Module): Promise<WasmModule>;

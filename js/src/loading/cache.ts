@@ -1,0 +1,121 @@
+// Where downloads are kept: the Cache API in browsers, a folder in Node.
+
+import { EncoderError, messageOf, optionError } from "../errors.js";
+import { node, type NodeParts } from "../platform.js";
+
+/**
+ * A place to keep downloads; keys are any strings. Anything that stores bytes
+ * can be one, such as IndexedDB. A call that fails costs no more than the
+ * caching.
+ */
+export interface ModelCache {
+  /** The bytes of a key; `undefined` where it has none. */
+  read(key: string): Promise<Uint8Array | undefined>;
+  /** Stores bytes, in place of earlier ones. */
+  write(key: string, bytes: Uint8Array): Promise<void>;
+  /** Forgets a key. */
+  remove(key: string): Promise<void>;
+}
+
+/**
+ * - `true`: the default place; where the platform has none, nothing is kept.
+ * - `false`: nothing is read or kept.
+ * - a string: the name of a cache in browsers, a folder in Node.
+ */
+export type CacheOption = boolean | string | ModelCache;
+
+const DEFAULT_NAME = "multivec";
+
+/** @internal */
+export async function openCache(option: CacheOption = true): Promise<ModelCache | undefined> {
+  if (option === false) return undefined;
+  if (typeof option === "object") {
+    const methods = ["read", "write", "remove"] as const;
+    if (option !== null && methods.every((name) => typeof option[name] === "function")) return option;
+    throw optionError("cache", "true, false, a name, or an object with read, write and remove", option);
+  }
+  const name = typeof option === "string" ? option : undefined;
+  const parts = node();
+  if (parts !== undefined) return new FolderCache(parts, name ?? defaultFolder(parts));
+  try {
+    return new BrowserCache(await globalThis.caches.open(name ?? DEFAULT_NAME));
+  } catch (cause) {
+    // Absent without HTTPS, refused in some private windows.
+    if (name === undefined) return undefined;
+    throw new EncoderError("unsupported", `the cache ${name}: the Cache API is not available here: ${messageOf(cause)}`, { cause });
+  }
+}
+
+class BrowserCache implements ModelCache {
+  readonly #cache: Cache;
+
+  constructor(cache: Cache) {
+    this.#cache = cache;
+  }
+
+  async read(key: string): Promise<Uint8Array | undefined> {
+    const response = await this.#cache.match(address(key));
+    return response && new Uint8Array(await response.arrayBuffer());
+  }
+
+  async write(key: string, bytes: Uint8Array): Promise<void> {
+    await this.#cache.put(address(key), new Response(bytes as Uint8Array<ArrayBuffer>));
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.#cache.delete(address(key));
+  }
+}
+
+// The Cache API takes web addresses alone. This one can never be fetched.
+function address(key: string): string {
+  return `https://multivec.invalid/${encodeURIComponent(key)}`;
+}
+
+function defaultFolder({ os, path }: NodeParts): string {
+  return path.join(os.homedir(), ".cache", DEFAULT_NAME);
+}
+
+class FolderCache implements ModelCache {
+  readonly #parts: NodeParts;
+  readonly #folder: string;
+
+  constructor(parts: NodeParts, folder: string) {
+    this.#parts = parts;
+    this.#folder = folder;
+  }
+
+  async read(key: string): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#parts.fs.readFile(await this.#path(key));
+    } catch (error) {
+      if ((error as { code?: string }).code === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+
+  async write(key: string, bytes: Uint8Array): Promise<void> {
+    const { fs } = this.#parts;
+    const path = await this.#path(key);
+    await fs.mkdir(this.#folder, { recursive: true });
+    // Renamed into place, so that nobody reads half a file.
+    const temporary = `${path}.${Math.random().toString(36).slice(2)}`;
+    await fs.writeFile(temporary, bytes);
+    await fs.rename(temporary, path);
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.#parts.fs.rm(await this.#path(key), { force: true });
+  }
+
+  // Keys have characters, and lengths, that file names cannot have.
+  async #path(key: string): Promise<string> {
+    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key));
+    return this.#parts.path.join(this.#folder, hex(digest));
+  }
+}
+
+/** @internal */
+export function hex(bytes: ArrayBuffer): string {
+  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

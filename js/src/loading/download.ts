@@ -1,0 +1,172 @@
+// One file from the web: from the cache, continued, or fetched anew.
+
+import { EncoderError, messageOf } from "../errors.js";
+import type { ModelCache } from "./cache.js";
+import { CacheEntry, PART } from "./entry.js";
+import { Range, rangeOf, validatorOf } from "./range.js";
+import { withoutQuery, type FileKind } from "./source.js";
+import { allocate, checkContent, checkHash, sha256 } from "./verify.js";
+
+/** @internal */
+export interface Download {
+  url: URL;
+  kind: FileKind;
+  cache: ModelCache | undefined;
+  sha256: string | undefined;
+  requestInit: RequestInit | undefined;
+  signal: AbortSignal;
+  onProgress: (phase: "network" | "cache", loaded: number, total: number | null) => void;
+}
+
+/** @internal Whether all of a file is in the cache. */
+export async function isCached(cache: ModelCache | undefined, url: URL): Promise<boolean> {
+  if (cache === undefined) return false;
+  return (await CacheEntry.open(cache, url.href)).manifest?.complete === true;
+}
+
+/** @internal */
+export async function download(job: Download): Promise<Uint8Array> {
+  const entry = job.cache && (await CacheEntry.open(job.cache, job.url.href));
+  if (entry?.manifest?.complete) {
+    const bytes = await fromCache(entry, job);
+    if (bytes !== undefined) return bytes;
+    await entry.remove();
+  }
+  const bytes = (await resume(entry, job)) ?? (await receive(await request(job), undefined, entry, job));
+  const where = withoutQuery(job.url);
+  try {
+    checkContent(job.kind, bytes, where);
+    const found = entry || job.sha256 ? await sha256(bytes) : null;
+    await checkHash(found, job.sha256, where);
+    await entry?.complete(found);
+  } catch (error) {
+    await entry?.remove();
+    throw error;
+  }
+  return bytes;
+}
+
+// `undefined` where the entry is not what it should be.
+async function fromCache(entry: CacheEntry, job: Download): Promise<Uint8Array | undefined> {
+  const length = entry.manifest?.length ?? 0;
+  if (entry.size !== length) return undefined;
+  const bytes = allocate(length, withoutQuery(job.url));
+  const whole = await entry.read(bytes, (loaded) => {
+    job.signal.throwIfAborted();
+    job.onProgress("cache", loaded, length);
+  });
+  const noted = entry.manifest?.sha256;
+  if (!whole) return undefined;
+  const found = noted || job.sha256 ? await sha256(bytes) : null;
+  if (found !== null && ((noted && found !== noted) || (job.sha256 && found !== job.sha256.toLowerCase()))) return undefined;
+  await checkHash(found, job.sha256, withoutQuery(job.url));
+  return bytes;
+}
+
+// Continues where an earlier download ended; `undefined` where that cannot be.
+async function resume(entry: CacheEntry | undefined, job: Download): Promise<Uint8Array | undefined> {
+  const { length, validator } = entry?.manifest ?? {};
+  if (entry === undefined || length === undefined || !validator || entry.size === 0 || entry.size >= length) return undefined;
+  const start = entry.size;
+  const bytes = allocate(length, withoutQuery(job.url));
+  const whole = await entry.read(bytes, (loaded) => job.onProgress("cache", loaded, length));
+  if (!whole) return undefined;
+  let response: Response;
+  try {
+    response = await request(job, { Range: `bytes=${start}-`, "If-Range": validator });
+  } catch (error) {
+    // 416: the file has changed. No answer: another origin may allow plain
+    // requests alone, which the next try tells from being offline.
+    const again = error instanceof EncoderError && (error.status === 416 || error.code === "network");
+    if (again && !job.signal.aborted) return undefined;
+    throw error;
+  }
+  const range = rangeOf(response, start, length);
+  if (range === undefined && response.status === 206) {
+    await response.body?.cancel();
+    return undefined;
+  }
+  return receive(response, range && { bytes, start }, entry, job);
+}
+
+async function request(job: Download, headers: Record<string, string> = {}): Promise<Response> {
+  const where = withoutQuery(job.url);
+  const init: RequestInit = { ...job.requestInit, signal: job.signal };
+  const all = new Headers(job.requestInit?.headers);
+  for (const [name, value] of Object.entries(headers)) all.set(name, value);
+  init.headers = all;
+  let response: Response;
+  try {
+    response = await fetch(job.url, init);
+  } catch (cause) {
+    throw networkError(job, where, cause, "");
+  }
+  if (!response.ok) {
+    await response.body?.cancel();
+    const text = `HTTP ${response.status}${response.statusText && ` ${response.statusText}`}`;
+    throw new EncoderError("http", `${where}: expected the file, found ${text}`, { status: response.status, url: where });
+  }
+  if (/\b(text\/html|application\/xhtml)/i.test(response.headers.get("content-type") ?? "")) {
+    await response.body?.cancel();
+    const expected = job.kind === "model" ? "an ONNX model" : "a JSON file";
+    throw new EncoderError("not_a_model", `${where}: expected ${expected}, found a web page (${response.headers.get("content-type")})`, { url: where });
+  }
+  return response;
+}
+
+function networkError(job: Download, where: string, cause: unknown, after: string): unknown {
+  if (job.signal.aborted) return job.signal.reason;
+  const reason =
+    globalThis.navigator?.onLine === false
+      ? "this device is offline"
+      : "the server cannot be reached, or, where it is another origin, it does not allow this one (CORS)";
+  return new EncoderError("network", `${where}: no answer${after}: ${reason}: ${messageOf(cause)}`, { url: where, cause });
+}
+
+// Reads a body, after what is there already, and keeps it in the cache as it comes.
+async function receive(
+  response: Response,
+  started: { bytes: Uint8Array; start: number } | undefined,
+  entry: CacheEntry | undefined,
+  job: Download,
+): Promise<Uint8Array> {
+  const where = withoutQuery(job.url);
+  const total = started?.bytes.length ?? Range.length(response);
+  const target = new Range(started?.bytes ?? allocate(total ?? PART, where), started?.start ?? 0, total, where);
+  const validator = total === null ? null : validatorOf(response);
+  if (started === undefined && total !== null) await entry?.begin(total, validator);
+  let saved = target.loaded;
+  const save = async (least: number) => {
+    if (entry === undefined || total === null || target.overflowed) return;
+    while (target.loaded - saved >= least && target.loaded > saved) {
+      const end = Math.min(saved + PART, target.loaded);
+      await entry.append(target.bytes.subarray(saved, end));
+      saved = end;
+    }
+  };
+  try {
+    const reader = response.body?.getReader();
+    for (;;) {
+      const next = await reader?.read();
+      if (next === undefined || next.done) break;
+      target.push(next.value);
+      job.onProgress("network", target.loaded, target.total);
+      await save(PART);
+    }
+  } catch (cause) {
+    await save(1);
+    if (cause instanceof EncoderError) throw cause;
+    throw networkError(job, where, cause, ` after ${target.loaded} bytes`);
+  }
+  if (target.total !== null && target.loaded < target.total) {
+    await save(1);
+    throw new EncoderError("integrity", `${where}: expected ${target.total} bytes, found ${target.loaded}`, { url: where });
+  }
+  const bytes = target.finish();
+  if (target.total === null) {
+    await entry?.begin(bytes.length, null);
+    saved = 0;
+    for (; saved < bytes.length; saved += PART) await entry?.append(bytes.subarray(saved, saved + PART));
+  } else await save(1);
+  return bytes;
+}

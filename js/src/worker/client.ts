@@ -1,0 +1,126 @@
+// The engine in a worker, seen from the page.
+
+import type { Control, Engine, EngineFiles } from "../engine/engine.js";
+import { disposed } from "../engine/local.js";
+import { EncoderError, fromData, messageOf } from "../errors.js";
+import type { EncodeOptions, EncodeProgress, TextKind } from "../options.js";
+import type { RuntimeOptions } from "../runtime.js";
+import type { EncodedTexts, EngineInfo, TokenizedTexts } from "../wasm.js";
+import type { Answer, Call, CallRequest, Calls, Request } from "./protocol.js";
+
+interface Pending {
+  resolve: (value: never) => void;
+  reject: (error: unknown) => void;
+  onProgress: ((progress: EncodeProgress) => void) | undefined;
+}
+
+/** @internal */
+export class WorkerEngine implements Engine {
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  #nextId = 0;
+  // Why no further call can succeed.
+  #ended: EncoderError | undefined;
+
+  constructor(runtime: RuntimeOptions) {
+    try {
+      // This very form is what bundlers look for.
+      this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "multivec" });
+    } catch (cause) {
+      throw workerError(`it cannot be started: ${messageOf(cause)}`, cause);
+    }
+    this.#worker.onmessage = ({ data }: MessageEvent<Answer>) => this.#receive(data);
+    this.#worker.onmessageerror = () => this.#end(workerError("a message could not be read"));
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      // Scripts that cannot be fetched give an event without a message.
+      this.#end(workerError(event.message || "its script could not be loaded (is it served, and does the content security policy allow worker-src 'self'?)"));
+    };
+    this.#send({ type: "start", runtime });
+  }
+
+  ready(): Promise<null> {
+    return this.#call("ready", null);
+  }
+
+  load(files: EngineFiles, options: EncodeOptions): Promise<EngineInfo> {
+    const buffers = [files.model, files.tokenizer, files.config].map((bytes) => bytes.buffer as ArrayBuffer);
+    return this.#call("load", { files, options }, {}, [...new Set(buffers)]);
+  }
+
+  encode(texts: string[], kind: TextKind, options: EncodeOptions, control: Control): Promise<EncodedTexts> {
+    return this.#call("encode", { texts, kind, options }, control);
+  }
+
+  tokenize(texts: string[], kind: TextKind, options: EncodeOptions): Promise<TokenizedTexts> {
+    return this.#call("tokenize", { texts, kind, options });
+  }
+
+  tokenTexts(ids: Uint32Array): Promise<string[]> {
+    return this.#call("tokenTexts", { ids });
+  }
+
+  dispose(): void {
+    this.#end(disposed());
+  }
+
+  async #call<C extends Call>(call: C, args: Calls[C]["takes"], control: Control = {}, transfer: Transferable[] = []): Promise<Calls[C]["gives"]> {
+    const { signal, onProgress } = control;
+    signal?.throwIfAborted();
+    if (this.#ended !== undefined) throw this.#ended;
+    const id = this.#nextId++;
+    const stop = () => {
+      // The caller need not wait for the batch that runs.
+      this.#settle(id)?.reject(signal?.reason);
+      this.#send({ type: "abort", id });
+    };
+    signal?.addEventListener("abort", stop, { once: true });
+    try {
+      return await new Promise<Calls[C]["gives"]>((resolve, reject) => {
+        this.#pending.set(id, { resolve, reject, onProgress });
+        this.#send({ type: "call", id, call, args } as CallRequest, transfer);
+      });
+    } catch (error) {
+      this.#pending.delete(id);
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", stop);
+    }
+  }
+
+  #send(message: Request, transfer: Transferable[] = []): void {
+    try {
+      this.#worker.postMessage(message, transfer);
+    } catch (cause) {
+      throw new EncoderError("invalid_input", `the arguments cannot be sent to the worker: ${messageOf(cause)}`, { cause });
+    }
+  }
+
+  #receive(answer: Answer): void {
+    if (answer.type === "progress") {
+      this.#pending.get(answer.id)?.onProgress?.({ done: answer.done, total: answer.total });
+      return;
+    }
+    // None is left of a call that was aborted.
+    const pending = this.#settle(answer.id);
+    if (answer.type === "done") pending?.resolve(answer.value as never);
+    else if (answer.type === "failed") pending?.reject(fromData(answer.error));
+  }
+
+  #settle(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    return pending;
+  }
+
+  #end(error: EncoderError): void {
+    this.#ended ??= error;
+    this.#worker.terminate();
+    for (const pending of this.#pending.values()) pending.reject(error);
+    this.#pending.clear();
+  }
+}
+
+function workerError(reason: string, cause?: unknown): EncoderError {
+  return new EncoderError("worker", `the worker failed: ${reason}`, { cause });
+}

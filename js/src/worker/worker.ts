@@ -1,0 +1,69 @@
+// The worker's script. Loaded by `client.ts` alone.
+
+import { LocalEngine, toEncoderError } from "../engine/local.js";
+import { toData } from "../errors.js";
+import type { Answer, Calls, Call, CallRequest, Request } from "./protocol.js";
+
+/** The few parts of a worker's global scope that are used. */
+interface Scope {
+  onmessage: ((event: MessageEvent<Request>) => void) | null;
+  postMessage(message: Answer, transfer: Transferable[]): void;
+}
+
+const scope = globalThis as unknown as Scope;
+const running = new Map<number, AbortController>();
+let engine: LocalEngine | undefined;
+
+scope.onmessage = ({ data }) => {
+  switch (data.type) {
+    case "start":
+      engine = new LocalEngine(data.runtime);
+      break;
+    case "call":
+      void answer(data);
+      break;
+    case "abort":
+      running.get(data.id)?.abort();
+      break;
+  }
+};
+
+async function answer(request: CallRequest): Promise<void> {
+  const { id } = request;
+  const abort = new AbortController();
+  running.set(id, abort);
+  try {
+    const value = await run(request, abort.signal);
+    scope.postMessage({ type: "done", id, value }, buffers(value));
+  } catch (error) {
+    if (abort.signal.aborted) scope.postMessage({ type: "aborted", id }, []);
+    else scope.postMessage({ type: "failed", id, error: toData(toEncoderError(error)) }, []);
+  } finally {
+    running.delete(id);
+  }
+}
+
+async function run(request: CallRequest, signal: AbortSignal): Promise<Calls[Call]["gives"]> {
+  if (engine === undefined) throw new Error("a call came before the start");
+  switch (request.call) {
+    case "ready":
+      return engine.ready();
+    case "load":
+      return engine.load(request.args.files, request.args.options);
+    case "encode": {
+      const { texts, kind, options } = request.args;
+      const onProgress = ({ done, total }: { done: number; total: number }) =>
+        scope.postMessage({ type: "progress", id: request.id, done, total }, []);
+      return engine.encode(texts, kind, options, { signal, onProgress });
+    }
+    case "tokenize":
+      return engine.tokenize(request.args.texts, request.args.kind, request.args.options);
+    case "tokenTexts":
+      return engine.tokenTexts(request.args.ids);
+  }
+}
+
+// The arrays of a result, each with a buffer of its own, which moves.
+function buffers(value: Calls[Call]["gives"]): Transferable[] {
+  return Object.values(value ?? {}).flatMap((part: unknown) => (ArrayBuffer.isView(part) ? [part.buffer as ArrayBuffer] : []));
+}

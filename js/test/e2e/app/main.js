@@ -1,0 +1,112 @@
+// What the tests call in the page.
+
+import * as multivec from "multivec";
+import { runErrorCases } from "./error-cases.mjs";
+
+const { Encoder, EncoderError, Embedding, maxSim } = multivec;
+let encoder;
+
+const bytesOf = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+
+function base64({ buffer }) {
+  const bytes = new Uint8Array(buffer);
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return btoa(text);
+}
+
+/** An error as data, for the tests to look at. */
+const failure = (error) => ({
+  failed: true,
+  name: error.name,
+  code: error.code ?? null,
+  message: error.message,
+  status: error.status ?? null,
+  own: error instanceof EncoderError,
+});
+
+globalThis.api = {
+  /** Loads; tells phases, the last progress of each file, and how long it took. */
+  async load(source, options = {}) {
+    encoder?.dispose();
+    const phases = new Set();
+    const last = {};
+    const onProgress = ({ file, phase, loaded, total }) => {
+      phases.add(phase);
+      last[file] = { loaded, total };
+    };
+    const start = performance.now();
+    try {
+      encoder = await Encoder.load(source, { ...options, onProgress });
+    } catch (error) {
+      return failure(error);
+    }
+    return { info: encoder.info, phases: [...phases], last, ms: performance.now() - start };
+  },
+  async encode(kind, texts, options) {
+    const method = kind === "query" ? "encodeQueries" : "encodeDocuments";
+    const found = await encoder[method](texts, options);
+    return found.map(({ data, dim }) => ({ data: base64(data), dim }));
+  },
+  async tokenize(kind, texts) {
+    const found = await encoder.tokenize(texts, kind);
+    return found.map(({ ids, attention }) => ({ ids: [...ids], attention }));
+  },
+  /** Aborts after some texts; tells how it ended and what was done. */
+  async abort(count, after) {
+    const abort = new AbortController();
+    const onProgress = ({ done }) => done >= after && abort.abort();
+    let done = 0;
+    const start = performance.now();
+    const call = encoder.encodeDocuments(Array(count).fill("a document of several words, to be encoded"), {
+      batchSize: 1,
+      signal: abort.signal,
+      onProgress: (event) => {
+        done = event.done;
+        onProgress(event);
+      },
+    });
+    const outcome = await call.catch(failure);
+    const stopped = performance.now() - start;
+    const query = await encoder.encodeQuery("still there");
+    return { outcome, done, stopped, tokens: query.tokens, next: performance.now() - start };
+  },
+  /** The longest time that the page could do nothing while documents are encoded. */
+  async freeze(texts) {
+    let last = performance.now();
+    let longest = 0;
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 5);
+    const start = performance.now();
+    await encoder.encodeDocuments(texts);
+    clearInterval(timer);
+    return { longest, total: performance.now() - start };
+  },
+  abortLoad: (source, options, after) => {
+    const abort = new AbortController();
+    const onProgress = ({ file, loaded }) => file === "model" && loaded >= after && abort.abort();
+    return Encoder.load(source, { ...options, signal: abort.signal, onProgress }).then(() => ({ failed: false }), failure);
+  },
+  /** Changes a byte of the largest thing in the cache. */
+  async corrupt() {
+    const cache = await caches.open("multivec");
+    let largest;
+    for (const request of await cache.keys()) {
+      const bytes = new Uint8Array(await (await cache.match(request)).arrayBuffer());
+      if (bytes.length > (largest?.bytes.length ?? 0)) largest = { request, bytes };
+    }
+    largest.bytes[100] ^= 1;
+    await cache.put(largest.request, new Response(largest.bytes));
+    return largest.bytes.length;
+  },
+  /** All error cases; `files` in base64. */
+  errors: ({ files, ...rest }) =>
+    runErrorCases(multivec, {
+      ...rest,
+      files: Object.fromEntries(Object.entries(files).map(([name, text]) => [name, bytesOf(text)])),
+    }),
+  score: (left, right, dim) => maxSim(Embedding.fromRows(Float32Array.from(left), dim), Embedding.fromRows(Float32Array.from(right), dim)),
+};
+globalThis.ready = true;

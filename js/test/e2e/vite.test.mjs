@@ -1,0 +1,194 @@
+// The packed package in a Vite app, built for production, under a strict
+// content security policy, in a real browser.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { build } from "vite";
+import { maxSim } from "../../dist/index.js";
+import { misbehave } from "../support/error-cases.mjs";
+import { demoModel, fixtures, modelFiles } from "../support/fixtures.mjs";
+import { checkPooling, checkScores, checkTokens, checkVectors } from "../support/parity.mjs";
+import { startServer } from "../support/server.mjs";
+import { CSP, launch, openPage } from "./support/browser.mjs";
+import { makeProject } from "./support/packed.mjs";
+
+const MODEL = "/demo/model_int8.onnx";
+const mounts = { "/demo/": demoModel, "/": fixtures };
+let project;
+let app;
+let models;
+let refusing;
+let browser;
+let page;
+let problems;
+
+before(async () => {
+  project = makeProject();
+  await build({ root: join(project.folder, "src"), logLevel: "error", build: { outDir: "../dist", emptyOutDir: true } });
+  app = await startServer({ "/": join(project.folder, "dist") }, { headers: { "content-security-policy": CSP } });
+  models = await startServer(mounts, { cors: true });
+  refusing = await startServer(mounts);
+  misbehave(models);
+  browser = await launch();
+  ({ page, problems } = await openPage(browser, app.origin));
+});
+after(async () => {
+  await browser?.close();
+  await Promise.all([app, models, refusing].map((server) => server?.close()));
+  project?.remove();
+});
+
+const call = (name, ...args) => page.evaluate(([name, args]) => globalThis.api[name](...args), [name, args]);
+const driver = {
+  encode: async (kind, texts, options) =>
+    (await call("encode", kind, texts, options)).map(({ data, dim }) => {
+      const { buffer } = Uint8Array.from(Buffer.from(data, "base64"));
+      return { data: new Float32Array(buffer), dim, tokens: buffer.byteLength / 4 / dim };
+    }),
+  tokenize: (kind, texts) => call("tokenize", kind, texts),
+  maxSim,
+};
+
+test("importing the package fetches nothing more", () => {
+  const paths = app.log.map(({ path }) => path);
+  assert.deepEqual(paths.filter((path) => /worker|wasm/.test(path)), []);
+});
+
+for (const worker of [true, false]) {
+  const where = worker ? "in the worker" : "in place";
+  describe(where, () => {
+    for (const name of ["tiny-bert", "tiny-modernbert"]) {
+      test(`${name}, FP32`, async (context) => {
+        const { info } = await call("load", `${models.origin}/${name}`, { worker, precision: "fp32" });
+        assert.equal(info.precision, "fp32");
+        await checkTokens(driver, name);
+        const found = await checkVectors(driver, name, { difference: 1e-4, lowest: 0.99999 });
+        await checkPooling(driver, name, 1e-3);
+        await checkScores(driver, name, 1e-3);
+        context.diagnostic(`${info.provider}: ${JSON.stringify(found)}`);
+      });
+    }
+
+    test("the demo model, INT8", async (context) => {
+      const { info, last, ms } = await call("load", `${models.origin}/demo`, { worker });
+      assert.equal(info.precision, "int8");
+      const { length } = readFileSync(join(demoModel, "model_int8.onnx"));
+      assert.deepEqual(last.model, { loaded: length, total: length });
+      await checkTokens(driver, "minilm-colbert");
+      const found = await checkVectors(driver, "minilm-colbert", { mean: 0.98, lowest: 0.95 });
+      context.diagnostic(`${info.provider}, loaded in ${ms.toFixed()} ms; INT8 against FP32: ${JSON.stringify(found)}`);
+    });
+
+    test("aborts between two batches", async () => {
+      const { outcome, done, tokens } = await call("abort", 40, 3);
+      assert.deepEqual([outcome.name, outcome.failed], ["AbortError", true]);
+      assert.ok(done < 40, `${done} were done`);
+      assert.equal(tokens, 32);
+    });
+
+    test("every error has its code", async () => {
+      const files = Object.entries(modelFiles("tiny-bert", "model.onnx"));
+      const outcomes = await call("errors", {
+        files: Object.fromEntries(files.map(([name, bytes]) => [name, Buffer.from(bytes).toString("base64")])),
+        origin: models.origin,
+        refused: `${refusing.origin}/tiny-bert`,
+        options: { worker },
+      });
+      assert.deepEqual(outcomes.filter(({ code, expected, tokens }) => code !== expected || tokens !== 24), []);
+      assert.match(outcomes.find(({ expected }) => expected === "network").message, /CORS/);
+    });
+  });
+}
+
+test("a page does not freeze while the worker works", async (context) => {
+  await call("load", `${models.origin}/demo`);
+  const { longest, total } = await call("freeze", Array(40).fill("A document of some more words, so that there is something to do. ".repeat(4)));
+  context.diagnostic(`longest pause ${longest.toFixed()} ms of ${total.toFixed()} ms`);
+  assert.ok(longest < total / 4, `${longest} of ${total} ms`);
+});
+
+test("both builds can be forced", async () => {
+  for (const [wasm, provider] of [["base", "wasm-simd128"], ["relaxed", "wasm-relaxed-simd"]]) {
+    const { info } = await call("load", `${models.origin}/tiny-bert`, { wasm });
+    assert.equal(info.provider, provider);
+  }
+});
+
+test("a worker that cannot start is told", async () => {
+  const context = await browser.newContext();
+  const other = await context.newPage();
+  await other.route(/worker.*\.js/, (route) => route.fulfill({ status: 404, body: "" }));
+  await other.goto(app.origin);
+  await other.waitForFunction(() => globalThis.ready === true);
+  const found = await other.evaluate((folder) => globalThis.api.load(folder), `${models.origin}/tiny-bert`);
+  assert.deepEqual([found.code, found.own], ["worker", true]);
+  await context.close();
+});
+
+describe("cache", () => {
+  const fresh = async () => {
+    ({ page, problems } = await openPage(browser, app.origin));
+    models.takeLog();
+  };
+  const asked = () => models.takeLog().filter(({ path, method }) => path === MODEL && method === "GET");
+
+  test("a broken and an aborted download are continued", async () => {
+    await fresh();
+    models.behaviour.set(MODEL, { cutAfter: 9_000_000 });
+    assert.equal((await call("load", `${models.origin}/demo`)).code, "network");
+    models.behaviour.set(MODEL, { pauseAfter: 6_000_000 });
+    const aborted = await call("abortLoad", `${models.origin}/demo`, {}, 12_000_000);
+    assert.equal(aborted.name, "AbortError");
+    models.behaviour.delete(MODEL);
+    const { phases } = await call("load", `${models.origin}/demo`);
+    assert.deepEqual(phases.sort(), ["cache", "network"]);
+    const [first, second, third, ...more] = asked();
+    assert.deepEqual([first.status, second.status, third.status, more], [200, 206, 206, []]);
+    // What the browser had in its own buffers may be lost.
+    const [start, next] = [second, third].map(({ range }) => Number(/^bytes=(\d+)-$/.exec(range)[1]));
+    assert.ok(start > 8_000_000 && start <= 9_000_000 && next >= 12_000_000, `${start}, ${next}`);
+  });
+
+  test("a server that refuses ranges to other origins sends the whole file", async () => {
+    await fresh();
+    models.behaviour.set(MODEL, { cutAfter: 9_000_000 });
+    assert.equal((await call("load", `${models.origin}/demo`)).code, "network");
+    models.behaviour.set(MODEL, { noPreflight: true });
+    const { info } = await call("load", `${models.origin}/demo`);
+    assert.equal(info.precision, "int8");
+    models.behaviour.delete(MODEL);
+    assert.deepEqual(asked().map(({ range, status }) => [range, status]), [[undefined, 200], [undefined, 200]]);
+  });
+
+  test("a corrupted entry is thrown away and fetched again", async () => {
+    assert.ok((await call("corrupt")) > 1_000_000);
+    const { info } = await call("load", `${models.origin}/demo`);
+    assert.equal(info.precision, "int8");
+    assert.equal(asked().length, 1);
+    assert.deepEqual((await call("load", `${models.origin}/demo`)).phases, ["cache"]);
+  });
+
+  test("a wrong SHA-256 is told", async () => {
+    const found = await call("load", `${models.origin}/demo`, { sha256: { model: "0".repeat(64) } });
+    assert.deepEqual([found.code, found.own], ["integrity", true]);
+    await call("load", `${models.origin}/demo`);
+  });
+
+  test("the model loads again while its server is stopped", async (context) => {
+    await models.close();
+    await page.reload();
+    await page.waitForFunction(() => globalThis.ready === true);
+    const { phases, info, ms } = await call("load", `${models.origin}/demo`);
+    assert.deepEqual(phases, ["cache"]);
+    assert.equal(info.modelName, "minilm-colbert");
+    const without = await call("load", `${models.origin}/demo`, { cache: false });
+    assert.equal(without.code, "network");
+    context.diagnostic(`from the cache in ${ms.toFixed()} ms`);
+  });
+});
+
+test("nothing broke the content security policy", () => {
+  assert.deepEqual(problems.filter((text) => /Content Security Policy/i.test(text)), []);
+});

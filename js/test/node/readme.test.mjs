@@ -1,0 +1,38 @@
+// Every block of code in the README runs.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { demoModel } from "../support/fixtures.mjs";
+import { readmeCode } from "../support/readme.mjs";
+import { startServer } from "../support/server.mjs";
+
+const cwd = fileURLToPath(new URL("../../", import.meta.url));
+let server;
+let home;
+before(async () => {
+  server = await startServer({ "/demo/": demoModel });
+  home = mkdtempSync(join(tmpdir(), "multivec-home-"));
+});
+after(async () => {
+  await server.close();
+  rmSync(home, { recursive: true });
+});
+
+const EXPECTED = [/\n1 \d+\.\d\d\n0 \d+\.\d\d\n$/, /^[0-9a-f]{32}\n$/, /^\w+ 0\.\d\d\n/];
+
+for (const [index, expected] of EXPECTED.entries()) {
+  test(`block ${index}`, async () => {
+    const codes = readmeCode({ "/models/minilm-colbert/": `${server.origin}/demo/` });
+    assert.equal(codes.length, EXPECTED.length);
+    // Run from here, the package finds itself by its name.
+    const args = ["--input-type=module", "-e", codes[index]];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd, env: { ...process.env, HOME: home } });
+    assert.match(stdout, expected);
+  });
+}

@@ -1,0 +1,85 @@
+// What is in the tarball, how large it is, and whether others can use it.
+
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { brotliCompressSync, constants } from "node:zlib";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { pack, packageFolder } from "../e2e/support/packed.mjs";
+
+const MEBIBYTE = 1024 * 1024;
+const manifest = JSON.parse(readFileSync(join(packageFolder, "package.json"), "utf8"));
+let folder;
+let packed;
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), "multivec-pack-"));
+  packed = pack(folder);
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+test("the tarball holds what users need, and nothing else", (context) => {
+  const allowed = /^(dist\/.*\.(js|d\.ts)|wasm\/(base|relaxed)\/multivec_wasm_bg\.wasm|package\.json|README\.md|LICENSE)$/;
+  assert.deepEqual(packed.files.filter((path) => !allowed.test(path)), []);
+  for (const path of ["dist/index.js", "dist/index.d.ts", "dist/worker/worker.js", "wasm/base/multivec_wasm_bg.wasm"]) {
+    assert.ok(packed.files.includes(path), path);
+  }
+  context.diagnostic(`${(packed.size / MEBIBYTE).toFixed(2)} MiB packed, ${(packed.unpackedSize / MEBIBYTE).toFixed(2)} MiB unpacked`);
+});
+
+for (const build of ["base", "relaxed"]) {
+  test(`size of the build \`${build}\``, (context) => {
+    const bytes = readFileSync(join(packageFolder, `wasm/${build}/multivec_wasm_bg.wasm`));
+    const compressed = brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_LGWIN]: 24, [constants.BROTLI_PARAM_QUALITY]: 11 } });
+    context.diagnostic(`${(bytes.length / 1e6).toFixed(2)} MB raw, ${(compressed.length / 1e6).toFixed(2)} MB with brotli`);
+    assert.ok(bytes.length <= 8e6, `${bytes.length} bytes`);
+    assert.ok(compressed.length <= 2e6, `${compressed.length} bytes with brotli`);
+  });
+}
+
+test("publint has nothing to say", async () => {
+  const { messages } = await publint({ pkgDir: packageFolder, strict: true });
+  assert.deepEqual(messages.map((message) => formatMessage(message, manifest, { color: false })), []);
+});
+
+test("types are right for everyone who can import the package", () => {
+  // It is ESM alone, so that `require` and Node 10's resolution do not count.
+  const attw = join(packageFolder, "node_modules/@arethetypeswrong/cli/dist/index.js");
+  execFileSync(process.execPath, [attw, packed.tarball, "--profile", "esm-only"], { stdio: ["ignore", "ignore", "inherit"] });
+});
+
+for (const [where, options] of [
+  ["pages", { lib: ["ES2022", "DOM"], types: [] }],
+  ["Node", { lib: ["ES2022"], types: ["node"], typeRoots: [join(packageFolder, "node_modules/@types")] }],
+]) {
+  test(`types compile in a strict project for ${where}`, () => {
+    const project = join(folder, `types-${options.types.length}`);
+    mkdirSync(join(project, "node_modules/multivec"), { recursive: true });
+    execFileSync("tar", ["-xzf", packed.tarball, "--strip-components=1", "-C", join(project, "node_modules/multivec")]);
+    cpSync(join(packageFolder, "test/package/user.ts"), join(project, "user.ts"));
+    const compilerOptions = { strict: true, skipLibCheck: false, noEmit: true, module: "NodeNext", target: "ES2022", ...options };
+    writeFileSync(join(project, "package.json"), '{ "type": "module" }');
+    writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["user.ts"] }));
+    const tsc = join(packageFolder, "node_modules/typescript/bin/tsc");
+    const { status, stdout } = spawnSync(process.execPath, [tsc, "-p", project], { encoding: "utf8" });
+    assert.equal(status, 0, stdout);
+  });
+}
+
+test("no code that strict pages forbid", () => {
+  const scripts = readdirSync(join(packageFolder, "dist"), { recursive: true }).filter((name) => name.endsWith(".js"));
+  assert.ok(scripts.length > 10);
+  for (const name of scripts) {
+    const code = readFileSync(join(packageFolder, "dist", name), "utf8").replace(/\/\/.*$/gm, "");
+    assert.doesNotMatch(code, /\beval\(|new Function\(|createObjectURL|^await |\bimport\(/m, name);
+  }
+});
+
+test("the lockfile names no registry", () => {
+  const lock = readFileSync(join(packageFolder, "package-lock.json"), "utf8");
+  assert.doesNotMatch(lock, /"resolved"/);
+  assert.match(lock, /"integrity"/);
+});

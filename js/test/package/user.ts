@@ -1,0 +1,52 @@
+// Uses every part of the public types, as a user would.
+
+import {
+  Embedding,
+  Encoder,
+  EncoderError,
+  matches,
+  maxSim,
+  rank,
+  type EncoderErrorCode,
+  type LoadOptions,
+  type Match,
+  type ModelCache,
+  type Ranked,
+  type Token,
+} from "multivec";
+
+const map = new Map<string, Uint8Array>();
+const cache: ModelCache = {
+  read: async (key) => map.get(key),
+  write: async (key, bytes) => void map.set(key, bytes),
+  remove: async (key) => void map.delete(key),
+};
+const options: LoadOptions = {
+  precision: "int8",
+  worker: false,
+  cache,
+  sha256: { model: "00" },
+  signal: new AbortController().signal,
+  onProgress: ({ phase, loaded, total }) => phase === "network" && total !== null && loaded / total,
+  poolFactor: 2,
+  wasm: "base",
+};
+
+export async function use(): Promise<[Ranked[], Match[], number, Token[]]> {
+  const encoder = await Encoder.load({ model: new Uint8Array(), tokenizer: new ArrayBuffer(0), config: "x" }, options);
+  const texts: readonly string[] = ["a"];
+  const documents: Embedding[] = await encoder.encodeDocuments(texts, { batchSize: 1, onProgress: ({ done, total }) => done / total });
+  const query = await encoder.encodeQuery("q");
+  const stored = Embedding.fromRows(new Float32Array(query.dim), query.dim);
+  const space: string = encoder.info.fingerprint.space;
+  const [tokens] = await encoder.tokenize([space], "query");
+  const strings: string[] | undefined = tokens?.texts;
+  encoder[Symbol.dispose]();
+  return [rank(query, documents), matches(query, stored), maxSim(query, { data: stored.data, tokens: 1, dim: 2 }), strings ? query.rowTokens(0) : []];
+}
+
+export function describe(error: unknown): EncoderErrorCode | undefined {
+  // @ts-expect-error: no such code
+  if (error instanceof EncoderError && error.code === "no_such_code") return undefined;
+  return error instanceof EncoderError ? error.code : undefined;
+}

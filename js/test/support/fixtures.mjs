@@ -1,0 +1,45 @@
+// The fixtures of the repository, which Rust reads as well.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = fileURLToPath(new URL("../../../", import.meta.url));
+export const fixtures = join(root, "tests/fixtures");
+export const demoModel = join(root, "models/minilm-colbert");
+
+/** Folder with the files of a model. */
+export function modelFolder(name) {
+  return name === "minilm-colbert" ? demoModel : join(fixtures, name);
+}
+
+/** The matrices of a safetensors file, by name: `{ data, shape }`. */
+export function readSafetensors(path) {
+  const file = readFileSync(path);
+  const headerLength = Number(file.readBigUInt64LE(0));
+  const header = JSON.parse(file.toString("utf8", 8, 8 + headerLength));
+  delete header.__metadata__;
+  const tensors = {};
+  for (const [name, { dtype, shape, data_offsets: offsets }] of Object.entries(header)) {
+    if (dtype !== "F32") throw new Error(`${path}: ${name}: expected F32, found ${dtype}`);
+    const bytes = file.subarray(8 + headerLength + offsets[0], 8 + headerLength + offsets[1]);
+    // A copy, because the offset in the file need not be aligned.
+    tensors[name] = { data: new Float32Array(Uint8Array.from(bytes).buffer), shape };
+  }
+  return tensors;
+}
+
+/** PyLate's results for a model: texts, ids and matrices. */
+export function reference(name) {
+  const folder = join(fixtures, name);
+  return {
+    ...JSON.parse(readFileSync(join(folder, "reference.json"), "utf8")),
+    tensors: readSafetensors(join(folder, "reference.safetensors")),
+  };
+}
+
+/** The three files as bytes. */
+export function modelFiles(name, model = "model_int8.onnx") {
+  const read = (file) => new Uint8Array(readFileSync(join(modelFolder(name), file)));
+  return { model: read(model), tokenizer: read("tokenizer.json"), config: read("onnx_config.json") };
+}
