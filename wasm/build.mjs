@@ -67,8 +67,10 @@ function build(variant, bindgen) {
   console.log(`building ${variant} (${variants[variant]})`);
   run(
     'cargo',
-    ['build', '--locked', '--package', 'multivec-wasm', '--lib', '--target', triple,
-      '--profile', 'wasm-release', '--target-dir', target],
+    // Of the crate types only this one: Cargo has no link-time optimization
+    // for a library that is also made for Rust.
+    ['rustc', '--locked', '--package', 'multivec-wasm', '--lib', '--crate-type', 'cdylib',
+      '--target', triple, '--profile', 'wasm-release', '--target-dir', target],
     { CARGO_ENCODED_RUSTFLAGS: rustFlags(variant).join('\x1f') },
   );
   // The next variant overwrites the module, and a failed step must not leave
