@@ -1,6 +1,7 @@
 //! What the other tasks need and a fresh clone lacks.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -76,6 +77,13 @@ pub(crate) fn tools() -> PathBuf {
     target
         .unwrap_or_else(|| root().join("target"))
         .join("tools")
+}
+
+/// The `PATH` with those tools in front.
+pub(crate) fn path_with_tools() -> Result<OsString> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(tools().join("bin")).chain(env::split_paths(&path));
+    env::join_paths(folders).map_err(|error| format!("PATH: {error}"))
 }
 
 /// A browser and its driver. Both are looked for on the `PATH`, and installed
