@@ -10,9 +10,9 @@ use super::ENGINE;
 /// What an encoder's graph may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Input {
-    InputIds,
-    AttentionMask,
-    TokenTypeIds,
+    Ids,
+    Mask,
+    Types,
 }
 
 pub(super) struct Loaded {
@@ -65,15 +65,15 @@ fn inputs(file: &str, model: &InferenceModel) -> Result<Vec<Input>> {
         .inputs
         .iter()
         .map(|outlet| match model.nodes[outlet.node].name.as_str() {
-            "input_ids" => Ok(Input::InputIds),
-            "attention_mask" => Ok(Input::AttentionMask),
-            "token_type_ids" => Ok(Input::TokenTypeIds),
+            "input_ids" => Ok(Input::Ids),
+            "attention_mask" => Ok(Input::Mask),
+            "token_type_ids" => Ok(Input::Types),
             other => Err(mismatch(file, "inputs", EXPECTED_INPUTS, other)),
         })
         .collect::<Result<Vec<_>>>()?;
     for (needed, name) in [
-        (Input::InputIds, "no input_ids"),
-        (Input::AttentionMask, "no attention_mask"),
+        (Input::Ids, "no input_ids"),
+        (Input::Mask, "no attention_mask"),
     ] {
         if !inputs.contains(&needed) {
             return Err(mismatch(file, "inputs", EXPECTED_INPUTS, name));

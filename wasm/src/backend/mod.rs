@@ -48,7 +48,7 @@ impl TractBackend {
             engine_version: ENGINE_VERSION.to_owned(),
             provider: PROVIDER.to_owned(),
             precision,
-            uses_token_type_ids: inputs.contains(&Input::TokenTypeIds),
+            uses_token_type_ids: inputs.contains(&Input::Types),
             dim: Some(dim),
             model_file: file.to_owned(),
         };
@@ -74,9 +74,9 @@ impl TractBackend {
             .iter()
             .map(|input| {
                 let tensor = match input {
-                    Input::InputIds => Tensor::from_shape(&shape, &batch.input_ids)?,
-                    Input::AttentionMask => Tensor::from_shape(&shape, &batch.attention_mask)?,
-                    Input::TokenTypeIds => Tensor::zero::<i64>(&shape)?,
+                    Input::Ids => Tensor::from_shape(&shape, &batch.input_ids)?,
+                    Input::Mask => Tensor::from_shape(&shape, &batch.attention_mask)?,
+                    Input::Types => Tensor::zero::<i64>(&shape)?,
                 };
                 Ok(tensor.into())
             })
