@@ -1,7 +1,7 @@
 // Makes the package: WebAssembly builds, JavaScript, types.
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -10,8 +10,11 @@ import { glueModule } from "./glue.mjs";
 const js = fileURLToPath(new URL("../", import.meta.url));
 const run = (command, ...args) => execFileSync(command, args, { cwd: js, stdio: ["ignore", "inherit", "inherit"] });
 
-// Cargo does only what is left to do.
-if (process.env.MULTIVEC_SKIP_WASM === undefined) run(process.execPath, "../wasm/build.mjs");
+// wasm-opt takes minutes, and has nothing to do where no source is newer.
+const sources = ["src", "wasm/src", "wasm/Cargo.toml", "wasm/build.mjs", "Cargo.toml", "Cargo.lock"];
+const modules = ["base", "relaxed"].map((name) => join(js, "wasm", name, "multivec_wasm_bg.wasm"));
+const built = Math.min(...modules.map((path) => (existsSync(path) ? statSync(path).mtimeMs : 0)));
+if (sources.some((path) => newest(join(js, "..", path)) > built)) run(process.execPath, "../wasm/build.mjs");
 
 rmSync(join(js, "dist"), { recursive: true, force: true });
 mkdirSync(join(js, "dist"));
@@ -34,3 +37,10 @@ await build({
 
 const license = join(js, "../LICENSE");
 if (existsSync(license)) copyFileSync(license, join(js, "LICENSE"));
+
+/** When a file, or anything in a folder, was last changed. */
+function newest(path) {
+  const found = statSync(path);
+  if (!found.isDirectory()) return found.mtimeMs;
+  return Math.max(0, ...readdirSync(path).map((name) => newest(join(path, name))));
+}
