@@ -13,7 +13,7 @@ pub struct Pooling {
     /// Rows are reduced to one in `factor`, rounded down, at least one. 1
     /// leaves them as they are, and so does 0.
     pub factor: usize,
-    /// Rows at the start that are left alone, such as that of [CLS].
+    /// Rows at the start that are left alone, such as that of `[CLS]`.
     pub protected_tokens: usize,
 }
 

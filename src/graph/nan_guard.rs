@@ -22,7 +22,7 @@ enum Rewrite {
 /// [`replace_mask_lookup`](super::replace_mask_lookup).
 ///
 /// A row of softmax is NaN where its token attends to nothing. With a mask
-/// that is the same for every row this cannot be, for texts have a [CLS] that
+/// that is the same for every row this cannot be, for texts have a `[CLS]` that
 /// is always attended to, and the guard is removed. With a sliding window it
 /// happens to padding far from the text. Then the guard moves behind the
 /// product with the values: a row of weights is NaN as a whole and so is its

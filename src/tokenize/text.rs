@@ -5,7 +5,7 @@ use std::ops::Range;
 /// Where a token comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenRole {
-    /// Added by the tokenizer, such as [CLS] and [SEP].
+    /// Added by the tokenizer, such as `[CLS]` and `[SEP]`.
     Special,
     /// The marker of queries or of documents.
     Prefix,

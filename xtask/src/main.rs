@@ -1,5 +1,5 @@
 //! Set-up, checks and demo of the repository: `cargo xtask demo`,
-//! `cargo xtask test`.
+//! `cargo xtask test`, `cargo xtask test-web`.
 
 mod command;
 mod demo;
@@ -14,8 +14,9 @@ fn main() -> ExitCode {
         Some("demo") => demo::run(),
         Some("setup") => setup::run(),
         Some("test") => test::run(),
+        Some("test-web") => test::web(),
         other => Err(format!(
-            "expected `cargo xtask demo`, `setup` or `test`, found {}",
+            "expected `cargo xtask demo`, `setup`, `test` or `test-web`, found {}",
             other.map_or_else(|| "no task".to_owned(), |name| format!("`{name}`"))
         )),
     };

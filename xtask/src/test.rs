@@ -1,15 +1,11 @@
-//! `cargo xtask test`: every check of the repository.
+//! `cargo xtask test`: every check of the crates; `cargo xtask test-web`: those
+//! of the npm package and of the WebAssembly builds.
 
 use crate::command::{Result, answers, cargo, program, root, step};
 use crate::setup;
 
 pub(crate) fn run() -> Result {
     setup::node_packages()?;
-    rust()?;
-    web()
-}
-
-fn rust() -> Result {
     step("formatting", cargo().args(["fmt", "--all", "--check"]))?;
     // `tract` is the one feature that is off by default.
     let all = ["--workspace", "--features", "multivec/tract"];

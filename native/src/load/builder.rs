@@ -42,7 +42,7 @@ pub struct EncoderBuilder {
 }
 
 impl EncoderBuilder {
-    /// Loads from a model directory, see [`ModelDirectory`].
+    /// Loads from a model directory, see [`ModelDirectory`](crate::ModelDirectory).
     pub fn from_dir(root: impl Into<PathBuf>) -> Self {
         Self::new(Source::Directory(root.into()))
     }
@@ -167,11 +167,10 @@ impl EncoderBuilder {
     /// Loads the model.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::MissingFile`], [`Error::ConfigSyntax`],
-    /// [`Error::ConfigValue`], [`Error::InvalidTokenizer`],
-    /// [`Error::InvalidModel`] and [`Error::ModelMismatch`] for what is wrong
-    /// with the model, [`Error::InvalidOption`] for options out of range,
-    /// [`Error::EngineUnavailable`] without ONNX Runtime.
+    /// `Io`, `MissingFile`, `ConfigSyntax`, `ConfigValue`, `InvalidTokenizer`,
+    /// `InvalidModel` and `ModelMismatch` (all of [`Error`](crate::Error)) for
+    /// what is wrong with the model, `InvalidOption` for options out of range,
+    /// `EngineUnavailable` without ONNX Runtime.
     pub fn build(&self) -> Result<Encoder> {
         let options = &self.options;
         let parallelism = options.parallelism()?;
