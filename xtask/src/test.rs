@@ -42,10 +42,7 @@ pub(crate) fn run() -> Result {
     step(
         "the library without the command line",
         cargo().args(["check", "--package", "multivec", "--no-default-features"]),
-    )
-}
-
-fn web() -> Result {
+    )?;
     setup::wasm_target()?;
     // The core has to stay free of everything that a browser lacks.
     step(
@@ -57,7 +54,14 @@ fn web() -> Result {
             "--target",
             setup::WASM,
         ]),
-    )?;
+    )
+}
+
+/// The checks that need a browser. They build tract for WebAssembly three
+/// times, which takes longer than everything above.
+pub(crate) fn web() -> Result {
+    setup::node_packages()?;
+    setup::wasm_target()?;
     let browser = setup::browser()?;
     let js = root().join("js");
     step(
