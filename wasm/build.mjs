@@ -90,7 +90,7 @@ function optimize(module) {
   const before = readFileSync(module).length;
   const optimized = `${module}.opt`;
   run(process.execPath, [
-    program, '-O3', '--enable-simd', '--enable-relaxed-simd', '--enable-bulk-memory',
+    program, '-Oz', '--enable-simd', '--enable-relaxed-simd', '--enable-bulk-memory',
     '--enable-sign-ext', '--enable-mutable-globals', '--enable-nontrapping-float-to-int',
     '--enable-reference-types', '--enable-multivalue', module, '-o', optimized,
   ]);

@@ -53,3 +53,31 @@ fn both_engines_give_the_same_vectors() {
         }
     }
 }
+
+#[cfg(feature = "tract")]
+#[test]
+fn tract_refuses_a_tokenizer_with_more_tokens_than_the_model() {
+    let read = |name| std::fs::read(format!("{MODEL}/{name}")).expect("the file is there");
+    let mut tokenizer: serde_json::Value =
+        serde_json::from_slice(&read("tokenizer.json")).expect("JSON");
+    let added = tokenizer["added_tokens"].as_array_mut().expect("a list");
+    let mut token = added[0].clone();
+    token["id"] = 2050.into();
+    token["content"] = "[beyond]".into();
+    added.push(token);
+    let error = EncoderBuilder::from_bytes(multivec::ModelBytes {
+        config: read("onnx_config.json"),
+        tokenizer: tokenizer.to_string().into_bytes(),
+        model: read("model.onnx"),
+        precision: Precision::Fp32,
+    })
+    .with_engine(Engine::Tract)
+    .build()
+    .expect_err("the model has fewer tokens");
+    assert_eq!(error.code(), "model_mismatch");
+    let message = error.to_string();
+    assert!(
+        message.contains("expected token ids below 2050"),
+        "{message}"
+    );
+}

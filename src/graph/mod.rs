@@ -13,6 +13,7 @@ pub mod onnx;
 mod testing;
 mod value_info;
 mod values;
+mod vocabulary;
 
 use std::collections::{HashMap, HashSet};
 
@@ -26,6 +27,7 @@ pub use nan_guard::lift_nan_guards;
 pub use normalization::remove_final_normalization;
 use onnx::{GraphProto, ModelProto, NodeProto};
 pub use value_info::drop_value_info;
+pub use vocabulary::vocabulary_size;
 
 /// An ONNX model whose graph can be matched and rewritten.
 ///

@@ -110,7 +110,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    fn constant(&self, value: &str) -> Option<&'a TensorProto> {
+    pub(super) fn constant(&self, value: &str) -> Option<&'a TensorProto> {
         match self.made_by(value, "Constant") {
             Some(node) => attribute(node, "value")?.t.as_ref(),
             None => self.initializers.get(value).copied(),

@@ -38,7 +38,7 @@ export async function runErrorCases(multivec, { files, origin, refused, options 
     ["config_value", "another dimension than the model's", () => load({ config: config({ embedding_dim: 31 }) })],
     ["model_mismatch", "an input by another name", () => load({ model: renamed })],
     // The engine panics on the id, which spoils this one instance.
-    ["panicked", "a vocabulary larger than the model's", () => load({ tokenizer: larger })],
+    ["model_mismatch", "a vocabulary larger than the model's", () => load({ tokenizer: larger })],
     ["invalid_option", "an unknown precision", () => load({}, { precision: "int4" })],
     ["invalid_option", "the other precision", () => load({}, { precision: "int8" })],
     ["invalid_option", "an unknown build", () => load({}, { wasm: "fast" })],

@@ -20,6 +20,8 @@ pub(super) struct Loaded {
     pub(super) inputs: Vec<Input>,
     pub(super) plan: Arc<TypedRunnableModel>,
     pub(super) dim: usize,
+    /// Rows of the embedding table, where it was recognized.
+    pub(super) vocabulary: Option<usize>,
 }
 
 pub(super) fn load(file: &str, bytes: Vec<u8>, normalization: Normalization) -> Result<Loaded> {
@@ -28,7 +30,9 @@ pub(super) fn load(file: &str, bytes: Vec<u8>, normalization: Normalization) -> 
         engine: ENGINE,
         source: format!("{error:#}").into(),
     };
-    let bytes = clean(file, bytes, normalization)?;
+    let graph = clean(file, bytes, normalization)?;
+    let vocabulary = graph::vocabulary_size(&graph);
+    let bytes = graph.into_bytes();
     let onnx = tract_onnx::onnx();
     let proto = onnx.proto_model_for_read(&mut bytes.as_slice());
     // Each form of the model is dropped as soon as there is the next: the
@@ -40,11 +44,16 @@ pub(super) fn load(file: &str, bytes: Vec<u8>, normalization: Normalization) -> 
     let inputs = inputs(file, &model)?;
     let plan = plan(model).map_err(fail)?;
     let dim = dim(file, &plan)?;
-    Ok(Loaded { inputs, plan, dim })
+    Ok(Loaded {
+        inputs,
+        plan,
+        dim,
+        vocabulary,
+    })
 }
 
 /// Rewrites what tract cannot read or is slow at.
-fn clean(file: &str, bytes: Vec<u8>, normalization: Normalization) -> Result<Vec<u8>> {
+fn clean(file: &str, bytes: Vec<u8>, normalization: Normalization) -> Result<Graph> {
     let mut graph = Graph::parse(file, bytes.into())?;
     graph::drop_value_info(&mut graph);
     graph::replace_mask_lookup(&mut graph);
@@ -57,7 +66,7 @@ fn clean(file: &str, bytes: Vec<u8>, normalization: Normalization) -> Result<Vec
     if normalization == Normalization::Off {
         graph::remove_final_normalization(&mut graph);
     }
-    Ok(graph.into_bytes())
+    Ok(graph)
 }
 
 fn inputs(file: &str, model: &InferenceModel) -> Result<Vec<Input>> {

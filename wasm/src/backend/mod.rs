@@ -24,6 +24,7 @@ pub struct TractBackend {
     info: BackendInfo,
     inputs: Vec<Input>,
     plan: Arc<TypedRunnableModel>,
+    vocabulary: Option<usize>,
     concurrency: usize,
 }
 
@@ -42,7 +43,12 @@ impl TractBackend {
         precision: Precision,
         normalization: Normalization,
     ) -> Result<Self> {
-        let Loaded { inputs, plan, dim } = load::load(file, bytes, normalization)?;
+        let Loaded {
+            inputs,
+            plan,
+            dim,
+            vocabulary,
+        } = load::load(file, bytes, normalization)?;
         let info = BackendInfo {
             engine: ENGINE,
             engine_version: ENGINE_VERSION.to_owned(),
@@ -56,6 +62,7 @@ impl TractBackend {
             info,
             inputs,
             plan,
+            vocabulary,
             concurrency: 1,
         })
     }
@@ -68,6 +75,14 @@ impl TractBackend {
     }
 
     fn try_run(&self, batch: &TokenBatch) -> TractResult<TokenStates> {
+        // tract looks rows up without a check, and panics.
+        let rows = self.vocabulary.unwrap_or(usize::MAX);
+        let is_known = |&id: &i64| usize::try_from(id).is_ok_and(|id| id < rows);
+        if let Some(id) = batch.input_ids.iter().find(|&id| !is_known(id)) {
+            return Err(TractError::msg(format!(
+                "expected token ids below {rows}, found {id}"
+            )));
+        }
         let shape = [batch.rows, batch.length];
         let inputs = self
             .inputs
