@@ -2,7 +2,7 @@
 
 use super::Graph;
 use super::onnx::{AttributeProto, NodeProto};
-use super::values::{Values, attribute, is};
+use super::values::Values;
 
 /// `TensorProto.DataType.FLOAT`
 const FLOAT: i64 = 1;
@@ -34,10 +34,10 @@ fn is_replaceable(graph: &Graph, values: &Values<'_>, node: &NodeProto) -> bool 
     let casts = graph
         .nodes()
         .iter()
-        .filter(|reader| is(reader, "Cast") && reader.input.first() == Some(output))
-        .filter(|cast| attribute(cast, "to").and_then(|to| to.i) == Some(FLOAT))
+        .filter(|reader| reader.is("Cast") && reader.input.first() == Some(output))
+        .filter(|cast| cast.attribute("to").and_then(|to| to.i) == Some(FLOAT))
         .count();
-    is(node, "MatMulInteger") && values.is_constant(weights) && casts == values.readers(output)
+    node.is("MatMulInteger") && values.is_constant(weights) && casts == values.readers(output)
 }
 
 fn in_floats(product: &NodeProto) -> Vec<NodeProto> {

@@ -2,7 +2,7 @@
 
 use super::Graph;
 use super::onnx::NodeProto;
-use super::values::{Values, attribute, constant_node};
+use super::values::{Values, constant_node};
 
 /// Reads the attention mask `[batch, length]` as `[batch, 1, 1, length]` by a
 /// single `Unsqueeze`. Returns whether any lookup was replaced.
@@ -45,7 +45,7 @@ fn looked_up<'a>(values: &Values<'a>, node: &'a NodeProto) -> Option<&'a str> {
     let flatten = values.made_by(elements, "Flatten")?;
     let mask = flatten.input.first()?;
     // [length] of the flattened elements, one each.
-    let column = attribute(flatten, "axis").and_then(|axis| axis.i) == Some(2);
+    let column = flatten.attribute("axis").and_then(|axis| axis.i) == Some(2);
 
     let shape = values.before(shape, &["Concat", "Identity"]);
     let same_shape = values.made_by(shape, "Shape")?.input.first()? == index;
@@ -103,7 +103,7 @@ fn unsqueezed<'a>(values: &Values<'a>, value: &'a str) -> Option<(&'a NodeProto,
 
 fn inputs<'a>(node: &'a NodeProto, op: &str) -> Option<[&'a str; 2]> {
     match node.input.as_slice() {
-        [first, second] if super::values::is(node, op) => Some([first, second]),
+        [first, second] if node.is(op) => Some([first, second]),
         _ => None,
     }
 }

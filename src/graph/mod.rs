@@ -7,6 +7,7 @@ mod external;
 mod integer_products;
 mod mask_lookup;
 mod nan_guard;
+mod node;
 mod normalization;
 pub mod onnx;
 #[cfg(test)]
@@ -25,7 +26,7 @@ pub use integer_products::float_integer_products;
 pub use mask_lookup::replace_mask_lookup;
 pub use nan_guard::lift_nan_guards;
 pub use normalization::remove_final_normalization;
-use onnx::{GraphProto, ModelProto, NodeProto};
+use onnx::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 pub use value_info::drop_value_info;
 pub use vocabulary::vocabulary_size;
 
@@ -66,6 +67,38 @@ impl Graph {
     /// The nodes, in order of execution.
     pub fn nodes(&self) -> &[NodeProto] {
         &self.graph.node
+    }
+
+    /// The weights and other tensors that the model holds by name.
+    pub fn initializers(&self) -> &[TensorProto] {
+        &self.graph.initializer
+    }
+
+    /// Names of the inputs that a caller has to give: those without a value
+    /// in the model.
+    pub fn free_inputs(&self) -> impl Iterator<Item = &str> {
+        let held: HashSet<&str> = self
+            .graph
+            .initializer
+            .iter()
+            .filter_map(|tensor| tensor.name.as_deref())
+            .collect();
+        names(&self.graph.input).filter(move |name| !held.contains(name))
+    }
+
+    /// Names of the outputs.
+    pub fn outputs(&self) -> impl Iterator<Item = &str> {
+        names(&self.graph.output)
+    }
+
+    /// The version of the standard operators that the model is written for.
+    pub fn opset(&self) -> i64 {
+        self.model
+            .opset_import
+            .iter()
+            .find(|set| matches!(set.domain.as_deref().unwrap_or_default(), "" | "ai.onnx"))
+            .and_then(|set| set.version)
+            .unwrap_or(1)
     }
 
     /// The graph, for passes.
@@ -109,6 +142,10 @@ impl Graph {
         self.graph.node.retain(|_| keep.next().unwrap_or(true));
         self.graph.node.len() != before
     }
+}
+
+fn names(values: &[ValueInfoProto]) -> impl Iterator<Item = &str> {
+    values.iter().filter_map(|value| value.name.as_deref())
 }
 
 fn has_subgraph(node: &NodeProto) -> bool {

@@ -2,7 +2,7 @@
 
 use super::Graph;
 use super::onnx::NodeProto;
-use super::values::{Values, attribute, integers, is};
+use super::values::{Values, integers};
 
 /// What becomes of a guard.
 enum Rewrite {
@@ -57,7 +57,7 @@ fn rewrite(graph: &Graph, values: &Values<'_>, guard: usize) -> Option<Rewrite> 
     };
     let tested = values.made_by(condition, "IsNaN")?.input.first();
     let zeros = values.floats(zero)?.iter().all(|&one| one == 0.0);
-    if !is(node, "Where") || tested != Some(softmax) || !zeros {
+    if !node.is("Where") || tested != Some(softmax) || !zeros {
         return None;
     }
     let scores = values.made_by(softmax, "Softmax")?.input.first()?;
@@ -68,7 +68,7 @@ fn rewrite(graph: &Graph, values: &Values<'_>, guard: usize) -> Option<Rewrite> 
     let output = node.output.first()?;
     let product = (guard..nodes.len()).find(|&at| {
         let node = &nodes[at];
-        is(node, "MatMul") && node.input.first() == Some(output) && node.output.len() == 1
+        node.is("MatMul") && node.input.first() == Some(output) && node.output.len() == 1
     })?;
     (values.readers(output) == 1).then_some(Rewrite::Move {
         guard,
@@ -110,7 +110,7 @@ fn is_same_for_rows(values: &Values<'_>, value: &str, depth: usize) -> bool {
 
 fn is_true_everywhere(values: &Values<'_>, value: &str) -> bool {
     if let Some(node) = values.made_by(value, "ConstantOfShape") {
-        let fill = attribute(node, "value").and_then(|value| integers(value.t.as_ref()?));
+        let fill = node.attribute("value").and_then(|value| integers(value.t.as_ref()?));
         return fill.is_some_and(|fill| fill == [1]);
     }
     let Some(node) = values.made_by(value, "GreaterOrEqual") else {

@@ -43,7 +43,7 @@ impl<'a> Values<'a> {
         self.producers
             .get(value)
             .copied()
-            .filter(|node| is(node, op))
+            .filter(|node| node.is(op))
     }
 
     /// How many inputs and graph outputs read `value`.
@@ -58,7 +58,7 @@ impl<'a> Values<'a> {
         // The graph is acyclic; the bound guards against corrupt ones.
         for _ in 0..16 {
             match self.producers.get(value) {
-                Some(node) if ops.iter().any(|op| is(node, op)) => match node.input.first() {
+                Some(node) if ops.iter().any(|op| node.is(op)) => match node.input.first() {
                     Some(first) => value = first,
                     None => break,
                 },
@@ -112,22 +112,10 @@ impl<'a> Values<'a> {
 
     pub(super) fn constant(&self, value: &str) -> Option<&'a TensorProto> {
         match self.made_by(value, "Constant") {
-            Some(node) => attribute(node, "value")?.t.as_ref(),
+            Some(node) => node.attribute("value")?.t.as_ref(),
             None => self.initializers.get(value).copied(),
         }
     }
-}
-
-/// Whether `node` is the standard operator `op`.
-pub(super) fn is(node: &NodeProto, op: &str) -> bool {
-    node.op_type.as_deref() == Some(op) && node.domain.as_deref().unwrap_or_default().is_empty()
-}
-
-/// The attribute of that name.
-pub(super) fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
-    node.attribute
-        .iter()
-        .find(|attribute| attribute.name.as_deref() == Some(name))
 }
 
 /// A tensor of integers or truth values, flattened.

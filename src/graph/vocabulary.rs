@@ -1,7 +1,7 @@
 //! How many token ids an encoder knows.
 
 use super::Graph;
-use super::values::{Values, is};
+use super::values::Values;
 
 /// Rows of the table that `input_ids` are looked up in, the smallest where
 /// there are several. `None` where no such table is recognized.
@@ -12,7 +12,7 @@ pub fn vocabulary_size(graph: &Graph) -> Option<usize> {
     graph
         .nodes()
         .iter()
-        .filter(|node| is(node, "Gather"))
+        .filter(|node| node.is("Gather"))
         .filter_map(|node| {
             let [table, ids] = node.input.as_slice() else {
                 return None;

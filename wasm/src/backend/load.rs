@@ -3,9 +3,9 @@
 use multivec_core::encoder::Normalization;
 use multivec_core::graph::{self, Graph};
 use multivec_core::{Error, Result};
-use tract_onnx::prelude::*;
+use tract_core::internal::*;
 
-use super::ENGINE;
+use super::{ENGINE, wiring};
 
 /// What an encoder's graph may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,24 +25,19 @@ pub(super) struct Loaded {
 }
 
 pub(super) fn load(file: &str, bytes: Vec<u8>, normalization: Normalization) -> Result<Loaded> {
-    let fail = |error: TractError| Error::InvalidModel {
+    let graph = clean(file, bytes, normalization)?;
+    let vocabulary = graph::vocabulary_size(&graph);
+    let inputs = inputs(file, &graph)?;
+    // The bytes are held until their tensors are read, and no longer.
+    let plan = wiring::wire(&graph).and_then(|model| {
+        drop(graph);
+        model.into_optimized()?.into_runnable()
+    });
+    let plan = plan.map_err(|error| Error::InvalidModel {
         file: file.to_owned(),
         engine: ENGINE,
         source: format!("{error:#}").into(),
-    };
-    let graph = clean(file, bytes, normalization)?;
-    let vocabulary = graph::vocabulary_size(&graph);
-    let bytes = graph.into_bytes();
-    let onnx = tract_onnx::onnx();
-    let proto = onnx.proto_model_for_read(&mut bytes.as_slice());
-    // Each form of the model is dropped as soon as there is the next: the
-    // memory of WebAssembly grows and never shrinks.
-    drop(bytes);
-    let proto = proto.map_err(fail)?;
-    let model = onnx.model_for_proto_model(&proto).map_err(fail)?;
-    drop(proto);
-    let inputs = inputs(file, &model)?;
-    let plan = plan(model).map_err(fail)?;
+    })?;
     let dim = dim(file, &plan)?;
     Ok(Loaded {
         inputs,
@@ -69,11 +64,10 @@ fn clean(file: &str, bytes: Vec<u8>, normalization: Normalization) -> Result<Gra
     Ok(graph)
 }
 
-fn inputs(file: &str, model: &InferenceModel) -> Result<Vec<Input>> {
-    let inputs = model
-        .inputs
-        .iter()
-        .map(|outlet| match model.nodes[outlet.node].name.as_str() {
+fn inputs(file: &str, graph: &Graph) -> Result<Vec<Input>> {
+    let inputs = graph
+        .free_inputs()
+        .map(|name| match name {
             "input_ids" => Ok(Input::Ids),
             "attention_mask" => Ok(Input::Mask),
             "token_type_ids" => Ok(Input::Types),
@@ -92,18 +86,6 @@ fn inputs(file: &str, model: &InferenceModel) -> Result<Vec<Input>> {
 }
 
 const EXPECTED_INPUTS: &str = "input_ids, attention_mask and perhaps token_type_ids";
-
-/// Plans the model for `[batch, length]` inputs of any size.
-fn plan(mut model: InferenceModel) -> TractResult<Arc<TypedRunnableModel>> {
-    let shape = tvec![
-        model.symbols.sym("batch").to_dim(),
-        model.symbols.sym("length").to_dim(),
-    ];
-    for input in 0..model.inputs.len() {
-        model.set_input_fact(input, i64::fact(shape.clone()).into())?;
-    }
-    model.into_optimized()?.into_runnable()
-}
 
 /// Columns of the output.
 fn dim(file: &str, plan: &TypedRunnableModel) -> Result<usize> {

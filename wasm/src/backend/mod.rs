@@ -1,13 +1,17 @@
 //! tract as the inference engine.
 
 mod load;
+mod node;
+mod operators;
+mod tensor;
+mod wiring;
 
 use std::fmt;
 
 use multivec_core::batch::TokenBatch;
 use multivec_core::encoder::Normalization;
 use multivec_core::{Backend, BackendInfo, Error, Precision, Result, TokenStates};
-use tract_onnx::prelude::*;
+use tract_core::prelude::*;
 
 use load::{Input, Loaded};
 
@@ -148,7 +152,7 @@ mod tests {
     #[test]
     fn the_version_is_the_one_that_is_pinned() {
         let manifest = include_str!("../../../Cargo.toml");
-        let pin = format!("tract-onnx = {{ version = \"={}\"", super::ENGINE_VERSION);
+        let pin = format!("tract-core = {{ version = \"={}\"", super::ENGINE_VERSION);
         assert!(manifest.contains(&pin));
     }
 }

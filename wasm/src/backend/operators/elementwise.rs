@@ -1,0 +1,166 @@
+//! Operators that go element by element.
+
+use tract_core::internal::*;
+use tract_core::ops::binary::{BinMiniOp, TypedBinOp};
+use tract_core::ops::element_wise::ElementWiseOp;
+use tract_core::ops::{logic, math, nn};
+
+use super::super::node::Node;
+use super::super::tensor;
+use super::Operator;
+
+pub(super) fn find(name: &str) -> Option<Operator> {
+    Some(match name {
+        "Abs" => |node| unary(node, math::abs()),
+        "Ceil" => |node| unary(node, math::ceil()),
+        "Cos" => |node| unary(node, math::cos()),
+        "Erf" => |node| unary(node, math::erf()),
+        "Exp" => |node| unary(node, math::exp()),
+        "Floor" => |node| unary(node, math::floor()),
+        "IsNaN" => |node| unary(node, math::is_nan()),
+        "Log" => |node| unary(node, math::ln()),
+        "Neg" => |node| unary(node, math::neg()),
+        "Not" => |node| unary(node, logic::not()),
+        "Reciprocal" => |node| unary(node, math::recip()),
+        "Round" => |node| unary(node, math::round_half_to_even()),
+        "Sigmoid" => |node| unary(node, nn::sigmoid()),
+        "Sign" => |node| unary(node, math::sign()),
+        "Sin" => |node| unary(node, math::sin()),
+        "Sqrt" => |node| unary(node, math::sqrt()),
+        "Tanh" => |node| unary(node, math::tanh()),
+        "Add" | "Sum" => |node| chain(node, math::Add),
+        "And" => |node| chain(node, logic::And),
+        "Div" => |node| chain(node, math::Div),
+        "Max" => |node| chain(node, math::Max),
+        "Min" => |node| chain(node, math::Min),
+        "Mul" => |node| chain(node, math::Mul),
+        "Or" => |node| chain(node, logic::Or),
+        "Sub" => |node| chain(node, math::Sub),
+        "Xor" => |node| chain(node, logic::Xor),
+        "Equal" => |node| compare(node, logic::comp_eq()),
+        "Greater" => |node| compare(node, logic::comp_gt()),
+        "GreaterOrEqual" => |node| compare(node, logic::comp_gte()),
+        "Less" => |node| compare(node, logic::comp_lt()),
+        "LessOrEqual" => |node| compare(node, logic::comp_lte()),
+        "Cast" => cast,
+        "CastLike" => cast_like,
+        "Clip" => clip,
+        "Dropout" | "Identity" => |node| Ok(tvec!(node.input(0)?)),
+        "Gelu" => gelu,
+        "Pow" => pow,
+        "Relu" => relu,
+        "Where" => select,
+        _ => return None,
+    })
+}
+
+fn unary(node: &mut Node<'_>, op: ElementWiseOp) -> TractResult<TVec<OutletId>> {
+    let input = node.input(0)?;
+    Ok(tvec!(node.wire(op, &[input])?))
+}
+
+/// Operators of two operands, and those of any number that go from the left.
+fn chain(node: &mut Node<'_>, op: impl BinMiniOp + Clone) -> TractResult<TVec<OutletId>> {
+    let mut result = node.input(0)?;
+    for at in 1..node.inputs.len() {
+        let operand = node.input(at)?;
+        result = node.binary(Box::new(op.clone()), result, operand)?;
+    }
+    Ok(tvec!(result))
+}
+
+fn compare(node: &mut Node<'_>, op: Box<dyn BinMiniOp>) -> TractResult<TVec<OutletId>> {
+    let (left, right) = (node.input(0)?, node.input(1)?);
+    Ok(tvec!(node.binary(op, left, right)?))
+}
+
+fn cast(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
+    let to = tensor::dtype(node.proto.int("to", 0))?;
+    cast_to(node, to)
+}
+
+fn cast_like(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
+    let to = node.dtype(node.input(1)?)?;
+    cast_to(node, to)
+}
+
+fn cast_to(node: &mut Node<'_>, to: DatumType) -> TractResult<TVec<OutletId>> {
+    let input = node.input(0)?;
+    // Sizes stay what they are: as integers they would be unknown until a
+    // batch is there.
+    let is_size = node.dtype(input)?.is_tdim() && node.fact(input)?.konst.is_some();
+    if is_size && to.is_integer() {
+        return Ok(tvec!(input));
+    }
+    // To truth values, everything but zero is true.
+    if to == bool::datum_type() && node.dtype(input)? != to {
+        let zero = node.scalar(0., input)?;
+        return Ok(tvec!(node.binary(logic::comp_ne(), input, zero)?));
+    }
+    Ok(tvec!(node.cast(input, to)?))
+}
+
+/// Bounds come as attributes in old operators, as inputs in new ones.
+fn clip(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
+    let mut result = node.input(0)?;
+    for (name, at) in [("min", 1), ("max", 2)] {
+        let given = node.proto.attribute(name).and_then(|bound| bound.f);
+        let bound = match (given, node.optional(at)) {
+            (Some(bound), _) => node.scalar(bound, result)?,
+            (None, Some(outlet)) => outlet,
+            (None, None) => continue,
+        };
+        let op: Box<dyn BinMiniOp> = match at {
+            1 => Box::new(math::Max),
+            _ => Box::new(math::Min),
+        };
+        result = node.binary(op, result, bound)?;
+    }
+    Ok(tvec!(result))
+}
+
+/// `x / 2 * (1 + erf(x / sqrt(2)))`, or its approximation by tanh.
+fn gelu(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
+    let input = node.input(0)?;
+    let one = node.scalar(1., input)?;
+    let inner = if node.proto.text("approximate") == "tanh" {
+        let squared = node.mul(input, input)?;
+        let cubed = node.scale(squared, 0.044_715)?;
+        let sum = node.add(cubed, one)?;
+        let product = node.mul(sum, input)?;
+        let scaled = node.scale(product, (2. / std::f32::consts::PI).sqrt())?;
+        node.wire(math::tanh(), &[scaled])?
+    } else {
+        let scaled = node.scale(input, std::f32::consts::FRAC_1_SQRT_2)?;
+        node.wire(math::erf(), &[scaled])?
+    };
+    let gate = node.add(inner, one)?;
+    let half = node.scale(input, 0.5)?;
+    Ok(tvec!(node.mul(half, gate)?))
+}
+
+/// The result has the type of the base.
+fn pow(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
+    let (base, exponent) = (node.input(0)?, node.input(1)?);
+    let dtype = node.dtype(base)?;
+    let exponent = node.cast(exponent, dtype)?;
+    let operands = node.align_ranks(&[base, exponent])?;
+    Ok(tvec!(node.wire(
+        TypedBinOp(Box::new(math::Pow), None),
+        &operands
+    )?))
+}
+
+fn relu(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
+    let input = node.input(0)?;
+    let zero = node.scalar(0., input)?;
+    Ok(tvec!(node.binary(Box::new(math::Max), input, zero)?))
+}
+
+fn select(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
+    let condition = node.input(0)?;
+    let (yes, no) = (node.input(1)?, node.input(2)?);
+    let branches = node.align(&[yes, no])?;
+    let operands = node.align_ranks(&[condition, branches[0], branches[1]])?;
+    Ok(tvec!(node.wire(logic::Iff, &operands)?))
+}

@@ -1,0 +1,37 @@
+//! The ONNX operators of encoders in tract's, one function each.
+//!
+//! tract's own ONNX reader knows every operator there is, and a module for
+//! browsers would hold them all. Encoders need these alone.
+
+mod combine;
+mod elementwise;
+mod normalize;
+mod product;
+mod quantize;
+mod range;
+mod reduce;
+mod select;
+mod shape;
+
+use tract_core::internal::*;
+
+use super::node::Node;
+
+/// Wires a node's operator; the outlets are its outputs, in order.
+pub(super) type Operator = fn(&mut Node<'_>) -> TractResult<TVec<OutletId>>;
+
+/// The operator of that name, of the standard domain.
+pub(super) fn find(name: &str) -> Option<Operator> {
+    let tables = [
+        combine::find,
+        elementwise::find,
+        normalize::find,
+        product::find,
+        quantize::find,
+        range::find,
+        reduce::find,
+        select::find,
+        shape::find,
+    ];
+    tables.iter().find_map(|find| find(name))
+}
