@@ -3,12 +3,16 @@
 //! Each pass is a function over a [`Graph`] that says whether it changed
 //! anything. What a pass does not recognise it leaves as it is.
 
+mod clean;
 mod external;
+mod fuse;
 mod integer_products;
+mod lower;
 mod mask_lookup;
 mod nan_guard;
 mod node;
 mod normalization;
+mod trace;
 pub mod onnx;
 #[cfg(test)]
 mod testing;
@@ -22,11 +26,14 @@ use prost::Message;
 use prost::bytes::Bytes;
 
 use crate::error::{Error, Result};
+pub use clean::clean;
+pub use fuse::{DOMAIN, Fused, fuse};
 pub use integer_products::float_integer_products;
+pub use lower::for_onnxruntime;
 pub use mask_lookup::replace_mask_lookup;
 pub use nan_guard::lift_nan_guards;
 pub use normalization::remove_final_normalization;
-use onnx::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use onnx::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
 pub use value_info::drop_value_info;
 pub use vocabulary::vocabulary_size;
 
@@ -99,6 +106,17 @@ impl Graph {
             .find(|set| matches!(set.domain.as_deref().unwrap_or_default(), "" | "ai.onnx"))
             .and_then(|set| set.version)
             .unwrap_or(1)
+    }
+
+    /// Lets the graph use operators of another domain.
+    pub(crate) fn import(&mut self, domain: &str, version: i64) {
+        let sets = &mut self.model.opset_import;
+        if !sets.iter().any(|set| set.domain.as_deref() == Some(domain)) {
+            sets.push(OperatorSetIdProto {
+                domain: Some(domain.to_owned()),
+                version: Some(version),
+            });
+        }
     }
 
     /// The graph, for passes.

@@ -1,0 +1,253 @@
+//! Attention over all heads.
+
+use ndarray::Array4;
+
+use super::super::Graph;
+use super::super::onnx::NodeProto;
+use super::super::trace::{Tensor, Trace};
+use super::mask::{Probes, Term};
+use super::projection::{self, Projection};
+use super::{DOMAIN, Fused, Links, Replacement, apply, node};
+
+/// The shape that attention is looked at with.
+const BATCH: usize = 2;
+const LENGTH: usize = 5;
+
+/// Puts `Attention` in place of the nodes from the projected rows of queries,
+/// keys and values to the rows of all heads.
+///
+/// `Attention(queries, keys, values, mask?, cos?, sin?)`: rows are `[batch,
+/// length, heads * columns]`, the mask is `[batch, length]` of 64-bit
+/// integers, 0 for tokens that are not attended to, the tables of rotary
+/// embedding are values of the graph with `length * columns` elements for each
+/// text. Attributes: `heads`, `columns` of each, `scale` of the scores, `window`, how many
+/// positions tokens see to either side (0: all), `fill`, what unseen scores
+/// are brought to, `interleaved`, whether rotary embedding turns neighbours.
+/// Where `fill` is minus infinity, a token that sees nothing gets zeros.
+pub(super) fn fuse(graph: &mut Graph, fused: &mut Fused) {
+    let found: Vec<(Replacement, bool, bool)> = {
+        let links = Links::new(graph);
+        let trace = Trace::unpadded(graph, BATCH, LENGTH);
+        let probes = Probes::new(graph);
+        let softmaxes = graph.nodes().iter().filter(|node| node.is("Softmax"));
+        let found = softmaxes.filter_map(|softmax| find(graph, &links, &trace, &probes, softmax));
+        found.collect()
+    };
+    fused.rotary = found.iter().filter(|found| found.1).count();
+    fused.windowed = found.iter().filter(|found| found.2).count();
+    fused.attentions = apply(graph, found.into_iter().map(|found| found.0).collect());
+}
+
+fn find(
+    graph: &Graph,
+    links: &Links<'_>,
+    trace: &Trace<'_>,
+    probes: &Probes<'_>,
+    softmax: &NodeProto,
+) -> Option<(Replacement, bool, bool)> {
+    let &[batch, heads, length, other] = trace.shape(softmax.output.first()?)? else {
+        return None;
+    };
+    let axis = softmax.int("axis", if graph.opset() < 13 { 1 } else { -1 });
+    if (batch, length, other) != (BATCH, LENGTH, LENGTH) || !(axis == -1 || axis == 3) {
+        return None;
+    }
+    let (weights, is_guarded) = behind_guard(links, trace, softmax.output.first()?);
+    let context = links.reader(weights).filter(|node| node.is("MatMul"))?;
+    if context.input.first().map(String::as_str) != Some(weights) {
+        return None;
+    }
+    let scores = scores(links, trace, softmax.input.first()?)?;
+    let queries = projection::find(links, trace, &scores.product.input[0], false)?;
+    let keys = projection::find(links, trace, scores.product.input.get(1)?, true)?;
+    let values = projection::find(links, trace, context.input.get(1)?, false)?;
+    if queries.rotary != keys.rotary || values.rotary.is_some() || values.scale != 1. {
+        return None;
+    }
+    let mask = match scores.terms.is_empty() {
+        true => None,
+        false => Some(probes.mask(&scores.terms)?),
+    };
+    let columns = *trace.shape(context.output.first()?)?.last()?;
+    let output = merged(links, trace, context.output.first()?, heads, columns)?;
+
+    let prefix = output;
+    let (mut nodes, rows) = cut(prefix, [&queries, &keys, &values], heads * columns);
+    let mut inputs: Vec<&str> = rows.iter().map(String::as_str).collect();
+    inputs.push(if mask.is_some() { "attention_mask" } else { "" });
+    if let Some(rotary) = &queries.rotary {
+        inputs.extend([rotary.cos.as_str(), rotary.sin.as_str()]);
+    }
+    // A token that sees nothing: zeros behind a guard, or a finite fill.
+    let fill = mask.map_or(0., |mask| mask.fill);
+    if fill == f32::NEG_INFINITY && !is_guarded && mask.is_some_and(|mask| mask.window.is_some()) {
+        return None;
+    }
+    let window = mask.and_then(|mask| mask.window);
+    let interleaved = queries.rotary.as_ref().is_some_and(|rotary| rotary.interleaved);
+    nodes.push(
+        node("Attention", DOMAIN, &inputs, &[output])
+            .with_int("heads", heads as i64)
+            .with_float("scale", scores.scale * queries.scale * keys.scale)
+            .with_int("window", window.map_or(0, |window| window as i64))
+            .with_float("fill", fill)
+            .with_int("columns", columns as i64)
+            .with_int("interleaved", i64::from(interleaved)),
+    );
+    let replacement = Replacement {
+        output: output.to_owned(),
+        nodes,
+    };
+    Some((replacement, queries.rotary.is_some(), window.is_some()))
+}
+
+/// The weights behind `Where(IsNaN(weights), 0, weights)`, and whether there
+/// is such a guard.
+fn behind_guard<'g>(links: &Links<'g>, trace: &Trace<'_>, weights: &'g str) -> (&'g str, bool) {
+    let guard = || {
+        let readers = links.readers(weights).iter();
+        let mut nodes = readers.filter_map(|&at| links.nodes.get(at));
+        let guard = nodes.find(|node| node.is("Where"))?;
+        let [condition, zero, kept] = guard.input.as_slice() else {
+            return None;
+        };
+        let test = links.producer(condition).filter(|node| node.is("IsNaN"))?;
+        let is_guard = test.input.first().map(String::as_str) == Some(weights)
+            && kept == weights
+            && trace.get(zero)?.uniform() == Some(0.)
+            && links.readers(weights).len() == 2;
+        guard.output.first().filter(|_| is_guard)
+    };
+    match guard() {
+        Some(output) => (output, true),
+        None => (weights, false),
+    }
+}
+
+/// Scores as a product of queries and keys.
+struct Scores<'g> {
+    product: &'g NodeProto,
+    scale: f32,
+    terms: Vec<Term>,
+}
+
+fn scores<'g>(links: &Links<'g>, trace: &Trace<'_>, value: &'g str) -> Option<Scores<'g>> {
+    let is_opaque = |name: &str| trace.get(name).is_some_and(Tensor::is_opaque);
+    let mut value = value;
+    let mut scale = 1.;
+    let mut terms = Vec::new();
+    // A handful of nodes; the bound guards against cycles.
+    for _ in 0..16 {
+        let node = links.producer(value)?;
+        match (node.op_type.as_deref()?, node.input.as_slice()) {
+            ("MatMul", [_, _]) => {
+                return Some(Scores {
+                    product: node,
+                    scale,
+                    terms,
+                });
+            }
+            ("Cast" | "Identity", [inner]) => value = inner,
+            ("Add", [left, right]) => {
+                let (scores, mask) = match (is_opaque(left), is_opaque(right)) {
+                    (true, false) => (left, right),
+                    (false, true) => (right, left),
+                    _ => return None,
+                };
+                // A mask that is scaled with the scores is none we know.
+                if scale != 1. {
+                    return None;
+                }
+                terms.push(Term::Added(mask.clone()));
+                value = scores;
+            }
+            ("Mul", [left, right]) => {
+                let (scores, factor) = match (is_opaque(left), is_opaque(right)) {
+                    (true, false) => (left, right),
+                    (false, true) => (right, left),
+                    _ => return None,
+                };
+                scale *= trace.get(factor)?.uniform()?;
+                value = scores;
+            }
+            ("Div", [scores, divisor]) => {
+                scale /= trace.get(divisor)?.uniform()?;
+                value = scores;
+            }
+            ("Where", [condition, yes, no]) if !is_opaque(condition) && scale == 1. => {
+                let (scores, keeps, fill) = match (is_opaque(yes), is_opaque(no)) {
+                    (true, false) => (yes, true, no),
+                    (false, true) => (no, false, yes),
+                    _ => return None,
+                };
+                terms.push(Term::Chosen {
+                    condition: condition.clone(),
+                    keeps,
+                    fill: trace.get(fill)?.uniform()?,
+                });
+                value = scores;
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// The rows of all heads side by side that `context`, `[batch, heads, length,
+/// columns]`, is moved to.
+fn merged<'g>(
+    links: &Links<'g>,
+    trace: &Trace<'_>,
+    context: &'g str,
+    heads: usize,
+    columns: usize,
+) -> Option<&'g str> {
+    let mut value = context;
+    for _ in 0..8 {
+        if trace.shape(value)? == [BATCH, LENGTH, heads * columns] {
+            break;
+        }
+        value = links.reader(value)?.output.first()?;
+    }
+    let count = (BATCH * heads * LENGTH * columns) as f32;
+    let numbers = Array4::from_shape_vec(
+        (BATCH, heads, LENGTH, columns),
+        (0..count as usize).map(|at| at as f32).collect(),
+    )
+    .ok()?;
+    let base = Tensor::Float(numbers.clone().into_dyn());
+    let Tensor::Float(found) = trace.replay(value, context, base)? else {
+        return None;
+    };
+    let is_merged = found.indexed_iter().all(|(at, &found)| {
+        found == numbers[[at[0], at[2] / columns, at[1], at[2] % columns]]
+    });
+    is_merged.then_some(value)
+}
+
+/// Nodes that cut queries, keys and values out of their rows, where these
+/// hold more than one of them, and the names of the results.
+fn cut(
+    prefix: &str,
+    projections: [&Projection; 3],
+    width: usize,
+) -> (Vec<NodeProto>, [String; 3]) {
+    let mut nodes = Vec::new();
+    let names = ["queries", "keys", "values"];
+    let mut rows = [const { String::new() }; 3];
+    for (at, projection) in projections.into_iter().enumerate() {
+        rows[at] = if projection.width == width {
+            projection.base.clone()
+        } else {
+            let output = format!("{prefix}.{}", names[at]);
+            nodes.push(
+                node("Columns", DOMAIN, &[&projection.base], &[&output])
+                    .with_int("start", projection.offset as i64)
+                    .with_int("width", width as i64)
+                    .with_int("of", projection.width as i64),
+            );
+            output
+        };
+    }
+    (nodes, rows)
+}

@@ -1,0 +1,256 @@
+//! Queries, keys and values: where their rows come from.
+
+use ndarray::{Array2, Array3, Array4, ArrayD, Axis};
+
+use super::super::trace::{Tensor, Trace};
+use super::Links;
+
+/// How rows are turned by their position.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Rotary {
+    /// The values that hold cosines and sines.
+    pub(super) cos: String,
+    pub(super) sin: String,
+    /// Whether neighbours are turned together, rather than halves.
+    pub(super) interleaved: bool,
+}
+
+/// Heads cut out of the rows of a `[batch, length, width]` value.
+#[derive(Clone, Debug)]
+pub(super) struct Projection {
+    pub(super) base: String,
+    /// The first column.
+    pub(super) offset: usize,
+    pub(super) width: usize,
+    /// The factor that they were multiplied by.
+    pub(super) scale: f32,
+    pub(super) rotary: Option<Rotary>,
+}
+
+/// Finds the rows behind `value`, which is `[batch, heads, length, columns]`,
+/// or with its last axes swapped. Whatever moved them there, a replay with
+/// other rows shows where they go.
+pub(super) fn find(
+    links: &Links<'_>,
+    trace: &Trace<'_>,
+    value: &str,
+    is_swapped: bool,
+) -> Option<Projection> {
+    let &[batch, heads, first, second] = trace.shape(value)? else {
+        return None;
+    };
+    let (length, columns) = match is_swapped {
+        true => (second, first),
+        false => (first, second),
+    };
+    let (base, tables) = ascend(links, trace, value, batch, length)?;
+    let width = *trace.shape(&base)?.last()?;
+
+    let rows = sample(batch, length, width);
+    let replayed = |rows: &Array3<f32>| -> Option<Array4<f32>> {
+        let rows = Tensor::Float(rows.clone().into_dyn());
+        let Tensor::Float(found) = trace.replay(value, &base, rows)? else {
+            return None;
+        };
+        let found = found.into_dimensionality::<ndarray::Ix4>().ok()?;
+        let found = match is_swapped {
+            true => found.permuted_axes([0, 1, 3, 2]),
+            false => found,
+        };
+        (found.dim() == (batch, heads, length, columns)).then_some(found)
+    };
+    let found = replayed(&rows)?;
+    let candidates = rotations(trace, tables.as_ref(), length, columns);
+    (0..=width.checked_sub(heads * columns)?)
+        .step_by(columns)
+        .flat_map(|offset| candidates.iter().map(move |rotary| (offset, rotary)))
+        .find_map(|(offset, candidate)| {
+            let expected = cut(&rows, offset, heads, columns);
+            let expected = match candidate {
+                Some((rotary, cos, sin)) => turn(&expected, cos, sin, rotary.interleaved),
+                None => expected,
+            };
+            let scale = ratio(&found, &expected)?;
+            Some(Projection {
+                base: base.clone(),
+                offset,
+                width,
+                scale,
+                rotary: candidate.as_ref().map(|(rotary, ..)| rotary.clone()),
+            })
+        })
+}
+
+/// Goes up to the first value of rows, `[batch, length, _]`, and on the way
+/// past the sum of two products with tables that a rotary embedding is.
+fn ascend(
+    links: &Links<'_>,
+    trace: &Trace<'_>,
+    value: &str,
+    batch: usize,
+    length: usize,
+) -> Option<(String, Option<[String; 2]>)> {
+    const MOVEMENTS: [&str; 10] = [
+        "Cast", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze",
+        "Transpose", "Unsqueeze",
+    ];
+    let is_opaque = |name: &&String| trace.get(name).is_some_and(Tensor::is_opaque);
+    let mut value = value;
+    let mut tables = None;
+    // Exporters write a dozen nodes; the bound guards against cycles.
+    for _ in 0..64 {
+        if trace.shape(value).is_some_and(|shape| {
+            shape.len() == 3 && shape[0] == batch && shape[1] == length
+        }) {
+            return Some((value.to_owned(), tables));
+        }
+        let node = links.producer(value)?;
+        if MOVEMENTS.iter().any(|name| node.is(name)) {
+            value = node.input.first()?;
+        } else if node.is("Mul") || node.is("Div") {
+            value = node.input.iter().find(is_opaque)?;
+        } else if node.is("Add") && tables.is_none() {
+            let [left, right] = node.input.as_slice() else {
+                return None;
+            };
+            let (data, first) = with_table(links, trace, left)?;
+            let (_, second) = with_table(links, trace, right)?;
+            tables = Some([first, second]);
+            value = data;
+        } else {
+            return None;
+        }
+    }
+    None
+}
+
+/// The two factors of a product with a table.
+fn with_table<'g>(
+    links: &Links<'g>,
+    trace: &Trace<'_>,
+    value: &str,
+) -> Option<(&'g String, String)> {
+    let product = links.producer(value).filter(|node| node.is("Mul"))?;
+    let [left, right] = product.input.as_slice() else {
+        return None;
+    };
+    let is_table = |name: &String| matches!(trace.get(name), Some(Tensor::Float(_)));
+    match (is_table(left), is_table(right)) {
+        (false, true) => Some((left, right.clone())),
+        (true, false) => Some((right, left.clone())),
+        _ => None,
+    }
+}
+
+type Turned = Option<(Rotary, Array2<f32>, Array2<f32>)>;
+
+/// The rotations that the tables may stand for; none where there are none.
+fn rotations(
+    trace: &Trace<'_>,
+    tables: Option<&[String; 2]>,
+    length: usize,
+    columns: usize,
+) -> Vec<Turned> {
+    let Some([first, second]) = tables else {
+        return vec![None];
+    };
+    let mut found = Vec::new();
+    for (cos, sin) in [(first, second), (second, first)] {
+        let tables = (
+            table(trace, cos, length, columns),
+            table(trace, sin, length, columns),
+        );
+        let (Some(cos_rows), Some(sin_rows)) = tables else {
+            continue;
+        };
+        for interleaved in [false, true] {
+            if !turns_pairs(&cos_rows, interleaved) || !turns_pairs(&sin_rows, interleaved) {
+                continue;
+            }
+            let rotary = Rotary {
+                cos: cos.clone(),
+                sin: sin.clone(),
+                interleaved,
+            };
+            found.push(Some((rotary, cos_rows.clone(), sin_rows.clone())));
+        }
+    }
+    found
+}
+
+/// Whether both columns of each pair have the same angle.
+fn turns_pairs(table: &Array2<f32>, interleaved: bool) -> bool {
+    let half = table.ncols() / 2;
+    table.ncols() == 2 * half
+        && table.rows().into_iter().all(|row| match interleaved {
+            false => (0..half).all(|at| row[at] == row[at + half]),
+            true => (0..half).all(|at| row[2 * at] == row[2 * at + 1]),
+        })
+}
+
+/// A table as `[length, columns]`. Its other axes are of size 1, but for the
+/// first, where it may be given for each text.
+fn table(trace: &Trace<'_>, name: &str, length: usize, columns: usize) -> Option<Array2<f32>> {
+    let Some(Tensor::Float(table)) = trace.get(name) else {
+        return None;
+    };
+    let mut table: ArrayD<f32> = table.clone();
+    if table.ndim() > 2 {
+        let first = table.index_axis(Axis(0), 0).to_owned();
+        if table.outer_iter().any(|text| text != first) {
+            return None;
+        }
+        table = first;
+    }
+    let table = table.as_standard_layout().into_owned();
+    table.into_shape_with_order((length, columns)).ok()
+}
+
+/// Rows without regularities that a wrong layout could hide in.
+fn sample(batch: usize, length: usize, width: usize) -> Array3<f32> {
+    // Multiplicative congruential numbers of Park and Miller, 1988.
+    let mut state = 20_231_u64;
+    Array3::from_shape_simple_fn((batch, length, width), || {
+        state = state * 48_271 % 0x7fff_ffff;
+        state as f32 / 0x7fff_ffff_u32 as f32 + 0.5
+    })
+}
+
+/// `[batch, heads, length, columns]` of rows from a column on.
+fn cut(rows: &Array3<f32>, offset: usize, heads: usize, columns: usize) -> Array4<f32> {
+    let (batch, length, _) = rows.dim();
+    Array4::from_shape_fn((batch, heads, length, columns), |(text, head, row, column)| {
+        rows[[text, row, offset + head * columns + column]]
+    })
+}
+
+/// Rotary embedding, Su et al., 2021: pairs of columns turned by an angle.
+pub(super) fn turn(
+    rows: &Array4<f32>,
+    cos: &Array2<f32>,
+    sin: &Array2<f32>,
+    interleaved: bool,
+) -> Array4<f32> {
+    let half = rows.dim().3 / 2;
+    Array4::from_shape_fn(rows.dim(), |(text, head, row, column)| {
+        let (partner, sign) = match interleaved {
+            false if column < half => (column + half, -1.),
+            false => (column - half, 1.),
+            true if column % 2 == 0 => (column + 1, -1.),
+            true => (column - 1, 1.),
+        };
+        let at = |column: usize| rows.get([text, head, row, column]).copied().unwrap_or(0.);
+        at(column) * cos[[row, column]] + sign * at(partner) * sin[[row, column]]
+    })
+}
+
+/// The number that `found` is `expected` times, if it is.
+fn ratio(found: &Array4<f32>, expected: &Array4<f32>) -> Option<f32> {
+    let pairs = || found.iter().zip(expected.iter());
+    let (found, expected) = pairs().max_by(|one, two| one.1.abs().total_cmp(&two.1.abs()))?;
+    let ratio = found / expected;
+    let is_near = |(found, expected): (&f32, &f32)| {
+        (found - expected * ratio).abs() <= 1e-5 * ratio.abs()
+    };
+    (ratio.is_normal() && pairs().all(is_near)).then_some(ratio)
+}

@@ -1,0 +1,276 @@
+//! Operators that make or join tensors, and products of small ones.
+
+use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, Ix2, concatenate};
+
+use super::movement::sizes;
+use super::{Call, Tensor, axis};
+
+pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
+    let output = match name {
+        "Concat" => concat(call),
+        "Constant" => constant(call),
+        "ConstantOfShape" => constant_of_shape(call),
+        "CumSum" => cumulative_sum(call),
+        "MatMul" => product(call.input(0)?, call.input(1)?),
+        "Range" => range(call),
+        "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceProd" | "ReduceMean" | "ReduceL2" => {
+            reduce(name, call)
+        }
+        "Shape" => shape(call),
+        "Size" => {
+            let count: usize = call.input(0)?.shape().iter().product();
+            Some(ints(&[], vec![i64::try_from(count).ok()?])?)
+        }
+        "Trilu" => trilu(call),
+        _ => None,
+    };
+    Some(vec![output?])
+}
+
+fn ints(shape: &[usize], values: Vec<i64>) -> Option<Tensor> {
+    super::tensor::array(shape, values).map(Tensor::Int)
+}
+
+fn constant(call: &Call<'_>) -> Option<Tensor> {
+    let node = call.node;
+    if let Some(value) = node.attribute("value") {
+        return Tensor::read(value.t.as_ref()?, super::READ_LIMIT);
+    }
+    if let Some(value) = node.attribute("value_int") {
+        return ints(&[], vec![value.i?]);
+    }
+    if let Some(values) = node.ints("value_ints") {
+        return ints(&[values.len()], values.to_vec());
+    }
+    if let Some(value) = node.attribute("value_float") {
+        return Some(Tensor::Float(ArrayD::from_elem(IxDyn(&[]), value.f?)));
+    }
+    let values = &node.attribute("value_floats")?.floats;
+    super::tensor::array(&[values.len()], values.clone()).map(Tensor::Float)
+}
+
+fn constant_of_shape(call: &Call<'_>) -> Option<Tensor> {
+    let shape = sizes(&call.input(0)?.ints()?)?;
+    let count = shape
+        .iter()
+        .try_fold(1usize, |count, &dim| count.checked_mul(dim))?;
+    if count > super::SIZE_LIMIT {
+        return None;
+    }
+    let value = match call.node.attribute("value") {
+        Some(value) => Tensor::read(value.t.as_ref()?, 1)?,
+        None => Tensor::Float(ArrayD::zeros(IxDyn(&[]))),
+    };
+    let shape = IxDyn(&shape);
+    Some(match value {
+        Tensor::Float(value) => Tensor::Float(ArrayD::from_elem(shape, *value.first()?)),
+        Tensor::Int(value) => Tensor::Int(ArrayD::from_elem(shape, *value.first()?)),
+        Tensor::Bool(value) => Tensor::Bool(ArrayD::from_elem(shape, *value.first()?)),
+        Tensor::Opaque(dtype, _) => Tensor::opaque(dtype, ndarray::Dimension::slice(&shape)),
+    })
+}
+
+fn shape(call: &Call<'_>) -> Option<Tensor> {
+    let shape = call.input(0)?.shape();
+    let rank = shape.len() as i64;
+    let clamp = |at: i64| (if at < 0 { at + rank } else { at }).clamp(0, rank) as usize;
+    let start = clamp(call.node.int("start", 0));
+    let end = clamp(call.node.int("end", rank)).max(start);
+    let dims: Vec<i64> = shape[start..end].iter().map(|&dim| dim as i64).collect();
+    ints(&[dims.len()], dims)
+}
+
+fn range(call: &Call<'_>) -> Option<Tensor> {
+    let one = |at: usize| call.input(at)?.ints()?.first().copied();
+    let (start, end, step) = (one(0)?, one(1)?, one(2)?);
+    let count = match step {
+        0 => return None,
+        step if step > 0 => end.saturating_sub(start).max(0) as u64 / step.unsigned_abs() + 1,
+        step => start.saturating_sub(end).max(0) as u64 / step.unsigned_abs() + 1,
+    };
+    if count > super::SIZE_LIMIT as u64 {
+        return None;
+    }
+    let is_inside = |&at: &i64| if step > 0 { at < end } else { at > end };
+    let values: Vec<i64> = std::iter::successors(Some(start), |at| at.checked_add(step))
+        .take_while(is_inside)
+        .collect();
+    ints(&[values.len()], values)
+}
+
+fn concat(call: &Call<'_>) -> Option<Tensor> {
+    let parts = (0..call.inputs.len())
+        .map(|at| call.input(at))
+        .collect::<Option<Vec<_>>>()?;
+    let first = *parts.first()?;
+    let along = Axis(call.axis(0, first.shape().len())?);
+    fn join<'a, T: Clone + 'a>(
+        along: Axis,
+        views: Option<Vec<ArrayViewD<'a, T>>>,
+    ) -> Option<ArrayD<T>> {
+        concatenate(along, &views?).ok()
+    }
+    macro_rules! all {
+        ($kind:ident) => {
+            join(
+                along,
+                parts
+                    .iter()
+                    .map(|part| match part {
+                        Tensor::$kind(array) => Some(array.view()),
+                        _ => None,
+                    })
+                    .collect(),
+            )
+            .map(Tensor::$kind)
+        };
+    }
+    match first {
+        Tensor::Float(_) if !parts.iter().any(|part| part.is_opaque()) => all!(Float),
+        Tensor::Int(_) if !parts.iter().any(|part| part.is_opaque()) => all!(Int),
+        Tensor::Bool(_) if !parts.iter().any(|part| part.is_opaque()) => all!(Bool),
+        _ => {
+            let mut shape = first.shape().to_vec();
+            let of = |part: &&Tensor| part.shape().get(along.0).copied();
+            shape[along.0] = parts.iter().map(of).sum::<Option<usize>>()?;
+            Some(Tensor::opaque(first.dtype(), &shape))
+        }
+    }
+}
+
+fn cumulative_sum(call: &Call<'_>) -> Option<Tensor> {
+    let Tensor::Int(array) = call.input(0)? else {
+        return None;
+    };
+    let plain = call.node.int("exclusive", 0) == 0 && call.node.int("reverse", 0) == 0;
+    let along = axis(*call.input(1)?.ints()?.first()?, array.ndim())?;
+    let mut sums = array.clone();
+    sums.accumulate_axis_inplace(Axis(along), |before, at| *at += before);
+    plain.then_some(Tensor::Int(sums))
+}
+
+fn trilu(call: &Call<'_>) -> Option<Tensor> {
+    let diagonal = match call.input(1) {
+        Some(diagonal) => *diagonal.ints()?.first()?,
+        None => 0,
+    };
+    let upper = call.node.int("upper", 1) != 0;
+    fn keep<T: Clone + Default>(array: &ArrayD<T>, upper: bool, diagonal: i64) -> Option<ArrayD<T>> {
+        let rank = array.ndim();
+        let mut kept = array.clone();
+        if rank < 2 {
+            return None;
+        }
+        for (at, value) in kept.indexed_iter_mut() {
+            let offset = at[rank - 1] as i64 - at[rank - 2] as i64 - diagonal;
+            if (upper && offset < 0) || (!upper && offset > 0) {
+                *value = T::default();
+            }
+        }
+        Some(kept)
+    }
+    Some(match call.input(0)? {
+        Tensor::Float(array) => Tensor::Float(keep(array, upper, diagonal)?),
+        Tensor::Int(array) => Tensor::Int(keep(array, upper, diagonal)?),
+        Tensor::Bool(array) => Tensor::Bool(keep(array, upper, diagonal)?),
+        Tensor::Opaque(..) => return None,
+    })
+}
+
+/// A product of known matrices, such as positions and frequencies.
+fn product(left: &Tensor, right: &Tensor) -> Option<Tensor> {
+    let (Tensor::Float(left), Tensor::Float(right)) = (left, right) else {
+        return None;
+    };
+    let (rank, other) = (left.ndim(), right.ndim());
+    if rank < 2 || other < 2 {
+        return None;
+    }
+    let (left_batch, left_matrix) = left.shape().split_at(rank - 2);
+    let (right_batch, right_matrix) = right.shape().split_at(other - 2);
+    let batch = super::broadcast_shape(left_batch, right_batch)?;
+    let (rows, inner, columns) = (left_matrix[0], left_matrix[1], right_matrix[1]);
+    let count = batch
+        .iter()
+        .try_fold(rows * columns, |count, &dim| count.checked_mul(dim))?;
+    if inner != right_matrix[0] || count > super::SIZE_LIMIT {
+        return None;
+    }
+    let whole = |batch: &[usize], matrix: &[usize]| [batch, matrix].concat();
+    let left = super::broadcast(left, &whole(&batch, left_matrix))?;
+    let right = super::broadcast(right, &whole(&batch, right_matrix))?;
+    let mut values = Vec::with_capacity(count);
+    let matrices = batch.iter().product();
+    let left = left.into_shape_with_order((matrices, rows, inner)).ok()?;
+    let right = right.into_shape_with_order((matrices, inner, columns)).ok()?;
+    for (left, right) in left.outer_iter().zip(right.outer_iter()) {
+        let product = left.into_dimensionality::<Ix2>().ok()?.dot(&right);
+        values.extend(product.iter());
+    }
+    let shape = whole(&batch, &[rows, columns]);
+    super::tensor::array(&shape, values).map(Tensor::Float)
+}
+
+fn reduce(name: &str, call: &Call<'_>) -> Option<Tensor> {
+    let data = call.input(0)?;
+    let rank = data.shape().len();
+    let axes: Vec<usize> = match call.has("axes", 1) {
+        true => call
+            .ints("axes", 1)?
+            .iter()
+            .map(|&at| axis(at, rank))
+            .collect::<Option<_>>()?,
+        false if call.node.int("noop_with_empty_axes", 0) != 0 => return None,
+        false => (0..rank).collect(),
+    };
+    let keep = call.node.int("keepdims", 1) != 0;
+    let mut sorted = axes;
+    sorted.sort_unstable();
+    sorted.dedup();
+    let finish = |array: ArrayD<f64>| -> ArrayD<f64> {
+        let mut array = array;
+        if !keep {
+            for &at in sorted.iter().rev() {
+                array = array.index_axis_move(Axis(at), 0);
+            }
+        }
+        array
+    };
+    let fold = |mut array: ArrayD<f64>| -> Option<ArrayD<f64>> {
+        if name == "ReduceL2" {
+            array.mapv_inplace(|one| one * one);
+        }
+        for &at in &sorted {
+            let count = array.shape()[at];
+            let folded = match name {
+                "ReduceSum" | "ReduceL2" => array.sum_axis(Axis(at)),
+                "ReduceMean" => array.mean_axis(Axis(at))?,
+                "ReduceProd" => array.fold_axis(Axis(at), 1., |all, one| all * one),
+                _ if count == 0 => return None,
+                "ReduceMax" => array.fold_axis(Axis(at), f64::NEG_INFINITY, |all, &one| all.max(one)),
+                _ => array.fold_axis(Axis(at), f64::INFINITY, |all, &one| all.min(one)),
+            };
+            array = folded.insert_axis(Axis(at));
+        }
+        if name == "ReduceL2" {
+            array.mapv_inplace(f64::sqrt);
+        }
+        Some(finish(array))
+    };
+    Some(match data {
+        Tensor::Float(array) => Tensor::Float(fold(array.mapv(f64::from))?.mapv(|one| one as f32)),
+        Tensor::Int(array) => Tensor::Int(fold(array.mapv(|one| one as f64))?.mapv(|one| one as i64)),
+        Tensor::Bool(_) => return None,
+        Tensor::Opaque(dtype, _) => {
+            let mut shape = data.shape().to_vec();
+            for &at in sorted.iter().rev() {
+                match keep {
+                    true => shape[at] = 1,
+                    false => drop(shape.remove(at)),
+                }
+            }
+            Tensor::opaque(*dtype, &shape)
+        }
+    })
+}
+

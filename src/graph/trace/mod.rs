@@ -1,0 +1,247 @@
+//! A run of a graph on one shape of input, without its weights: shapes of all
+//! values, and the elements of those that depend on shapes and the attention
+//! mask alone.
+//!
+//! Exporters write shapes, masks and positions in many ways. What they come
+//! to is the same, and a trace sees that.
+
+mod combine;
+mod elementwise;
+mod movement;
+mod shapes;
+mod tensor;
+
+use std::collections::HashMap;
+
+use ndarray::{Array2, ArrayD};
+
+use super::fuse::DOMAIN;
+use super::Graph;
+use super::onnx::NodeProto;
+pub(super) use elementwise::erf;
+pub(super) use tensor::{BOOL, FLOAT, INT64, Tensor};
+
+/// Tensors of the model up to this many elements are read; weights are not.
+const READ_LIMIT: usize = 1 << 14;
+/// A computed tensor of more elements than this is not kept.
+const SIZE_LIMIT: usize = 1 << 23;
+
+/// What is known of every value when the graph runs on one batch.
+pub(super) struct Trace<'g> {
+    producers: HashMap<&'g str, &'g NodeProto>,
+    values: HashMap<&'g str, Tensor>,
+}
+
+impl<'g> Trace<'g> {
+    /// Runs the graph on this attention mask, `[batch, length]` of 0 and 1.
+    pub(super) fn run(graph: &'g Graph, mask: &Array2<i64>) -> Self {
+        let mut values = HashMap::new();
+        for tensor in graph.initializers() {
+            if let (Some(name), Some(value)) =
+                (tensor.name.as_deref(), Tensor::read(tensor, READ_LIMIT))
+            {
+                values.insert(name, value);
+            }
+        }
+        for name in graph.free_inputs() {
+            let value = match name {
+                "attention_mask" => Tensor::Int(mask.clone().into_dyn()),
+                _ => Tensor::opaque(INT64, mask.shape()),
+            };
+            values.insert(name, value);
+        }
+        let mut trace = Self {
+            producers: graph.producers(),
+            values,
+        };
+        for node in graph.nodes() {
+            let outputs = step(node, |name| trace.values.get(name));
+            for (name, value) in node.output.iter().zip(outputs.into_iter().flatten()) {
+                trace.values.insert(name, value);
+            }
+        }
+        trace
+    }
+
+    /// As [`run`](Self::run), where every token is attended to.
+    pub(super) fn unpadded(graph: &'g Graph, batch: usize, length: usize) -> Self {
+        Self::run(graph, &Array2::ones((batch, length)))
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Tensor> {
+        self.values.get(name)
+    }
+
+    pub(super) fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.get(name).map(Tensor::shape)
+    }
+
+    pub(super) fn producer(&self, name: &str) -> Option<&'g NodeProto> {
+        self.producers.get(name).copied()
+    }
+
+    /// What `target` would be if the value `base` were another tensor. `None`
+    /// if it is not computed by operators that a trace knows, or does not
+    /// depend on `base` at all.
+    pub(super) fn replay(&self, target: &str, base: &str, value: Tensor) -> Option<Tensor> {
+        let mut found = HashMap::from([(base.to_owned(), Some(value))]);
+        self.recompute(target, &mut found, 64)
+    }
+
+    /// `found` has `None` for values that do not depend on the base.
+    fn recompute(
+        &self,
+        target: &str,
+        found: &mut HashMap<String, Option<Tensor>>,
+        depth: usize,
+    ) -> Option<Tensor> {
+        if let Some(known) = found.get(target) {
+            return known.clone();
+        }
+        let node = self.producer(target).filter(|_| depth > 0);
+        let mut depends = false;
+        if let Some(node) = node {
+            for input in node.input.iter().filter(|input| !input.is_empty()) {
+                depends |= self.recompute(input, found, depth - 1).is_some();
+            }
+        }
+        let value = match (node, depends) {
+            (Some(node), true) => {
+                let outputs = step(node, |name| match found.get(name) {
+                    Some(Some(value)) => Some(value),
+                    _ => self.values.get(name),
+                });
+                let at = node.output.iter().position(|name| name == target)?;
+                outputs?.into_iter().nth(at).filter(|value| !value.is_opaque())
+            }
+            _ => None,
+        };
+        found.insert(target.to_owned(), value.clone());
+        value
+    }
+}
+
+/// The outputs of one node, from its inputs.
+fn step<'v>(
+    node: &NodeProto,
+    value: impl Fn(&str) -> Option<&'v Tensor>,
+) -> Option<Vec<Tensor>> {
+    let is_ours = node.domain.as_deref() == Some(DOMAIN);
+    if !is_ours && !node.domain.as_deref().unwrap_or_default().is_empty() {
+        return None;
+    }
+    let inputs = node
+        .input
+        .iter()
+        .map(|name| match name.as_str() {
+            "" => Some(None),
+            name => value(name).map(Some),
+        })
+        .collect::<Option<Vec<_>>>()?;
+    let call = Call {
+        node,
+        inputs: &inputs,
+    };
+    let name = node.op_type.as_deref()?;
+    if is_ours {
+        return shapes::run_fused(name, &call);
+    }
+    let outputs = movement::run(name, &call)
+        .or_else(|| combine::run(name, &call))
+        .or_else(|| elementwise::run(name, &call))
+        .or_else(|| shapes::run(name, &call))?;
+    outputs
+        .iter()
+        .all(|output| output.is_opaque() || output.shape().iter().product::<usize>() <= SIZE_LIMIT)
+        .then_some(outputs)
+}
+
+/// One call of an operator.
+struct Call<'a> {
+    node: &'a NodeProto,
+    /// `None` for optional inputs that are left out.
+    inputs: &'a [Option<&'a Tensor>],
+}
+
+impl Call<'_> {
+    fn input(&self, at: usize) -> Option<&Tensor> {
+        *self.inputs.get(at)?
+    }
+
+    /// Integers by attribute in old operators, by input in new ones.
+    fn ints(&self, name: &str, at: usize) -> Option<Vec<i64>> {
+        match self.node.ints(name) {
+            Some(values) => Some(values.to_vec()),
+            None => self.input(at)?.ints(),
+        }
+    }
+
+    fn has(&self, name: &str, at: usize) -> bool {
+        self.node.attribute(name).is_some() || self.input(at).is_some()
+    }
+
+    /// An attribute that is an axis of a tensor of this rank.
+    fn axis(&self, default: i64, rank: usize) -> Option<usize> {
+        axis(self.node.int("axis", default), rank)
+    }
+}
+
+fn axis(axis: i64, rank: usize) -> Option<usize> {
+    let resolved = if axis < 0 { axis + rank as i64 } else { axis };
+    usize::try_from(resolved).ok().filter(|&axis| axis < rank)
+}
+
+/// The shape that both broadcast to.
+fn broadcast_shape(left: &[usize], right: &[usize]) -> Option<Vec<usize>> {
+    let rank = left.len().max(right.len());
+    let dim = |shape: &[usize], at: usize| {
+        (at + shape.len())
+            .checked_sub(rank)
+            .map_or(1, |at| shape[at])
+    };
+    (0..rank)
+        .map(|at| match (dim(left, at), dim(right, at)) {
+            (left, right) if left == right => Some(left),
+            (1, other) | (other, 1) => Some(other),
+            _ => None,
+        })
+        .collect()
+}
+
+fn broadcast<T: Clone>(array: &ArrayD<T>, shape: &[usize]) -> Option<ArrayD<T>> {
+    Some(array.broadcast(shape)?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(file: &str) -> Graph {
+        let root = env!("CARGO_MANIFEST_DIR");
+        let bytes = std::fs::read(format!("{root}/{file}")).expect("the fixture can be read");
+        Graph::parse(file, bytes.into()).expect("the fixture is a graph")
+    }
+
+    #[test]
+    fn every_value_of_an_encoder_is_known_or_has_a_shape() {
+        for file in [
+            "tests/fixtures/tiny-bert/model.onnx",
+            "tests/fixtures/tiny-bert/model_int8.onnx",
+            "tests/fixtures/tiny-modernbert/model.onnx",
+            "tests/fixtures/tiny-modernbert/model_int8.onnx",
+            "models/minilm-colbert/model_int8.onnx",
+        ] {
+            let graph = read(file);
+            let trace = Trace::unpadded(&graph, 2, 7);
+            for node in graph.nodes() {
+                for output in &node.output {
+                    assert!(trace.get(output).is_some(), "{file}: {output}: {}", node.operator());
+                }
+            }
+            let output = graph.outputs().next().expect("an output");
+            let dim = trace.shape(output).and_then(|shape| shape.last().copied());
+            assert_eq!(trace.shape(output).map(|shape| shape[..2].to_vec()), Some(vec![2, 7]));
+            assert!(dim.is_some_and(|dim| dim == 32 || dim == 128), "{dim:?}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Operators on what depends on the texts: shapes alone.
+
+use super::{Call, FLOAT, Tensor, broadcast_shape};
+
+/// `TensorProto.DataType` of the results of quantization.
+const UINT8: i32 = 2;
+const INT32: i32 = 6;
+
+pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
+    let data = call.input(0)?;
+    let one = |dtype: i32, shape: &[usize]| Some(vec![Tensor::opaque(dtype, shape)]);
+    match name {
+        "MatMul" => one(data.dtype(), &product(data.shape(), call.input(1)?.shape())?),
+        "MatMulInteger" => one(INT32, &product(data.shape(), call.input(1)?.shape())?),
+        "Gemm" => {
+            let turned = |name: &str, shape: &[usize]| match (call.node.int(name, 0), shape) {
+                (0, &[rows, columns]) => Some([rows, columns]),
+                (_, &[rows, columns]) => Some([columns, rows]),
+                _ => None,
+            };
+            let [rows, inner] = turned("transA", data.shape())?;
+            let [other, columns] = turned("transB", call.input(1)?.shape())?;
+            (inner == other).then_some(())?;
+            one(data.dtype(), &[rows, columns])
+        }
+        "Gather" => {
+            let axis = call.axis(0, data.shape().len())?;
+            let mut shape = data.shape().to_vec();
+            shape.splice(axis..=axis, call.input(1)?.shape().iter().copied());
+            one(data.dtype(), &shape)
+        }
+        "LayerNormalization" => one(data.dtype(), data.shape()),
+        "DequantizeLinear" => one(FLOAT, data.shape()),
+        "DynamicQuantizeLinear" => Some(vec![
+            Tensor::opaque(UINT8, data.shape()),
+            Tensor::opaque(FLOAT, &[]),
+            Tensor::opaque(UINT8, &[]),
+        ]),
+        "LpNormalization" => one(data.dtype(), data.shape()),
+        _ => None,
+    }
+}
+
+/// The operators of this project's own domain.
+pub(super) fn run_fused(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
+    let data = call.input(0)?;
+    let mut shape = data.shape().to_vec();
+    match name {
+        "Attention" | "Gelu" => {}
+        "Columns" => *shape.last_mut()? = usize::try_from(call.node.int("width", 0)).ok()?,
+        _ => return None,
+    }
+    Some(vec![Tensor::opaque(data.dtype(), &shape)])
+}
+
+fn product(left: &[usize], right: &[usize]) -> Option<Vec<usize>> {
+    if left.len() < 2 || right.len() < 2 {
+        return None;
+    }
+    let (left_batch, left) = left.split_at(left.len() - 2);
+    let (right_batch, right) = right.split_at(right.len() - 2);
+    (left[1] == right[0]).then_some(())?;
+    let mut shape = broadcast_shape(left_batch, right_batch)?;
+    shape.extend([left[0], right[1]]);
+    Some(shape)
+}
