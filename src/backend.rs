@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::batch::TokenBatch;
 use crate::error::Result;
+use crate::graph::Fused;
 
 /// An engine with a loaded model.
 ///
@@ -42,7 +43,7 @@ pub struct TokenStates {
 }
 
 /// What a backend has loaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BackendInfo {
     /// The engine's name, such as `onnxruntime`.
     pub engine: &'static str,
@@ -58,6 +59,36 @@ pub struct BackendInfo {
     pub dim: Option<usize>,
     /// The model file, for messages.
     pub model_file: String,
+    /// What became of the published graph.
+    pub graph: GraphForm,
+}
+
+/// The form in which a graph runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub enum GraphForm {
+    /// As it was published.
+    #[default]
+    Published,
+    /// With fused operators in it.
+    Fused(Fused),
+    /// As it was published, for its fused form gave other vectors.
+    Refused {
+        /// The largest distance between rows of length 1.
+        distance: f32,
+    },
+}
+
+impl fmt::Display for GraphForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Published => f.write_str("as published"),
+            Self::Fused(fused) => write!(f, "fused: {fused}"),
+            Self::Refused { distance } => {
+                write!(f, "as published; its fused form is {distance:.1e} away from it")
+            }
+        }
+    }
 }
 
 /// The precision of a model's weights.

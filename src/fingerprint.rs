@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Read};
 
-use crate::backend::BackendInfo;
+use crate::backend::{BackendInfo, GraphForm};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 
@@ -31,8 +31,12 @@ impl Fingerprint {
         hasher.update(config.canonical().as_bytes());
         hasher.update(&[u8::from(normalized)]);
         let space = hasher.finalize().to_hex()[..32].to_owned();
+        let form = match info.graph {
+            GraphForm::Fused(_) => "/fused",
+            _ => "",
+        };
         let computed = format!(
-            "multivec-{}/{}-{}/{}/{}",
+            "multivec-{}/{}-{}/{}/{}{form}",
             env!("CARGO_PKG_VERSION"),
             info.engine,
             info.engine_version,
@@ -48,7 +52,8 @@ impl Fingerprint {
         &self.space
     }
 
-    /// Versions of SDK and engine, provider and precision.
+    /// Versions of SDK and engine, provider, precision, and whether the graph
+    /// was fused.
     pub fn computed(&self) -> &str {
         &self.computed
     }
@@ -87,6 +92,11 @@ impl WeightsHasher {
     /// Adds bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
+    }
+
+    /// The hash so far, in 64 hexadecimal digits.
+    pub fn to_hex(&self) -> String {
+        self.0.finalize().to_hex().to_string()
     }
 
     /// Adds everything that `reader` gives.

@@ -16,6 +16,7 @@ pub mod batch;
 pub mod config;
 mod embedding;
 pub mod encoder;
+pub mod equivalence;
 mod error;
 mod fingerprint;
 pub mod graph;
@@ -23,7 +24,7 @@ pub mod pool;
 pub mod score;
 pub mod tokenize;
 
-pub use backend::{Backend, BackendInfo, Precision, TokenStates};
+pub use backend::{Backend, BackendInfo, GraphForm, Precision, TokenStates};
 pub use config::{ModelConfig, TextKind};
 pub use embedding::{Embedding, Token};
 pub use encoder::{EncodeJob, EncodeOptions, Encoder, ModelParts};

@@ -315,7 +315,7 @@ fn fingerprints_tell_spaces_apart() {
         assert!(space.len() == 32 && space.chars().all(|digit| digit.is_ascii_hexdigit()));
     }
     assert!(others[1].fingerprint().computed().contains("onnxruntime"));
-    assert!(others[1].fingerprint().computed().ends_with("int8"));
+    assert!(others[1].fingerprint().computed().ends_with("int8/fused"));
 
     let fingerprint = from_folder.fingerprint();
     assert!(fingerprint.check_space(fingerprint.space()).is_ok());

@@ -6,9 +6,31 @@ mod common;
 
 use common::parity;
 use common::{Fixture, MINILM, TINY};
-use multivec::{EncodeOptions, Encoder, EncoderBuilder, ModelBytes, Precision};
+use multivec::{
+    EncodeOptions, Encoder, EncoderBuilder, GraphForm, ModelBytes, Optimization, Precision,
+};
 
+/// With the graph fused, as by default.
 fn load(fixture: &Fixture, precision: Precision, options: &EncodeOptions) -> Encoder {
+    let encoder = open(fixture, precision, options, Optimization::Checked);
+    let form = encoder.info().graph;
+    assert!(matches!(form, GraphForm::Fused(_)), "{}: {form}", fixture.name);
+    encoder
+}
+
+/// With the graph as it was published.
+fn load_published(fixture: &Fixture, precision: Precision, options: &EncodeOptions) -> Encoder {
+    let encoder = open(fixture, precision, options, Optimization::Off);
+    assert_eq!(encoder.info().graph, GraphForm::Published);
+    encoder
+}
+
+fn open(
+    fixture: &Fixture,
+    precision: Precision,
+    options: &EncodeOptions,
+    optimization: Optimization,
+) -> Encoder {
     let model = fixture
         .model(precision)
         .expect("the fixture has this precision");
@@ -19,6 +41,7 @@ fn load(fixture: &Fixture, precision: Precision, options: &EncodeOptions) -> Enc
         precision,
     })
     .with_encode_options(options.clone())
+    .with_optimization(optimization)
     .build()
     .unwrap_or_else(|error| panic!("{}: {error}", fixture.name))
 }
@@ -35,14 +58,17 @@ fn tokens() {
 fn fp32() {
     for fixture in TINY {
         parity::fp32_is_equal(fixture, &load);
+        parity::fp32_is_equal(fixture, &load_published);
     }
 }
 
 #[test]
 fn fp32_batches() {
     for fixture in TINY {
-        let encoder = load(fixture, Precision::Fp32, &EncodeOptions::default());
-        parity::fp32_is_batch_invariant(fixture, &encoder);
+        for load in [load, load_published] {
+            let encoder = load(fixture, Precision::Fp32, &EncodeOptions::default());
+            parity::fp32_is_batch_invariant(fixture, &encoder);
+        }
     }
 }
 
@@ -51,9 +77,11 @@ fn fp32_batches() {
 /// products that saturate.)
 #[test]
 fn int8_of_the_demo_model() {
-    let encoder = load(&MINILM, Precision::Int8, &EncodeOptions::default());
-    let found = parity::fidelity(&MINILM, &encoder);
-    println!("INT8 against FP32: {found:?}");
-    assert!(found.mean >= 0.985, "{found:?}");
-    assert!(found.minimum >= 0.94, "{found:?}");
+    for load in [load, load_published] {
+        let encoder = load(&MINILM, Precision::Int8, &EncodeOptions::default());
+        let found = parity::fidelity(&MINILM, &encoder);
+        println!("INT8 against FP32, {}: {found:?}", encoder.info().graph);
+        assert!(found.mean >= 0.985, "{found:?}");
+        assert!(found.minimum >= 0.94, "{found:?}");
+    }
 }

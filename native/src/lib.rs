@@ -19,6 +19,7 @@
 
 mod load;
 mod onnxruntime;
+mod optimize;
 mod tract;
 
 // Compiles and runs the README's examples.
@@ -26,9 +27,12 @@ mod tract;
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
-pub use load::{EncoderBuilder, Engine, ModelBytes, ModelDirectory, Options, Provider};
+pub use load::{
+    EncoderBuilder, Engine, ModelBytes, ModelDirectory, Optimization, Options, Provider,
+};
 pub use multivec_core::batch::BatchLimit;
 pub use multivec_core::encoder::{Normalization, QueryExpansion};
+pub use multivec_core::graph::Fused;
 pub use multivec_core::pool::Pooling;
 pub use multivec_core::score::{
     Match, Ranked, matches, max_sim, max_sim_many, rank, rerank, similarity,
@@ -36,6 +40,7 @@ pub use multivec_core::score::{
 pub use multivec_core::tokenize::{TokenRole, TokenizedText, Truncation, TruncationPolicy};
 pub use multivec_core::{
     Backend, BackendInfo, Embedding, EncodeJob, EncodeOptions, Encoder, Error, Fingerprint,
-    ModelConfig, Precision, Result, TextKind, Token,
+    GraphForm, ModelConfig, Precision, Result, TextKind, Token,
 };
 pub use onnxruntime::{Candidate, OnnxRuntime};
+pub use optimize::optimize_graph;

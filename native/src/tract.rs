@@ -15,7 +15,9 @@ pub(crate) fn load(
     normalization: Normalization,
 ) -> Result<Box<dyn Backend>> {
     let bytes = match graph {
-        GraphSource::File(path) => crate::load::read(&path)?,
+        GraphSource::File(path) | GraphSource::Beside { file: path, .. } => {
+            crate::load::read(&path)?
+        }
         GraphSource::Bytes(bytes) => bytes.into_owned(),
         GraphSource::Rewritten { graph, .. } => graph,
     };

@@ -46,6 +46,11 @@ impl ModelParts {
     pub fn config(&self) -> &ModelConfig {
         &self.config
     }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &TextTokenizer {
+        &self.tokenizer
+    }
 }
 
 /// A loaded late-interaction encoder.

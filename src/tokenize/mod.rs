@@ -105,12 +105,12 @@ impl TextTokenizer {
     }
 
     /// The id that pads batches.
-    pub(crate) fn pad_id(&self) -> u32 {
+    pub fn pad_id(&self) -> u32 {
         self.inner.ids.pad
     }
 
     /// The largest id of the vocabulary.
-    pub(crate) fn largest_id(&self) -> u32 {
+    pub fn largest_id(&self) -> u32 {
         self.inner.ids.largest
     }
 

@@ -5,6 +5,7 @@ mod encode;
 mod info;
 mod input;
 mod model;
+mod optimize;
 mod output;
 mod runtime;
 mod search;
@@ -37,6 +38,8 @@ enum Command {
     Search(search::Arguments),
     /// Show what is known about a model.
     Info(info::Arguments),
+    /// Write a model with its graph fused for ONNX Runtime.
+    Optimize(optimize::Arguments),
     /// Show which ONNX Runtime libraries were found, and which one is used.
     Runtime(runtime::Arguments),
 }
@@ -58,6 +61,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Encode(arguments) => encode::run(arguments, format),
         Command::Search(arguments) => search::run(arguments, format),
         Command::Info(arguments) => info::run(arguments, format),
+        Command::Optimize(arguments) => optimize::run(arguments, format),
         Command::Runtime(arguments) => runtime::run(arguments, format),
     };
     let Err(error) = done else {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use multivec::{
-    BatchLimit, Encoder, EncoderBuilder, Engine, Options, Pooling, Precision, Result,
-    TruncationPolicy,
+    BatchLimit, Encoder, EncoderBuilder, Engine, GraphForm, Optimization, Options, Pooling,
+    Precision, Result, TruncationPolicy,
 };
 
 use super::demo;
@@ -19,6 +19,9 @@ pub(super) struct ModelArguments {
     /// What runs the model; tract in builds that have it.
     #[arg(long, default_value = "onnxruntime")]
     engine: EngineName,
+    /// Run the graph as it was published.
+    #[arg(long)]
+    no_optimize: bool,
     /// Weights to load; INT8 where the model has them.
     #[arg(long)]
     precision: Option<PrecisionName>,
@@ -61,9 +64,18 @@ enum EngineName {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum PrecisionName {
+pub(super) enum PrecisionName {
     Fp32,
     Int8,
+}
+
+impl From<PrecisionName> for Precision {
+    fn from(name: PrecisionName) -> Self {
+        match name {
+            PrecisionName::Fp32 => Self::Fp32,
+            PrecisionName::Int8 => Self::Int8,
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -92,6 +104,9 @@ impl ModelArguments {
             ),
         };
         let encoder = builder.with_options(self.options()).build()?;
+        if let form @ GraphForm::Refused { .. } = encoder.info().graph {
+            eprintln!("warning: {}: the graph runs {form}", encoder.info().model_file);
+        }
         Ok(LoadedModel {
             encoder,
             name,
@@ -101,13 +116,14 @@ impl ModelArguments {
 
     fn options(&self) -> Options {
         let mut options = Options::default();
-        options.precision = self.precision.map(|name| match name {
-            PrecisionName::Fp32 => Precision::Fp32,
-            PrecisionName::Int8 => Precision::Int8,
-        });
+        options.precision = self.precision.map(Precision::from);
         options.engine = match self.engine {
             EngineName::Onnxruntime => Engine::OnnxRuntime,
             EngineName::Tract => Engine::Tract,
+        };
+        options.optimization = match self.no_optimize {
+            true => Optimization::Off,
+            false => Optimization::Checked,
         };
         options.threads = self.threads;
         options.sessions = self.sessions;

@@ -9,8 +9,9 @@ use multivec_core::tokenize::TruncationPolicy;
 use multivec_core::{Backend, EncodeOptions, Encoder, Precision, Result};
 
 use super::files::ModelFiles;
-use super::{Engine, Options, Provider};
-use crate::onnxruntime::{OnnxRuntime, OrtBackend};
+use super::{Engine, Optimization, Options, Provider};
+use crate::onnxruntime::OnnxRuntime;
+use crate::optimize::Published;
 use crate::tract;
 
 /// The files of a model, in memory.
@@ -108,6 +109,20 @@ impl EncoderBuilder {
         self
     }
 
+    /// Whether the graph is fused before it runs.
+    #[must_use]
+    pub fn with_optimization(mut self, optimization: Optimization) -> Self {
+        self.options.optimization = optimization;
+        self
+    }
+
+    /// Keeps fused graphs in this folder.
+    #[must_use]
+    pub fn with_cache_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.options.cache_dir = Some(folder.into());
+        self
+    }
+
     /// Takes the ONNX Runtime library from this file.
     #[must_use]
     pub fn with_library(mut self, library: impl Into<PathBuf>) -> Self {
@@ -179,13 +194,24 @@ impl EncoderBuilder {
             Source::Bytes(bytes) => ModelFiles::from_bytes(bytes, options)?,
         };
         let backend: Box<dyn Backend> = match options.engine {
-            Engine::OnnxRuntime => Box::new(OrtBackend::load(
-                &OnnxRuntime::load(options.library.as_deref())?,
-                &files.name,
-                files.graph,
-                files.precision,
-                parallelism,
-            )?),
+            Engine::OnnxRuntime => {
+                let published = Published {
+                    runtime: &OnnxRuntime::load(options.library.as_deref())?,
+                    parts: &files.parts,
+                    file: &files.name,
+                    graph: &files.graph,
+                    precision: files.precision,
+                    normalization: options.encode.normalization,
+                    parallelism,
+                    content: files.weights.to_hex(),
+                };
+                Box::new(match options.optimization {
+                    Optimization::Off => published.load()?,
+                    Optimization::Checked => {
+                        published.load_fused(options.cache_dir.as_deref())?
+                    }
+                })
+            }
             Engine::Tract => tract::load(
                 &files.name,
                 files.graph,

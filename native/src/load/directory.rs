@@ -82,7 +82,7 @@ impl ModelDirectory {
     }
 
     /// The model to load: of the precision asked for, or INT8 if there is one.
-    pub(super) fn choose(&self, precision: Option<Precision>) -> Result<(&Path, Precision)> {
+    pub fn choose(&self, precision: Option<Precision>) -> Result<(&Path, Precision)> {
         let order: &[Precision] = match &precision {
             Some(precision) => std::slice::from_ref(precision),
             None => &[Precision::Int8, Precision::Fp32],

@@ -7,7 +7,6 @@ mod options;
 
 pub use builder::{EncoderBuilder, ModelBytes};
 pub use directory::ModelDirectory;
-#[cfg(feature = "tract")]
 pub(crate) use files::read;
 pub(crate) use options::Parallelism;
-pub use options::{Engine, Options, Provider};
+pub use options::{Engine, Optimization, Options, Provider};

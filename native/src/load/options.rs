@@ -34,6 +34,18 @@ impl fmt::Display for Provider {
     }
 }
 
+/// Whether a graph is fused before it runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Optimization {
+    /// It is fused, and on first use compared with the published graph on a
+    /// few texts; the published one runs if they differ.
+    #[default]
+    Checked,
+    /// It runs as it was published.
+    Off,
+}
+
 /// Options of loading, with those of encoding inside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -55,6 +67,12 @@ pub struct Options {
     /// of the weights, and there is 1 by default; in tract all share the
     /// weights, and there are as many as cores.
     pub sessions: Option<usize>,
+    /// Whether the graph is fused before it runs. tract runs graphs as they
+    /// were published.
+    pub optimization: Optimization,
+    /// Where fused graphs are kept, with what was found out about them; by
+    /// default the folder `multivec` in the user's cache directory.
+    pub cache_dir: Option<PathBuf>,
     /// The ONNX Runtime library; looked for by default, see
     /// [`OnnxRuntime::load`](crate::OnnxRuntime::load).
     pub library: Option<PathBuf>,

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Condvar, Mutex};
 
 use multivec_core::batch::TokenBatch;
-use multivec_core::{Backend, BackendInfo, Error, Precision, Result, TokenStates};
+use multivec_core::{
+    Backend, BackendInfo, Error, GraphForm, Precision, Result, TokenStates,
+};
 use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
@@ -25,6 +27,11 @@ pub(crate) enum GraphSource<'a> {
         graph: Vec<u8>,
         folder: String,
     },
+    /// The same in a file elsewhere.
+    Beside {
+        file: PathBuf,
+        folder: String,
+    },
 }
 
 const EXTERNAL_FOLDER: &str = "session.model_external_initializers_file_folder_path";
@@ -40,7 +47,8 @@ impl OrtBackend {
     pub(crate) fn load(
         runtime: &OnnxRuntime,
         file: &str,
-        graph: GraphSource<'_>,
+        graph: &GraphSource<'_>,
+        form: GraphForm,
         precision: Precision,
         parallelism: Parallelism,
     ) -> Result<Self> {
@@ -52,12 +60,15 @@ impl OrtBackend {
         let sessions = (0..parallelism.sessions)
             .map(|_| {
                 let mut builder = configure(runtime, parallelism.threads)?;
-                match &graph {
+                match graph {
                     GraphSource::File(path) => builder.commit_from_file(path),
                     GraphSource::Bytes(bytes) => builder.commit_from_memory(bytes),
                     GraphSource::Rewritten { graph, folder } => builder
                         .with_config_entry(EXTERNAL_FOLDER, folder)?
                         .commit_from_memory(graph),
+                    GraphSource::Beside { file, folder } => builder
+                        .with_config_entry(EXTERNAL_FOLDER, folder)?
+                        .commit_from_file(file),
                 }
             })
             .collect::<ort::Result<Vec<_>>>()
@@ -75,6 +86,7 @@ impl OrtBackend {
                 uses_token_type_ids: signature.uses_token_type_ids,
                 dim: signature.dim,
                 model_file: file.to_owned(),
+                graph: form,
             },
             sessions: SessionPool::new(sessions),
             signature,

@@ -10,7 +10,7 @@ use std::fmt;
 
 use multivec_core::batch::TokenBatch;
 use multivec_core::encoder::Normalization;
-use multivec_core::{Backend, BackendInfo, Error, Precision, Result, TokenStates};
+use multivec_core::{Backend, BackendInfo, Error, GraphForm, Precision, Result, TokenStates};
 use tract_core::prelude::*;
 
 use load::{Input, Loaded};
@@ -61,6 +61,7 @@ impl TractBackend {
             uses_token_type_ids: inputs.contains(&Input::Types),
             dim: Some(dim),
             model_file: file.to_owned(),
+            graph: GraphForm::Published,
         };
         Ok(Self {
             info,

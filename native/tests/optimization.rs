@@ -1,0 +1,149 @@
+//! Fused graphs: when they run, what is kept of them, and what is not.
+
+#![allow(clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use multivec::{
+    Encoder, EncoderBuilder, GraphForm, Normalization, Optimization, Precision, optimize_graph,
+};
+
+const MODEL: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../tests/fixtures/tiny-modernbert"
+);
+const TEXTS: [&str; 3] = ["One text.", "Another, rather longer text about nothing.", ""];
+
+fn builder(cache: &Path) -> EncoderBuilder {
+    EncoderBuilder::from_dir(MODEL)
+        .with_precision(Precision::Fp32)
+        .with_cache_dir(cache)
+}
+
+fn load(cache: &Path) -> Encoder {
+    builder(cache).build().expect("the model loads")
+}
+
+/// The only entry of a cache.
+fn entry(cache: &Path) -> PathBuf {
+    let mut entries = fs::read_dir(cache.join("graphs")).expect("a folder");
+    let entry = entries.next().expect("an entry").expect("it can be read");
+    assert!(entries.next().is_none());
+    entry.path()
+}
+
+fn assert_equal(left: &Encoder, right: &Encoder) {
+    let [left, right] = [left, right].map(|encoder| {
+        encoder.encode_documents(&TEXTS).expect("texts encode")
+    });
+    for (left, right) in left.iter().zip(&right) {
+        assert_eq!(left.tokens(), right.tokens());
+        for (left, right) in left.as_slice().iter().zip(right.as_slice()) {
+            assert!((left - right).abs() <= 1e-5, "{left} {right}");
+        }
+    }
+}
+
+#[test]
+fn a_graph_is_fused_once_and_kept() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let first = load(cache.path());
+    let GraphForm::Fused(fused) = first.info().graph else {
+        panic!("{}", first.info().graph);
+    };
+    assert_eq!(
+        (fused.attentions, fused.rotary, fused.windowed, fused.layer_norms, fused.gelus),
+        (4, 4, 2, 9, 4)
+    );
+    assert!(fused.nodes_after * 5 < fused.nodes_before, "{fused}");
+    assert!(first.fingerprint().computed().ends_with("/fp32/fused"));
+
+    let graph = entry(cache.path()).join("model.onnx");
+    let written = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).expect("a time");
+    let before = written(&graph);
+    let second = load(cache.path());
+    assert_eq!(written(&graph), before);
+    assert_eq!(first.info(), second.info());
+    assert_equal(&first, &second);
+
+    let published = builder(cache.path())
+        .with_optimization(Optimization::Off)
+        .build()
+        .expect("the model loads");
+    assert_eq!(published.info().graph, GraphForm::Published);
+    assert!(published.fingerprint().computed().ends_with("/fp32"));
+    assert_equal(&first, &published);
+}
+
+#[test]
+fn a_damaged_graph_is_made_again() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let first = load(cache.path());
+    let graph = entry(cache.path()).join("model.onnx");
+    let whole = fs::read(&graph).expect("it is there");
+    for damaged in [whole[..100].to_vec(), vec![0xff; whole.len()]] {
+        fs::write(&graph, damaged).expect("it can be written");
+        let second = load(cache.path());
+        assert_eq!(first.info(), second.info());
+        assert_eq!(fs::read(&graph).expect("it is there"), whole);
+    }
+}
+
+#[test]
+fn a_graph_that_was_refused_runs_as_published() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let fused = load(cache.path());
+    let verdict = entry(cache.path()).join("verdict.txt");
+    fs::write(&verdict, "refused 0.5").expect("it can be written");
+    let refused = load(cache.path());
+    assert_eq!(refused.info().graph, GraphForm::Refused { distance: 0.5 });
+    assert_equal(&fused, &refused);
+}
+
+#[test]
+fn each_normalization_has_a_graph_of_its_own() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let scaled = load(cache.path());
+    let raw = builder(cache.path())
+        .with_normalization(Normalization::Off)
+        .build()
+        .expect("the model loads");
+    let row = |encoder: &Encoder| {
+        let found = encoder.encode_document(TEXTS[0]).expect("a text encodes");
+        found.row(0).dot(&found.row(0)).sqrt()
+    };
+    assert!((row(&scaled) - 1.).abs() < 1e-5);
+    assert!((row(&raw) - 1.).abs() > 1e-2);
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_no_error() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("file");
+    fs::write(&file, "no folder").expect("it can be written");
+    let encoder = load(&file);
+    assert!(matches!(encoder.info().graph, GraphForm::Fused(_)));
+}
+
+#[test]
+fn a_fused_model_is_a_model() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let model = folder.path().join("fused");
+    fs::create_dir(&model).expect("a folder can be made");
+    for name in ["onnx_config.json", "tokenizer.json"] {
+        fs::copy(format!("{MODEL}/{name}"), model.join(name)).expect("it can be copied");
+    }
+    let (graph, fused) = optimize_graph(&Path::new(MODEL).join("model.onnx")).expect("a graph");
+    assert_eq!(fused.attentions, 4);
+    fs::write(model.join("model.onnx"), graph).expect("it can be written");
+
+    let cache = folder.path().join("cache");
+    let written = EncoderBuilder::from_dir(&model)
+        .with_cache_dir(&cache)
+        .build()
+        .expect("the model loads");
+    // There is nothing left to fuse.
+    assert_eq!(written.info().graph, GraphForm::Published);
+    assert_equal(&written, &load(&cache));
+}
