@@ -79,6 +79,15 @@ pub enum GraphForm {
     },
 }
 
+impl From<Fused> for GraphForm {
+    fn from(fused: Fused) -> Self {
+        match fused.is_empty() {
+            true => Self::Published,
+            false => Self::Fused(fused),
+        }
+    }
+}
+
 impl fmt::Display for GraphForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -20,6 +20,7 @@ pub mod equivalence;
 mod error;
 mod fingerprint;
 pub mod graph;
+pub mod kernels;
 pub mod pool;
 pub mod score;
 pub mod tokenize;

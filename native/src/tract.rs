@@ -1,9 +1,10 @@
 //! The backend of tract, in builds that have it.
 
-use multivec_core::encoder::Normalization;
 use multivec_core::{Backend, Precision, Result};
 
-use crate::load::Parallelism;
+#[cfg(feature = "tract")]
+use crate::load::Optimization;
+use crate::load::{Options, Parallelism};
 use crate::onnxruntime::GraphSource;
 
 #[cfg(feature = "tract")]
@@ -12,7 +13,7 @@ pub(crate) fn load(
     graph: GraphSource<'_>,
     precision: Precision,
     parallelism: Parallelism,
-    normalization: Normalization,
+    options: &Options,
 ) -> Result<Box<dyn Backend>> {
     let bytes = match graph {
         GraphSource::File(path) | GraphSource::Beside { file: path, .. } => {
@@ -21,7 +22,12 @@ pub(crate) fn load(
         GraphSource::Bytes(bytes) => bytes.into_owned(),
         GraphSource::Rewritten { graph, .. } => graph,
     };
-    let backend = multivec_wasm::TractBackend::load(file, bytes, precision, normalization)?;
+    let normalization = options.encode.normalization;
+    let load = match options.optimization {
+        Optimization::Off => multivec_wasm::TractBackend::load_published,
+        Optimization::Checked => multivec_wasm::TractBackend::load,
+    };
+    let backend = load(file, bytes, precision, normalization)?;
     Ok(Box::new(backend.with_concurrency(parallelism.sessions)))
 }
 
@@ -31,7 +37,7 @@ pub(crate) fn load(
     _: GraphSource<'_>,
     _: Precision,
     _: Parallelism,
-    _: Normalization,
+    _: &Options,
 ) -> Result<Box<dyn Backend>> {
     Err(multivec_core::Error::EngineUnavailable {
         engine: "tract",

@@ -217,7 +217,7 @@ impl EncoderBuilder {
                 files.graph,
                 files.precision,
                 parallelism,
-                options.encode.normalization,
+                options,
             )?,
         };
         Encoder::new(files.parts, backend, files.weights, &options.encode)

@@ -67,8 +67,8 @@ pub struct Options {
     /// of the weights, and there is 1 by default; in tract all share the
     /// weights, and there are as many as cores.
     pub sessions: Option<usize>,
-    /// Whether the graph is fused before it runs. tract runs graphs as they
-    /// were published.
+    /// Whether the graph is fused before it runs. With tract it is fused at
+    /// every load, and nothing is kept.
     pub optimization: Optimization,
     /// Where fused graphs are kept, with what was found out about them; by
     /// default the folder `multivec` in the user's cache directory.

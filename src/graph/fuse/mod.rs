@@ -37,6 +37,13 @@ pub struct Fused {
     pub nodes_after: usize,
 }
 
+impl Fused {
+    /// Whether nothing was recognised.
+    pub fn is_empty(&self) -> bool {
+        self.attentions + self.layer_norms + self.gelus == 0
+    }
+}
+
 impl fmt::Display for Fused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

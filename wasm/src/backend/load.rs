@@ -2,7 +2,7 @@
 
 use multivec_core::encoder::Normalization;
 use multivec_core::graph::{self, Graph};
-use multivec_core::{Error, Result};
+use multivec_core::{Error, GraphForm, Result};
 use tract_core::internal::*;
 
 use super::{ENGINE, wiring};
@@ -16,6 +16,7 @@ pub(super) enum Input {
 }
 
 pub(super) struct Loaded {
+    pub(super) form: GraphForm,
     /// In the order in which the plan takes them.
     pub(super) inputs: Vec<Input>,
     pub(super) plan: Arc<TypedRunnableModel>,
@@ -24,8 +25,13 @@ pub(super) struct Loaded {
     pub(super) vocabulary: Option<usize>,
 }
 
-pub(super) fn load(file: &str, bytes: Vec<u8>, normalization: Normalization) -> Result<Loaded> {
-    let graph = clean(file, bytes, normalization)?;
+pub(super) fn load(
+    file: &str,
+    bytes: Vec<u8>,
+    normalization: Normalization,
+    is_published: bool,
+) -> Result<Loaded> {
+    let (graph, form) = rewrite(file, bytes, normalization, is_published)?;
     let vocabulary = graph::vocabulary_size(&graph);
     let inputs = inputs(file, &graph)?;
     // The bytes are held until their tensors are read, and no longer.
@@ -40,6 +46,7 @@ pub(super) fn load(file: &str, bytes: Vec<u8>, normalization: Normalization) -> 
     })?;
     let dim = dim(file, &plan)?;
     Ok(Loaded {
+        form,
         inputs,
         plan,
         dim,
@@ -48,9 +55,18 @@ pub(super) fn load(file: &str, bytes: Vec<u8>, normalization: Normalization) -> 
 }
 
 /// Rewrites what tract cannot read or is slow at.
-fn clean(file: &str, bytes: Vec<u8>, normalization: Normalization) -> Result<Graph> {
+fn rewrite(
+    file: &str,
+    bytes: Vec<u8>,
+    normalization: Normalization,
+    is_published: bool,
+) -> Result<(Graph, GraphForm)> {
     let mut graph = Graph::parse(file, bytes.into())?;
-    graph::drop_value_info(&mut graph);
+    let form = match is_published {
+        true => GraphForm::Published,
+        false => GraphForm::from(graph::fuse(&mut graph)),
+    };
+    // What is not fused.
     graph::replace_mask_lookup(&mut graph);
     graph::lift_nan_guards(&mut graph);
     // Many times as fast as tract's integer kernel for AVX2. In a browser the
@@ -61,7 +77,7 @@ fn clean(file: &str, bytes: Vec<u8>, normalization: Normalization) -> Result<Gra
     if normalization == Normalization::Off {
         graph::remove_final_normalization(&mut graph);
     }
-    Ok(graph)
+    Ok((graph, form))
 }
 
 fn inputs(file: &str, graph: &Graph) -> Result<Vec<Input>> {

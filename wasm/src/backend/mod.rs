@@ -10,7 +10,9 @@ use std::fmt;
 
 use multivec_core::batch::TokenBatch;
 use multivec_core::encoder::Normalization;
-use multivec_core::{Backend, BackendInfo, Error, GraphForm, Precision, Result, TokenStates};
+#[cfg(doc)]
+use multivec_core::graph;
+use multivec_core::{Backend, BackendInfo, Error, Precision, Result, TokenStates};
 use tract_core::prelude::*;
 
 use load::{Input, Loaded};
@@ -35,7 +37,8 @@ pub struct TractBackend {
 impl TractBackend {
     /// Loads an ONNX model from its bytes; `file` names it in messages.
     /// `precision` is that of its weights. With [`Normalization::Off`] the
-    /// graph's final normalization is removed.
+    /// graph's final normalization is removed. Attention and the like run
+    /// fused where they are recognised, see [`graph::fuse`].
     ///
     /// # Errors
     /// [`Error::InvalidModel`] for bytes that are no ONNX model or that tract
@@ -47,12 +50,36 @@ impl TractBackend {
         precision: Precision,
         normalization: Normalization,
     ) -> Result<Self> {
+        Self::open(file, bytes, precision, normalization, false)
+    }
+
+    /// As [`load`](Self::load), with every operator as it was published.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load).
+    pub fn load_published(
+        file: &str,
+        bytes: Vec<u8>,
+        precision: Precision,
+        normalization: Normalization,
+    ) -> Result<Self> {
+        Self::open(file, bytes, precision, normalization, true)
+    }
+
+    fn open(
+        file: &str,
+        bytes: Vec<u8>,
+        precision: Precision,
+        normalization: Normalization,
+        is_published: bool,
+    ) -> Result<Self> {
         let Loaded {
+            form,
             inputs,
             plan,
             dim,
             vocabulary,
-        } = load::load(file, bytes, normalization)?;
+        } = load::load(file, bytes, normalization, is_published)?;
         let info = BackendInfo {
             engine: ENGINE,
             engine_version: ENGINE_VERSION.to_owned(),
@@ -61,7 +88,7 @@ impl TractBackend {
             uses_token_type_ids: inputs.contains(&Input::Types),
             dim: Some(dim),
             model_file: file.to_owned(),
-            graph: GraphForm::Published,
+            graph: form,
         };
         Ok(Self {
             info,

@@ -120,7 +120,7 @@ fn clip(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
 }
 
 /// `x / 2 * (1 + erf(x / sqrt(2)))`, or its approximation by tanh.
-fn gelu(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
+pub(super) fn gelu(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let input = node.input(0)?;
     let one = node.scalar(1., input)?;
     let inner = if node.proto.text("approximate") == "tanh" {

@@ -5,6 +5,7 @@
 
 mod combine;
 mod elementwise;
+mod fused;
 mod normalize;
 mod product;
 mod quantize;
@@ -25,6 +26,7 @@ pub(super) fn find(name: &str) -> Option<Operator> {
     let tables = [
         combine::find,
         elementwise::find,
+        fused::find,
         normalize::find,
         product::find,
         quantize::find,
