@@ -3,10 +3,11 @@
 // package `binaryen` in `js/node_modules`. Safe to run again: cargo does only
 // what is left to do. With `--print-sizes` it measures what is there.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
 
@@ -23,16 +24,27 @@ const variants = {
   relaxed: '+simd128,+relaxed-simd',
 };
 
-function run(command, args, env = {}) {
-  execFileSync(command, args, {
+/** Runs a program to its end; lines of output begin with the variant. */
+function run(command, args, { env = {}, prefix = '' } = {}) {
+  const child = spawn(command, args, {
     cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
+  });
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface(stream).on('line', (line) => console.log(prefix + line));
+  }
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve();
+      else reject(new Error(`${prefix}${command} ${args[0]}: expected success, found ${signal ?? code}`));
+    });
   });
 }
 
 // The version that the library is pinned to; the tool has to be the same.
-function wasmBindgen() {
+async function wasmBindgen() {
   const manifest = readFileSync(join(root, 'Cargo.toml'), 'utf8');
   const version = manifest.match(/^wasm-bindgen = "=(.*)"$/m)[1];
   const program = join(tools, 'bin', 'wasm-bindgen');
@@ -41,11 +53,11 @@ function wasmBindgen() {
     console.log(`installing wasm-bindgen ${version} into ${tools}`);
     const install = ['install', '--root', tools, `wasm-bindgen-cli@${version}`];
     try {
-      run('cargo', [...install, '--locked']);
+      await run('cargo', [...install, '--locked']);
     } catch {
       // Mirrors may lack a version that its lock file names.
       console.log('retrying with the newest versions of its dependencies');
-      run('cargo', install);
+      await run('cargo', install);
     }
   }
   return program;
@@ -61,41 +73,49 @@ function rustFlags(variant) {
   ];
 }
 
-function build(variant, bindgen) {
-  console.log(`building ${variant} (${variants[variant]})`);
-  run(
+async function build(variant, bindgen) {
+  const prefix = `${variant}: `;
+  console.log(`${prefix}building with ${variants[variant]}`);
+  // The variants are built at the same time, because much of the work can use
+  // one core only; each has a folder, because Cargo locks its own.
+  const own = join(target, 'wasm', variant);
+  await run(
     'cargo',
-    // Of the crate types only this one: Cargo has no link-time optimization
-    // for a library that is also made for Rust.
+    // The manifest names no crate type, and this is the one place that asks
+    // for a module: Cargo has no link-time optimization for a library that is
+    // made for Rust as well.
     ['rustc', '--locked', '--package', 'multivec-wasm', '--lib', '--crate-type', 'cdylib',
-      '--target', triple, '--profile', 'wasm-release', '--target-dir', target],
-    { CARGO_ENCODED_RUSTFLAGS: rustFlags(variant).join('\x1f') },
+      '--target', triple, '--profile', 'wasm-release', '--target-dir', own],
+    { env: { CARGO_ENCODED_RUSTFLAGS: rustFlags(variant).join('\x1f') }, prefix },
   );
-  // The next variant overwrites the module, and a failed step must not leave
-  // half a package: everything is made aside and moved in place at the end.
-  const aside = join(target, 'wasm-package', variant);
+  // A failed step must not leave half a package: everything is made aside and
+  // moved in place at the end.
+  const aside = join(own, 'package');
   rmSync(aside, { recursive: true, force: true });
   mkdirSync(aside, { recursive: true });
-  const module = join(target, triple, 'wasm-release', 'multivec_wasm.wasm');
-  run(bindgen, ['--target', 'web', '--remove-name-section', '--out-dir', aside, module]);
-  optimize(join(aside, 'multivec_wasm_bg.wasm'));
+  const module = join(own, triple, 'wasm-release', 'multivec_wasm.wasm');
+  await run(bindgen, ['--target', 'web', '--remove-name-section', '--out-dir', aside, module], { prefix });
+  await optimize(join(aside, 'multivec_wasm_bg.wasm'), prefix);
   return aside;
 }
 
-function optimize(module) {
+async function optimize(module, prefix) {
   const program = join(root, 'js/node_modules/binaryen/bin/wasm-opt');
   if (!existsSync(program)) {
     throw new Error(`${program}: expected wasm-opt, found none; run \`npm ci\` in js/`);
   }
   const before = readFileSync(module).length;
   const optimized = `${module}.opt`;
-  run(process.execPath, [
-    program, '-Oz', '--enable-simd', '--enable-relaxed-simd', '--enable-bulk-memory',
+  // Higher levels take two to three times as long, for files that are a little
+  // smaller, but larger with brotli.
+  await run(process.execPath, [
+    program, '-O1', '--enable-simd', '--enable-relaxed-simd', '--enable-bulk-memory',
+    '--enable-bulk-memory-opt', '--enable-call-indirect-overlong',
     '--enable-sign-ext', '--enable-mutable-globals', '--enable-nontrapping-float-to-int',
     '--enable-reference-types', '--enable-multivalue', module, '-o', optimized,
-  ]);
+  ], { prefix });
   renameSync(optimized, module);
-  console.log(`  wasm-opt: ${before} to ${readFileSync(module).length} bytes`);
+  console.log(`${prefix}wasm-opt: ${before} to ${readFileSync(module).length} bytes`);
 }
 
 function printSizes() {
@@ -107,8 +127,8 @@ function printSizes() {
 }
 
 if (!process.argv.includes('--print-sizes')) {
-  const bindgen = wasmBindgen();
-  const built = Object.keys(variants).map((variant) => build(variant, bindgen));
+  const bindgen = await wasmBindgen();
+  const built = await Promise.all(Object.keys(variants).map((variant) => build(variant, bindgen)));
   const glue = built.map((folder) => readFileSync(join(folder, 'multivec_wasm.js')));
   if (!glue[0].equals(glue[1])) {
     throw new Error('the JavaScript of both variants: expected the same, found differences');

@@ -110,7 +110,9 @@ fn is_same_for_rows(values: &Values<'_>, value: &str, depth: usize) -> bool {
 
 fn is_true_everywhere(values: &Values<'_>, value: &str) -> bool {
     if let Some(node) = values.made_by(value, "ConstantOfShape") {
-        let fill = node.attribute("value").and_then(|value| integers(value.t.as_ref()?));
+        let fill = node
+            .attribute("value")
+            .and_then(|value| integers(value.t.as_ref()?));
         return fill.is_some_and(|fill| fill == [1]);
     }
     let Some(node) = values.made_by(value, "GreaterOrEqual") else {

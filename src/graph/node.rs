@@ -15,10 +15,7 @@ impl NodeProto {
     /// Whether this is the standard operator `name`.
     pub fn is(&self, name: &str) -> bool {
         self.op_type.as_deref() == Some(name)
-            && matches!(
-                self.domain.as_deref().unwrap_or_default(),
-                "" | "ai.onnx"
-            )
+            && matches!(self.domain.as_deref().unwrap_or_default(), "" | "ai.onnx")
     }
 
     /// The attribute of that name.

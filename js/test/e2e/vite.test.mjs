@@ -98,6 +98,7 @@ for (const worker of [true, false]) {
       });
       assert.deepEqual(outcomes.filter(({ code, expected, tokens }) => code !== expected || tokens !== 24), []);
       assert.match(outcomes.find(({ expected }) => expected === "network").message, /CORS/);
+      assert.match(outcomes.find(({ name }) => name === "operators that do not exist").message, /Softest, Transport/);
     });
   });
 }

@@ -19,6 +19,7 @@ test("each has its code, and leaves the encoder as it was", async () => {
   const outcomes = await runErrorCases(multivec, { files, origin: server.origin, refused: "http://127.0.0.1:9", options: {} });
   const wrong = outcomes.filter(({ code, expected, tokens }) => code !== expected || tokens !== 24);
   assert.deepEqual(wrong, []);
+  assert.match(outcomes.find(({ name }) => name === "operators that do not exist").message, /Softest, Transport/);
 });
 
 test("what Node alone can get wrong", async () => {

@@ -16,15 +16,23 @@ pub fn model(lines: &str, opset: i64) -> Vec<u8> {
     let mut graph = lookup(VOCABULARY, DIM);
     let values = (0..VOCABULARY * DIM).map(|at| ((at * at) as f32 * 0.37).sin() * 3.);
     graph.initializer = constants();
-    graph
-        .initializer
-        .push(tensor("table", &[VOCABULARY as i64, DIM as i64], values.collect()));
+    graph.initializer.push(tensor(
+        "table",
+        &[VOCABULARY as i64, DIM as i64],
+        values.collect(),
+    ));
     graph.node = vec![
         node("Gather", &["table", "input_ids"], "x"),
         node("Abs", &["x"], "magnitude"),
         node("Add", &["magnitude", "half"], "p"),
     ];
-    graph.node.extend(lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(parse));
+    graph.node.extend(
+        lines
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(parse),
+    );
     drop_unused(&mut graph);
     // An engine may infer another rank for an output that is named here.
     graph.output = vec![value("output", FLOAT, &["batch", "length", "dim"])];
@@ -54,7 +62,11 @@ fn constants() -> Vec<TensorProto> {
         scalar("root_two", std::f32::consts::SQRT_2),
         tensor("row", &[DIM as i64], row().collect()),
         tensor("square", &[DIM as i64, DIM as i64], square().collect()),
-        tensor("positions", &[1, 512, 1], (0..512).map(|at| at as f32).collect()),
+        tensor(
+            "positions",
+            &[1, 512, 1],
+            (0..512).map(|at| at as f32).collect(),
+        ),
         bytes("zero_u8", 2, &[], &[3]),
         bytes("zero_i8", 3, &[], &[2]),
         bytes("row_u8", 2, &[DIM as i64], &[0, 1, 2, 3, 4, 5, 6, 7]),
@@ -63,7 +75,9 @@ fn constants() -> Vec<TensorProto> {
             "square_i8",
             3,
             &[DIM as i64, DIM as i64],
-            &square().map(|value| (value * 90.) as i8 as u8).collect::<Vec<_>>(),
+            &square()
+                .map(|value| (value * 90.) as i8 as u8)
+                .collect::<Vec<_>>(),
         ),
         integers("zero_i", &[], &[0]),
         integers("one_i", &[], &[1]),
@@ -161,7 +175,11 @@ fn attribute(text: &str) -> AttributeProto {
 
 /// ONNX Runtime warns of constants that nobody reads.
 fn drop_unused(graph: &mut GraphProto) {
-    let read: Vec<String> = graph.node.iter().flat_map(|node| node.input.clone()).collect();
+    let read: Vec<String> = graph
+        .node
+        .iter()
+        .flat_map(|node| node.input.clone())
+        .collect();
     graph
         .initializer
         .retain(|tensor| tensor.name.as_ref().is_some_and(|name| read.contains(name)));

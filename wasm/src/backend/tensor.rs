@@ -34,49 +34,67 @@ fn convert(proto: &TensorProto) -> TractResult<Tensor> {
         bail!("expected weights within the model, found them in a file beside it");
     }
     let dtype = dtype(i64::from(proto.data_type.unwrap_or_default()))?;
-    let shape = proto
-        .dims
-        .iter()
-        .map(|&dim| usize::try_from(dim))
-        .collect::<Result<TVec<usize>, _>>()?;
-    match &proto.raw_data {
-        Some(raw) => check_size(&shape, dtype, raw.len())
-            // SAFETY: the bytes are as many as shape and type ask for, and
-            // every pattern of bits is a value of these types; truth values
-            // are brought to 0 and 1 below.
-            .and_then(|()| unsafe { Tensor::from_raw_dt(if dtype == bool::datum_type() { u8::datum_type() } else { dtype }, &shape, raw) })
-            .and_then(|tensor| as_dtype(tensor, dtype)),
-        None => listed(proto, &shape, dtype),
-    }
+    let shape = shape(proto, dtype)?;
+    let Some(raw) = &proto.raw_data else {
+        return listed(proto, &shape, dtype);
+    };
+    let expected = shape.iter().product::<usize>() * dtype.size_of();
+    ensure!(
+        raw.len() == expected,
+        "expected {expected} bytes for {shape:?} of {dtype:?}, found {}",
+        raw.len()
+    );
+    // Any byte but zero is true, where Rust knows 0 and 1 alone.
+    let stored = match dtype {
+        DatumType::Bool => DatumType::U8,
+        other => other,
+    };
+    // SAFETY: the bytes are as many as shape and type ask for, and every
+    // pattern of bits is a number of these types.
+    let tensor = unsafe { Tensor::from_raw_dt(stored, &shape, raw) }?;
+    as_dtype(tensor, dtype)
 }
 
-fn check_size(shape: &[usize], dtype: DatumType, bytes: usize) -> TractResult<()> {
-    let expected = shape
+/// Sizes whose product, in bytes, can be computed.
+fn shape(proto: &TensorProto, dtype: DatumType) -> TractResult<TVec<usize>> {
+    let shape: Option<TVec<usize>> = proto
+        .dims
         .iter()
-        .try_fold(dtype.size_of(), |size, &dim| size.checked_mul(dim));
-    ensure!(
-        expected == Some(bytes),
-        "expected {shape:?} of {dtype:?}, found {bytes} bytes"
-    );
-    Ok(())
+        .map(|&dim| usize::try_from(dim).ok())
+        .collect();
+    shape
+        .filter(|shape| {
+            let mut dims = shape.iter();
+            let bytes = dims.try_fold(dtype.size_of(), |size, &dim| size.checked_mul(dim));
+            bytes.is_some()
+        })
+        .with_context(|| format!("expected a shape that fits, found {:?}", proto.dims))
 }
 
 /// Values in the fields for single types, where there are no raw bytes.
 fn listed(proto: &TensorProto, shape: &[usize], dtype: DatumType) -> TractResult<Tensor> {
-    let ints = || Tensor::from_shape(shape, &proto.int32_data);
     match dtype {
-        DatumType::F32 => Tensor::from_shape(shape, &proto.float_data),
-        DatumType::F64 => Tensor::from_shape(shape, &proto.double_data),
-        DatumType::I64 => Tensor::from_shape(shape, &proto.int64_data),
-        DatumType::U32 | DatumType::U64 => {
-            as_dtype(Tensor::from_shape(shape, &proto.uint64_data)?, dtype)
-        }
+        DatumType::F32 => filled(shape, &proto.float_data),
+        DatumType::F64 => filled(shape, &proto.double_data),
+        DatumType::I64 => filled(shape, &proto.int64_data),
+        DatumType::U32 | DatumType::U64 => as_dtype(filled(shape, &proto.uint64_data)?, dtype),
         DatumType::F16 => {
-            let bits = proto.int32_data.iter().map(|&bits| f16::from_bits(bits as u16));
-            Tensor::from_shape(shape, &bits.collect::<Vec<_>>())
+            let bits = proto.int32_data.iter();
+            let values: Vec<f16> = bits.map(|&bits| f16::from_bits(bits as u16)).collect();
+            filled(shape, &values)
         }
-        _ => as_dtype(ints()?, dtype),
+        _ => as_dtype(filled(shape, &proto.int32_data)?, dtype),
     }
+}
+
+fn filled<T: Datum + Copy>(shape: &[usize], values: &[T]) -> TractResult<Tensor> {
+    let expected = shape.iter().product::<usize>();
+    ensure!(
+        values.len() == expected,
+        "expected {expected} values for {shape:?}, found {}",
+        values.len()
+    );
+    Tensor::from_shape(shape, values)
 }
 
 fn as_dtype(tensor: Tensor, dtype: DatumType) -> TractResult<Tensor> {
@@ -84,4 +102,103 @@ fn as_dtype(tensor: Tensor, dtype: DatumType) -> TractResult<Tensor> {
         return Ok(tensor);
     }
     Ok(tensor.cast_to_dt(dtype)?.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used)]
+
+    use super::*;
+
+    /// A tensor of `[2]` of a data type's code, in raw bytes.
+    fn raw(data_type: i32, bytes: &[u8]) -> TensorProto {
+        TensorProto {
+            name: Some("weights".to_owned()),
+            data_type: Some(data_type),
+            dims: vec![2],
+            raw_data: Some(bytes.to_vec().into()),
+            ..TensorProto::default()
+        }
+    }
+
+    fn error(proto: &TensorProto) -> String {
+        let error = read(proto).expect_err("an error");
+        format!("{error:#}")
+    }
+
+    #[test]
+    fn values_come_as_bytes_or_one_by_one() {
+        let bytes = [1.5f32.to_le_bytes(), (-2f32).to_le_bytes()].concat();
+        assert_eq!(
+            read(&raw(1, &bytes)).expect("a tensor"),
+            tensor1(&[1.5, -2f32])
+        );
+        // In bytes, everything but zero is true.
+        let found = read(&raw(9, &[0, 7])).expect("a tensor");
+        assert_eq!(found, tensor1(&[false, true]));
+
+        // What is not in raw bytes: 1.0 and 2.0 of 16 bits by their patterns.
+        let listed = |data_type, ints: &[i32]| TensorProto {
+            raw_data: None,
+            int32_data: ints.to_vec(),
+            ..raw(data_type, &[])
+        };
+        let found = read(&listed(10, &[0x3c00, 0x4000])).expect("a tensor");
+        assert_eq!(found, tensor1(&[f16::from_f32(1.), f16::from_f32(2.)]));
+        let found = read(&listed(3, &[-128, 127])).expect("a tensor");
+        assert_eq!(found, tensor1(&[-128i8, 127]));
+        let found = read(&listed(9, &[0, 2])).expect("a tensor");
+        assert_eq!(found, tensor1(&[false, true]));
+        assert!(error(&listed(6, &[1, 2, 3])).contains("expected 2 values for [2], found 3"));
+    }
+
+    #[test]
+    fn the_number_of_bytes_is_that_of_shape_and_type() {
+        let found = error(&raw(1, &[0; 7]));
+        assert!(found.contains("in the tensor `weights`"), "{found}");
+        assert!(
+            found.contains("expected 8 bytes for [2] of F32, found 7"),
+            "{found}"
+        );
+        assert!(error(&raw(7, &[0; 8])).contains("expected 16 bytes"));
+        assert!(error(&raw(2, &[])).contains("expected 2 bytes"));
+    }
+
+    #[test]
+    fn sizes_that_no_memory_holds() {
+        for dims in [vec![-1], vec![i64::MAX], vec![1 << 32, 1 << 32]] {
+            for raw_data in [None, Some(vec![0; 8].into())] {
+                let proto = TensorProto {
+                    dims: dims.clone(),
+                    raw_data,
+                    ..raw(1, &[])
+                };
+                assert!(
+                    error(&proto).contains("expected a shape that fits"),
+                    "{dims:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn weights_beside_the_model() {
+        let proto = TensorProto {
+            data_location: Some(1),
+            ..raw(1, &[0; 8])
+        };
+        assert!(error(&proto).contains("found them in a file beside it"));
+    }
+
+    #[test]
+    fn types_that_are_no_numbers() {
+        // None, text, and one that is not defined.
+        for data_type in [0, 8, 1000] {
+            let found = error(&raw(data_type, &[0; 8]));
+            assert!(
+                found.contains(&format!("found the data type {data_type}")),
+                "{found}"
+            );
+        }
+    }
 }

@@ -28,8 +28,8 @@ pub(super) fn wire(graph: &Graph) -> TractResult<TypedModel> {
     }
     let opset = graph.opset();
     for (at, proto) in graph.nodes().iter().enumerate() {
-        let outlets = wire_node(at, proto, &mut model, &values, opset)
-            .with_context(|| describe(proto))?;
+        let outlets =
+            wire_node(at, proto, &mut model, &values, opset).with_context(|| describe(proto))?;
         for (name, outlet) in proto.output.iter().zip(outlets) {
             values.insert(name.as_str(), outlet);
         }

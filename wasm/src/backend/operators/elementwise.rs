@@ -145,10 +145,9 @@ fn pow(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let dtype = node.dtype(base)?;
     let exponent = node.cast(exponent, dtype)?;
     let operands = node.align_ranks(&[base, exponent])?;
-    Ok(tvec!(node.wire(
-        TypedBinOp(Box::new(math::Pow), None),
-        &operands
-    )?))
+    Ok(tvec!(
+        node.wire(TypedBinOp(Box::new(math::Pow), None), &operands)?
+    ))
 }
 
 fn relu(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {

@@ -84,7 +84,10 @@ fn product(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let (left, right) = (node.input(0)?, node.input(1)?);
     let factors = node.align_ranks(&[left, right])?;
     let rank = node.rank(factors[0])?;
-    ensure!((2..=12).contains(&rank), "expected matrices, found {rank} axes");
+    ensure!(
+        (2..=12).contains(&rank),
+        "expected matrices, found {rank} axes"
+    );
     let batch: String = ('a'..='j').take(rank - 2).collect();
     let (left_zero, left_axis) = zero_point(node, 2, "m")?;
     let (right_zero, right_axis) = zero_point(node, 3, "n")?;

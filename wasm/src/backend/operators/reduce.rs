@@ -13,10 +13,22 @@ pub(super) fn find(name: &str) -> Option<Operator> {
         "ArgMin" => |node| position(node, Reducer::ArgMin),
         "ReduceL1" => |node| reduce(node, l1),
         "ReduceL2" => |node| reduce(node, l2),
-        "ReduceMax" => |node| reduce(node, |node, input, axes| plain(node, input, axes, Reducer::Max)),
+        "ReduceMax" => |node| {
+            reduce(node, |node, input, axes| {
+                plain(node, input, axes, Reducer::Max)
+            })
+        },
         "ReduceMean" => |node| reduce(node, mean),
-        "ReduceMin" => |node| reduce(node, |node, input, axes| plain(node, input, axes, Reducer::Min)),
-        "ReduceProd" => |node| reduce(node, |node, input, axes| plain(node, input, axes, Reducer::Prod)),
+        "ReduceMin" => |node| {
+            reduce(node, |node, input, axes| {
+                plain(node, input, axes, Reducer::Min)
+            })
+        },
+        "ReduceProd" => |node| {
+            reduce(node, |node, input, axes| {
+                plain(node, input, axes, Reducer::Prod)
+            })
+        },
         "ReduceSum" => |node| reduce(node, sum),
         "ReduceSumSquare" => |node| reduce(node, sum_of_squares),
         _ => return None,
@@ -49,11 +61,7 @@ pub(super) fn mean(node: &mut Node<'_>, input: OutletId, axes: &[usize]) -> Trac
     node.binary(Box::new(math::Div), total, count)
 }
 
-fn sum_of_squares(
-    node: &mut Node<'_>,
-    input: OutletId,
-    axes: &[usize],
-) -> TractResult<OutletId> {
+fn sum_of_squares(node: &mut Node<'_>, input: OutletId, axes: &[usize]) -> TractResult<OutletId> {
     let squares = node.mul(input, input)?;
     sum(node, squares, axes)
 }
@@ -86,10 +94,7 @@ fn reduce(node: &mut Node<'_>, reduction: Reduction) -> TractResult<TVec<OutletI
     keep_or_drop(node, result, axes)
 }
 
-fn position(
-    node: &mut Node<'_>,
-    reducer: fn(bool) -> Reducer,
-) -> TractResult<TVec<OutletId>> {
+fn position(node: &mut Node<'_>, reducer: fn(bool) -> Reducer) -> TractResult<TVec<OutletId>> {
     let input = node.input(0)?;
     let axis = node.axis(node.proto.int("axis", 0), input)?;
     let last = node.proto.int("select_last_index", 0) != 0;
