@@ -1,6 +1,7 @@
 //! Set-up, checks and demo of the repository: `cargo xtask demo`,
-//! `cargo xtask test`, `cargo xtask test-web`.
+//! `cargo xtask test`, `cargo xtask test-web`, `cargo xtask bench-model`.
 
+mod bench_model;
 mod command;
 mod demo;
 mod setup;
@@ -11,12 +12,13 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let task = std::env::args().nth(1);
     let done = match task.as_deref() {
+        Some("bench-model") => bench_model::run(std::env::args().nth(2).as_deref()),
         Some("demo") => demo::run(),
         Some("setup") => setup::run(),
         Some("test") => test::run(),
         Some("test-web") => test::web(),
         other => Err(format!(
-            "expected `cargo xtask demo`, `setup`, `test` or `test-web`, found {}",
+            "expected `cargo xtask bench-model`, `demo`, `setup`, `test` or `test-web`, found {}",
             other.map_or_else(|| "no task".to_owned(), |name| format!("`{name}`"))
         )),
     };

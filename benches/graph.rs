@@ -1,0 +1,122 @@
+//! Graphs as they were published against fused ones: `cargo bench --bench
+//! graph`, with tract too by `--features multivec/tract`.
+//!
+//! Both run in the same process on the same texts, in turns, so that what
+//! disturbs the machine disturbs both; the table shows medians and their
+//! ratio. Nothing is timed before both gave the same vectors. Measured are the
+//! demo model, its FP32 form where `MULTIVEC_FP32_MODEL` is the path of its
+//! `model.onnx`, and what `cargo xtask bench-model` made.
+
+#![allow(clippy::expect_used, clippy::panic)]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+#[path = "encode/texts.rs"]
+mod texts;
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use multivec::{
+    Encoder, EncoderBuilder, Engine, Error, ModelBytes, Optimization, Precision, TextKind,
+};
+
+use common::MINILM;
+
+/// Tokens of a document, and documents of a run.
+const SHAPES: [(usize, usize); 3] = [(24, 32), (128, 8), (300, 8)];
+const ROUNDS: usize = 9;
+
+fn main() {
+    for (name, builder) in models() {
+        for engine in [Engine::OnnxRuntime, Engine::Tract] {
+            match pair(&builder, engine) {
+                Ok((published, fused)) => measure(name, &published, &fused),
+                Err(error @ Error::EngineUnavailable { .. }) => println!("{name}: {error}"),
+                Err(error) => panic!("{name}: {error}"),
+            }
+        }
+    }
+}
+
+fn models() -> Vec<(&'static str, EncoderBuilder)> {
+    let demo = |model: Vec<u8>, precision| {
+        EncoderBuilder::from_bytes(ModelBytes {
+            config: MINILM.config.to_vec(),
+            tokenizer: MINILM.tokenizer.to_vec(),
+            model,
+            precision,
+        })
+    };
+    let mut models = vec![(
+        "minilm-colbert int8",
+        demo(MINILM.int8.to_vec(), Precision::Int8),
+    )];
+    if let Some(path) = std::env::var_os("MULTIVEC_FP32_MODEL") {
+        let model = std::fs::read(path).expect("MULTIVEC_FP32_MODEL is a file");
+        models.push(("minilm-colbert fp32", demo(model, Precision::Fp32)));
+    }
+    let large = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("target/bench-models/gte-moderncolbert-shape");
+    if large.is_dir() {
+        let builder = EncoderBuilder::from_dir(large).with_precision(Precision::Int8);
+        models.push(("gte-moderncolbert-shape int8", builder));
+    } else {
+        println!("no large model: `cargo xtask bench-model` makes one");
+    }
+    models
+}
+
+/// The model as published, and fused.
+fn pair(builder: &EncoderBuilder, engine: Engine) -> Result<(Encoder, Encoder), Error> {
+    let builder = builder.clone().with_engine(engine);
+    let load = |optimization| {
+        let start = Instant::now();
+        let encoder = builder.clone().with_optimization(optimization).build()?;
+        println!("loaded in {:.2} s: {}", start.elapsed().as_secs_f64(), encoder.info().graph);
+        Ok(encoder)
+    };
+    Ok((load(Optimization::Off)?, load(Optimization::Checked)?))
+}
+
+fn measure(name: &str, published: &Encoder, fused: &Encoder) {
+    let engine = &published.info().engine;
+    for (length, count) in SHAPES {
+        let texts = texts::of_length(published, TextKind::Document, length, count);
+        let cosine = compare(published, fused, &texts);
+        let mut times = [Vec::new(), Vec::new()];
+        for _ in 0..ROUNDS {
+            for (encoder, times) in [published, fused].into_iter().zip(&mut times) {
+                let start = Instant::now();
+                black_box(encoder.encode_documents(&texts)).expect("texts encode");
+                times.push(start.elapsed());
+            }
+        }
+        let [before, after] = times.map(median);
+        println!(
+            "{name}, {engine}, {count} x {length} tokens: {:.1} ms published, {:.1} ms fused, \
+             ratio {:.2}; least cosine {cosine:.6}",
+            before.as_secs_f64() * 1e3,
+            after.as_secs_f64() * 1e3,
+            before.as_secs_f64() / after.as_secs_f64(),
+        );
+    }
+}
+
+/// The least cosine of any row; also warms up.
+fn compare(published: &Encoder, fused: &Encoder, texts: &[String]) -> f32 {
+    let [published, fused] = [published, fused]
+        .map(|encoder| encoder.encode_documents(texts).expect("texts encode"));
+    let pairs = published.iter().zip(&fused);
+    let cosine = pairs
+        .flat_map(|(left, right)| (0..left.tokens()).map(|at| left.row(at).dot(&right.row(at))))
+        .fold(1., f32::min);
+    assert!(cosine > 0.9, "the graphs differ: cosine {cosine}");
+    cosine
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
