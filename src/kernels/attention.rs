@@ -6,7 +6,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, s};
 use super::exp::exp_in_place;
 
 /// Rows of scores that are computed at a time: few enough to stay in a cache.
-const ROWS: usize = 48;
+const ROWS: usize = 128;
 
 /// Attention as encoders use it; see the operator `Attention` of the fused
 /// graphs.
@@ -156,7 +156,10 @@ impl Attention {
 
 /// Makes weights of scores, and returns their sum; 0 if none is seen.
 fn weigh(scores: &mut [f32]) -> f32 {
-    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let largest = fold(scores, f32::NEG_INFINITY, |one, other| match one > other {
+        true => one,
+        false => other,
+    });
     if largest == f32::NEG_INFINITY {
         scores.fill(0.);
         return 0.;
@@ -165,15 +168,20 @@ fn weigh(scores: &mut [f32]) -> f32 {
         *score -= largest;
     }
     exp_in_place(scores);
-    // Lanes of their own, so that additions need not wait for each other.
-    let mut lanes = [0f32; 8];
-    let (chunks, rest) = scores.as_chunks::<8>();
+    fold(scores, 0., |one, other| one + other)
+}
+
+/// Folds in lanes of their own, so that no step waits for the one before.
+fn fold(values: &[f32], start: f32, step: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut lanes = [start; 16];
+    let (chunks, rest) = values.as_chunks::<16>();
     for chunk in chunks {
-        for (lane, score) in lanes.iter_mut().zip(chunk) {
-            *lane += score;
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane = step(*value, *lane);
         }
     }
-    lanes.iter().sum::<f32>() + rest.iter().sum::<f32>()
+    let all = lanes.iter().chain(rest);
+    all.fold(start, |one, other| step(*other, one))
 }
 
 /// Buffers for one head.

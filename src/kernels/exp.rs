@@ -11,8 +11,9 @@ const ROUND: f32 = 12_582_912.;
 /// polynomial of degree 7 there.
 pub(super) fn exp_in_place(values: &mut [f32]) {
     for value in values {
-        let x = value.max(LOWEST);
-        let power = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+        let x = if *value > LOWEST { *value } else { LOWEST };
+        let rounded = x * std::f32::consts::LOG2_E + ROUND;
+        let power = rounded - ROUND;
         // ln(2) in two parts, the first exact in products with small integers.
         let r = x - power * 0.693_359_4 + power * 2.121_944_4e-4;
         let sum = 1. / 5_040.;
@@ -23,8 +24,10 @@ pub(super) fn exp_in_place(values: &mut [f32]) {
         let sum = sum * r + 0.5;
         let sum = sum * r + 1.;
         let sum = sum * r + 1.;
-        let scale = f32::from_bits(((power as i32 + 127) << 23) as u32);
-        *value = if *value <= LOWEST { 0. } else { sum * scale };
+        // The whole number is in the last bits; 127 is the exponent of 1.
+        let exponent = rounded.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127);
+        let scale = f32::from_bits(exponent << 23);
+        *value = if *value > LOWEST { sum * scale } else { 0. };
     }
 }
 

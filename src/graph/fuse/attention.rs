@@ -207,7 +207,7 @@ fn merged<'g>(
         if trace.shape(value)? == [BATCH, LENGTH, heads * columns] {
             break;
         }
-        value = links.reader(value)?.output.first()?;
+        value = links.data_reader(value)?.output.first()?;
     }
     let count = (BATCH * heads * LENGTH * columns) as f32;
     let numbers = Array4::from_shape_vec(

@@ -122,6 +122,19 @@ impl<'g> Links<'g> {
         self.readers.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// The one node that reads a value for more than its shape.
+    fn data_reader(&self, name: &str) -> Option<&'g NodeProto> {
+        let mut found = None;
+        for &at in self.readers(name) {
+            // A graph's output has a reader, but no node.
+            let node = self.nodes.get(at)?;
+            if !node.is("Shape") && !node.is("Size") && found.replace(node).is_some() {
+                return None;
+            }
+        }
+        found
+    }
+
     /// The one node that reads a value, once.
     fn reader(&self, name: &str) -> Option<&'g NodeProto> {
         match self.readers(name) {

@@ -7,6 +7,7 @@
 
 mod combine;
 mod elementwise;
+mod gather;
 mod movement;
 mod shapes;
 mod tensor;
@@ -148,6 +149,7 @@ fn step<'v>(
     }
     let outputs = movement::run(name, &call)
         .or_else(|| combine::run(name, &call))
+        .or_else(|| gather::run(name, &call))
         .or_else(|| elementwise::run(name, &call))
         .or_else(|| shapes::run(name, &call))?;
     outputs

@@ -36,7 +36,7 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
             Tensor::opaque(FLOAT, &[]),
             Tensor::opaque(UINT8, &[]),
         ]),
-        "LpNormalization" => one(data.dtype(), data.shape()),
+        "CumSum" | "LpNormalization" => one(data.dtype(), data.shape()),
         _ => None,
     }
 }
