@@ -69,3 +69,42 @@ fn the_final_normalization_is_removed_after_the_other_passes() {
         assert_eq!(count(&graph, "ReduceL2"), 0, "{file}");
     }
 }
+
+/// Single bytes of the nodes are changed; what comes of it is an error, or
+/// some graph, but no panic and no allocation without bound.
+#[test]
+fn corrupt_graphs_are_read_and_fused_or_refused() {
+    use multivec_core::graph::{for_onnxruntime, fuse};
+
+    let (mut read_anyway, mut refused) = (0, 0);
+    for (file, seed) in [
+        ("tests/fixtures/tiny-bert/model.onnx", 5),
+        ("tests/fixtures/tiny-modernbert/model_int8.onnx", 11),
+        ("tests/fixtures/exports/torch-2.10-dynamo/modernbert-sdpa.onnx", 17),
+    ] {
+        let root = env!("CARGO_MANIFEST_DIR");
+        let whole = std::fs::read(format!("{root}/{file}")).expect("the fixture can be read");
+        let nodes = whole.len().min(120_000);
+        for round in 0..60 {
+            let mut bytes = whole.clone();
+            // Several places at once, all over the nodes.
+            for place in 0..3 {
+                let at = (round * 1_999 + place * 40_503 + seed * 97) % nodes;
+                bytes[at] ^= 1 << ((round + place) % 8);
+            }
+            match Graph::parse(file, bytes.into()) {
+                Ok(mut graph) => {
+                    fuse(&mut graph);
+                    for_onnxruntime(&mut graph);
+                    read_anyway += 1;
+                    assert!(!graph.into_bytes().is_empty());
+                }
+                Err(error) => {
+                    assert_eq!(error.code(), "invalid_model");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(read_anyway > 20 && refused > 20, "{read_anyway} {refused}");
+}

@@ -171,7 +171,7 @@ fn largest_bound(graph: &Graph) -> usize {
                 Some(ints) => *ints.first()?,
                 None => bounds.uniform()? as i64,
             };
-            (bounds.shape().iter().product::<usize>() == 1).then_some(bound.unsigned_abs())
+            bounds.shape().iter().all(|&dim| dim == 1).then_some(bound.unsigned_abs())
         })
         .filter_map(|bound| usize::try_from(bound).ok().filter(|&bound| bound < 600))
         .max()

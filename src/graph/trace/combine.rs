@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, Ix2, concatenate};
 
 use super::movement::sizes;
-use super::{Call, Tensor, axis};
+use super::{Call, Tensor, axis, count, is_small};
 
 pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     let output = match name {
@@ -18,7 +18,7 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
         }
         "Shape" => shape(call),
         "Size" => {
-            let count: usize = call.input(0)?.shape().iter().product();
+            let count = count(call.input(0)?.shape())?;
             Some(ints(&[], vec![i64::try_from(count).ok()?])?)
         }
         "Trilu" => trilu(call),
@@ -51,10 +51,7 @@ fn constant(call: &Call<'_>) -> Option<Tensor> {
 
 fn constant_of_shape(call: &Call<'_>) -> Option<Tensor> {
     let shape = sizes(&call.input(0)?.ints()?)?;
-    let count = shape
-        .iter()
-        .try_fold(1usize, |count, &dim| count.checked_mul(dim))?;
-    if count > super::SIZE_LIMIT {
+    if !is_small(&shape) {
         return None;
     }
     let value = match call.node.attribute("value") {
@@ -190,24 +187,22 @@ fn product(left: &Tensor, right: &Tensor) -> Option<Tensor> {
     let (right_batch, right_matrix) = right.shape().split_at(other - 2);
     let batch = super::broadcast_shape(left_batch, right_batch)?;
     let (rows, inner, columns) = (left_matrix[0], left_matrix[1], right_matrix[1]);
-    let count = batch
-        .iter()
-        .try_fold(rows * columns, |count, &dim| count.checked_mul(dim))?;
-    if inner != right_matrix[0] || count > super::SIZE_LIMIT {
+    let whole = |batch: &[usize], matrix: &[usize]| [batch, matrix].concat();
+    let shape = whole(&batch, &[rows, columns]);
+    // As many multiplications as the limit has elements, too.
+    if inner != right_matrix[0] || !is_small(&whole(&shape, &[inner])) {
         return None;
     }
-    let whole = |batch: &[usize], matrix: &[usize]| [batch, matrix].concat();
     let left = super::broadcast(left, &whole(&batch, left_matrix))?;
     let right = super::broadcast(right, &whole(&batch, right_matrix))?;
-    let mut values = Vec::with_capacity(count);
-    let matrices = batch.iter().product();
+    let mut values = Vec::new();
+    let matrices = count(&batch)?;
     let left = left.into_shape_with_order((matrices, rows, inner)).ok()?;
     let right = right.into_shape_with_order((matrices, inner, columns)).ok()?;
     for (left, right) in left.outer_iter().zip(right.outer_iter()) {
         let product = left.into_dimensionality::<Ix2>().ok()?.dot(&right);
         values.extend(product.iter());
     }
-    let shape = whole(&batch, &[rows, columns]);
     super::tensor::array(&shape, values).map(Tensor::Float)
 }
 

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayD, Zip};
 
-use super::{BOOL, Call, FLOAT, Tensor, broadcast_shape};
+use super::{BOOL, Call, FLOAT, Tensor, broadcast_shape, is_small};
 
 pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     let output = match name {
@@ -140,7 +140,7 @@ fn zip<A: Clone, B>(
     op: impl Fn(&A, &A) -> B,
 ) -> Option<ArrayD<B>> {
     let shape = broadcast_shape(left.shape(), right.shape())?;
-    if shape.iter().product::<usize>() > super::SIZE_LIMIT {
+    if !is_small(&shape) {
         return None;
     }
     let (left, right) = (left.broadcast(&*shape)?, right.broadcast(&*shape)?);
@@ -167,7 +167,8 @@ fn cast(tensor: &Tensor, to: i32) -> Option<Tensor> {
 fn choose(call: &Call<'_>) -> Option<Tensor> {
     let (condition, yes, no) = (call.input(0)?, call.input(1)?, call.input(2)?);
     let shape = broadcast_shape(&broadcast_shape(condition.shape(), yes.shape())?, no.shape())?;
-    if shape.iter().product::<usize>() > super::SIZE_LIMIT {
+    let is_opaque = [condition, yes, no].iter().any(|part| part.is_opaque());
+    if !is_opaque && !is_small(&shape) {
         return None;
     }
     fn pick<T: Clone>(

@@ -154,7 +154,7 @@ fn step<'v>(
         .or_else(|| shapes::run(name, &call))?;
     outputs
         .iter()
-        .all(|output| output.is_opaque() || output.shape().iter().product::<usize>() <= SIZE_LIMIT)
+        .all(|output| output.is_opaque() || is_small(output.shape()))
         .then_some(outputs)
 }
 
@@ -186,6 +186,18 @@ impl Call<'_> {
     fn axis(&self, default: i64, rank: usize) -> Option<usize> {
         axis(self.node.int("axis", default), rank)
     }
+}
+
+/// Elements of a shape, where they can be counted.
+fn count(shape: &[usize]) -> Option<usize> {
+    shape
+        .iter()
+        .try_fold(1usize, |count, &dim| count.checked_mul(dim))
+}
+
+/// Whether a tensor of that shape may be computed.
+fn is_small(shape: &[usize]) -> bool {
+    count(shape).is_some_and(|count| count <= SIZE_LIMIT)
 }
 
 fn axis(axis: i64, rank: usize) -> Option<usize> {

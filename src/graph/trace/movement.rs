@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayD, Axis, IxDyn, Slice};
 
-use super::{Call, Tensor, axis, broadcast, broadcast_shape};
+use super::{Call, Tensor, axis, broadcast, broadcast_shape, count, is_small};
 
 /// Applies the same movement to elements of any type; without elements, there
 /// is only the new shape.
@@ -32,7 +32,7 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
             let given = call.node.int("axis", 1);
             let at = if given == rank as i64 { rank } else { axis(given, rank)? };
             let (rows, columns) = data.shape().split_at(at);
-            one(reshape(data, &[rows.iter().product(), columns.iter().product()])?)
+            one(reshape(data, &[count(rows)?, count(columns)?])?)
         }
         "Unsqueeze" => {
             let axes = call.ints("axes", 1)?;
@@ -70,6 +70,7 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
         "Expand" => {
             let wanted = sizes(&call.input(1)?.ints()?)?;
             let shape = broadcast_shape(data.shape(), &wanted)?;
+            (data.is_opaque() || is_small(&shape)).then_some(())?;
             one(each_type!(data, shape, |array: &_| broadcast(array, &shape)))
         }
         "Slice" => slice(call, data).and_then(one),
@@ -81,6 +82,7 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
             };
             let mut shape = data.shape().to_vec();
             shape.splice(axis..=axis, places.shape().iter().copied());
+            (data.is_opaque() || is_small(&shape)).then_some(())?;
             one(each_type!(data, shape, |array: &_| gather(array, axis, places)))
         }
         _ => None,
@@ -97,7 +99,7 @@ pub(super) fn sizes(dims: &[i64]) -> Option<Vec<usize>> {
 
 /// The shape with ONNX's 0, the size of before, and -1, what is left.
 fn reshaped(from: &[usize], wanted: &[i64], allow_zero: bool) -> Option<Vec<usize>> {
-    let count: usize = from.iter().product();
+    let count = count(from)?;
     let mut shape = Vec::with_capacity(wanted.len());
     let mut open = None;
     for (at, &dim) in wanted.iter().enumerate() {
@@ -120,8 +122,7 @@ fn reshaped(from: &[usize], wanted: &[i64], allow_zero: bool) -> Option<Vec<usiz
 }
 
 fn reshape(data: &Tensor, shape: &[usize]) -> Option<Tensor> {
-    let count = |shape: &[usize]| shape.iter().product::<usize>();
-    (count(data.shape()) == count(shape)).then_some(())?;
+    (count(data.shape())? == count(shape)?).then_some(())?;
     Some(each_type!(data, shape.to_vec(), |array: &_| reshape_array(array, shape)))
 }
 
@@ -175,6 +176,9 @@ fn slice(call: &Call<'_>, data: &Tensor) -> Option<Tensor> {
 
 /// The places that a slice takes, in order.
 fn places(start: i64, end: i64, step: i64, size: i64) -> Option<Vec<usize>> {
+    if size > super::SIZE_LIMIT as i64 {
+        return None;
+    }
     let from_end = |at: i64| if at < 0 { at.saturating_add(size) } else { at };
     let mut places = Vec::new();
     if step > 0 {
