@@ -56,12 +56,14 @@ fn code<T>(result: Result<T, JsValue>) -> String {
     get(&error, "code").as_string().expect("a code")
 }
 
+const NAMES: &str = r#"{ "model": "model.onnx", "tokenizer": "t.json", "config": "c.json" }"#;
+
 fn load(model: &[u8], options: &str) -> Result<WasmEncoder, JsValue> {
     WasmEncoder::new(
         model.to_vec(),
         TINY_BERT.tokenizer.to_vec(),
         TINY_BERT.config.to_vec(),
-        json(r#"{ "model": "model.onnx", "tokenizer": "t.json", "config": "c.json" }"#),
+        json(NAMES),
         "fp32".into(),
         json(options),
     )
@@ -138,6 +140,49 @@ fn errors_have_codes() {
         code(api::max_sim(vec![1.0; 3], vec![1.0; 2], 2)),
         "dimension_mismatch"
     );
+}
+
+#[wasm_bindgen_test]
+fn unknown_operators_are_named() {
+    let model = TINY_BERT.fp32.expect("a graph");
+    let model = replaced(&replaced(model, b"Softmax", b"Softest"), b"Erf", b"Orf");
+    let error = load(&model, "{}").err().expect("an error");
+    let message = get(&error, "message").as_string().expect("a message");
+    assert_eq!(get(&error, "code"), "invalid_model");
+    assert!(message.contains("Orf, Softest"), "{message}");
+}
+
+/// A tokenizer and a model that do not belong together: the engine would look
+/// for rows that the model does not have.
+#[wasm_bindgen_test]
+fn a_vocabulary_larger_than_the_models() {
+    let tokenizer = std::str::from_utf8(TINY_BERT.tokenizer).expect("text");
+    let tokenizer = json(tokenizer);
+    let vocabulary = get(&get(&tokenizer, "model"), "vocab");
+    Reflect::set(&vocabulary, &"extraordinary".into(), &2050.into()).expect("an object");
+    let tokenizer: String = JSON::stringify(&tokenizer).expect("JSON").into();
+    let loaded = WasmEncoder::new(
+        TINY_BERT.fp32.expect("a graph").to_vec(),
+        tokenizer.into_bytes(),
+        TINY_BERT.config.to_vec(),
+        json(NAMES),
+        "fp32".into(),
+        json("{}"),
+    );
+    assert_eq!(code(loaded), "model_mismatch");
+    // Nothing has panicked: this instance goes on.
+    assert!(tiny().info().is_ok());
+}
+
+/// Bytes with a text replaced by another of the same length.
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut found = bytes.to_vec();
+    for at in 0..=found.len() - from.len() {
+        if &found[at..at + from.len()] == from {
+            found[at..at + from.len()].copy_from_slice(to);
+        }
+    }
+    found
 }
 
 #[wasm_bindgen_test]

@@ -1,10 +1,15 @@
-//! `cargo xtask test`: every check of the crates; `cargo xtask test-web`: those
-//! of the npm package and of the WebAssembly builds.
+//! `cargo xtask test`: every check; `cargo xtask test-web`: those of the npm
+//! package and of the WebAssembly builds alone.
 
 use crate::command::{Result, answers, cargo, program, root, step};
 use crate::setup;
 
 pub(crate) fn run() -> Result {
+    crates()?;
+    web()
+}
+
+fn crates() -> Result {
     setup::node_packages()?;
     step("formatting", cargo().args(["fmt", "--all", "--check"]))?;
     // `tract` is the one feature that is off by default.
@@ -57,15 +62,28 @@ pub(crate) fn run() -> Result {
     )
 }
 
-/// The checks that need a browser. They build tract for WebAssembly three
-/// times, which takes longer than everything above.
+/// The checks that need a browser.
 pub(crate) fn web() -> Result {
     setup::node_packages()?;
     setup::wasm_target()?;
     let browser = setup::browser()?;
     let js = root().join("js");
     step(
-        "the npm package, with all WebAssembly builds",
+        "lints of what is for browsers alone",
+        cargo().args([
+            "clippy",
+            "--package",
+            "multivec-wasm",
+            "--tests",
+            "--target",
+            setup::WASM,
+            "--",
+            "--deny",
+            "warnings",
+        ]),
+    )?;
+    step(
+        "the npm package, with both WebAssembly builds",
         program("npm").args(["run", "build"]).current_dir(&js),
     )?;
     // The relaxed build runs the same parity tests from the npm package.
