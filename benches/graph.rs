@@ -57,8 +57,8 @@ fn models() -> Vec<(&'static str, EncoderBuilder)> {
         let model = std::fs::read(path).expect("MULTIVEC_FP32_MODEL is a file");
         models.push(("minilm-colbert fp32", demo(model, Precision::Fp32)));
     }
-    let large = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("target/bench-models/gte-moderncolbert-shape");
+    let large =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-models/gte-moderncolbert-shape");
     if large.is_dir() {
         let builder = EncoderBuilder::from_dir(large).with_precision(Precision::Int8);
         models.push(("gte-moderncolbert-shape int8", builder));
@@ -74,7 +74,11 @@ fn pair(builder: &EncoderBuilder, engine: Engine) -> Result<(Encoder, Encoder), 
     let load = |optimization| {
         let start = Instant::now();
         let encoder = builder.clone().with_optimization(optimization).build()?;
-        println!("loaded in {:.2} s: {}", start.elapsed().as_secs_f64(), encoder.info().graph);
+        println!(
+            "loaded in {:.2} s: {}",
+            start.elapsed().as_secs_f64(),
+            encoder.info().graph
+        );
         Ok(encoder)
     };
     Ok((load(Optimization::Off)?, load(Optimization::Checked)?))
@@ -106,8 +110,8 @@ fn measure(name: &str, published: &Encoder, fused: &Encoder) {
 
 /// The least cosine of any row; also warms up.
 fn compare(published: &Encoder, fused: &Encoder, texts: &[String]) -> f32 {
-    let [published, fused] = [published, fused]
-        .map(|encoder| encoder.encode_documents(texts).expect("texts encode"));
+    let [published, fused] =
+        [published, fused].map(|encoder| encoder.encode_documents(texts).expect("texts encode"));
     let pairs = published.iter().zip(&fused);
     let cosine = pairs
         .flat_map(|(left, right)| (0..left.tokens()).map(|at| left.row(at).dot(&right.row(at))))

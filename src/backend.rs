@@ -94,7 +94,10 @@ impl fmt::Display for GraphForm {
             Self::Published => f.write_str("as published"),
             Self::Fused(fused) => write!(f, "fused: {fused}"),
             Self::Refused { distance } => {
-                write!(f, "as published; its fused form is {distance:.1e} away from it")
+                write!(
+                    f,
+                    "as published; its fused form is {distance:.1e} away from it"
+                )
             }
         }
     }

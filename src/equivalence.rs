@@ -80,7 +80,12 @@ impl Probes {
     /// moves values over the edge of a quantization step, as other neighbours
     /// in a batch do: the bound is twice what the published graph itself
     /// differs between a text alone and the same text in a batch.
-    pub fn compare(&self, published: &Answers, other: &Answers, precision: Precision) -> Difference {
+    pub fn compare(
+        &self,
+        published: &Answers,
+        other: &Answers,
+        precision: Precision,
+    ) -> Difference {
         let batches = self.0.iter().zip(published.0.iter().zip(&other.0));
         let distances = batches.map(|(batch, (published, other))| {
             let pairs = (0..batch.attention_mask.len()).filter(|&at| batch.attention_mask[at] == 1);
@@ -120,7 +125,12 @@ fn ids(tokenizer: &TextTokenizer, count: usize) -> Vec<i64> {
 
 fn row(states: &TokenStates, at: usize) -> Vec<f32> {
     let row = states.data.iter().skip(at * states.dim).take(states.dim);
-    let length = row.clone().map(|one| one * one).sum::<f32>().sqrt().max(1e-12);
+    let length = row
+        .clone()
+        .map(|one| one * one)
+        .sum::<f32>()
+        .sqrt()
+        .max(1e-12);
     row.map(|one| one / length).collect()
 }
 
@@ -130,7 +140,9 @@ fn largest(pairs: impl Iterator<Item = (Vec<f32>, Vec<f32>)>) -> f32 {
             return f32::INFINITY;
         }
         let columns = left.iter().zip(&right);
-        columns.map(|(left, right)| (left - right).abs()).fold(0., largest_of)
+        columns
+            .map(|(left, right)| (left - right).abs())
+            .fold(0., largest_of)
     };
     pairs.map(difference).fold(0., largest_of)
 }

@@ -80,7 +80,10 @@ fn corrupt_graphs_are_read_and_fused_or_refused() {
     for (file, seed) in [
         ("tests/fixtures/tiny-bert/model.onnx", 5),
         ("tests/fixtures/tiny-modernbert/model_int8.onnx", 11),
-        ("tests/fixtures/exports/torch-2.10-dynamo/modernbert-sdpa.onnx", 17),
+        (
+            "tests/fixtures/exports/torch-2.10-dynamo/modernbert-sdpa.onnx",
+            17,
+        ),
     ] {
         let root = env!("CARGO_MANIFEST_DIR");
         let whole = std::fs::read(format!("{root}/{file}")).expect("the fixture can be read");

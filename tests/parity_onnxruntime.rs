@@ -14,7 +14,11 @@ use multivec::{
 fn load(fixture: &Fixture, precision: Precision, options: &EncodeOptions) -> Encoder {
     let encoder = open(fixture, precision, options, Optimization::Checked);
     let form = encoder.info().graph;
-    assert!(matches!(form, GraphForm::Fused(_)), "{}: {form}", fixture.name);
+    assert!(
+        matches!(form, GraphForm::Fused(_)),
+        "{}: {form}",
+        fixture.name
+    );
     encoder
 }
 

@@ -3,9 +3,7 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
-use multivec::{
-    Encoder, EncoderBuilder, Engine, GraphForm, ModelBytes, Optimization, Precision,
-};
+use multivec::{Encoder, EncoderBuilder, Engine, GraphForm, ModelBytes, Optimization, Precision};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures");
 const EXPORTERS: [&str; 2] = ["torch-2.5", "torch-2.10-dynamo"];

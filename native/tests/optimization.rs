@@ -13,7 +13,11 @@ const MODEL: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../tests/fixtures/tiny-modernbert"
 );
-const TEXTS: [&str; 3] = ["One text.", "Another, rather longer text about nothing.", ""];
+const TEXTS: [&str; 3] = [
+    "One text.",
+    "Another, rather longer text about nothing.",
+    "",
+];
 
 fn builder(cache: &Path) -> EncoderBuilder {
     EncoderBuilder::from_dir(MODEL)
@@ -34,9 +38,8 @@ fn entry(cache: &Path) -> PathBuf {
 }
 
 fn assert_equal(left: &Encoder, right: &Encoder) {
-    let [left, right] = [left, right].map(|encoder| {
-        encoder.encode_documents(&TEXTS).expect("texts encode")
-    });
+    let [left, right] =
+        [left, right].map(|encoder| encoder.encode_documents(&TEXTS).expect("texts encode"));
     for (left, right) in left.iter().zip(&right) {
         assert_eq!(left.tokens(), right.tokens());
         for (left, right) in left.as_slice().iter().zip(right.as_slice()) {
@@ -53,14 +56,24 @@ fn a_graph_is_fused_once_and_kept() {
         panic!("{}", first.info().graph);
     };
     assert_eq!(
-        (fused.attentions, fused.rotary, fused.windowed, fused.layer_norms, fused.gelus),
+        (
+            fused.attentions,
+            fused.rotary,
+            fused.windowed,
+            fused.layer_norms,
+            fused.gelus
+        ),
         (4, 4, 2, 9, 4)
     );
     assert!(fused.nodes_after * 5 < fused.nodes_before, "{fused}");
     assert!(first.fingerprint().computed().ends_with("/fp32/fused"));
 
     let graph = entry(cache.path()).join("model.onnx");
-    let written = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).expect("a time");
+    let written = |path: &Path| {
+        fs::metadata(path)
+            .and_then(|data| data.modified())
+            .expect("a time")
+    };
     let before = written(&graph);
     let second = load(cache.path());
     assert_eq!(written(&graph), before);

@@ -80,11 +80,16 @@ fn idle_nodes(graph: &Graph) -> HashMap<String, String> {
         };
         let is_idle = match node.op_type.as_deref() {
             Some("Identity") => true,
-            Some("Cast") => trace.get(input).is_some_and(|value| has_type(value, node.int("to", 0))),
+            Some("Cast") => trace
+                .get(input)
+                .is_some_and(|value| has_type(value, node.int("to", 0))),
             Some("Concat") => node.input.len() == 1,
             _ => false,
         };
-        if is_idle && !outputs.contains(output.as_str()) && node.domain.as_deref().unwrap_or_default().is_empty() {
+        if is_idle
+            && !outputs.contains(output.as_str())
+            && node.domain.as_deref().unwrap_or_default().is_empty()
+        {
             let source = names.get(input).unwrap_or(input);
             names.insert(output.clone(), source.clone());
         }
@@ -96,8 +101,7 @@ fn idle_nodes(graph: &Graph) -> HashMap<String, String> {
 /// not tell the widths of integers that it knows.
 fn has_type(value: &Tensor, dtype: i64) -> bool {
     let found = i64::from(value.dtype());
-    found == dtype
-        && (value.is_opaque() || dtype == i64::from(FLOAT) || dtype == i64::from(BOOL))
+    found == dtype && (value.is_opaque() || dtype == i64::from(FLOAT) || dtype == i64::from(BOOL))
 }
 
 /// Lets readers of the keys read the values instead.
@@ -135,7 +139,11 @@ fn merge_equal_nodes(graph: &mut Graph) {
             metadata_props: Vec::new(),
             ..node.clone()
         };
-        let key = [key.encode_to_vec(), node.output.len().to_le_bytes().to_vec()].concat();
+        let key = [
+            key.encode_to_vec(),
+            node.output.len().to_le_bytes().to_vec(),
+        ]
+        .concat();
         match nodes.get(&key) {
             Some(first) => names.extend(node.output.iter().cloned().zip(first.iter().cloned())),
             None => {

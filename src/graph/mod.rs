@@ -12,10 +12,10 @@ mod mask_lookup;
 mod nan_guard;
 mod node;
 mod normalization;
-mod trace;
 pub mod onnx;
 #[cfg(test)]
 mod testing;
+mod trace;
 mod value_info;
 mod values;
 mod vocabulary;

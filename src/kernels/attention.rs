@@ -285,8 +285,12 @@ mod tests {
         for head in 0..heads {
             let query = turned(batch.queries, row, head);
             let seen = |at: &usize| {
-                batch.mask.is_none_or(|mask| mask[text * batch.length + at] != 0)
-                    && attention.window.is_none_or(|window| row.abs_diff(*at) <= window)
+                batch
+                    .mask
+                    .is_none_or(|mask| mask[text * batch.length + at] != 0)
+                    && attention
+                        .window
+                        .is_none_or(|window| row.abs_diff(*at) <= window)
             };
             let mut columns_seen: Vec<usize> = (0..batch.length).filter(seen).collect();
             let nothing = columns_seen.is_empty();
@@ -307,9 +311,15 @@ mod tests {
             let sum: f64 = weights.iter().sum();
             for column in 0..columns {
                 let value = |at: usize| {
-                    f64::from(batch.values[(text * batch.length + at) * width + head * columns + column])
+                    f64::from(
+                        batch.values[(text * batch.length + at) * width + head * columns + column],
+                    )
                 };
-                let total: f64 = columns_seen.iter().zip(&weights).map(|(&at, w)| w * value(at)).sum();
+                let total: f64 = columns_seen
+                    .iter()
+                    .zip(&weights)
+                    .map(|(&at, w)| w * value(at))
+                    .sum();
                 context.push(if sum == 0. { 0. } else { total / sum });
             }
         }
@@ -328,7 +338,9 @@ mod tests {
             let cos: Vec<f32> = angles.iter().map(|angle| angle.cos()).collect();
             let sin: Vec<f32> = angles.iter().map(|angle| angle.sin()).collect();
             // The second text ends early, with a hole before.
-            let seen = |at: usize| i64::from(at < length || (at % length) * 3 < length && at % length != 1);
+            let seen = |at: usize| {
+                i64::from(at < length || (at % length) * 3 < length && at % length != 1)
+            };
             let mask: Vec<i64> = (0..texts * length).map(seen).collect();
             for window in [None, Some(0), Some(3), Some(200)] {
                 for fill in [f32::NEG_INFINITY, f32::MIN] {
@@ -358,7 +370,10 @@ mod tests {
                             let expected = plain(&attention, &batch, at / length, at % length);
                             for (found, expected) in found.iter().zip(expected) {
                                 let error = (f64::from(*found) - expected).abs();
-                                assert!(error < 1e-5, "{length} {window:?} {fill}: {found} {expected}");
+                                assert!(
+                                    error < 1e-5,
+                                    "{length} {window:?} {fill}: {found} {expected}"
+                                );
                             }
                         }
                     }

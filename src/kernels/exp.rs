@@ -25,7 +25,10 @@ pub(super) fn exp_in_place(values: &mut [f32]) {
         let sum = sum * r + 1.;
         let sum = sum * r + 1.;
         // The whole number is in the last bits; 127 is the exponent of 1.
-        let exponent = rounded.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127);
+        let exponent = rounded
+            .to_bits()
+            .wrapping_sub(ROUND.to_bits())
+            .wrapping_add(127);
         let scale = f32::from_bits(exponent << 23);
         *value = if *value > LOWEST { sum * scale } else { 0. };
     }

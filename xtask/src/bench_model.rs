@@ -35,7 +35,11 @@ pub(crate) fn run(precision: Option<&str>) -> Result {
     let file = match precision {
         None | Some("int8") => "model_int8",
         Some("fp32") => "model",
-        Some(other) => return Err(format!("expected the precision int8 or fp32, found {other}")),
+        Some(other) => {
+            return Err(format!(
+                "expected the precision int8 or fp32, found {other}"
+            ));
+        }
     };
     let source = root().join("benches/models").join(NAME);
     let target = root().join("target/bench-models").join(NAME);
@@ -50,8 +54,8 @@ pub(crate) fn run(precision: Option<&str>) -> Result {
         .read_to_end(&mut bytes)
         .map_err(|error| format!("{file}.skeleton.onnx.gz: {error}"))?;
     let list = read(&source.join(format!("{file}.weights.json")))?;
-    let list: Vec<Weights> = serde_json::from_slice(&list)
-        .map_err(|error| format!("{file}.weights.json: {error}"))?;
+    let list: Vec<Weights> =
+        serde_json::from_slice(&list).map_err(|error| format!("{file}.weights.json: {error}"))?;
     let model = target.join(format!("{file}.onnx"));
     fs::write(&model, fill(bytes, list)?)
         .map_err(|error| format!("{}: {error}", model.display()))?;
@@ -60,8 +64,7 @@ pub(crate) fn run(precision: Option<&str>) -> Result {
 }
 
 fn fill(skeleton: Vec<u8>, list: Vec<Weights>) -> Result<Vec<u8>> {
-    let mut graph =
-        Graph::parse("skeleton", skeleton.into()).map_err(|error| error.to_string())?;
+    let mut graph = Graph::parse("skeleton", skeleton.into()).map_err(|error| error.to_string())?;
     let mut list: HashMap<String, Weights> = list
         .into_iter()
         .map(|weights| (weights.name.clone(), weights))

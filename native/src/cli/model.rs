@@ -105,7 +105,10 @@ impl ModelArguments {
         };
         let encoder = builder.with_options(self.options()).build()?;
         if let form @ GraphForm::Refused { .. } = encoder.info().graph {
-            eprintln!("warning: {}: the graph runs {form}", encoder.info().model_file);
+            eprintln!(
+                "warning: {}: the graph runs {form}",
+                encoder.info().model_file
+            );
         }
         Ok(LoadedModel {
             encoder,

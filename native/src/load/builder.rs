@@ -207,9 +207,7 @@ impl EncoderBuilder {
                 };
                 Box::new(match options.optimization {
                     Optimization::Off => published.load()?,
-                    Optimization::Checked => {
-                        published.load_fused(options.cache_dir.as_deref())?
-                    }
+                    Optimization::Checked => published.load_fused(options.cache_dir.as_deref())?,
                 })
             }
             Engine::Tract => tract::load(

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Condvar, Mutex};
 
 use multivec_core::batch::TokenBatch;
-use multivec_core::{
-    Backend, BackendInfo, Error, GraphForm, Precision, Result, TokenStates,
-};
+use multivec_core::{Backend, BackendInfo, Error, GraphForm, Precision, Result, TokenStates};
 use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};

@@ -119,7 +119,9 @@ mod tests {
         cache.write(&Verdict::Published).expect("it can be written");
         assert_eq!(cache.read(), Some(Verdict::Published));
         let distance = 0.25;
-        cache.write(&Verdict::Refused { distance }).expect("it can be written");
+        cache
+            .write(&Verdict::Refused { distance })
+            .expect("it can be written");
         assert_eq!(cache.read(), Some(Verdict::Refused { distance }));
         let fused = Fused {
             attentions: 2,

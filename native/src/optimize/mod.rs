@@ -43,7 +43,11 @@ impl Published<'_> {
         match cache.as_ref().and_then(Cache::read) {
             Some(Verdict::Published) => return self.load(),
             Some(Verdict::Refused { distance }) => {
-                return self.open(self.graph, GraphForm::Refused { distance }, self.parallelism);
+                return self.open(
+                    self.graph,
+                    GraphForm::Refused { distance },
+                    self.parallelism,
+                );
             }
             Some(Verdict::Fused { fused, graph }) => {
                 // The weights stay where the published graph has them.
@@ -102,7 +106,11 @@ impl Published<'_> {
             distance = difference.distance;
         }
         keep(cache, &Verdict::Refused { distance });
-        self.open(self.graph, GraphForm::Refused { distance }, self.parallelism)
+        self.open(
+            self.graph,
+            GraphForm::Refused { distance },
+            self.parallelism,
+        )
     }
 
     fn open(
@@ -111,7 +119,14 @@ impl Published<'_> {
         form: GraphForm,
         parallelism: Parallelism,
     ) -> Result<OrtBackend> {
-        OrtBackend::load(self.runtime, self.file, graph, form, self.precision, parallelism)
+        OrtBackend::load(
+            self.runtime,
+            self.file,
+            graph,
+            form,
+            self.precision,
+            parallelism,
+        )
     }
 
     fn key(&self) -> String {
@@ -192,4 +207,3 @@ impl GraphSource<'_> {
         }
     }
 }
-

@@ -84,7 +84,10 @@ fn find(
         return None;
     }
     let window = mask.and_then(|mask| mask.window);
-    let interleaved = queries.rotary.as_ref().is_some_and(|rotary| rotary.interleaved);
+    let interleaved = queries
+        .rotary
+        .as_ref()
+        .is_some_and(|rotary| rotary.interleaved);
     nodes.push(
         node("Attention", DOMAIN, &inputs, &[output])
             .with_int("heads", heads as i64)
@@ -219,19 +222,15 @@ fn merged<'g>(
     let Tensor::Float(found) = trace.replay(value, context, base)? else {
         return None;
     };
-    let is_merged = found.indexed_iter().all(|(at, &found)| {
-        found == numbers[[at[0], at[2] / columns, at[1], at[2] % columns]]
-    });
+    let is_merged = found
+        .indexed_iter()
+        .all(|(at, &found)| found == numbers[[at[0], at[2] / columns, at[1], at[2] % columns]]);
     is_merged.then_some(value)
 }
 
 /// Nodes that cut queries, keys and values out of their rows, where these
 /// hold more than one of them, and the names of the results.
-fn cut(
-    prefix: &str,
-    projections: [&Projection; 3],
-    width: usize,
-) -> (Vec<NodeProto>, [String; 3]) {
+fn cut(prefix: &str, projections: [&Projection; 3], width: usize) -> (Vec<NodeProto>, [String; 3]) {
     let mut nodes = Vec::new();
     let names = ["queries", "keys", "values"];
     let mut rows = [const { String::new() }; 3];

@@ -33,7 +33,9 @@ fn find(links: &Links<'_>, trace: &Trace<'_>, bend: &str, is_tanh: bool) -> Opti
     for output in descendants(links, bend).into_iter().rev() {
         for input in &inputs {
             let base = Tensor::from_floats(&samples);
-            let Some(found) = trace.replay(&output, input, base).and_then(|found| found.floats())
+            let Some(found) = trace
+                .replay(&output, input, base)
+                .and_then(|found| found.floats())
             else {
                 continue;
             };
@@ -69,12 +71,15 @@ fn ancestors(links: &Links<'_>, trace: &Trace<'_>, value: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut level = vec![value.to_owned()];
     for _ in 0..REACH {
-        let inputs = level.iter().filter_map(|name| links.producer(name)).flat_map(|node| {
-            let is_elementwise = ["Add", "Sub", "Mul", "Div", "Pow", "Erf", "Tanh", "Cast"]
-                .iter()
-                .any(|name| node.is(name));
-            node.input.iter().filter(move |_| is_elementwise)
-        });
+        let inputs = level
+            .iter()
+            .filter_map(|name| links.producer(name))
+            .flat_map(|node| {
+                let is_elementwise = ["Add", "Sub", "Mul", "Div", "Pow", "Erf", "Tanh", "Cast"]
+                    .iter()
+                    .any(|name| node.is(name));
+                node.input.iter().filter(move |_| is_elementwise)
+            });
         let next: BTreeSet<String> = inputs
             .filter(|name| trace.get(name).is_some_and(Tensor::is_opaque))
             .filter(|name| !found.contains(name))
@@ -94,7 +99,9 @@ fn descendants(links: &Links<'_>, value: &str) -> Vec<String> {
         let Some(reader) = links.reader(value) else {
             break;
         };
-        let is_elementwise = ["Add", "Mul", "Div", "Cast"].iter().any(|name| reader.is(name));
+        let is_elementwise = ["Add", "Mul", "Div", "Cast"]
+            .iter()
+            .any(|name| reader.is(name));
         match reader.output.first().filter(|_| is_elementwise) {
             Some(output) => value = output,
             None => break,

@@ -31,7 +31,9 @@ fn find(links: &Links<'_>, trace: &Trace<'_>, deviation: &str) -> Option<Replace
             _ => return None,
         },
     };
-    let sum = links.producer(root.input.first()?).filter(|node| node.is("Add"))?;
+    let sum = links
+        .producer(root.input.first()?)
+        .filter(|node| node.is("Add"))?;
     let (variance, epsilon) = with_number(trace, &sum.input)?;
     let squares = mean_of(links, trace, variance)?;
     let centred = squared(links, trace, squares)?;
@@ -59,9 +61,7 @@ fn find(links: &Links<'_>, trace: &Trace<'_>, deviation: &str) -> Option<Replace
     let normal = quotient.1.output.first()?;
     let scaled = links.reader(normal).filter(|node| node.is("Mul"))?;
     let scale = other(&scaled.input, normal)?;
-    let is_row = |name: &str| {
-        trace.shape(name) == Some(&[width]) && links.producer(name).is_none()
-    };
+    let is_row = |name: &str| trace.shape(name) == Some(&[width]) && links.producer(name).is_none();
     if !is_row(scale) {
         return None;
     }

@@ -70,9 +70,10 @@ impl<'g> Probes<'g> {
             }
             seen.push(visible);
         }
-        let unmasked = self.traces.iter().position(|(mask, _)| {
-            mask.iter().all(|&one| one == 1)
-        })?;
+        let unmasked = self
+            .traces
+            .iter()
+            .position(|(mask, _)| mask.iter().all(|&one| one == 1))?;
         let window = window(&seen[unmasked])?;
         for ((mask, _), visible) in self.traces.iter().zip(&seen) {
             for (at, &is_visible) in visible.indexed_iter() {
@@ -139,7 +140,9 @@ fn visible(
             }
         }
     }
-    let visible = visible.into_shape_with_order(IxDyn(&[batch, length, length])).ok()?;
+    let visible = visible
+        .into_shape_with_order(IxDyn(&[batch, length, length]))
+        .ok()?;
     Some((visible, fill))
 }
 
@@ -152,7 +155,9 @@ fn window(visible: &ArrayD<bool>) -> Option<Option<usize>> {
     if (0..length).all(seen) {
         return Some(None);
     }
-    let far = (0..length).filter(|&column| seen(column)).map(|column| column.abs_diff(middle));
+    let far = (0..length)
+        .filter(|&column| seen(column))
+        .map(|column| column.abs_diff(middle));
     far.max().map(Some)
 }
 
@@ -171,7 +176,11 @@ fn largest_bound(graph: &Graph) -> usize {
                 Some(ints) => *ints.first()?,
                 None => bounds.uniform()? as i64,
             };
-            bounds.shape().iter().all(|&dim| dim == 1).then_some(bound.unsigned_abs())
+            bounds
+                .shape()
+                .iter()
+                .all(|&dim| dim == 1)
+                .then_some(bound.unsigned_abs())
         })
         .filter_map(|bound| usize::try_from(bound).ok().filter(|&bound| bound < 600))
         .max()

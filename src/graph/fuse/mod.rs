@@ -160,14 +160,22 @@ fn apply(graph: &mut Graph, replacements: Vec<Replacement>) -> usize {
     let nodes = std::mem::take(&mut graph.proto_mut().node);
     for node in nodes {
         let new = node.output.iter().find_map(|name| by_output.remove(name));
-        graph.proto_mut().node.extend(new.unwrap_or_else(|| vec![node]));
+        graph
+            .proto_mut()
+            .node
+            .extend(new.unwrap_or_else(|| vec![node]));
     }
     graph.remove_dead_nodes();
     count
 }
 
 /// A node; its first output is its name.
-pub(in crate::graph) fn node(operator: &str, domain: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
+pub(in crate::graph) fn node(
+    operator: &str,
+    domain: &str,
+    inputs: &[&str],
+    outputs: &[&str],
+) -> NodeProto {
     let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     NodeProto {
         input: owned(inputs),
@@ -235,7 +243,14 @@ mod tests {
             ("tests/fixtures/tiny-bert/model.onnx", 2, 0, 0, 5, 2),
             ("tests/fixtures/tiny-bert/model_int8.onnx", 2, 0, 0, 5, 2),
             ("tests/fixtures/tiny-modernbert/model.onnx", 4, 4, 2, 9, 4),
-            ("tests/fixtures/tiny-modernbert/model_int8.onnx", 4, 4, 2, 9, 4),
+            (
+                "tests/fixtures/tiny-modernbert/model_int8.onnx",
+                4,
+                4,
+                2,
+                9,
+                4,
+            ),
             ("models/minilm-colbert/model_int8.onnx", 6, 0, 0, 13, 6),
         ] {
             let root = env!("CARGO_MANIFEST_DIR");
@@ -244,7 +259,13 @@ mod tests {
             let fused = fuse(&mut graph);
             eprintln!("{file}: {fused}");
             let expected = (layers, rotary, windowed, norms, gelus);
-            let found = (fused.attentions, fused.rotary, fused.windowed, fused.layer_norms, fused.gelus);
+            let found = (
+                fused.attentions,
+                fused.rotary,
+                fused.windowed,
+                fused.layer_norms,
+                fused.gelus,
+            );
             assert_eq!(found, expected, "{file}");
         }
     }

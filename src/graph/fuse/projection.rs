@@ -91,17 +91,26 @@ fn ascend(
     length: usize,
 ) -> Option<(String, Option<[String; 2]>)> {
     const MOVEMENTS: [&str; 10] = [
-        "Cast", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze",
-        "Transpose", "Unsqueeze",
+        "Cast",
+        "Flatten",
+        "Gather",
+        "Identity",
+        "Reshape",
+        "Slice",
+        "Split",
+        "Squeeze",
+        "Transpose",
+        "Unsqueeze",
     ];
     let is_opaque = |name: &&String| trace.get(name).is_some_and(Tensor::is_opaque);
     let mut value = value;
     let mut tables = None;
     // Exporters write a dozen nodes; the bound guards against cycles.
     for _ in 0..64 {
-        if trace.shape(value).is_some_and(|shape| {
-            shape.len() == 3 && shape[0] == batch && shape[1] == length
-        }) {
+        if trace
+            .shape(value)
+            .is_some_and(|shape| shape.len() == 3 && shape[0] == batch && shape[1] == length)
+        {
             return Some((value.to_owned(), tables));
         }
         let node = links.producer(value)?;
@@ -219,9 +228,10 @@ fn sample(batch: usize, length: usize, width: usize) -> Array3<f32> {
 /// `[batch, heads, length, columns]` of rows from a column on.
 fn cut(rows: &Array3<f32>, offset: usize, heads: usize, columns: usize) -> Array4<f32> {
     let (batch, length, _) = rows.dim();
-    Array4::from_shape_fn((batch, heads, length, columns), |(text, head, row, column)| {
-        rows[[text, row, offset + head * columns + column]]
-    })
+    Array4::from_shape_fn(
+        (batch, heads, length, columns),
+        |(text, head, row, column)| rows[[text, row, offset + head * columns + column]],
+    )
 }
 
 /// Rotary embedding, Su et al., 2021: pairs of columns turned by an angle.
@@ -249,8 +259,7 @@ fn ratio(found: &Array4<f32>, expected: &Array4<f32>) -> Option<f32> {
     let pairs = || found.iter().zip(expected.iter());
     let (found, expected) = pairs().max_by(|one, two| one.1.abs().total_cmp(&two.1.abs()))?;
     let ratio = found / expected;
-    let is_near = |(found, expected): (&f32, &f32)| {
-        (found - expected * ratio).abs() <= 1e-5 * ratio.abs()
-    };
+    let is_near =
+        |(found, expected): (&f32, &f32)| (found - expected * ratio).abs() <= 1e-5 * ratio.abs();
     (ratio.is_normal() && pairs().all(is_near)).then_some(ratio)
 }

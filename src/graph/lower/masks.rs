@@ -30,13 +30,21 @@ impl Masks {
     /// `[batch, length]` of 32-bit integers, 0 for padding.
     pub(super) fn padding(&mut self, parts: &mut Parts, mask: &str) -> String {
         self.padding
-            .get_or_insert_with(|| parts.add_with("Cast", &[mask], |node| node.with_int("to", INT32)))
+            .get_or_insert_with(|| {
+                parts.add_with("Cast", &[mask], |node| node.with_int("to", INT32))
+            })
             .clone()
     }
 
     /// A window of `width` positions to either side. With a fill of minus
     /// infinity, tokens that see nothing are told apart.
-    pub(super) fn window(&mut self, parts: &mut Parts, mask: &str, width: i64, fill: f32) -> Window {
+    pub(super) fn window(
+        &mut self,
+        parts: &mut Parts,
+        mask: &str,
+        width: i64,
+        fill: f32,
+    ) -> Window {
         self.windows
             .entry((width, fill.to_bits()))
             .or_insert_with(|| window(parts, mask, width, fill))
@@ -61,8 +69,12 @@ fn window(parts: &mut Parts, mask: &str, width: i64, fill: f32) -> Window {
     let unseen = parts.float(if fill.is_finite() { fill } else { UNSEEN });
     let bias = parts.add("Where", &[&is_seen, &nothing, &unseen]);
     let sees_any = fill.is_infinite().then(|| {
-        let seen = parts.add_with("Cast", &[&is_seen], |node| node.with_int("to", FLOAT.into()));
-        let any = parts.add_over("ReduceMax", &seen, &[3], 18, |node| node.with_int("keepdims", 1));
+        let seen = parts.add_with("Cast", &[&is_seen], |node| {
+            node.with_int("to", FLOAT.into())
+        });
+        let any = parts.add_over("ReduceMax", &seen, &[3], 18, |node| {
+            node.with_int("keepdims", 1)
+        });
         let any = parts.add_over("Squeeze", &any, &[1], 13, as_is);
         parts.add_with("Cast", &[&any], |node| node.with_int("to", BOOL.into()))
     });

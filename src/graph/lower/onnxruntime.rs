@@ -53,13 +53,17 @@ fn splits(nodes: &[NodeProto]) -> HashMap<String, Vec<NodeProto>> {
         node.domain.as_deref() == Some(DOMAIN) && node.op_type.as_deref() == Some("Columns")
     };
     for node in nodes.iter().filter(is_cut) {
-        cuts.entry(node.input.concat()).or_default().push(node.clone());
+        cuts.entry(node.input.concat())
+            .or_default()
+            .push(node.clone());
     }
     cuts.retain(|_, cuts| {
         let width = cuts[0].int("width", 0);
         let starts = cuts.iter().map(|cut| cut.int("start", 0));
         let count = cuts.len() as i64;
-        count > 1 && count * width == cuts[0].int("of", 0) && starts.eq((0..count).map(|at| at * width))
+        count > 1
+            && count * width == cuts[0].int("of", 0)
+            && starts.eq((0..count).map(|at| at * width))
     });
     cuts
 }
@@ -69,7 +73,11 @@ fn columns(cut: &NodeProto, parts: &mut Parts, splits: &HashMap<String, Vec<Node
     let rows = cut.input.concat();
     if let Some(cuts) = splits.get(&rows) {
         if start == 0 {
-            let outputs: Vec<&str> = cuts.iter().flat_map(|cut| &cut.output).map(String::as_str).collect();
+            let outputs: Vec<&str> = cuts
+                .iter()
+                .flat_map(|cut| &cut.output)
+                .map(String::as_str)
+                .collect();
             let sizes = vec![width; cuts.len()];
             let split = if parts.opset() < 13 {
                 node("Split", "", &[&rows], &outputs).with_ints("split", &sizes)
@@ -81,7 +89,11 @@ fn columns(cut: &NodeProto, parts: &mut Parts, splits: &HashMap<String, Vec<Node
         }
         return;
     }
-    let (start, end, axis) = (parts.ints(&[start]), parts.ints(&[start + width]), parts.ints(&[-1]));
+    let (start, end, axis) = (
+        parts.ints(&[start]),
+        parts.ints(&[start + width]),
+        parts.ints(&[-1]),
+    );
     let outputs: Vec<&str> = cut.output.iter().map(String::as_str).collect();
     parts.push(node("Slice", "", &[&rows, &start, &end, &axis], &outputs));
 }
@@ -107,8 +119,13 @@ fn attention(
         for rows in [&mut queries, &mut keys] {
             let turned = parts.unique("RotaryEmbedding");
             parts.push(
-                node("RotaryEmbedding", CONTRIB, &[rows, &start, &cos, &sin], &[&turned])
-                    .with_int("interleaved", interleaved),
+                node(
+                    "RotaryEmbedding",
+                    CONTRIB,
+                    &[rows, &start, &cos, &sin],
+                    &[&turned],
+                )
+                .with_int("interleaved", interleaved),
             );
             *rows = turned;
         }
@@ -122,7 +139,9 @@ fn attention(
         padding = masks.padding(parts, mask);
     }
     let bias = window.as_ref().map_or("", |window| window.bias.as_str());
-    let sees_any = window.as_ref().and_then(|window| window.sees_any.as_deref());
+    let sees_any = window
+        .as_ref()
+        .and_then(|window| window.sees_any.as_deref());
     let output = attention.output.concat();
     let context = match sees_any {
         Some(_) => parts.unique("MultiHeadAttention"),
@@ -137,7 +156,10 @@ fn attention(
         )
         .with_int("num_heads", attention.int("heads", 1))
         .with_float("scale", attention.float("scale", 1.))
-        .with_float("mask_filter_value", if fill.is_finite() { fill } else { f32::MIN }),
+        .with_float(
+            "mask_filter_value",
+            if fill.is_finite() { fill } else { f32::MIN },
+        ),
     );
     if let Some(sees_any) = sees_any {
         let zero = parts.float(0.);

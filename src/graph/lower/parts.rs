@@ -16,8 +16,14 @@ pub(super) struct Parts {
 
 impl Parts {
     pub(super) fn new(graph: &Graph) -> Self {
-        let nodes = graph.nodes().iter().flat_map(|node| node.output.iter().cloned());
-        let tensors = graph.initializers().iter().filter_map(|tensor| tensor.name.clone());
+        let nodes = graph
+            .nodes()
+            .iter()
+            .flat_map(|node| node.output.iter().cloned());
+        let tensors = graph
+            .initializers()
+            .iter()
+            .filter_map(|tensor| tensor.name.clone());
         Self {
             opset: graph.opset(),
             nodes: Vec::new(),
@@ -46,7 +52,8 @@ impl Parts {
         edit: impl FnOnce(NodeProto) -> NodeProto,
     ) -> String {
         let output = self.unique(operator);
-        self.nodes.push(edit(node(operator, "", inputs, &[&output])));
+        self.nodes
+            .push(edit(node(operator, "", inputs, &[&output])));
         output
     }
 
@@ -61,7 +68,9 @@ impl Parts {
         edit: impl FnOnce(NodeProto) -> NodeProto,
     ) -> String {
         if self.opset < since {
-            self.add_with(operator, &[input], |node| edit(node.with_ints("axes", axes)))
+            self.add_with(operator, &[input], |node| {
+                edit(node.with_ints("axes", axes))
+            })
         } else {
             let axes = self.ints(axes);
             self.add_with(operator, &[input, &axes], edit)

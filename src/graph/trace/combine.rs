@@ -1,6 +1,6 @@
 //! Operators that make or join tensors, and products of small ones.
 
-use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, Ix2, concatenate};
+use ndarray::{ArrayD, ArrayViewD, Axis, Ix2, IxDyn, concatenate};
 
 use super::movement::sizes;
 use super::{Call, Tensor, axis, count, is_small};
@@ -152,7 +152,11 @@ fn trilu(call: &Call<'_>) -> Option<Tensor> {
         None => 0,
     };
     let upper = call.node.int("upper", 1) != 0;
-    fn keep<T: Clone + Default>(array: &ArrayD<T>, upper: bool, diagonal: i64) -> Option<ArrayD<T>> {
+    fn keep<T: Clone + Default>(
+        array: &ArrayD<T>,
+        upper: bool,
+        diagonal: i64,
+    ) -> Option<ArrayD<T>> {
         let rank = array.ndim();
         let mut kept = array.clone();
         if rank < 2 {
@@ -198,7 +202,9 @@ fn product(left: &Tensor, right: &Tensor) -> Option<Tensor> {
     let mut values = Vec::new();
     let matrices = count(&batch)?;
     let left = left.into_shape_with_order((matrices, rows, inner)).ok()?;
-    let right = right.into_shape_with_order((matrices, inner, columns)).ok()?;
+    let right = right
+        .into_shape_with_order((matrices, inner, columns))
+        .ok()?;
     for (left, right) in left.outer_iter().zip(right.outer_iter()) {
         let product = left.into_dimensionality::<Ix2>().ok()?.dot(&right);
         values.extend(product.iter());
@@ -242,7 +248,9 @@ fn reduce(name: &str, call: &Call<'_>) -> Option<Tensor> {
                 "ReduceMean" => array.mean_axis(Axis(at))?,
                 "ReduceProd" => array.fold_axis(Axis(at), 1., |all, one| all * one),
                 _ if count == 0 => return None,
-                "ReduceMax" => array.fold_axis(Axis(at), f64::NEG_INFINITY, |all, &one| all.max(one)),
+                "ReduceMax" => {
+                    array.fold_axis(Axis(at), f64::NEG_INFINITY, |all, &one| all.max(one))
+                }
                 _ => array.fold_axis(Axis(at), f64::INFINITY, |all, &one| all.min(one)),
             };
             array = folded.insert_axis(Axis(at));
@@ -254,7 +262,9 @@ fn reduce(name: &str, call: &Call<'_>) -> Option<Tensor> {
     };
     Some(match data {
         Tensor::Float(array) => Tensor::Float(fold(array.mapv(f64::from))?.mapv(|one| one as f32)),
-        Tensor::Int(array) => Tensor::Int(fold(array.mapv(|one| one as f64))?.mapv(|one| one as i64)),
+        Tensor::Int(array) => {
+            Tensor::Int(fold(array.mapv(|one| one as f64))?.mapv(|one| one as i64))
+        }
         Tensor::Bool(_) => return None,
         Tensor::Opaque(dtype, _) => {
             let mut shape = data.shape().to_vec();
@@ -268,4 +278,3 @@ fn reduce(name: &str, call: &Call<'_>) -> Option<Tensor> {
         }
     })
 }
-

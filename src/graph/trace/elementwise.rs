@@ -108,22 +108,24 @@ fn binary(name: &str, left: &Tensor, right: &Tensor) -> Option<Tensor> {
         (Tensor::Int(left), Tensor::Int(right)) => match (int, order) {
             (Some(op), _) => {
                 let found = zip(left, right, |a, b| op(*a, *b))?;
-                found.iter().all(Option::is_some).then(|| {
-                    Tensor::Int(found.mapv(Option::unwrap_or_default))
-                })
+                found
+                    .iter()
+                    .all(Option::is_some)
+                    .then(|| Tensor::Int(found.mapv(Option::unwrap_or_default)))
             }
             (_, Some(op)) => zip(left, right, |a, b| op(a.partial_cmp(b))).map(Tensor::Bool),
             _ => None,
         },
-        (Tensor::Bool(left), Tensor::Bool(right)) => {
-            zip(left, right, |a, b| logic.map(|op| op(*a, *b)))
-                .and_then(|found| {
-                    logic.map(|_| Tensor::Bool(found.mapv(Option::unwrap_or_default)))
-                })
-        }
+        (Tensor::Bool(left), Tensor::Bool(right)) => zip(left, right, |a, b| {
+            logic.map(|op| op(*a, *b))
+        })
+        .and_then(|found| logic.map(|_| Tensor::Bool(found.mapv(Option::unwrap_or_default)))),
         (Tensor::Opaque(..), _) | (_, Tensor::Opaque(..)) => {
             let shape = broadcast_shape(left.shape(), right.shape())?;
-            let dtype = match (float.is_some() || int.is_some(), order.is_some() || logic.is_some()) {
+            let dtype = match (
+                float.is_some() || int.is_some(),
+                order.is_some() || logic.is_some(),
+            ) {
                 (true, _) => left.dtype(),
                 (_, true) => BOOL,
                 _ => return None,
@@ -144,7 +146,7 @@ fn zip<A: Clone, B>(
         return None;
     }
     let (left, right) = (left.broadcast(&*shape)?, right.broadcast(&*shape)?);
-    Some(Zip::from(&left).and(&right).map_collect(|a, b| op(a, b)))
+    Some(Zip::from(&left).and(&right).map_collect(op))
 }
 
 fn cast(tensor: &Tensor, to: i32) -> Option<Tensor> {
@@ -166,7 +168,10 @@ fn cast(tensor: &Tensor, to: i32) -> Option<Tensor> {
 
 fn choose(call: &Call<'_>) -> Option<Tensor> {
     let (condition, yes, no) = (call.input(0)?, call.input(1)?, call.input(2)?);
-    let shape = broadcast_shape(&broadcast_shape(condition.shape(), yes.shape())?, no.shape())?;
+    let shape = broadcast_shape(
+        &broadcast_shape(condition.shape(), yes.shape())?,
+        no.shape(),
+    )?;
     let is_opaque = [condition, yes, no].iter().any(|part| part.is_opaque());
     if !is_opaque && !is_small(&shape) {
         return None;
@@ -214,9 +219,7 @@ fn clip(call: &Call<'_>) -> Option<Tensor> {
 
 /// Only its shape: the scores of attention depend on the texts.
 fn softmax(call: &Call<'_>) -> Option<Tensor> {
-    call.input(0)
-        .filter(|scores| scores.is_opaque())
-        .cloned()
+    call.input(0).filter(|scores| scores.is_opaque()).cloned()
 }
 
 /// Abramowitz and Stegun, 7.1.26, in 64 bits: within 1.5e-7.
@@ -229,4 +232,3 @@ pub(in crate::graph) fn erf(x: f32) -> f32 {
         * t;
     (sign * (1. - sum * (-x * x).exp())) as f32
 }
-

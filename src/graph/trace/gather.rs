@@ -68,6 +68,10 @@ fn slices<T: Clone>(data: &ArrayD<T>, places: &ArrayD<i64>) -> Option<ArrayD<T>>
 
 /// A place, counted from the end where it is negative.
 fn resolve(place: i64, size: usize) -> Option<usize> {
-    let place = if place < 0 { place + size as i64 } else { place };
+    let place = if place < 0 {
+        place + size as i64
+    } else {
+        place
+    };
     usize::try_from(place).ok().filter(|&place| place < size)
 }

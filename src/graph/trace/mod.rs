@@ -16,8 +16,8 @@ use std::collections::HashMap;
 
 use ndarray::{Array2, ArrayD};
 
-use super::fuse::DOMAIN;
 use super::Graph;
+use super::fuse::DOMAIN;
 use super::onnx::NodeProto;
 pub(super) use elementwise::erf;
 pub(super) use tensor::{BOOL, FLOAT, INT64, Tensor};
@@ -113,7 +113,10 @@ impl<'g> Trace<'g> {
                     _ => self.values.get(name),
                 });
                 let at = node.output.iter().position(|name| name == target)?;
-                outputs?.into_iter().nth(at).filter(|value| !value.is_opaque())
+                outputs?
+                    .into_iter()
+                    .nth(at)
+                    .filter(|value| !value.is_opaque())
             }
             _ => None,
         };
@@ -123,10 +126,7 @@ impl<'g> Trace<'g> {
 }
 
 /// The outputs of one node, from its inputs.
-fn step<'v>(
-    node: &NodeProto,
-    value: impl Fn(&str) -> Option<&'v Tensor>,
-) -> Option<Vec<Tensor>> {
+fn step<'v>(node: &NodeProto, value: impl Fn(&str) -> Option<&'v Tensor>) -> Option<Vec<Tensor>> {
     let is_ours = node.domain.as_deref() == Some(DOMAIN);
     if !is_ours && !node.domain.as_deref().unwrap_or_default().is_empty() {
         return None;
@@ -249,12 +249,19 @@ mod tests {
             let trace = Trace::unpadded(&graph, 2, 7);
             for node in graph.nodes() {
                 for output in &node.output {
-                    assert!(trace.get(output).is_some(), "{file}: {output}: {}", node.operator());
+                    assert!(
+                        trace.get(output).is_some(),
+                        "{file}: {output}: {}",
+                        node.operator()
+                    );
                 }
             }
             let output = graph.outputs().next().expect("an output");
             let dim = trace.shape(output).and_then(|shape| shape.last().copied());
-            assert_eq!(trace.shape(output).map(|shape| shape[..2].to_vec()), Some(vec![2, 7]));
+            assert_eq!(
+                trace.shape(output).map(|shape| shape[..2].to_vec()),
+                Some(vec![2, 7])
+            );
             assert!(dim.is_some_and(|dim| dim == 32 || dim == 128), "{dim:?}");
         }
     }

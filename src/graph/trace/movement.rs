@@ -30,7 +30,11 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
         }
         "Flatten" => {
             let given = call.node.int("axis", 1);
-            let at = if given == rank as i64 { rank } else { axis(given, rank)? };
+            let at = if given == rank as i64 {
+                rank
+            } else {
+                axis(given, rank)?
+            };
             let (rows, columns) = data.shape().split_at(at);
             one(reshape(data, &[count(rows)?, count(columns)?])?)
         }
@@ -65,13 +69,17 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
                 return None;
             }
             let shape = order.iter().map(|&at| data.shape()[at]).collect();
-            one(each_type!(data, shape, |array: &_| transpose(array, &order)))
+            one(each_type!(data, shape, |array: &_| transpose(
+                array, &order
+            )))
         }
         "Expand" => {
             let wanted = sizes(&call.input(1)?.ints()?)?;
             let shape = broadcast_shape(data.shape(), &wanted)?;
             (data.is_opaque() || is_small(&shape)).then_some(())?;
-            one(each_type!(data, shape, |array: &_| broadcast(array, &shape)))
+            one(each_type!(data, shape, |array: &_| broadcast(
+                array, &shape
+            )))
         }
         "Slice" => slice(call, data).and_then(one),
         "Split" => split(call, data),
@@ -83,7 +91,9 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
             let mut shape = data.shape().to_vec();
             shape.splice(axis..=axis, places.shape().iter().copied());
             (data.is_opaque() || is_small(&shape)).then_some(())?;
-            one(each_type!(data, shape, |array: &_| gather(array, axis, places)))
+            one(each_type!(data, shape, |array: &_| gather(
+                array, axis, places
+            )))
         }
         _ => None,
     }
@@ -123,7 +133,9 @@ fn reshaped(from: &[usize], wanted: &[i64], allow_zero: bool) -> Option<Vec<usiz
 
 fn reshape(data: &Tensor, shape: &[usize]) -> Option<Tensor> {
     (count(data.shape())? == count(shape)?).then_some(())?;
-    Some(each_type!(data, shape.to_vec(), |array: &_| reshape_array(array, shape)))
+    Some(each_type!(data, shape.to_vec(), |array: &_| reshape_array(
+        array, shape
+    )))
 }
 
 fn reshape_array<T: Clone>(array: &ArrayD<T>, shape: &[usize]) -> Option<ArrayD<T>> {
@@ -210,7 +222,9 @@ fn split(call: &Call<'_>, data: &Tensor) -> Option<Vec<Tensor>> {
         false => {
             let each = size.div_ceil(parts);
             let start = |part: usize| (part * each).min(size);
-            (0..parts).map(|part| start(part + 1) - start(part)).collect()
+            (0..parts)
+                .map(|part| start(part + 1) - start(part))
+                .collect()
         }
     };
     if sizes.len() != parts || sizes.iter().sum::<usize>() != size {

@@ -10,7 +10,10 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     let data = call.input(0)?;
     let one = |dtype: i32, shape: &[usize]| Some(vec![Tensor::opaque(dtype, shape)]);
     match name {
-        "MatMul" => one(data.dtype(), &product(data.shape(), call.input(1)?.shape())?),
+        "MatMul" => one(
+            data.dtype(),
+            &product(data.shape(), call.input(1)?.shape())?,
+        ),
         "MatMulInteger" => one(INT32, &product(data.shape(), call.input(1)?.shape())?),
         "Gemm" => {
             let turned = |name: &str, shape: &[usize]| match (call.node.int(name, 0), shape) {
