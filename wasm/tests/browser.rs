@@ -7,7 +7,7 @@ mod suite;
 use js_sys::{Array, JSON, Reflect};
 use multivec_wasm::api::{self, WasmEncoder};
 use suite::common::TINY_BERT;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);

@@ -93,7 +93,7 @@ pub(crate) fn web() -> Result {
             .args(["test", "--headless", "--chrome", "--mode", "no-install"])
             .arg("--chromedriver")
             .arg(&browser.driver)
-            .args(["wasm", "--", "--profile", "wasm-test"])
+            .args(["wasm", "--test", "browser"])
             .env("RUSTFLAGS", "-C target-feature=+simd128")
             .env("PATH", setup::path_with_tools()?),
     )?;
