@@ -1,7 +1,7 @@
 //! Set-up, checks and demo of the repository: `cargo xtask demo`,
 //! `cargo xtask test`, `cargo xtask test-web`, `cargo xtask bench-model`.
 
-mod bench_model;
+mod bench;
 mod command;
 mod demo;
 mod setup;
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let task = std::env::args().nth(1);
     let done = match task.as_deref() {
-        Some("bench-model") => bench_model::run(std::env::args().nth(2).as_deref()),
+        Some("bench-model") => bench::model(std::env::args().nth(2)),
         Some("demo") => demo::run(),
         Some("setup") => setup::run(),
         Some("test") => test::run(),

@@ -1,4 +1,4 @@
-//! `cargo xtask bench-model`: a model of a real one's size, for benches.
+//! `cargo xtask bench-model`: writes a model of a real one's size, for benches.
 //!
 //! The graph is the real one's; its weights are drawn from a seed, with the
 //! mean and the deviation of the real ones.
@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
+use std::process::ExitCode;
 
 use flate2::read::GzDecoder;
 use multivec_core::graph::Graph;
@@ -15,7 +16,7 @@ use rand::rngs::StdRng;
 use rand_distr::{Distribution, Normal};
 use serde::Deserialize;
 
-use crate::command::{Result, root};
+type Result<T = ()> = std::result::Result<T, String>;
 
 const NAME: &str = "gte-moderncolbert-shape";
 const SEED: u64 = 149;
@@ -30,8 +31,18 @@ struct Weights {
     std: f32,
 }
 
-/// Writes `model_int8.onnx`, and `model.onnx` where `fp32` is asked for.
-pub(crate) fn run(precision: Option<&str>) -> Result {
+fn main() -> ExitCode {
+    match run(std::env::args().nth(1).as_deref()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench-model: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes `model_int8.onnx`, or `model.onnx` where `fp32` is asked for.
+fn run(precision: Option<&str>) -> Result {
     let file = match precision {
         None | Some("int8") => "model_int8",
         Some("fp32") => "model",
@@ -41,8 +52,9 @@ pub(crate) fn run(precision: Option<&str>) -> Result {
             ));
         }
     };
-    let source = root().join("benches/models").join(NAME);
-    let target = root().join("target/bench-models").join(NAME);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let source = root.join("benches/models").join(NAME);
+    let target = root.join("target/bench-models").join(NAME);
     fs::create_dir_all(&target).map_err(|error| format!("{}: {error}", target.display()))?;
     for name in ["onnx_config.json", "tokenizer.json"] {
         fs::copy(source.join(name), target.join(name))
