@@ -3,7 +3,7 @@
 use crate::command::{Result, cargo, step};
 
 /// Writes the model in that precision, INT8 by default, see
-/// `benches/bench_model.rs`.
+/// `benches/models/generate.rs`.
 pub(crate) fn model(precision: Option<String>) -> Result {
     step(
         "a model of a real one's size, with weights from a seed",
