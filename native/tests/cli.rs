@@ -282,3 +282,33 @@ fn a_missing_model_is_named() {
     let message = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(message.contains("no/such/model"), "{message}");
 }
+
+#[test]
+fn a_fused_model_is_written_and_gives_the_same_vectors() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let fused = path(&folder, "fused");
+    let arguments = ["--model", "tests/fixtures/tiny-bert", "--precision", "fp32"];
+    let done = multivec(&[&["optimize", "--json", "--output", &fused], &arguments[..]].concat());
+    assert!(done.status.success(), "{done:?}");
+    let written = last_json(&done);
+    assert_eq!(written["attentions"], 2);
+    assert_eq!(written["gelus"], 2);
+    assert!(written["nodes_after"].as_u64() < written["nodes_before"].as_u64());
+
+    let graph = |more: &[&str]| last_json(&multivec(&[&["info", "--json"], more].concat()));
+    let loaded = graph(&arguments);
+    assert!(
+        loaded["graph"]
+            .as_str()
+            .is_some_and(|graph| graph.contains("2 attentions"))
+    );
+    let published = graph(&[&arguments[..], &["--no-optimize"]].concat());
+    assert_eq!(published["graph"], "as published");
+    assert_eq!(loaded["space"], published["space"]);
+    assert_ne!(loaded["computed"], published["computed"]);
+    // A fused graph is published as what it is.
+    assert_eq!(graph(&["--model", &fused])["graph"], "as published");
+
+    let onto_itself = multivec(&["optimize", "--model", &fused, "--output", &fused]);
+    assert_eq!(onto_itself.status.code(), Some(2));
+}
