@@ -3,6 +3,7 @@
 use crate::backend::{Backend, Precision, TokenStates};
 use crate::batch::TokenBatch;
 use crate::error::Result;
+use crate::sample;
 use crate::tokenize::TextTokenizer;
 
 /// How far rows of length 1 may be apart, in any column, in 32-bit floats.
@@ -113,14 +114,9 @@ impl Probes {
 
 /// Ids from all over the vocabulary, the same each time.
 fn ids(tokenizer: &TextTokenizer, count: usize) -> Vec<i64> {
-    let ids = i64::from(tokenizer.largest_id()) + 1;
-    // Multiplicative congruential numbers of Park and Miller, 1988.
-    let mut state = 20_231_i64;
-    let mut next = || {
-        state = state * 48_271 % 0x7fff_ffff;
-        state % ids
-    };
-    (0..count).map(|_| next()).collect()
+    let ids = u64::from(tokenizer.largest_id()) + 1;
+    let numbers = sample::numbers().take(count);
+    numbers.map(|number| (number % ids) as i64).collect()
 }
 
 fn row(states: &TokenStates, at: usize) -> Vec<f32> {

@@ -22,6 +22,7 @@ mod fingerprint;
 pub mod graph;
 pub mod kernels;
 pub mod pool;
+mod sample;
 pub mod score;
 pub mod tokenize;
 

@@ -6,18 +6,15 @@ use std::collections::{HashMap, HashSet};
 
 use prost::Message;
 
-use super::onnx::{NodeProto, TensorProto};
-use super::trace::{BOOL, FLOAT, Tensor, Trace};
-use super::{Graph, has_subgraph};
+use super::Graph;
+use super::onnx::{BOOL, FLOAT, NodeProto, TensorProto};
+use super::trace::{Tensor, Trace};
 
 /// Brings a graph to a form in which patterns are easy to find, with the same
 /// result: constants become initializers, nodes that pass their input on go,
-/// and so do nodes that compute what another one does. Graphs with control
-/// flow are left alone.
-pub fn clean(graph: &mut Graph) {
-    if graph.nodes().iter().any(has_subgraph) {
-        return;
-    }
+/// and so do nodes that compute what another one does. For graphs without
+/// control flow.
+pub(super) fn clean(graph: &mut Graph) {
     graph.proto_mut().value_info.clear();
     hoist_constants(graph);
     let idle = idle_nodes(graph);
@@ -69,7 +66,7 @@ fn hoist_constants(graph: &mut Graph) {
 }
 
 /// Names of values that are another value: identities, casts to the type that
-/// there is, shape operators that change no shape.
+/// there is, joins of one.
 fn idle_nodes(graph: &Graph) -> HashMap<String, String> {
     let trace = Trace::unpadded(graph, 2, 7);
     let outputs: HashSet<&str> = graph.outputs().collect();
@@ -105,7 +102,7 @@ fn has_type(value: &Tensor, dtype: i64) -> bool {
 }
 
 /// Lets readers of the keys read the values instead.
-pub(super) fn bypass(graph: &mut Graph, names: &HashMap<String, String>) {
+fn bypass(graph: &mut Graph, names: &HashMap<String, String>) {
     for input in graph
         .proto_mut()
         .node

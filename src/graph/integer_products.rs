@@ -1,11 +1,9 @@
 //! Products of quantized matrices, for engines without fast integer kernels.
 
 use super::Graph;
-use super::onnx::{AttributeProto, NodeProto};
+use super::node::node;
+use super::onnx::{FLOAT, NodeProto};
 use super::values::Values;
-
-/// `TensorProto.DataType.FLOAT`
-const FLOAT: i64 = 1;
 
 /// Computes integer products with constant weights in floats: `MatMulInteger`
 /// becomes a `MatMul` of the same integers. Returns whether there was any.
@@ -35,7 +33,7 @@ fn is_replaceable(graph: &Graph, values: &Values<'_>, node: &NodeProto) -> bool 
         .nodes()
         .iter()
         .filter(|reader| reader.is("Cast") && reader.input.first() == Some(output))
-        .filter(|cast| cast.attribute("to").and_then(|to| to.i) == Some(FLOAT))
+        .filter(|cast| cast.int("to", 0) == i64::from(FLOAT))
         .count();
     node.is("MatMulInteger") && values.is_constant(weights) && casts == values.readers(output)
 }
@@ -51,35 +49,19 @@ fn in_floats(product: &NodeProto) -> Vec<NodeProto> {
             Some(zero) => {
                 let zero = cast(&mut nodes, zero, format!("{output}_{side}_zero"));
                 let centred = format!("{output}_{side}_centred");
-                nodes.push(node("Sub", vec![value, zero], centred.clone()));
+                nodes.push(node("Sub", "", &[&value, &zero], &[&centred]));
                 centred
             }
         }
     });
-    nodes.push(node("MatMul", factors.to_vec(), output.clone()));
+    let [left, right] = &factors;
+    nodes.push(node("MatMul", "", &[left, right], &[output]));
     nodes
 }
 
 fn cast(nodes: &mut Vec<NodeProto>, value: &str, output: String) -> String {
-    let mut cast = node("Cast", vec![value.to_owned()], output.clone());
-    cast.attribute.push(AttributeProto {
-        name: Some("to".to_owned()),
-        i: Some(FLOAT),
-        // `AttributeProto.AttributeType.INT`
-        r#type: Some(2),
-        ..AttributeProto::default()
-    });
-    nodes.push(cast);
+    nodes.push(node("Cast", "", &[value], &[&output]).with_int("to", FLOAT.into()));
     output
-}
-
-fn node(op: &str, input: Vec<String>, output: String) -> NodeProto {
-    NodeProto {
-        input,
-        output: vec![output],
-        op_type: Some(op.to_owned()),
-        ..NodeProto::default()
-    }
 }
 
 #[cfg(test)]
@@ -90,20 +72,13 @@ mod tests {
     fn product(zeros: &[&str], reader: &str) -> Graph {
         let mut inputs = vec!["x", "weights"];
         inputs.extend(zeros);
-        let mut read = node(reader, &["product"], "out");
-        read.attribute = cast_attribute();
+        let read = node(reader, &["product"], "out").with_int("to", FLOAT.into());
         let nodes = vec![
             integers("weights", &[1]),
             node("MatMulInteger", &inputs, "product"),
             read,
         ];
         graph(&["x", "a", "b"], nodes, &["out"])
-    }
-
-    fn cast_attribute() -> Vec<AttributeProto> {
-        let mut nodes = Vec::new();
-        cast(&mut nodes, "", String::new());
-        nodes.swap_remove(0).attribute
     }
 
     #[test]

@@ -26,7 +26,6 @@ use prost::Message;
 use prost::bytes::Bytes;
 
 use crate::error::{Error, Result};
-pub use clean::clean;
 pub use fuse::{DOMAIN, Fused, fuse};
 pub use integer_products::float_integer_products;
 pub use lower::for_onnxruntime;

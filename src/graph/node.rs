@@ -1,6 +1,6 @@
-//! Questions about one node.
+//! One node: what passes ask of it, and how they make one.
 
-use super::onnx::{AttributeProto, NodeProto};
+use super::onnx::{AttributeProto, NodeProto, TensorProto};
 
 impl NodeProto {
     /// The operator, as `domain.Name`; standard operators go by the name alone.
@@ -51,5 +51,73 @@ impl NodeProto {
             .and_then(|attribute| attribute.s.as_ref())
             .and_then(|bytes| std::str::from_utf8(bytes).ok())
             .unwrap_or_default()
+    }
+
+    pub(super) fn with_int(self, name: &str, value: i64) -> Self {
+        self.with(AttributeProto {
+            i: Some(value),
+            ..attribute(name, INT)
+        })
+    }
+
+    pub(super) fn with_float(self, name: &str, value: f32) -> Self {
+        self.with(AttributeProto {
+            f: Some(value),
+            ..attribute(name, FLOAT)
+        })
+    }
+
+    pub(super) fn with_ints(self, name: &str, values: &[i64]) -> Self {
+        self.with(AttributeProto {
+            ints: values.to_vec(),
+            ..attribute(name, INTS)
+        })
+    }
+
+    pub(super) fn with_text(self, name: &str, value: &str) -> Self {
+        self.with(AttributeProto {
+            s: Some(value.as_bytes().to_vec().into()),
+            ..attribute(name, STRING)
+        })
+    }
+
+    pub(super) fn with_tensor(self, name: &str, value: TensorProto) -> Self {
+        self.with(AttributeProto {
+            t: Some(value),
+            ..attribute(name, TENSOR)
+        })
+    }
+
+    fn with(mut self, attribute: AttributeProto) -> Self {
+        self.attribute.push(attribute);
+        self
+    }
+}
+
+// `AttributeProto.AttributeType`
+const FLOAT: i32 = 1;
+const INT: i32 = 2;
+const STRING: i32 = 3;
+const TENSOR: i32 = 4;
+const INTS: i32 = 7;
+
+fn attribute(name: &str, kind: i32) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.to_owned()),
+        r#type: Some(kind),
+        ..AttributeProto::default()
+    }
+}
+
+/// A node; its first output is its name.
+pub(super) fn node(operator: &str, domain: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
+    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    NodeProto {
+        input: owned(inputs),
+        output: owned(outputs),
+        name: outputs.first().map(|&name| name.to_owned()),
+        op_type: Some(operator.to_owned()),
+        domain: (!domain.is_empty()).then(|| domain.to_owned()),
+        ..NodeProto::default()
     }
 }

@@ -8,6 +8,13 @@
 
 use prost::bytes::Bytes;
 
+// `TensorProto.DataType`
+pub const FLOAT: i32 = 1;
+pub const UINT8: i32 = 2;
+pub const INT32: i32 = 6;
+pub const INT64: i32 = 7;
+pub const BOOL: i32 = 9;
+
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct ModelProto {
     #[prost(int64, optional, tag = "1")]

@@ -1,7 +1,7 @@
 //! Small graphs for the tests of passes.
 
 use super::Graph;
-use super::onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use super::onnx::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use super::values::constant_node;
 
 pub(super) fn graph(inputs: &[&str], nodes: Vec<NodeProto>, outputs: &[&str]) -> Graph {
@@ -26,12 +26,7 @@ pub(super) fn graph(inputs: &[&str], nodes: Vec<NodeProto>, outputs: &[&str]) ->
 }
 
 pub(super) fn node(op: &str, inputs: &[&str], output: &str) -> NodeProto {
-    NodeProto {
-        input: inputs.iter().map(|name| (*name).to_owned()).collect(),
-        output: vec![output.to_owned()],
-        op_type: Some(op.to_owned()),
-        ..NodeProto::default()
-    }
+    super::node::node(op, "", inputs, &[output])
 }
 
 pub(super) fn integers(output: &str, values: &[i64]) -> NodeProto {
@@ -45,7 +40,7 @@ pub(super) fn float(output: &str, value: f32) -> NodeProto {
         raw_data: Some(value.to_le_bytes().to_vec().into()),
         ..TensorProto::default()
     };
-    with_tensor(node("Constant", &[], output), tensor)
+    node("Constant", &[], output).with_tensor("value", tensor)
 }
 
 /// `ConstantOfShape` of truth values.
@@ -56,16 +51,11 @@ pub(super) fn truths(shape: &str, output: &str) -> NodeProto {
         raw_data: Some(vec![1].into()),
         ..TensorProto::default()
     };
-    with_tensor(node("ConstantOfShape", &[shape], output), tensor)
+    node("ConstantOfShape", &[shape], output).with_tensor("value", tensor)
 }
 
-pub(super) fn with_axis(mut node: NodeProto, axis: i64) -> NodeProto {
-    node.attribute.push(AttributeProto {
-        name: Some("axis".to_owned()),
-        i: Some(axis),
-        ..AttributeProto::default()
-    });
-    node
+pub(super) fn with_axis(node: NodeProto, axis: i64) -> NodeProto {
+    node.with_int("axis", axis)
 }
 
 /// The operators of a graph but for constants, in order.
@@ -76,13 +66,4 @@ pub(super) fn operators(graph: &Graph) -> Vec<&str> {
         .filter_map(|node| node.op_type.as_deref())
         .filter(|&op| op != "Constant")
         .collect()
-}
-
-fn with_tensor(mut node: NodeProto, tensor: TensorProto) -> NodeProto {
-    node.attribute.push(AttributeProto {
-        name: Some("value".to_owned()),
-        t: Some(tensor),
-        ..AttributeProto::default()
-    });
-    node
 }

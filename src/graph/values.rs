@@ -3,12 +3,8 @@
 use std::collections::HashMap;
 
 use super::Graph;
-use super::onnx::{AttributeProto, NodeProto, TensorProto};
-
-/// `TensorProto.DataType` of the tensors that passes read.
-const FLOAT: i32 = 1;
-const INT64: i32 = 7;
-const BOOL: i32 = 9;
+use super::node::node;
+use super::onnx::{BOOL, FLOAT, INT64, NodeProto, TensorProto};
 
 /// Where each value of a graph comes from, and who reads it.
 pub(super) struct Values<'a> {
@@ -137,21 +133,10 @@ pub(super) fn constant_node(output: &str, values: &[i64]) -> NodeProto {
         int64_data: values.to_vec(),
         ..TensorProto::default()
     };
-    let value = AttributeProto {
-        name: Some("value".to_owned()),
-        t: Some(tensor),
-        // `AttributeProto.AttributeType.TENSOR`
-        r#type: Some(4),
-        ..AttributeProto::default()
-    };
-    NodeProto {
-        output: vec![output.to_owned()],
-        op_type: Some("Constant".to_owned()),
-        attribute: vec![value],
-        ..NodeProto::default()
-    }
+    node("Constant", "", &[], &[output]).with_tensor("value", tensor)
 }
 
-fn elements<T, const N: usize>(raw: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
+/// Elements from their bytes.
+pub(super) fn elements<T, const N: usize>(raw: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
     raw.as_chunks().0.iter().copied().map(read).collect()
 }

@@ -229,7 +229,8 @@ impl Scratch {
 }
 
 impl Rotation<'_> {
-    fn turn(&self, row: &mut [f32], position: usize) {
+    /// Turns a row of that position.
+    pub(crate) fn turn(&self, row: &mut [f32], position: usize) {
         let columns = row.len();
         let angles = position * columns..(position + 1) * columns;
         let (cos, sin) = (&self.cos[angles.clone()], &self.sin[angles]);

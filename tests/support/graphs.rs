@@ -92,12 +92,17 @@ pub fn lookup(ids: usize, dim: usize) -> GraphProto {
 }
 
 pub fn model(graph: GraphProto) -> Vec<u8> {
+    model_of(graph, 14)
+}
+
+/// A model for that version of the standard operators.
+pub fn model_of(graph: GraphProto, opset: i64) -> Vec<u8> {
     ModelProto {
         ir_version: Some(8),
         graph: Some(graph),
         opset_import: vec![OperatorSetIdProto {
             domain: Some(String::new()),
-            version: Some(14),
+            version: Some(opset),
         }],
         ..ModelProto::default()
     }

@@ -1,7 +1,7 @@
 //! Sessions of ONNX Runtime behind the core's `Backend` trait.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex};
 
 use multivec_core::batch::TokenBatch;
@@ -30,6 +30,38 @@ pub(crate) enum GraphSource<'a> {
         file: PathBuf,
         folder: String,
     },
+}
+
+impl GraphSource<'_> {
+    /// The graph, read from its file where it is in one.
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>> {
+        Ok(match self {
+            Self::File(path) | Self::Beside { file: path, .. } => crate::load::read(path)?,
+            Self::Bytes(bytes) => bytes.to_vec(),
+            Self::Rewritten { graph, .. } => graph.clone(),
+        })
+    }
+
+    /// The graph, where it is not in a file.
+    pub(crate) fn in_memory(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Rewritten { graph, .. } => graph,
+            Self::File(_) | Self::Beside { .. } => &[],
+        }
+    }
+
+    /// Where it looks for weights that are not in it.
+    pub(crate) fn folder(&self) -> Option<String> {
+        match self {
+            Self::File(path) => {
+                let folder = path.parent().unwrap_or(Path::new("."));
+                Some(folder.display().to_string())
+            }
+            Self::Rewritten { folder, .. } | Self::Beside { folder, .. } => Some(folder.clone()),
+            Self::Bytes(_) => None,
+        }
+    }
 }
 
 const EXTERNAL_FOLDER: &str = "session.model_external_initializers_file_folder_path";

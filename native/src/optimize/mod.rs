@@ -70,10 +70,12 @@ impl Published<'_> {
     }
 
     fn try_fused(&self, cache: Option<&Cache>) -> Result<OrtBackend> {
-        let Some((graph, fused)) = fuse(self.file, self.graph.bytes()?)? else {
+        let (graph, fused) = fuse(self.file, self.graph.bytes()?)?;
+        if fused.is_empty() {
             keep(cache, &Verdict::Published);
             return self.load();
-        };
+        }
+        let graph = graph.into_bytes();
         let source = match self.graph.folder() {
             Some(folder) => GraphSource::Rewritten { graph, folder },
             None => GraphSource::Bytes(graph.into()),
@@ -148,25 +150,19 @@ impl Published<'_> {
 /// [`Error::InvalidModel`](crate::Error::InvalidModel) if it is no ONNX model.
 pub fn optimize_graph(model: &Path) -> Result<(Vec<u8>, Fused)> {
     let file = model.display().to_string();
-    let bytes = crate::load::read(model)?;
-    let mut graph = Graph::parse(&file, bytes.into())?;
-    let fused = graph::fuse(&mut graph);
-    graph::for_onnxruntime(&mut graph);
+    let (graph, fused) = fuse(&file, crate::load::read(model)?)?;
     Ok((graph.into_bytes(), fused))
 }
 
-/// The fused form of a graph, if there is anything to fuse.
+/// The fused form of a graph.
 ///
 /// # Errors
 /// `InvalidModel` for bytes that are no ONNX model.
-fn fuse(file: &str, bytes: Vec<u8>) -> Result<Option<(Vec<u8>, Fused)>> {
+fn fuse(file: &str, bytes: Vec<u8>) -> Result<(Graph, Fused)> {
     let mut graph = Graph::parse(file, bytes.into())?;
     let fused = graph::fuse(&mut graph);
-    if fused.is_empty() {
-        return Ok(None);
-    }
     graph::for_onnxruntime(&mut graph);
-    Ok(Some((graph.into_bytes(), fused)))
+    Ok((graph, fused))
 }
 
 /// A cache that cannot be written is no reason to fail: the next load is
@@ -174,36 +170,5 @@ fn fuse(file: &str, bytes: Vec<u8>) -> Result<Option<(Vec<u8>, Fused)>> {
 fn keep(cache: Option<&Cache>, verdict: &Verdict<&[u8]>) {
     if let Some(cache) = cache {
         let _: std::io::Result<()> = cache.write(verdict);
-    }
-}
-
-impl GraphSource<'_> {
-    fn bytes(&self) -> Result<Vec<u8>> {
-        Ok(match self {
-            Self::File(path) | Self::Beside { file: path, .. } => crate::load::read(path)?,
-            Self::Bytes(bytes) => bytes.to_vec(),
-            Self::Rewritten { graph, .. } => graph.clone(),
-        })
-    }
-
-    /// The graph, where it is not in a file.
-    fn in_memory(&self) -> &[u8] {
-        match self {
-            Self::Bytes(bytes) => bytes,
-            Self::Rewritten { graph, .. } => graph,
-            Self::File(_) | Self::Beside { .. } => &[],
-        }
-    }
-
-    /// Where it looks for weights that are not in it.
-    fn folder(&self) -> Option<String> {
-        match self {
-            Self::File(path) => {
-                let folder = path.parent().unwrap_or(Path::new("."));
-                Some(folder.display().to_string())
-            }
-            Self::Rewritten { folder, .. } | Self::Beside { folder, .. } => Some(folder.clone()),
-            Self::Bytes(_) => None,
-        }
     }
 }

@@ -1,11 +1,8 @@
 //! Small graphs as text, a node a line: `y, z = Operator(a, b) key=value`.
 
-use multivec_core::graph::onnx::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
-};
-use prost::Message;
+use multivec_core::graph::onnx::{AttributeProto, GraphProto, NodeProto, TensorProto};
 
-use super::graphs::{FLOAT, INT64, lookup, node, tensor, value};
+use super::graphs::{FLOAT, INT64, lookup, model_of, node, tensor, value};
 
 /// Tokens of the model whose tokenizer is used.
 const VOCABULARY: usize = 2050;
@@ -36,16 +33,7 @@ pub fn model(lines: &str, opset: i64) -> Vec<u8> {
     drop_unused(&mut graph);
     // An engine may infer another rank for an output that is named here.
     graph.output = vec![value("output", FLOAT, &["batch", "length", "dim"])];
-    ModelProto {
-        ir_version: Some(8),
-        graph: Some(graph),
-        opset_import: vec![OperatorSetIdProto {
-            domain: Some(String::new()),
-            version: Some(opset),
-        }],
-        ..ModelProto::default()
-    }
-    .encode_to_vec()
+    model_of(graph, opset)
 }
 
 /// Constants by name; rows have one value for each column of `x`.

@@ -2,53 +2,39 @@
 
 use ndarray::Array4;
 
-use super::super::Graph;
+use super::super::node::node;
 use super::super::onnx::NodeProto;
 use super::super::trace::{Tensor, Trace};
 use super::mask::{Probes, Term};
 use super::projection::{self, Projection};
-use super::{DOMAIN, Fused, Links, Replacement, apply, node};
+use super::{BATCH, DOMAIN, LENGTH, Links, Replacement};
 
-/// The shape that attention is looked at with.
-const BATCH: usize = 2;
-const LENGTH: usize = 5;
-
-/// Puts `Attention` in place of the nodes from the projected rows of queries,
-/// keys and values to the rows of all heads.
+/// `Attention` in place of the nodes around a softmax, from the projected rows
+/// of queries, keys and values to the rows of all heads.
 ///
 /// `Attention(queries, keys, values, mask?, cos?, sin?)`: rows are `[batch,
 /// length, heads * columns]`, the mask is `[batch, length]` of 64-bit
 /// integers, 0 for tokens that are not attended to, the tables of rotary
 /// embedding are values of the graph with `length * columns` elements for each
-/// text. Attributes: `heads`, `columns` of each, `scale` of the scores, `window`, how many
-/// positions tokens see to either side (0: all), `fill`, what unseen scores
-/// are brought to, `interleaved`, whether rotary embedding turns neighbours.
+/// text. Attributes: `heads`, `columns` of each, `scale` of the scores,
+/// `window`, how many positions tokens see to either side (0: all), `fill`,
+/// what unseen scores are brought to, `interleaved`, whether rotary embedding
+/// turns neighbours.
 /// Where `fill` is minus infinity, a token that sees nothing gets zeros.
-pub(super) fn fuse(graph: &mut Graph, fused: &mut Fused) {
-    let found: Vec<(Replacement, bool, bool)> = {
-        let links = Links::new(graph);
-        let trace = Trace::unpadded(graph, BATCH, LENGTH);
-        let probes = Probes::new(graph);
-        let softmaxes = graph.nodes().iter().filter(|node| node.is("Softmax"));
-        let found = softmaxes.filter_map(|softmax| find(graph, &links, &trace, &probes, softmax));
-        found.collect()
-    };
-    fused.rotary = found.iter().filter(|found| found.1).count();
-    fused.windowed = found.iter().filter(|found| found.2).count();
-    fused.attentions = apply(graph, found.into_iter().map(|found| found.0).collect());
-}
-
-fn find(
-    graph: &Graph,
+pub(super) fn find(
+    opset: i64,
     links: &Links<'_>,
     trace: &Trace<'_>,
     probes: &Probes<'_>,
     softmax: &NodeProto,
-) -> Option<(Replacement, bool, bool)> {
+) -> Option<Replacement> {
+    if !softmax.is("Softmax") {
+        return None;
+    }
     let &[batch, heads, length, other] = trace.shape(softmax.output.first()?)? else {
         return None;
     };
-    let axis = softmax.int("axis", if graph.opset() < 13 { 1 } else { -1 });
+    let axis = softmax.int("axis", if opset < 13 { 1 } else { -1 });
     if (batch, length, other) != (BATCH, LENGTH, LENGTH) || !(axis == -1 || axis == 3) {
         return None;
     }
@@ -71,8 +57,7 @@ fn find(
     let columns = *trace.shape(context.output.first()?)?.last()?;
     let output = merged(links, trace, context.output.first()?, heads, columns)?;
 
-    let prefix = output;
-    let (mut nodes, rows) = cut(prefix, [&queries, &keys, &values], heads * columns);
+    let (mut nodes, rows) = cut(output, [&queries, &keys, &values], heads * columns);
     let mut inputs: Vec<&str> = rows.iter().map(String::as_str).collect();
     inputs.push(if mask.is_some() { "attention_mask" } else { "" });
     if let Some(rotary) = &queries.rotary {
@@ -97,11 +82,20 @@ fn find(
             .with_int("columns", columns as i64)
             .with_int("interleaved", i64::from(interleaved)),
     );
-    let replacement = Replacement {
+    Some(Replacement {
         output: output.to_owned(),
         nodes,
-    };
-    Some((replacement, queries.rotary.is_some(), window.is_some()))
+    })
+}
+
+/// Whether an `Attention` turns queries and keys; no other node that replaces
+/// one has as many inputs.
+pub(super) fn is_rotary(attention: &NodeProto) -> bool {
+    attention.input.len() > 4
+}
+
+pub(super) fn is_windowed(attention: &NodeProto) -> bool {
+    attention.int("window", 0) > 0
 }
 
 /// The weights behind `Where(IsNaN(weights), 0, weights)`, and whether there
@@ -135,7 +129,6 @@ struct Scores<'g> {
 }
 
 fn scores<'g>(links: &Links<'g>, trace: &Trace<'_>, value: &'g str) -> Option<Scores<'g>> {
-    let is_opaque = |name: &str| trace.get(name).is_some_and(Tensor::is_opaque);
     let mut value = value;
     let mut scale = 1.;
     let mut terms = Vec::new();
@@ -151,12 +144,8 @@ fn scores<'g>(links: &Links<'g>, trace: &Trace<'_>, value: &'g str) -> Option<Sc
                 });
             }
             ("Cast" | "Identity", [inner]) => value = inner,
-            ("Add", [left, right]) => {
-                let (scores, mask) = match (is_opaque(left), is_opaque(right)) {
-                    (true, false) => (left, right),
-                    (false, true) => (right, left),
-                    _ => return None,
-                };
+            ("Add", operands) => {
+                let (scores, mask) = trace.operands(operands)?;
                 // A mask that is scaled with the scores is none we know.
                 if scale != 1. {
                     return None;
@@ -164,12 +153,8 @@ fn scores<'g>(links: &Links<'g>, trace: &Trace<'_>, value: &'g str) -> Option<Sc
                 terms.push(Term::Added(mask.clone()));
                 value = scores;
             }
-            ("Mul", [left, right]) => {
-                let (scores, factor) = match (is_opaque(left), is_opaque(right)) {
-                    (true, false) => (left, right),
-                    (false, true) => (right, left),
-                    _ => return None,
-                };
+            ("Mul", operands) => {
+                let (scores, factor) = trace.operands(operands)?;
                 scale *= trace.get(factor)?.uniform()?;
                 value = scores;
             }
@@ -177,12 +162,10 @@ fn scores<'g>(links: &Links<'g>, trace: &Trace<'_>, value: &'g str) -> Option<Sc
                 scale /= trace.get(divisor)?.uniform()?;
                 value = scores;
             }
-            ("Where", [condition, yes, no]) if !is_opaque(condition) && scale == 1. => {
-                let (scores, keeps, fill) = match (is_opaque(yes), is_opaque(no)) {
-                    (true, false) => (yes, true, no),
-                    (false, true) => (no, false, yes),
-                    _ => return None,
-                };
+            ("Where", [condition, choice @ ..]) if !trace.is_opaque(condition) && scale == 1. => {
+                let (scores, fill) = trace.operands(choice)?;
+                // The first is taken where the condition holds.
+                let keeps = trace.is_opaque(&choice[0]);
                 terms.push(Term::Chosen {
                     condition: condition.clone(),
                     keeps,

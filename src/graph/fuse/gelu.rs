@@ -2,30 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use super::super::Graph;
+use super::super::node::node;
+use super::super::onnx::NodeProto;
 use super::super::trace::{Tensor, Trace, erf};
-use super::{DOMAIN, Links, Replacement, apply, node};
+use super::{DOMAIN, Links, Replacement};
 
 /// Nodes between a GELU's input, its `Erf` or `Tanh`, and its output.
 const REACH: usize = 8;
 
-/// Puts `Gelu` in place of the nodes that compute it by erf or tanh, in
-/// whatever order they multiply. Returns how many there were.
-pub(super) fn fuse(graph: &mut Graph) -> usize {
-    let replacements = {
-        let links = Links::new(graph);
-        let trace = Trace::unpadded(graph, 1, 2);
-        graph
-            .nodes()
-            .iter()
-            .filter(|node| node.is("Erf") || node.is("Tanh"))
-            .filter_map(|node| find(&links, &trace, node.output.first()?, node.is("Tanh")))
-            .collect()
-    };
-    apply(graph, replacements)
-}
-
-fn find(links: &Links<'_>, trace: &Trace<'_>, bend: &str, is_tanh: bool) -> Option<Replacement> {
+/// `Gelu` in place of the nodes around an `Erf` or `Tanh` that compute it, in
+/// whatever order they multiply.
+pub(super) fn find(links: &Links<'_>, trace: &Trace<'_>, bend: &NodeProto) -> Option<Replacement> {
+    let is_tanh = bend.is("Tanh");
+    if !is_tanh && !bend.is("Erf") {
+        return None;
+    }
+    let bend = bend.output.first()?;
     let samples: Vec<f32> = (-24..=24).map(|at| at as f32 * 0.25).collect();
     let expected: Vec<f32> = samples.iter().map(|&x| gelu(x, is_tanh)).collect();
     let inputs = ancestors(links, trace, bend);
@@ -81,7 +73,7 @@ fn ancestors(links: &Links<'_>, trace: &Trace<'_>, value: &str) -> Vec<String> {
                 node.input.iter().filter(move |_| is_elementwise)
             });
         let next: BTreeSet<String> = inputs
-            .filter(|name| trace.get(name).is_some_and(Tensor::is_opaque))
+            .filter(|name| trace.is_opaque(name))
             .filter(|name| !found.contains(name))
             .cloned()
             .collect();

@@ -1,28 +1,18 @@
 //! Layer normalization, written out.
 
-use super::super::Graph;
+use super::super::node::node;
+use super::super::onnx::NodeProto;
 use super::super::trace::Trace;
-use super::{Links, Replacement, apply, node};
+use super::{Links, Replacement};
 
-/// Puts `LayerNormalization` in place of
+/// `LayerNormalization` in place of
 /// `(x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon) * scale (+ bias)`
-/// over the last axis. Returns how many there were.
-pub(super) fn fuse(graph: &mut Graph) -> usize {
-    let replacements = {
-        let links = Links::new(graph);
-        let trace = Trace::unpadded(graph, 2, 7);
-        graph
-            .nodes()
-            .iter()
-            .filter(|node| node.is("Sqrt") || node.is("Pow"))
-            .filter_map(|node| find(&links, &trace, node.output.first()?))
-            .collect()
-    };
-    apply(graph, replacements)
-}
-
-fn find(links: &Links<'_>, trace: &Trace<'_>, deviation: &str) -> Option<Replacement> {
-    let root = links.producer(deviation)?;
+/// over the last axis, around the node of the root.
+pub(super) fn find(links: &Links<'_>, trace: &Trace<'_>, root: &NodeProto) -> Option<Replacement> {
+    if !root.is("Sqrt") && !root.is("Pow") {
+        return None;
+    }
+    let deviation = root.output.first()?;
     let inverted = match root.is("Pow") {
         false => false,
         true => match trace.get(root.input.get(1)?)?.uniform()? {
@@ -34,7 +24,8 @@ fn find(links: &Links<'_>, trace: &Trace<'_>, deviation: &str) -> Option<Replace
     let sum = links
         .producer(root.input.first()?)
         .filter(|node| node.is("Add"))?;
-    let (variance, epsilon) = with_number(trace, &sum.input)?;
+    let (variance, epsilon) = trace.operands(&sum.input)?;
+    let epsilon = trace.get(epsilon)?.uniform()?;
     let squares = mean_of(links, trace, variance)?;
     let centred = squared(links, trace, squares)?;
     let data = centred_from(links, trace, centred)?;
@@ -42,7 +33,7 @@ fn find(links: &Links<'_>, trace: &Trace<'_>, deviation: &str) -> Option<Replace
     // The quotient, by division or by the reciprocal.
     let reader = links.reader(deviation)?;
     let quotient = match (inverted, reader.op_type.as_deref()?) {
-        (false, "Div") if reader.input.get(1).map(String::as_str) == Some(deviation) => {
+        (false, "Div") if reader.input.get(1).map(String::as_str) == Some(deviation.as_str()) => {
             (reader.input.first()?, reader)
         }
         (false, "Reciprocal") => {
@@ -87,17 +78,6 @@ fn other<'a>(inputs: &'a [String], one: &str) -> Option<&'a String> {
     match inputs {
         [left, right] if left == one && right != one => Some(right),
         [left, right] if right == one && left != one => Some(left),
-        _ => None,
-    }
-}
-
-/// An operand and the number that is the other.
-fn with_number<'a>(trace: &Trace<'_>, inputs: &'a [String]) -> Option<(&'a str, f32)> {
-    let [left, right] = inputs else { return None };
-    let number = |name: &String| trace.get(name)?.uniform();
-    match (number(left), number(right)) {
-        (None, Some(number)) => Some((left, number)),
-        (Some(number), None) => Some((right, number)),
         _ => None,
     }
 }

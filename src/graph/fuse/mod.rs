@@ -12,11 +12,17 @@ mod projection;
 use std::collections::HashMap;
 use std::fmt;
 
-use super::onnx::{AttributeProto, NodeProto};
+use super::onnx::NodeProto;
+use super::trace::Trace;
 use super::{Graph, clean, has_subgraph};
+use mask::Probes;
 
 /// The domain of the operators that this project defines.
 pub const DOMAIN: &str = "ai.multivec";
+
+/// The shape that graphs are traced with.
+const BATCH: usize = 2;
+const LENGTH: usize = 5;
 
 /// How many of each operator were recognised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,9 +79,25 @@ pub fn fuse(graph: &mut Graph) -> Fused {
         return fused;
     }
     clean::clean(graph);
-    attention::fuse(graph, &mut fused);
-    fused.layer_norms = layer_norm::fuse(graph);
-    fused.gelus = gelu::fuse(graph);
+    let replacements = {
+        let links = Links::new(graph);
+        let trace = Trace::unpadded(graph, BATCH, LENGTH);
+        let probes = Probes::new(graph);
+        let nodes = || graph.nodes().iter();
+        let mut all: Vec<Replacement> = nodes()
+            .filter_map(|node| attention::find(graph.opset(), &links, &trace, &probes, node))
+            .collect();
+        fused.attentions = all.len();
+        let made = || all.iter().flat_map(|replacement| &replacement.nodes);
+        fused.rotary = made().filter(|node| attention::is_rotary(node)).count();
+        fused.windowed = made().filter(|node| attention::is_windowed(node)).count();
+        all.extend(nodes().filter_map(|node| layer_norm::find(&links, &trace, node)));
+        fused.layer_norms = all.len() - fused.attentions;
+        all.extend(nodes().filter_map(|node| gelu::find(&links, &trace, node)));
+        fused.gelus = all.len() - fused.attentions - fused.layer_norms;
+        all
+    };
+    apply(graph, replacements);
     graph.remove_dead_nodes();
     clean::remove_unused_initializers(graph);
     fused.nodes_after = graph.nodes().len();
@@ -150,9 +172,7 @@ struct Replacement {
     nodes: Vec<NodeProto>,
 }
 
-/// Applies replacements; returns how many there were.
-fn apply(graph: &mut Graph, replacements: Vec<Replacement>) -> usize {
-    let count = replacements.len();
+fn apply(graph: &mut Graph, replacements: Vec<Replacement>) {
     let mut by_output: HashMap<String, Vec<NodeProto>> = replacements
         .into_iter()
         .map(|replacement| (replacement.output, replacement.nodes))
@@ -164,72 +184,6 @@ fn apply(graph: &mut Graph, replacements: Vec<Replacement>) -> usize {
             .proto_mut()
             .node
             .extend(new.unwrap_or_else(|| vec![node]));
-    }
-    graph.remove_dead_nodes();
-    count
-}
-
-/// A node; its first output is its name.
-pub(in crate::graph) fn node(
-    operator: &str,
-    domain: &str,
-    inputs: &[&str],
-    outputs: &[&str],
-) -> NodeProto {
-    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-    NodeProto {
-        input: owned(inputs),
-        output: owned(outputs),
-        name: outputs.first().map(|&name| name.to_owned()),
-        op_type: Some(operator.to_owned()),
-        domain: (!domain.is_empty()).then(|| domain.to_owned()),
-        ..NodeProto::default()
-    }
-}
-
-impl NodeProto {
-    pub(in crate::graph) fn with_int(mut self, name: &str, value: i64) -> Self {
-        self.attribute.push(AttributeProto {
-            name: Some(name.to_owned()),
-            i: Some(value),
-            // `AttributeProto.AttributeType.INT`
-            r#type: Some(2),
-            ..AttributeProto::default()
-        });
-        self
-    }
-
-    pub(in crate::graph) fn with_float(mut self, name: &str, value: f32) -> Self {
-        self.attribute.push(AttributeProto {
-            name: Some(name.to_owned()),
-            f: Some(value),
-            // `AttributeProto.AttributeType.FLOAT`
-            r#type: Some(1),
-            ..AttributeProto::default()
-        });
-        self
-    }
-
-    pub(in crate::graph) fn with_ints(mut self, name: &str, values: &[i64]) -> Self {
-        self.attribute.push(AttributeProto {
-            name: Some(name.to_owned()),
-            ints: values.to_vec(),
-            // `AttributeProto.AttributeType.INTS`
-            r#type: Some(7),
-            ..AttributeProto::default()
-        });
-        self
-    }
-
-    pub(in crate::graph) fn with_text(mut self, name: &str, value: &str) -> Self {
-        self.attribute.push(AttributeProto {
-            name: Some(name.to_owned()),
-            s: Some(value.as_bytes().to_vec().into()),
-            // `AttributeProto.AttributeType.STRING`
-            r#type: Some(3),
-            ..AttributeProto::default()
-        });
-        self
     }
 }
 

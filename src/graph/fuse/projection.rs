@@ -1,9 +1,11 @@
 //! Queries, keys and values: where their rows come from.
 
-use ndarray::{Array2, Array3, Array4, ArrayD, Axis};
+use ndarray::{Array2, Array3, Array4, ArrayD, Axis, Ix4};
 
 use super::super::trace::{Tensor, Trace};
 use super::Links;
+use crate::kernels::Rotation;
+use crate::sample;
 
 /// How rows are turned by their position.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,20 +48,18 @@ pub(super) fn find(
     let (base, tables) = ascend(links, trace, value, batch, length)?;
     let width = *trace.shape(&base)?.last()?;
 
-    let rows = sample(batch, length, width);
-    let replayed = |rows: &Array3<f32>| -> Option<Array4<f32>> {
-        let rows = Tensor::Float(rows.clone().into_dyn());
-        let Tensor::Float(found) = trace.replay(value, &base, rows)? else {
-            return None;
-        };
-        let found = found.into_dimensionality::<ndarray::Ix4>().ok()?;
-        let found = match is_swapped {
-            true => found.permuted_axes([0, 1, 3, 2]),
-            false => found,
-        };
-        (found.dim() == (batch, heads, length, columns)).then_some(found)
+    let rows = random_rows(batch, length, width);
+    let replayed = trace.replay(value, &base, Tensor::Float(rows.clone().into_dyn()))?;
+    let Tensor::Float(found) = replayed else {
+        return None;
     };
-    let found = replayed(&rows)?;
+    let mut found = found.into_dimensionality::<Ix4>().ok()?;
+    if is_swapped {
+        found.swap_axes(2, 3);
+    }
+    if found.dim() != (batch, heads, length, columns) {
+        return None;
+    }
     let candidates = rotations(trace, tables.as_ref(), length, columns);
     (0..=width.checked_sub(heads * columns)?)
         .step_by(columns)
@@ -67,7 +67,7 @@ pub(super) fn find(
         .find_map(|(offset, candidate)| {
             let expected = cut(&rows, offset, heads, columns);
             let expected = match candidate {
-                Some((rotary, cos, sin)) => turn(&expected, cos, sin, rotary.interleaved),
+                Some((rotary, cos, sin)) => turn(expected, rotary, cos, sin)?,
                 None => expected,
             };
             let scale = ratio(&found, &expected)?;
@@ -102,7 +102,6 @@ fn ascend(
         "Transpose",
         "Unsqueeze",
     ];
-    let is_opaque = |name: &&String| trace.get(name).is_some_and(Tensor::is_opaque);
     let mut value = value;
     let mut tables = None;
     // Exporters write a dozen nodes; the bound guards against cycles.
@@ -117,7 +116,7 @@ fn ascend(
         if MOVEMENTS.iter().any(|name| node.is(name)) {
             value = node.input.first()?;
         } else if node.is("Mul") || node.is("Div") {
-            value = node.input.iter().find(is_opaque)?;
+            value = node.input.iter().find(|name| trace.is_opaque(name))?;
         } else if node.is("Add") && tables.is_none() {
             let [left, right] = node.input.as_slice() else {
                 return None;
@@ -140,15 +139,8 @@ fn with_table<'g>(
     value: &str,
 ) -> Option<(&'g String, String)> {
     let product = links.producer(value).filter(|node| node.is("Mul"))?;
-    let [left, right] = product.input.as_slice() else {
-        return None;
-    };
-    let is_table = |name: &String| matches!(trace.get(name), Some(Tensor::Float(_)));
-    match (is_table(left), is_table(right)) {
-        (false, true) => Some((left, right.clone())),
-        (true, false) => Some((right, left.clone())),
-        _ => None,
-    }
+    let (data, table) = trace.operands(&product.input)?;
+    Some((data, table.clone()))
 }
 
 type Turned = Option<(Rotary, Array2<f32>, Array2<f32>)>;
@@ -216,12 +208,11 @@ fn table(trace: &Trace<'_>, name: &str, length: usize, columns: usize) -> Option
 }
 
 /// Rows without regularities that a wrong layout could hide in.
-fn sample(batch: usize, length: usize, width: usize) -> Array3<f32> {
-    // Multiplicative congruential numbers of Park and Miller, 1988.
-    let mut state = 20_231_u64;
+fn random_rows(batch: usize, length: usize, width: usize) -> Array3<f32> {
+    let mut numbers = sample::numbers();
     Array3::from_shape_simple_fn((batch, length, width), || {
-        state = state * 48_271 % 0x7fff_ffff;
-        state as f32 / 0x7fff_ffff_u32 as f32 + 0.5
+        let number = numbers.next().unwrap_or_default();
+        number as f32 / sample::LIMIT as f32 + 0.5
     })
 }
 
@@ -234,24 +225,24 @@ fn cut(rows: &Array3<f32>, offset: usize, heads: usize, columns: usize) -> Array
     )
 }
 
-/// Rotary embedding, Su et al., 2021: pairs of columns turned by an angle.
-pub(super) fn turn(
-    rows: &Array4<f32>,
+/// The same rows, turned by their positions.
+fn turn(
+    mut rows: Array4<f32>,
+    rotary: &Rotary,
     cos: &Array2<f32>,
     sin: &Array2<f32>,
-    interleaved: bool,
-) -> Array4<f32> {
-    let half = rows.dim().3 / 2;
-    Array4::from_shape_fn(rows.dim(), |(text, head, row, column)| {
-        let (partner, sign) = match interleaved {
-            false if column < half => (column + half, -1.),
-            false => (column - half, 1.),
-            true if column % 2 == 0 => (column + 1, -1.),
-            true => (column - 1, 1.),
-        };
-        let at = |column: usize| rows.get([text, head, row, column]).copied().unwrap_or(0.);
-        at(column) * cos[[row, column]] + sign * at(partner) * sin[[row, column]]
-    })
+) -> Option<Array4<f32>> {
+    let rotation = Rotation {
+        cos: cos.as_slice()?,
+        sin: sin.as_slice()?,
+        interleaved: rotary.interleaved,
+    };
+    let (_, _, length, columns) = rows.dim();
+    let turned = rows.as_slice_mut()?.chunks_exact_mut(columns);
+    for (at, row) in turned.enumerate() {
+        rotation.turn(row, at % length);
+    }
+    Some(rows)
 }
 
 /// The number that `found` is `expected` times, if it is.

@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::super::trace::{BOOL, FLOAT};
+use super::super::onnx::{BOOL, FLOAT, INT32};
 use super::parts::Parts;
 
-/// `TensorProto.DataType.INT32`
-const INT32: i64 = 6;
 /// Far below every score, and finite, so that no row becomes NaN.
 const UNSEEN: f32 = -1e30;
 
@@ -31,7 +29,7 @@ impl Masks {
     pub(super) fn padding(&mut self, parts: &mut Parts, mask: &str) -> String {
         self.padding
             .get_or_insert_with(|| {
-                parts.add_with("Cast", &[mask], |node| node.with_int("to", INT32))
+                parts.add_with("Cast", &[mask], |node| node.with_int("to", INT32.into()))
             })
             .clone()
     }

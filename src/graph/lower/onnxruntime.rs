@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 
 use super::super::Graph;
-use super::super::fuse::{DOMAIN, node};
+use super::super::fuse::DOMAIN;
+use super::super::node::node;
 use super::super::onnx::NodeProto;
 use super::masks::Masks;
 use super::parts::Parts;

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::super::Graph;
-use super::super::fuse::node;
-use super::super::onnx::{NodeProto, TensorProto};
+use super::super::node::node;
+use super::super::onnx::{FLOAT, INT64, NodeProto, TensorProto};
 
 /// Nodes in order of execution, and the constants that they read.
 pub(super) struct Parts {
@@ -81,7 +81,7 @@ impl Parts {
     pub(super) fn ints(&mut self, values: &[i64]) -> String {
         self.tensor(TensorProto {
             dims: vec![values.len() as i64],
-            data_type: Some(7),
+            data_type: Some(INT64),
             int64_data: values.to_vec(),
             ..TensorProto::default()
         })
@@ -89,7 +89,7 @@ impl Parts {
 
     pub(super) fn int(&mut self, value: i64) -> String {
         self.tensor(TensorProto {
-            data_type: Some(7),
+            data_type: Some(INT64),
             int64_data: vec![value],
             ..TensorProto::default()
         })
@@ -97,7 +97,7 @@ impl Parts {
 
     pub(super) fn float(&mut self, value: f32) -> String {
         self.tensor(TensorProto {
-            data_type: Some(1),
+            data_type: Some(FLOAT),
             float_data: vec![value],
             ..TensorProto::default()
         })

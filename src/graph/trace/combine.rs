@@ -183,24 +183,16 @@ fn product(left: &Tensor, right: &Tensor) -> Option<Tensor> {
     let (Tensor::Float(left), Tensor::Float(right)) = (left, right) else {
         return None;
     };
-    let (rank, other) = (left.ndim(), right.ndim());
-    if rank < 2 || other < 2 {
-        return None;
-    }
-    let (left_batch, left_matrix) = left.shape().split_at(rank - 2);
-    let (right_batch, right_matrix) = right.shape().split_at(other - 2);
-    let batch = super::broadcast_shape(left_batch, right_batch)?;
-    let (rows, inner, columns) = (left_matrix[0], left_matrix[1], right_matrix[1]);
-    let whole = |batch: &[usize], matrix: &[usize]| [batch, matrix].concat();
-    let shape = whole(&batch, &[rows, columns]);
+    let shape = super::shapes::product(left.shape(), right.shape())?;
+    let (batch, matrix) = shape.split_at(shape.len() - 2);
+    let (rows, columns, inner) = (matrix[0], matrix[1], *left.shape().last()?);
+    let whole = |matrix: [usize; 2]| [batch, &matrix].concat();
     // As many multiplications as the limit has elements, too.
-    if inner != right_matrix[0] || !is_small(&whole(&shape, &[inner])) {
-        return None;
-    }
-    let left = super::broadcast(left, &whole(&batch, left_matrix))?;
-    let right = super::broadcast(right, &whole(&batch, right_matrix))?;
+    is_small(&[&shape[..], &[inner]].concat()).then_some(())?;
+    let left = super::broadcast(left, &whole([rows, inner]))?;
+    let right = super::broadcast(right, &whole([inner, columns]))?;
     let mut values = Vec::new();
-    let matrices = count(&batch)?;
+    let matrices = count(batch)?;
     let left = left.into_shape_with_order((matrices, rows, inner)).ok()?;
     let right = right
         .into_shape_with_order((matrices, inner, columns))

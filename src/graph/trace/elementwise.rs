@@ -2,7 +2,8 @@
 
 use ndarray::{ArrayD, Zip};
 
-use super::{BOOL, Call, FLOAT, Tensor, broadcast_shape, is_small};
+use super::super::onnx::{BOOL, FLOAT};
+use super::{Call, Tensor, broadcast_shape, is_small};
 
 pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     let output = match name {

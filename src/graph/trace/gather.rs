@@ -2,21 +2,21 @@
 
 use ndarray::{ArrayD, Dimension, IxDyn};
 
-use super::{Call, Tensor};
+use super::{Call, Tensor, axis};
 
 pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     let data = call.input(0)?;
     let output = match name {
         "GatherElements" => {
-            let axis = call.axis(0, data.shape().len())?;
+            let along = call.axis(0, data.shape().len())?;
             let places = match call.input(1)? {
                 Tensor::Int(places) => places,
                 other => return Some(vec![Tensor::opaque(data.dtype(), other.shape())]),
             };
             match data {
-                Tensor::Float(data) => Tensor::Float(elements(data, places, axis)?),
-                Tensor::Int(data) => Tensor::Int(elements(data, places, axis)?),
-                Tensor::Bool(data) => Tensor::Bool(elements(data, places, axis)?),
+                Tensor::Float(data) => Tensor::Float(elements(data, places, along)?),
+                Tensor::Int(data) => Tensor::Int(elements(data, places, along)?),
+                Tensor::Bool(data) => Tensor::Bool(elements(data, places, along)?),
                 Tensor::Opaque(dtype, _) => Tensor::opaque(*dtype, places.shape()),
             }
         }
@@ -36,13 +36,13 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     Some(vec![output])
 }
 
-fn elements<T: Clone>(data: &ArrayD<T>, places: &ArrayD<i64>, axis: usize) -> Option<ArrayD<T>> {
+fn elements<T: Clone>(data: &ArrayD<T>, places: &ArrayD<i64>, along: usize) -> Option<ArrayD<T>> {
     if data.ndim() != places.ndim() {
         return None;
     }
     let found = places.indexed_iter().map(|(at, &place)| {
         let mut at = at.as_array_view().to_vec();
-        at[axis] = resolve(place, data.shape()[axis])?;
+        at[along] = axis(place, data.shape()[along])?;
         data.get(IxDyn(&at)).cloned()
     });
     super::tensor::array(places.shape(), found.collect::<Option<Vec<_>>>()?)
@@ -59,19 +59,9 @@ fn slices<T: Clone>(data: &ArrayD<T>, places: &ArrayD<i64>) -> Option<ArrayD<T>>
         let at: Option<Vec<usize>> = place
             .iter()
             .zip(data.shape())
-            .map(|(&place, &size)| resolve(place, size))
+            .map(|(&place, &size)| axis(place, size))
             .collect();
         data.get(IxDyn(&at?)).cloned()
     });
     super::tensor::array(shape, found.collect::<Option<Vec<_>>>()?)
-}
-
-/// A place, counted from the end where it is negative.
-fn resolve(place: i64, size: usize) -> Option<usize> {
-    let place = if place < 0 {
-        place + size as i64
-    } else {
-        place
-    };
-    usize::try_from(place).ok().filter(|&place| place < size)
 }

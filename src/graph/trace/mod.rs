@@ -17,10 +17,9 @@ use std::collections::HashMap;
 use ndarray::{Array2, ArrayD};
 
 use super::Graph;
-use super::fuse::DOMAIN;
-use super::onnx::NodeProto;
+use super::onnx::{INT64, NodeProto};
 pub(super) use elementwise::erf;
-pub(super) use tensor::{BOOL, FLOAT, INT64, Tensor};
+pub(super) use tensor::Tensor;
 
 /// Tensors of the model up to this many elements are read; weights are not.
 const READ_LIMIT: usize = 1 << 14;
@@ -77,6 +76,21 @@ impl<'g> Trace<'g> {
         self.get(name).map(Tensor::shape)
     }
 
+    /// Of two operands the one that depends on the texts, and the other one.
+    pub(super) fn operands<'a>(&self, inputs: &'a [String]) -> Option<(&'a String, &'a String)> {
+        let [left, right] = inputs else { return None };
+        match (self.is_opaque(left), self.is_opaque(right)) {
+            (true, false) => Some((left, right)),
+            (false, true) => Some((right, left)),
+            _ => None,
+        }
+    }
+
+    /// Whether a value depends on the texts.
+    pub(super) fn is_opaque(&self, name: &str) -> bool {
+        self.get(name).is_some_and(Tensor::is_opaque)
+    }
+
     pub(super) fn producer(&self, name: &str) -> Option<&'g NodeProto> {
         self.producers.get(name).copied()
     }
@@ -127,8 +141,7 @@ impl<'g> Trace<'g> {
 
 /// The outputs of one node, from its inputs.
 fn step<'v>(node: &NodeProto, value: impl Fn(&str) -> Option<&'v Tensor>) -> Option<Vec<Tensor>> {
-    let is_ours = node.domain.as_deref() == Some(DOMAIN);
-    if !is_ours && !node.domain.as_deref().unwrap_or_default().is_empty() {
+    if !node.domain.as_deref().unwrap_or_default().is_empty() {
         return None;
     }
     let inputs = node
@@ -144,9 +157,6 @@ fn step<'v>(node: &NodeProto, value: impl Fn(&str) -> Option<&'v Tensor>) -> Opt
         inputs: &inputs,
     };
     let name = node.op_type.as_deref()?;
-    if is_ours {
-        return shapes::run_fused(name, &call);
-    }
     let outputs = movement::run(name, &call)
         .or_else(|| combine::run(name, &call))
         .or_else(|| gather::run(name, &call))
@@ -200,6 +210,8 @@ fn is_small(shape: &[usize]) -> bool {
     count(shape).is_some_and(|count| count <= SIZE_LIMIT)
 }
 
+/// An axis of so many, or a place along an axis of that size, counted from
+/// the end where it is negative.
 fn axis(axis: i64, rank: usize) -> Option<usize> {
     let resolved = if axis < 0 { axis + rank as i64 } else { axis };
     usize::try_from(resolved).ok().filter(|&axis| axis < rank)

@@ -85,11 +85,12 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
         "Split" => split(call, data),
         "Gather" => {
             let axis = call.axis(0, rank)?;
-            let Tensor::Int(places) = call.input(1)? else {
-                return None;
-            };
+            let places = call.input(1)?;
             let mut shape = data.shape().to_vec();
             shape.splice(axis..=axis, places.shape().iter().copied());
+            let Tensor::Int(places) = places else {
+                return one(Tensor::opaque(data.dtype(), &shape));
+            };
             (data.is_opaque() || is_small(&shape)).then_some(())?;
             one(each_type!(data, shape, |array: &_| gather(
                 array, axis, places
@@ -109,7 +110,7 @@ pub(super) fn sizes(dims: &[i64]) -> Option<Vec<usize>> {
 
 /// The shape with ONNX's 0, the size of before, and -1, what is left.
 fn reshaped(from: &[usize], wanted: &[i64], allow_zero: bool) -> Option<Vec<usize>> {
-    let count = count(from)?;
+    let from_count = count(from)?;
     let mut shape = Vec::with_capacity(wanted.len());
     let mut open = None;
     for (at, &dim) in wanted.iter().enumerate() {
@@ -123,10 +124,7 @@ fn reshaped(from: &[usize], wanted: &[i64], allow_zero: bool) -> Option<Vec<usiz
         });
     }
     if let Some(at) = open {
-        let rest = shape
-            .iter()
-            .try_fold(1usize, |count, &dim| count.checked_mul(dim))?;
-        shape[at] = count.checked_div(rest)?;
+        shape[at] = from_count.checked_div(count(&shape)?)?;
     }
     Some(shape)
 }
@@ -150,16 +148,10 @@ fn transpose<T: Clone>(array: &ArrayD<T>, order: &[usize]) -> Option<ArrayD<T>> 
 
 fn gather<T: Clone>(array: &ArrayD<T>, axis: usize, places: &ArrayD<i64>) -> Option<ArrayD<T>> {
     let size = array.shape()[axis];
-    let places_of = places
-        .iter()
-        .map(|&at| {
-            let at = if at < 0 { at + size as i64 } else { at };
-            usize::try_from(at).ok().filter(|&at| at < size)
-        })
-        .collect::<Option<Vec<_>>>()?;
+    let places_of: Option<Vec<_>> = places.iter().map(|&at| super::axis(at, size)).collect();
     let mut shape = array.shape().to_vec();
     shape.splice(axis..=axis, places.shape().iter().copied());
-    reshape_array(&array.select(Axis(axis), &places_of), &shape)
+    reshape_array(&array.select(Axis(axis), &places_of?), &shape)
 }
 
 fn slice(call: &Call<'_>, data: &Tensor) -> Option<Tensor> {

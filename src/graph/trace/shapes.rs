@@ -1,10 +1,7 @@
 //! Operators on what depends on the texts: shapes alone.
 
-use super::{Call, FLOAT, Tensor, broadcast_shape};
-
-/// `TensorProto.DataType` of the results of quantization.
-const UINT8: i32 = 2;
-const INT32: i32 = 6;
+use super::super::onnx::{FLOAT, INT32, UINT8};
+use super::{Call, Tensor, broadcast_shape};
 
 pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     let data = call.input(0)?;
@@ -26,12 +23,6 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
             (inner == other).then_some(())?;
             one(data.dtype(), &[rows, columns])
         }
-        "Gather" => {
-            let axis = call.axis(0, data.shape().len())?;
-            let mut shape = data.shape().to_vec();
-            shape.splice(axis..=axis, call.input(1)?.shape().iter().copied());
-            one(data.dtype(), &shape)
-        }
         "LayerNormalization" => one(data.dtype(), data.shape()),
         "DequantizeLinear" => one(FLOAT, data.shape()),
         "DynamicQuantizeLinear" => Some(vec![
@@ -44,19 +35,8 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     }
 }
 
-/// The operators of this project's own domain.
-pub(super) fn run_fused(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
-    let data = call.input(0)?;
-    let mut shape = data.shape().to_vec();
-    match name {
-        "Attention" | "Gelu" => {}
-        "Columns" => *shape.last_mut()? = usize::try_from(call.node.int("width", 0)).ok()?,
-        _ => return None,
-    }
-    Some(vec![Tensor::opaque(data.dtype(), &shape)])
-}
-
-fn product(left: &[usize], right: &[usize]) -> Option<Vec<usize>> {
+/// `[..., m, n]` of a product of matrices.
+pub(super) fn product(left: &[usize], right: &[usize]) -> Option<Vec<usize>> {
     if left.len() < 2 || right.len() < 2 {
         return None;
     }

@@ -2,12 +2,9 @@
 
 use ndarray::{ArrayD, IxDyn};
 
-use super::super::onnx::TensorProto;
-
-/// `TensorProto.DataType` of the elements that a trace computes with.
-pub(in crate::graph) const FLOAT: i32 = 1;
-pub(in crate::graph) const INT64: i32 = 7;
-pub(in crate::graph) const BOOL: i32 = 9;
+use super::super::onnx::{BOOL, FLOAT, INT32, INT64, TensorProto};
+use super::super::values::elements;
+use super::count;
 
 /// A value of a graph: its elements, or what is known without them.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,9 +83,7 @@ impl Tensor {
             .iter()
             .map(|&dim| usize::try_from(dim).ok())
             .collect::<Option<Vec<_>>>()?;
-        let count = shape
-            .iter()
-            .try_fold(1usize, |count, &dim| count.checked_mul(dim))?;
+        let count = count(&shape)?;
         let dtype = proto.data_type?;
         let is_external = proto.data_location == Some(1);
         if count > limit || is_external {
@@ -110,8 +105,7 @@ impl Tensor {
                 };
                 array(&shape, values).map(Self::Int)
             }
-            // `INT32`
-            6 => {
+            INT32 => {
                 let values = match raw {
                     Some(raw) => elements(raw, i32::from_le_bytes),
                     None => proto.int32_data.clone(),
@@ -133,8 +127,4 @@ impl Tensor {
 
 pub(super) fn array<T>(shape: &[usize], values: Vec<T>) -> Option<ArrayD<T>> {
     ArrayD::from_shape_vec(IxDyn(shape), values).ok()
-}
-
-fn elements<T, const N: usize>(raw: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
-    raw.as_chunks().0.iter().copied().map(read).collect()
 }

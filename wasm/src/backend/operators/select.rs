@@ -4,7 +4,7 @@ use tract_core::internal::*;
 use tract_core::ops::array::{Gather, GatherElements, GatherNd, Slice, StridedSlice, Trilu};
 use tract_core::ops::downsample::Downsample;
 
-use super::super::node::Node;
+use super::super::node::{Node, resolve_axis};
 use super::Operator;
 
 pub(super) fn find(name: &str) -> Option<Operator> {
@@ -87,7 +87,7 @@ fn slice(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     };
     for (at, axis) in axes.into_iter().enumerate() {
         ensure!(steps[at] != 0, "expected steps other than 0");
-        let axis = super::super::node::resolve_axis(axis, rank)?;
+        let axis = resolve_axis(axis, rank)?;
         let dim = node.shape(result)?[axis].clone();
         let found = bounds.prepare_one_dim(at, &dim, &begins, &ends, &steps)?;
         // A slice that goes backwards is the reverse of one that does not.
