@@ -2,8 +2,10 @@
 
 #![allow(clippy::expect_used)]
 
+use multivec_core::graph::onnx::TensorProto;
 use multivec_core::graph::{
-    Graph, drop_value_info, lift_nan_guards, remove_final_normalization, replace_mask_lookup,
+    Bytes, Graph, Operators, drop_value_info, for_onnxruntime, fuse, lift_nan_guards, pack_linears,
+    remove_final_normalization, replace_mask_lookup,
 };
 
 /// A fixture, and how many of its guards can fire: those of layers with a
@@ -74,8 +76,6 @@ fn the_final_normalization_is_removed_after_the_other_passes() {
 /// some graph, but no panic and no allocation without bound.
 #[test]
 fn corrupt_graphs_are_read_and_fused_or_refused() {
-    use multivec_core::graph::{for_onnxruntime, fuse};
-
     let (mut read_anyway, mut refused) = (0, 0);
     for (file, seed) in [
         ("tests/fixtures/tiny-bert/model.onnx", 5),
@@ -98,9 +98,15 @@ fn corrupt_graphs_are_read_and_fused_or_refused() {
             match Graph::parse(file, bytes.into()) {
                 Ok(mut graph) => {
                     fuse(&mut graph);
-                    for_onnxruntime(&mut graph);
+                    let mut packed = graph.clone();
+                    for_onnxruntime(&mut graph, Operators::Contrib);
                     read_anyway += 1;
                     assert!(!graph.into_bytes().is_empty());
+                    let beside = |_: &TensorProto| Ok(Bytes::new());
+                    match pack_linears(&mut packed, file, &beside) {
+                        Ok(_) => for_onnxruntime(&mut packed, Operators::Kernels),
+                        Err(error) => assert_eq!(error.code(), "invalid_model"),
+                    }
                 }
                 Err(error) => {
                     assert_eq!(error.code(), "invalid_model");

@@ -4,37 +4,27 @@ use multivec_core::{Backend, Precision, Result};
 
 #[cfg(feature = "tract")]
 use crate::load::Optimization;
-use crate::load::{Options, Parallelism};
-use crate::onnxruntime::GraphSource;
+use crate::load::{ModelGraph, Options, Parallelism};
 
 #[cfg(feature = "tract")]
 pub(crate) fn load(
-    file: &str,
-    graph: GraphSource<'_>,
+    model: ModelGraph,
     precision: Precision,
     parallelism: Parallelism,
     options: &Options,
 ) -> Result<Box<dyn Backend>> {
-    let bytes = match graph {
-        GraphSource::File(path) | GraphSource::Beside { file: path, .. } => {
-            crate::load::read(&path)?
-        }
-        GraphSource::Bytes(bytes) => bytes.into_owned(),
-        GraphSource::Rewritten { graph, .. } => graph,
-    };
     let normalization = options.encode.normalization;
     let load = match options.optimization {
         Optimization::Off => multivec_wasm::TractBackend::load_published,
         Optimization::Checked => multivec_wasm::TractBackend::load,
     };
-    let backend = load(file, bytes, precision, normalization)?;
+    let backend = load(&model.file, model.bytes, precision, normalization)?;
     Ok(Box::new(backend.with_concurrency(parallelism.sessions)))
 }
 
 #[cfg(not(feature = "tract"))]
 pub(crate) fn load(
-    _: &str,
-    _: GraphSource<'_>,
+    _: ModelGraph,
     _: Precision,
     _: Parallelism,
     _: &Options,

@@ -1,9 +1,9 @@
 //! Weights that are kept in files beside the graph.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::Graph;
-use super::onnx::{GraphProto, TensorProto};
+use super::onnx::{GraphProto, StringStringEntryProto, TensorProto};
 
 impl Graph {
     /// The files that hold weights of this graph, as it names them: paths
@@ -13,6 +13,86 @@ impl Graph {
         collect(&self.graph, &mut files);
         files
     }
+}
+
+/// Where a graph without weights says that they are: in the published one.
+const PUBLISHED: &str = "published";
+/// Tensors of fewer bytes stay in the graph.
+const KEPT: usize = 1 << 10;
+
+impl Graph {
+    /// The graph without the large tensors that `published` has too, by name.
+    #[must_use]
+    pub fn without_weights_of(mut self, published: &Self) -> Self {
+        let held = by_name(published);
+        for tensor in &mut self.graph.initializer {
+            let is_large = tensor.raw_data.as_ref().is_some_and(|raw| raw.len() > KEPT);
+            let same = held.get(tensor.name.as_deref().unwrap_or_default());
+            if is_large && same.is_some_and(|same| *same == tensor) {
+                tensor.raw_data = None;
+                tensor.data_location = Some(1);
+                tensor.external_data = vec![StringStringEntryProto {
+                    key: Some("location".to_owned()),
+                    value: Some(PUBLISHED.to_owned()),
+                }];
+            }
+        }
+        self
+    }
+
+    /// Gives a graph back what [`without_weights_of`](Self::without_weights_of)
+    /// took. `None` if `published` is another graph.
+    pub fn with_weights_of(mut self, published: &Self) -> Option<Self> {
+        let held = by_name(published);
+        for tensor in &mut self.graph.initializer {
+            if location(tensor) == Some(PUBLISHED) {
+                let same = held.get(tensor.name.as_deref()?)?;
+                let fits = same.dims == tensor.dims && same.data_type == tensor.data_type;
+                *tensor = fits.then(|| (*same).clone())?;
+            }
+        }
+        Some(self)
+    }
+}
+
+fn by_name(graph: &Graph) -> HashMap<&str, &TensorProto> {
+    let named = |tensor: &'_ TensorProto| tensor.name.is_some();
+    let tensors = graph
+        .graph
+        .initializer
+        .iter()
+        .filter(|tensor| named(tensor));
+    tensors
+        .map(|tensor| (tensor.name.as_deref().unwrap_or_default(), tensor))
+        .collect()
+}
+
+/// Where in a file the bytes of a tensor are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The file, relative to the graph's own folder.
+    pub file: &'a str,
+    /// The first byte.
+    pub offset: u64,
+    /// How many bytes; to the end of the file where it is not said.
+    pub length: Option<u64>,
+}
+
+/// The place of a tensor whose bytes are not in the graph.
+pub fn place(tensor: &TensorProto) -> Option<Place<'_>> {
+    let entry = |key: &str| {
+        let mut entries = tensor.external_data.iter();
+        let entry = entries.find(|entry| entry.key.as_deref() == Some(key))?;
+        entry.value.as_deref()
+    };
+    Some(Place {
+        file: location(tensor)?,
+        offset: entry("offset").map_or(Some(0), |offset| offset.parse().ok())?,
+        length: match entry("length") {
+            Some(length) => Some(length.parse().ok()?),
+            None => None,
+        },
+    })
 }
 
 fn collect<'a>(graph: &'a GraphProto, files: &mut BTreeSet<&'a str>) {

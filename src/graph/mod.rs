@@ -23,12 +23,13 @@ mod vocabulary;
 use std::collections::{HashMap, HashSet};
 
 use prost::Message;
-use prost::bytes::Bytes;
+pub use prost::bytes::Bytes;
 
 use crate::error::{Error, Result};
+pub use external::{Place, place};
 pub use fuse::{DOMAIN, Fused, fuse};
 pub use integer_products::float_integer_products;
-pub use lower::for_onnxruntime;
+pub use lower::{Operators, PACKED_LINEAR, for_onnxruntime, pack_linears};
 pub use mask_lookup::replace_mask_lookup;
 pub use nan_guard::lift_nan_guards;
 pub use normalization::remove_final_normalization;
@@ -78,6 +79,12 @@ impl Graph {
     /// The weights and other tensors that the model holds by name.
     pub fn initializers(&self) -> &[TensorProto] {
         &self.graph.initializer
+    }
+
+    /// The tensor that the model holds by that name.
+    pub fn initializer(&self, name: &str) -> Option<&TensorProto> {
+        let mut tensors = self.graph.initializer.iter();
+        tensors.find(|tensor| tensor.name.as_deref() == Some(name))
     }
 
     /// Names of the inputs that a caller has to give: those without a value

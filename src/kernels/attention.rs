@@ -1,12 +1,11 @@
 //! Attention over all heads of a padded batch.
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayViewMut2, s};
-
-use super::exp::exp_in_place;
+use super::exp::exp;
+use super::isa::{self, Isa, Kind};
+use super::parallel::{Parallel, Shared};
 
 /// Rows of scores that are computed at a time: few enough to stay in a cache.
-const ROWS: usize = 128;
+const ROWS: usize = 24;
 
 /// Attention as encoders use it; see the operator `Attention` of the fused
 /// graphs.
@@ -25,17 +24,38 @@ pub struct Attention {
     pub fill: f32,
 }
 
-/// The inputs of attention, `[batch, length, heads * columns]` each.
+/// Rows of `heads * columns`, perhaps with others beside them:
+/// `[batch, length, stride]`, of which those from `offset` on are meant.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// All columns.
+    pub data: &'a [f32],
+    /// Columns of `data`.
+    pub stride: usize,
+    /// The first column that is meant.
+    pub offset: usize,
+}
+
+impl Rows<'_> {
+    /// The columns of a head in one row.
+    #[inline(always)]
+    fn row(&self, row: usize, first: usize, columns: usize) -> &[f32] {
+        let start = row * self.stride + self.offset + first;
+        &self.data[start..start + columns]
+    }
+}
+
+/// The inputs of attention.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
     /// Tokens of each text.
     pub length: usize,
-    /// Rows of queries.
-    pub queries: &'a [f32],
-    /// Rows of keys.
-    pub keys: &'a [f32],
-    /// Rows of values.
-    pub values: &'a [f32],
+    /// Queries.
+    pub queries: Rows<'a>,
+    /// Keys.
+    pub keys: Rows<'a>,
+    /// Values.
+    pub values: Rows<'a>,
     /// `[batch, length]`, 0 for tokens that nobody sees.
     pub mask: Option<&'a [i64]>,
     /// How queries and keys are turned by their positions.
@@ -58,120 +78,255 @@ impl Attention {
     ///
     /// # Panics
     /// If the slices are not of the sizes that the batch states.
-    pub fn run(&self, batch: &Batch<'_>, context: &mut [f32]) {
-        let (length, width) = (batch.length, self.heads * self.columns);
-        let text = length * width;
-        if text == 0 {
-            return;
-        }
-        let mut scratch = Scratch::new(self, length);
-        for (at, context) in context.chunks_exact_mut(text).enumerate() {
-            let range = at * text..(at + 1) * text;
-            let [queries, keys, values] = [batch.queries, batch.keys, batch.values]
-                .map(|rows| matrix(&rows[range.clone()], length, width));
-            let mask = batch.mask.map(|mask| &mask[at * length..(at + 1) * length]);
-            let mut context = matrix_mut(context, length, width);
-            for head in 0..self.heads {
-                let columns = s![.., head * self.columns..(head + 1) * self.columns];
-                scratch.load(
-                    queries.slice(columns),
-                    keys.slice(columns),
-                    batch.rotation.as_ref(),
-                    self.scale,
-                );
-                let values = values.slice(columns);
-                self.head(&mut scratch, values, mask, context.slice_mut(columns));
-            }
-        }
+    pub fn run(&self, batch: &Batch<'_>, context: &mut [f32], threads: &dyn Parallel) {
+        self.run_on(Kind::best(), batch, context, threads);
     }
 
-    fn head(
-        &self,
-        scratch: &mut Scratch,
-        values: ArrayView2<'_, f32>,
-        mask: Option<&[i64]>,
-        mut context: ArrayViewMut2<'_, f32>,
-    ) {
-        let length = values.nrows();
-        for first in (0..length).step_by(ROWS) {
-            let last = (first + ROWS).min(length);
-            // Columns that any of these rows can see.
-            let (from, to) = match self.window {
-                None => (0, length),
-                Some(window) => (first.saturating_sub(window), (last + window).min(length)),
-            };
-            let (rows, columns) = (last - first, to - from);
-            let queries = matrix(&scratch.queries, length, self.columns);
-            let keys = matrix(&scratch.keys, length, self.columns);
-            let scores = &mut scratch.scores[..rows * columns];
-            general_mat_mul(
-                1.,
-                &queries.slice(s![first..last, ..]),
-                &keys.slice(s![from..to, ..]).t(),
-                0.,
-                &mut matrix_mut(scores, rows, columns),
+    fn run_on(&self, kind: Kind, batch: &Batch<'_>, context: &mut [f32], threads: &dyn Parallel) {
+        let text = batch.length * self.heads * self.columns;
+        let texts = context.len().checked_div(text).unwrap_or(0);
+        assert_eq!(context.len(), texts * text, "whole texts");
+        let context = Shared::new(context);
+        threads.run(texts * self.heads, &|task| {
+            let (text, head) = (task / self.heads, task % self.heads);
+            isa::attend(
+                kind,
+                &Head {
+                    attention: self,
+                    batch,
+                    context: &context,
+                    text,
+                    head,
+                },
             );
-            let sums = &mut scratch.sums[..rows];
-            for (at, (row, sum)) in scores.chunks_exact_mut(columns).zip(&mut *sums).enumerate() {
-                self.hide(row, first + at, from, mask);
-                *sum = weigh(row);
+        });
+    }
+}
+
+/// One head of one text.
+pub(super) struct Head<'a> {
+    attention: &'a Attention,
+    batch: &'a Batch<'a>,
+    context: &'a Shared<'a, f32>,
+    text: usize,
+    head: usize,
+}
+
+#[inline(always)]
+pub(super) fn attend_head<I: Isa>(head: &Head<'_>) {
+    let (batch, columns) = (head.batch, head.attention.columns);
+    let length = batch.length;
+    let mask = batch
+        .mask
+        .map(|mask| &mask[head.text * length..(head.text + 1) * length]);
+    // Padding at the end is seen by nobody.
+    let seen = mask.map_or(length, |mask| {
+        mask.iter()
+            .rposition(|&bit| bit != 0)
+            .map_or(0, |at| at + 1)
+    });
+    let queries = head.load_queries();
+    let keys = head.load_keys::<I>(seen);
+    let values = head.load_values::<I>(seen);
+    let stride = seen.next_multiple_of(I::FLOAT_COLUMNS);
+    let mut scores = vec![0f32; ROWS.min(length) * stride];
+    let mut tile = [0f32; super::isa::LARGEST_TILE];
+    let mut sums = [0f32; ROWS];
+    for first in (0..length).step_by(ROWS) {
+        let rows = ROWS.min(length - first);
+        // Columns that any of these rows can see, by whole panels of keys.
+        let (from, to) = match head.attention.window {
+            None => (0, seen),
+            Some(window) => (
+                first.saturating_sub(window).min(seen),
+                first.saturating_add(rows).saturating_add(window).min(seen),
+            ),
+        };
+        let from = from - from % I::FLOAT_COLUMNS;
+        for panel in from / I::FLOAT_COLUMNS..to.div_ceil(I::FLOAT_COLUMNS) {
+            let keys = &keys[panel * columns * I::FLOAT_COLUMNS..][..columns * I::FLOAT_COLUMNS];
+            for row in (0..rows).step_by(I::FLOAT_ROWS) {
+                let count = (rows - row).min(I::FLOAT_ROWS);
+                let queries = &queries[(first + row) * columns..][..count * columns];
+                let scores = &mut scores[row * stride + panel * I::FLOAT_COLUMNS..];
+                assert!(scores.len() >= (count - 1) * stride + I::FLOAT_COLUMNS);
+                // SAFETY: the slices hold `count` rows and a panel.
+                unsafe {
+                    let (left, panel, out) = (queries.as_ptr(), keys.as_ptr(), scores.as_mut_ptr());
+                    I::floats(count, left, columns, panel, columns, out, stride);
+                }
             }
-            let mut context = context.slice_mut(s![first..last, ..]);
-            general_mat_mul(
-                1.,
-                &matrix(scores, rows, columns),
-                &values.slice(s![from..to, ..]),
-                0.,
-                &mut context,
-            );
-            for (mut row, &sum) in context.rows_mut().into_iter().zip(&*sums) {
-                if sum > 0. {
-                    row *= 1. / sum;
-                } else if self.fill == f32::NEG_INFINITY {
-                    row.fill(0.);
-                } else if let Some(mean) = values.mean_axis(ndarray::Axis(0)) {
-                    row.assign(&mean);
+        }
+        for (at, sum) in sums.iter_mut().enumerate().take(rows) {
+            let scores = &mut scores[at * stride + from..at * stride + to];
+            *sum = head.attention.weigh(scores, first + at, from, mask);
+        }
+        for panel in 0..columns.div_ceil(I::FLOAT_COLUMNS) {
+            let size = seen * I::FLOAT_COLUMNS;
+            let panel_values = &values[panel * size..(panel + 1) * size][from * I::FLOAT_COLUMNS..];
+            for row in (0..rows).step_by(I::FLOAT_ROWS) {
+                let count = (rows - row).min(I::FLOAT_ROWS);
+                let depth = to.saturating_sub(from);
+                let weights = &scores[(row * stride + from).min(scores.len())..];
+                assert!(depth == 0 || weights.len() >= (count - 1) * stride + depth);
+                assert!(panel_values.len() >= depth * I::FLOAT_COLUMNS);
+                // SAFETY: the slices hold `count` rows of weights, as many
+                // values, and the tile has room for the largest.
+                unsafe {
+                    let (left, panel) = (weights.as_ptr(), panel_values.as_ptr());
+                    let out = tile.as_mut_ptr();
+                    I::floats(count, left, stride, panel, depth, out, I::FLOAT_COLUMNS);
+                }
+                for (at, tile) in tile.chunks_exact(I::FLOAT_COLUMNS).take(count).enumerate() {
+                    let first_column = panel * I::FLOAT_COLUMNS;
+                    head.finish(first + row + at, first_column, tile, sums[row + at]);
                 }
             }
         }
     }
+}
 
-    /// Brings the scores of tokens that `row` does not see to minus infinity.
-    fn hide(&self, scores: &mut [f32], row: usize, from: usize, mask: Option<&[i64]>) {
+impl Head<'_> {
+    #[inline(always)]
+    fn load(&self, rows: &Rows<'_>, position: usize, into: &mut [f32]) {
+        let columns = self.attention.columns;
+        let row = self.text * self.batch.length + position;
+        into.copy_from_slice(rows.row(row, self.head * columns, columns));
+    }
+
+    /// Queries, turned and scaled: `[length, columns]`.
+    #[inline(always)]
+    fn load_queries(&self) -> Vec<f32> {
+        let columns = self.attention.columns;
+        let mut queries = vec![0f32; self.batch.length * columns];
+        for (position, row) in queries.chunks_exact_mut(columns).enumerate() {
+            self.load(&self.batch.queries, position, row);
+            if let Some(rotation) = &self.batch.rotation {
+                rotation.turn(row, position);
+            }
+            for query in row {
+                *query *= self.attention.scale;
+            }
+        }
+        queries
+    }
+
+    /// Keys, turned, a panel for each so many tokens: `[columns, FLOAT_COLUMNS]`.
+    #[inline(always)]
+    fn load_keys<I: Isa>(&self, seen: usize) -> Vec<f32> {
+        let columns = self.attention.columns;
+        let panels = seen.div_ceil(I::FLOAT_COLUMNS);
+        let mut keys = vec![0f32; panels * I::FLOAT_COLUMNS * columns];
+        let mut row = vec![0f32; columns];
+        for position in 0..seen {
+            self.load(&self.batch.keys, position, &mut row);
+            if let Some(rotation) = &self.batch.rotation {
+                rotation.turn(&mut row, position);
+            }
+            let panel = position / I::FLOAT_COLUMNS * I::FLOAT_COLUMNS * columns;
+            let places = keys[panel + position % I::FLOAT_COLUMNS..].iter_mut();
+            for (place, value) in places.step_by(I::FLOAT_COLUMNS).zip(&row) {
+                *place = *value;
+            }
+        }
+        keys
+    }
+
+    /// Values, a panel for each so many columns: `[seen, FLOAT_COLUMNS]`.
+    #[inline(always)]
+    fn load_values<I: Isa>(&self, seen: usize) -> Vec<f32> {
+        let columns = self.attention.columns;
+        let panels = columns.div_ceil(I::FLOAT_COLUMNS);
+        let mut values = vec![0f32; panels * seen * I::FLOAT_COLUMNS];
+        let mut row = vec![0f32; columns];
+        for position in 0..seen {
+            self.load(&self.batch.values, position, &mut row);
+            for (panel, part) in row.chunks(I::FLOAT_COLUMNS).enumerate() {
+                let start = (panel * seen + position) * I::FLOAT_COLUMNS;
+                values[start..start + part.len()].copy_from_slice(part);
+            }
+        }
+        values
+    }
+
+    /// Writes sums of weighted values, of a row from a column on.
+    #[inline(always)]
+    fn finish(&self, position: usize, first: usize, sums: &[f32], weight: f32) {
+        let columns = self.attention.columns;
+        let width = sums.len().min(columns - first);
+        let row = self.text * self.batch.length + position;
+        let start = row * self.attention.heads * columns + self.head * columns + first;
+        // SAFETY: each head of each text is computed by one task alone.
+        let out = unsafe { self.context.part(start..start + width) };
+        if weight > 0. {
+            let share = 1. / weight;
+            for (out, sum) in out.iter_mut().zip(sums) {
+                *out = sum * share;
+            }
+        } else if weight.is_nan() {
+            out.fill(f32::NAN);
+        } else if self.attention.fill == f32::NEG_INFINITY {
+            out.fill(0.);
+        } else {
+            self.mean_value(first, out);
+        }
+    }
+
+    /// The mean of all values, padding too: what weights that are all equal
+    /// come to.
+    fn mean_value(&self, first: usize, out: &mut [f32]) {
+        let length = self.batch.length;
+        out.fill(0.);
+        for row in self.text * length..(self.text + 1) * length {
+            let first = self.head * self.attention.columns + first;
+            let values = self.batch.values.row(row, first, out.len());
+            for (out, value) in out.iter_mut().zip(values) {
+                *out += value / length as f32;
+            }
+        }
+    }
+}
+
+impl Attention {
+    /// Makes weights of a row's scores, from the column `from` on, and returns
+    /// their sum; 0 if none is seen.
+    #[inline(always)]
+    fn weigh(&self, scores: &mut [f32], row: usize, from: usize, mask: Option<&[i64]>) -> f32 {
         if let Some(mask) = mask {
             for (score, &seen) in scores.iter_mut().zip(&mask[from..]) {
-                if seen == 0 {
-                    *score = f32::NEG_INFINITY;
-                }
+                *score = if seen == 0 { f32::NEG_INFINITY } else { *score };
             }
         }
         if let Some(window) = self.window {
-            let start = row.saturating_sub(window).saturating_sub(from);
-            let end = (row + window + 1 - from).min(scores.len());
+            let start = row
+                .saturating_sub(window)
+                .saturating_sub(from)
+                .min(scores.len());
+            let end = (row.saturating_add(window).saturating_add(1))
+                .saturating_sub(from)
+                .min(scores.len());
             scores[..start].fill(f32::NEG_INFINITY);
             scores[end..].fill(f32::NEG_INFINITY);
         }
+        let largest = fold(scores, f32::NEG_INFINITY, |one, other| match one > other {
+            true => one,
+            false => other,
+        });
+        if largest == f32::NEG_INFINITY {
+            // None is seen, or what is seen is not a number.
+            let sum: f32 = scores.iter().filter(|score| score.is_nan()).sum();
+            scores.fill(0.);
+            return sum;
+        }
+        for score in &mut *scores {
+            *score = exp(*score - largest);
+        }
+        fold(scores, 0., |one, other| one + other)
     }
-}
-
-/// Makes weights of scores, and returns their sum; 0 if none is seen.
-fn weigh(scores: &mut [f32]) -> f32 {
-    let largest = fold(scores, f32::NEG_INFINITY, |one, other| match one > other {
-        true => one,
-        false => other,
-    });
-    if largest == f32::NEG_INFINITY {
-        scores.fill(0.);
-        return 0.;
-    }
-    for score in &mut *scores {
-        *score -= largest;
-    }
-    exp_in_place(scores);
-    fold(scores, 0., |one, other| one + other)
 }
 
 /// Folds in lanes of their own, so that no step waits for the one before.
+#[inline(always)]
 fn fold(values: &[f32], start: f32, step: impl Fn(f32, f32) -> f32) -> f32 {
     let mut lanes = [start; 16];
     let (chunks, rest) = values.as_chunks::<16>();
@@ -184,80 +339,29 @@ fn fold(values: &[f32], start: f32, step: impl Fn(f32, f32) -> f32) -> f32 {
     all.fold(start, |one, other| step(*other, one))
 }
 
-/// Buffers for one head.
-struct Scratch {
-    queries: Vec<f32>,
-    keys: Vec<f32>,
-    scores: Vec<f32>,
-    sums: Vec<f32>,
-}
-
-impl Scratch {
-    fn new(attention: &Attention, length: usize) -> Self {
-        let rows = ROWS.min(length);
-        Self {
-            queries: vec![0.; length * attention.columns],
-            keys: vec![0.; length * attention.columns],
-            scores: vec![0.; rows * length],
-            sums: vec![0.; rows],
-        }
-    }
-
-    /// Takes in a head's rows: turned, the queries scaled.
-    fn load(
-        &mut self,
-        queries: ArrayView2<'_, f32>,
-        keys: ArrayView2<'_, f32>,
-        rotation: Option<&Rotation<'_>>,
-        scale: f32,
-    ) {
-        let columns = queries.ncols();
-        for (into, from) in [(&mut self.queries, queries), (&mut self.keys, keys)] {
-            for (at, (into, from)) in into.chunks_exact_mut(columns).zip(from.rows()).enumerate() {
-                for (into, from) in into.iter_mut().zip(from) {
-                    *into = *from;
-                }
-                if let Some(rotation) = rotation {
-                    rotation.turn(into, at);
-                }
-            }
-        }
-        for query in &mut self.queries {
-            *query *= scale;
-        }
-    }
-}
-
 impl Rotation<'_> {
     /// Turns a row of that position.
+    #[inline(always)]
     pub(crate) fn turn(&self, row: &mut [f32], position: usize) {
         let columns = row.len();
         let angles = position * columns..(position + 1) * columns;
         let (cos, sin) = (&self.cos[angles.clone()], &self.sin[angles]);
         let half = columns / 2;
-        for pair in 0..half {
-            let (left, right) = match self.interleaved {
-                true => (2 * pair, 2 * pair + 1),
-                false => (pair, pair + half),
-            };
-            let (x, y) = (row[left], row[right]);
-            row[left] = x * cos[left] - y * sin[left];
-            row[right] = y * cos[right] + x * sin[right];
+        if self.interleaved {
+            for at in 0..half {
+                let (left, right) = (2 * at, 2 * at + 1);
+                let (x, y) = (row[left], row[right]);
+                row[left] = x * cos[left] - y * sin[left];
+                row[right] = y * cos[right] + x * sin[right];
+            }
+            return;
         }
-    }
-}
-
-fn matrix(data: &[f32], rows: usize, columns: usize) -> ArrayView2<'_, f32> {
-    match ArrayView2::from_shape((rows, columns), data) {
-        Ok(matrix) => matrix,
-        Err(error) => unreachable!("{rows} rows of {columns} columns: {error}"),
-    }
-}
-
-fn matrix_mut(data: &mut [f32], rows: usize, columns: usize) -> ArrayViewMut2<'_, f32> {
-    match ArrayViewMut2::from_shape((rows, columns), data) {
-        Ok(matrix) => matrix,
-        Err(error) => unreachable!("{rows} rows of {columns} columns: {error}"),
+        let (lefts, rights) = row.split_at_mut(half);
+        for (at, (left, right)) in lefts.iter_mut().zip(rights).enumerate() {
+            let (x, y) = (*left, *right);
+            *left = x * cos[at] - y * sin[at];
+            *right = y * cos[at + half] + x * sin[at + half];
+        }
     }
 }
 
@@ -273,10 +377,10 @@ mod tests {
     /// The definition, in 64 bits.
     fn plain(attention: &Attention, batch: &Batch<'_>, text: usize, row: usize) -> Vec<f64> {
         let (heads, columns) = (attention.heads, attention.columns);
-        let width = heads * columns;
-        let turned = |rows: &[f32], at: usize, head: usize| -> Vec<f64> {
-            let start = (text * batch.length + at) * width + head * columns;
-            let mut row = rows[start..start + columns].to_vec();
+        let turned = |rows: Rows<'_>, at: usize, head: usize| -> Vec<f64> {
+            let mut row = rows
+                .row(text * batch.length + at, head * columns, columns)
+                .to_vec();
             if let Some(rotation) = &batch.rotation {
                 rotation.turn(&mut row, at);
             }
@@ -312,9 +416,8 @@ mod tests {
             let sum: f64 = weights.iter().sum();
             for column in 0..columns {
                 let value = |at: usize| {
-                    f64::from(
-                        batch.values[(text * batch.length + at) * width + head * columns + column],
-                    )
+                    let row = text * batch.length + at;
+                    f64::from(batch.values.row(row, head * columns, columns)[column])
                 };
                 let total: f64 = columns_seen
                     .iter()
@@ -329,10 +432,25 @@ mod tests {
 
     #[test]
     fn is_the_definition() {
-        let (heads, columns, texts) = (3, 8, 2);
+        for kind in Kind::all() {
+            for columns in [8, 20, 64] {
+                check(kind, columns);
+            }
+        }
+    }
+
+    fn check(kind: Kind, columns: usize) {
+        let (heads, texts) = (3, 2);
+        let width = heads * columns;
         for length in [1, 5, 47, 120] {
-            let size = texts * length * heads * columns;
-            let rows = [1, 2, 3].map(|seed| numbers(size, seed));
+            let size = texts * length * width;
+            // Queries, keys and values side by side.
+            let rows = numbers(3 * size, 1);
+            let rows = [0, 1, 2].map(|at| Rows {
+                data: &rows,
+                stride: 3 * width,
+                offset: at * width,
+            });
             let angles: Vec<f32> = (0..length * columns)
                 .map(|at| (at / columns * (at % columns % (columns / 2) + 1)) as f32 * 0.1)
                 .collect();
@@ -355,9 +473,9 @@ mod tests {
                         };
                         let batch = Batch {
                             length,
-                            queries: &rows[0],
-                            keys: &rows[1],
-                            values: &rows[2],
+                            queries: rows[0],
+                            keys: rows[1],
+                            values: rows[2],
                             mask: Some(&mask),
                             rotation: rotated.then_some(Rotation {
                                 cos: &cos,
@@ -366,14 +484,14 @@ mod tests {
                             }),
                         };
                         let mut found = vec![f32::NAN; size];
-                        attention.run(&batch, &mut found);
+                        attention.run_on(kind, &batch, &mut found, &super::super::Serial);
                         for (at, found) in found.chunks_exact(heads * columns).enumerate() {
                             let expected = plain(&attention, &batch, at / length, at % length);
                             for (found, expected) in found.iter().zip(expected) {
                                 let error = (f64::from(*found) - expected).abs();
                                 assert!(
                                     error < 1e-5,
-                                    "{length} {window:?} {fill}: {found} {expected}"
+                                    "{kind:?} {columns} {length} {window:?} {fill}: {found} {expected}"
                                 );
                             }
                         }

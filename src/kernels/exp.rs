@@ -1,37 +1,66 @@
-//! The exponential function, so written that compilers vectorize it.
+//! Exponentials and what is made of them, so written that compilers vectorize
+//! them.
 
 /// Below this, the result is less than any score can matter.
 const LOWEST: f32 = -87.;
 /// Adding and subtracting it rounds to whole numbers: 1.5 * 2^23.
-const ROUND: f32 = 12_582_912.;
+pub(super) const ROUND: f32 = 12_582_912.;
 
-/// `e^x` in place, for `x <= 0`; within 2 units in the last place.
+/// `e^x` for `x <= 0`; within 2 units in the last place.
 ///
 /// Cody and Waite's reduction to `|r| <= ln(2) / 2`, then the Taylor
 /// polynomial of degree 7 there.
-pub(super) fn exp_in_place(values: &mut [f32]) {
-    for value in values {
-        let x = if *value > LOWEST { *value } else { LOWEST };
-        let rounded = x * std::f32::consts::LOG2_E + ROUND;
-        let power = rounded - ROUND;
-        // ln(2) in two parts, the first exact in products with small integers.
-        let r = x - power * 0.693_359_4 + power * 2.121_944_4e-4;
-        let sum = 1. / 5_040.;
-        let sum = sum * r + 1. / 720.;
-        let sum = sum * r + 1. / 120.;
-        let sum = sum * r + 1. / 24.;
-        let sum = sum * r + 1. / 6.;
-        let sum = sum * r + 0.5;
-        let sum = sum * r + 1.;
-        let sum = sum * r + 1.;
-        // The whole number is in the last bits; 127 is the exponent of 1.
-        let exponent = rounded
-            .to_bits()
-            .wrapping_sub(ROUND.to_bits())
-            .wrapping_add(127);
-        let scale = f32::from_bits(exponent << 23);
-        *value = if *value > LOWEST { sum * scale } else { 0. };
-    }
+#[inline(always)]
+pub(super) fn exp(value: f32) -> f32 {
+    let x = if value > LOWEST { value } else { LOWEST };
+    let rounded = x * std::f32::consts::LOG2_E + ROUND;
+    let power = rounded - ROUND;
+    // ln(2) in two parts, the first exact in products with small integers.
+    let r = x - power * 0.693_359_4 + power * 2.121_944_4e-4;
+    let sum = 1. / 5_040.;
+    let sum = sum * r + 1. / 720.;
+    let sum = sum * r + 1. / 120.;
+    let sum = sum * r + 1. / 24.;
+    let sum = sum * r + 1. / 6.;
+    let sum = sum * r + 0.5;
+    let sum = sum * r + 1.;
+    let sum = sum * r + 1.;
+    // The whole number is in the last bits; 127 is the exponent of 1.
+    let exponent = rounded
+        .to_bits()
+        .wrapping_sub(ROUND.to_bits())
+        .wrapping_add(127);
+    let scale = f32::from_bits(exponent << 23);
+    if value > LOWEST { sum * scale } else { 0. }
+}
+
+/// `x * (1 + erf(x / sqrt(2))) / 2`, Hendrycks and Gimpel, 2016; within
+/// `2e-7 * max(1, |x|)`.
+///
+/// The error function by Abramowitz and Stegun, 7.1.26.
+#[inline(always)]
+pub(super) fn gelu(x: f32) -> f32 {
+    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
+    let t = 1. / (1. + 0.327_591_1 * z);
+    let sum = 1.061_405_4;
+    let sum = sum * t - 1.453_152_1;
+    let sum = sum * t + 1.421_413_8;
+    let sum = sum * t - 0.284_496_72;
+    let sum = sum * t + 0.254_829_6;
+    // Half of what the error function lacks of 1.
+    let tail = 0.5 * sum * t * exp(-z * z);
+    let share = if x < 0. { tail } else { 1. - tail };
+    x * share
+}
+
+/// The approximation of [`gelu`] by a hyperbolic tangent.
+#[inline(always)]
+pub(super) fn gelu_tanh(x: f32) -> f32 {
+    // x * (1 + tanh(u)) / 2 = x / (1 + e^-2u)
+    let twice = 2. * 0.797_884_6 * (x + 0.044_715 * x * x * x);
+    let e = exp(-twice.abs());
+    let share = if twice < 0. { e } else { 1. } / (1. + e);
+    x * share
 }
 
 #[cfg(test)]
@@ -40,16 +69,49 @@ mod tests {
 
     #[test]
     fn is_the_exponential_function() {
-        let inputs: Vec<f32> = (0..=200_000).map(|at| at as f32 * -4.3e-4).collect();
-        let mut found = inputs.clone();
-        exp_in_place(&mut found);
-        for (x, found) in inputs.iter().zip(&found) {
-            let expected = f64::from(*x).exp();
-            let error = (f64::from(*found) - expected).abs() / expected;
+        for x in (0..=200_000).map(|at| at as f32 * -4.3e-4) {
+            let (found, expected) = (exp(x), f64::from(x).exp());
+            let error = (f64::from(found) - expected).abs() / expected;
             assert!(error <= 2.4e-7, "{x}: {found} {expected}");
         }
-        let mut far = [f32::NEG_INFINITY, -1e30, -87.1];
-        exp_in_place(&mut far);
-        assert_eq!(far, [0.; 3]);
+        assert_eq!([f32::NEG_INFINITY, -1e30, -87.1].map(exp), [0.; 3]);
+    }
+
+    /// The error function by its series, and its tail by a continued fraction
+    /// (Abramowitz and Stegun, 7.1.6 and 7.1.14).
+    fn erf(x: f64) -> f64 {
+        if x.abs() > 3. {
+            let z = x.abs();
+            let fraction = (1..60)
+                .rev()
+                .fold(z, |sum, at| z + f64::from(at) / 2. / sum);
+            let tail = (-z * z).exp() / fraction / std::f64::consts::PI.sqrt();
+            return (1. - tail).copysign(x);
+        }
+        let (mut term, mut sum) = (x, x);
+        for at in 1..100 {
+            term *= 2. * x * x / f64::from(2 * at + 1);
+            sum += term;
+        }
+        sum * 2. / std::f64::consts::PI.sqrt() * (-x * x).exp()
+    }
+
+    #[test]
+    fn is_the_gaussian_error_linear_unit() {
+        for x in (-40_000..=40_000).map(|at| at as f32 * 2.5e-4) {
+            let wide = f64::from(x);
+            let bound = 2e-7 * wide.abs().max(1.);
+            let expected = 0.5 * wide * (1. + erf(wide * std::f64::consts::FRAC_1_SQRT_2));
+            let found = f64::from(gelu(x));
+            assert!((found - expected).abs() <= bound, "{x}: {found} {expected}");
+
+            let inner = (2. / std::f64::consts::PI).sqrt() * (wide + 0.044_715 * wide.powi(3));
+            let expected = 0.5 * wide * (1. + inner.tanh());
+            let found = f64::from(gelu_tanh(x));
+            assert!(
+                (found - expected).abs() <= 2. * bound,
+                "{x}: {found} {expected}"
+            );
+        }
     }
 }

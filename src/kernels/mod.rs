@@ -1,8 +1,23 @@
 //! Operators of encoders that are computed here rather than by an engine.
 //!
-//! Portable, over slices; engines call them from operators of their own.
+//! Portable, over slices; engines call them from operators of their own, and
+//! lend them their threads. Each is written once and compiled for several
+//! instruction sets, see `isa`.
 
 mod attention;
 mod exp;
+mod isa;
+mod linear;
+mod normalize;
+mod parallel;
 
-pub use attention::{Attention, Batch, Rotation};
+pub use attention::{Attention, Batch, Rotation, Rows};
+pub use linear::{Activation, Activations, Granularity, Layer, QuantizedLinear, WeightType};
+pub use normalize::Normalize;
+pub use parallel::{Parallel, Serial};
+
+/// Whether this machine has instructions that the kernels are written for.
+/// Without them they are right, and slower than an engine's own operators.
+pub fn are_fast() -> bool {
+    isa::Kind::best() != isa::Kind::Plain
+}

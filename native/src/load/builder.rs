@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use multivec_core::batch::BatchLimit;
 use multivec_core::encoder::{Normalization, QueryExpansion};
+use multivec_core::graph::Bytes;
 use multivec_core::pool::Pooling;
 use multivec_core::tokenize::TruncationPolicy;
 use multivec_core::{Backend, EncodeOptions, Encoder, Precision, Result};
@@ -30,7 +31,11 @@ pub struct ModelBytes {
 #[derive(Clone, Debug)]
 enum Source {
     Directory(PathBuf),
-    Bytes(ModelBytes),
+    /// The model apart, so that it is never copied.
+    Bytes {
+        rest: ModelBytes,
+        model: Bytes,
+    },
 }
 
 /// Loads a model and makes an [`Encoder`] of it.
@@ -49,8 +54,9 @@ impl EncoderBuilder {
     }
 
     /// Loads from bytes.
-    pub fn from_bytes(bytes: ModelBytes) -> Self {
-        Self::new(Source::Bytes(bytes))
+    pub fn from_bytes(mut bytes: ModelBytes) -> Self {
+        let model = std::mem::take(&mut bytes.model).into();
+        Self::new(Source::Bytes { rest: bytes, model })
     }
 
     fn new(source: Source) -> Self {
@@ -191,15 +197,14 @@ impl EncoderBuilder {
         let parallelism = options.parallelism()?;
         let files = match &self.source {
             Source::Directory(root) => ModelFiles::from_dir(root, options)?,
-            Source::Bytes(bytes) => ModelFiles::from_bytes(bytes, options)?,
+            Source::Bytes { rest, model } => ModelFiles::from_bytes(rest, model, options)?,
         };
         let backend: Box<dyn Backend> = match options.engine {
             Engine::OnnxRuntime => {
                 let published = Published {
                     runtime: &OnnxRuntime::load(options.library.as_deref())?,
                     parts: &files.parts,
-                    file: &files.name,
-                    graph: &files.graph,
+                    model: &files.model,
                     precision: files.precision,
                     normalization: options.encode.normalization,
                     parallelism,
@@ -210,13 +215,7 @@ impl EncoderBuilder {
                     Optimization::Checked => published.load_fused(options.cache_dir.as_deref())?,
                 })
             }
-            Engine::Tract => tract::load(
-                &files.name,
-                files.graph,
-                files.precision,
-                parallelism,
-                options,
-            )?,
+            Engine::Tract => tract::load(files.model, files.precision, parallelism, options)?,
         };
         Encoder::new(files.parts, backend, files.weights, &options.encode)
     }

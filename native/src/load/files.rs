@@ -1,60 +1,65 @@
 //! The files of a model, read and hashed.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
 use multivec_core::encoder::Normalization;
-use multivec_core::graph::{Graph, remove_final_normalization};
+use multivec_core::graph::onnx::TensorProto;
+use multivec_core::graph::{Bytes, Graph, place, remove_final_normalization};
 use multivec_core::{Error, ModelParts, Precision, Result, WeightsHasher};
 
 use super::builder::ModelBytes;
 use super::{ModelDirectory, Options};
-use crate::onnxruntime::GraphSource;
 
 /// What a builder reads before an engine takes over.
-pub(super) struct ModelFiles<'a> {
+pub(super) struct ModelFiles {
     pub(super) parts: ModelParts,
-    /// The model file, for messages.
-    pub(super) name: String,
-    pub(super) graph: GraphSource<'a>,
+    pub(super) model: ModelGraph,
     pub(super) weights: WeightsHasher,
     pub(super) precision: Precision,
 }
 
-impl<'a> ModelFiles<'a> {
+/// A graph, and where it looks for weights that are not in it.
+pub(crate) struct ModelGraph {
+    /// The model file, for messages.
+    pub(crate) file: String,
+    pub(crate) bytes: Bytes,
+    /// The file of these bytes, where there is one.
+    pub(crate) path: Option<PathBuf>,
+    /// The folder of weights that are not in the graph.
+    pub(crate) folder: Option<String>,
+}
+
+impl ModelFiles {
     pub(super) fn from_dir(root: &Path, options: &Options) -> Result<Self> {
         let directory = ModelDirectory::open(root)?;
-        let (model, precision) = directory.choose(options.precision)?;
+        let (path, precision) = directory.choose(options.precision)?;
         let named = |path: &Path| Ok::<_, Error>((path.display().to_string(), read(path)?));
         let (config, tokenizer) = (named(directory.config())?, named(directory.tokenizer())?);
         let parts = ModelParts::from_json((&config.0, &config.1), (&tokenizer.0, &tokenizer.1))?;
-        let file = model.display().to_string();
-        let bytes = read(model)?;
+        let bytes = Bytes::from(read(path)?);
         let mut weights = WeightsHasher::new();
         weights.update(&bytes);
-        let mut graph = Graph::parse(&file, bytes.into())?;
-        let folder = model.parent().unwrap_or(root);
-        hash_external(&graph, folder, &mut weights)?;
-        let graph = match options.encode.normalization {
-            Normalization::Off => {
-                remove_final_normalization(&mut graph);
-                GraphSource::Rewritten {
-                    graph: graph.into_bytes(),
-                    folder: folder.display().to_string(),
-                }
-            }
-            _ => GraphSource::File(model.to_owned()),
+        let folder = path.parent().unwrap_or(root);
+        let mut model = ModelGraph {
+            file: path.display().to_string(),
+            bytes,
+            path: Some(path.to_owned()),
+            folder: Some(folder.display().to_string()),
         };
+        let graph = Graph::parse(&model.file, model.bytes.clone())?;
+        hash_external(&graph, folder, &mut weights)?;
+        model.normalize(options.encode.normalization, graph);
         Ok(Self {
             parts,
-            graph,
+            model,
             weights,
             precision,
-            name: file,
         })
     }
 
-    pub(super) fn from_bytes(bytes: &'a ModelBytes, options: &Options) -> Result<Self> {
+    pub(super) fn from_bytes(bytes: &ModelBytes, model: &Bytes, options: &Options) -> Result<Self> {
         if let Some(precision) = options.precision
             && precision != bytes.precision
         {
@@ -64,31 +69,67 @@ impl<'a> ModelFiles<'a> {
             ("onnx_config.json", &bytes.config),
             ("tokenizer.json", &bytes.tokenizer),
         )?;
-        let file = match bytes.precision {
-            Precision::Int8 => "model_int8.onnx",
-            _ => "model.onnx",
-        };
         let mut weights = WeightsHasher::new();
-        weights.update(&bytes.model);
-        let graph = match options.encode.normalization {
-            Normalization::Off => raw_rows(file, bytes.model.clone())?.into(),
-            _ => bytes.model.as_slice().into(),
+        weights.update(model);
+        let mut model = ModelGraph {
+            file: match bytes.precision {
+                Precision::Int8 => "model_int8.onnx".to_owned(),
+                _ => "model.onnx".to_owned(),
+            },
+            bytes: model.clone(),
+            path: None,
+            folder: None,
         };
+        if options.encode.normalization == Normalization::Off {
+            let graph = Graph::parse(&model.file, model.bytes.clone())?;
+            model.normalize(Normalization::Off, graph);
+        }
         Ok(Self {
             parts,
-            graph: GraphSource::Bytes(graph),
+            model,
             weights,
             precision: bytes.precision,
-            name: file.to_owned(),
         })
     }
 }
 
-/// The graph without a normalization at its end.
-fn raw_rows(file: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
-    let mut graph = Graph::parse(file, bytes.into())?;
-    remove_final_normalization(&mut graph);
-    Ok(graph.into_bytes())
+impl ModelGraph {
+    /// Without normalization, takes the one at the end of the graph out.
+    fn normalize(&mut self, normalization: Normalization, mut graph: Graph) {
+        if normalization == Normalization::Off {
+            remove_final_normalization(&mut graph);
+            self.bytes = graph.into_bytes().into();
+            self.path = None;
+        }
+    }
+}
+
+/// Reads a tensor whose bytes are in a file beside the model.
+pub(crate) fn read_tensor(tensor: &TensorProto, model: &ModelGraph) -> Result<Bytes> {
+    let invalid = |found: &str| Error::InvalidModel {
+        file: model.file.clone(),
+        engine: "multivec",
+        source: format!(
+            "expected the place of the tensor `{}` in a file beside the model, found {found}",
+            tensor.name.as_deref().unwrap_or_default()
+        )
+        .into(),
+    };
+    let place = place(tensor).ok_or_else(|| invalid("none"))?;
+    let folder = model.folder.as_deref();
+    let path =
+        Path::new(folder.ok_or_else(|| invalid("a model without a folder"))?).join(place.file);
+    let failed = |source| reading(&path, source);
+    let mut file = File::open(&path).map_err(failed)?;
+    let end = file.metadata().map_err(failed)?.len();
+    let length = place.length.unwrap_or(end.saturating_sub(place.offset));
+    if place.offset.saturating_add(length) > end {
+        return Err(invalid(&format!("{end} bytes in {}", path.display())));
+    }
+    file.seek(SeekFrom::Start(place.offset)).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.take(length).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes.into())
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {

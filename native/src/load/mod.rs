@@ -7,6 +7,6 @@ mod options;
 
 pub use builder::{EncoderBuilder, ModelBytes};
 pub use directory::ModelDirectory;
-pub(crate) use files::read;
+pub(crate) use files::{ModelGraph, read, read_tensor};
 pub(crate) use options::Parallelism;
 pub use options::{Engine, Optimization, Options, Provider};

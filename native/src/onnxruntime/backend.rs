@@ -1,67 +1,25 @@
 //! Sessions of ONNX Runtime behind the core's `Backend` trait.
 
-use std::borrow::Cow;
-use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex};
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex};
 
 use multivec_core::batch::TokenBatch;
+use multivec_core::graph::Bytes;
 use multivec_core::{Backend, BackendInfo, Error, GraphForm, Precision, Result, TokenStates};
 use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::TensorRef;
 
+use super::operators::Kernels;
 use super::signature::Signature;
 use super::{ENGINE, OnnxRuntime};
-use crate::load::{Parallelism, Provider};
+use crate::load::{ModelGraph, Parallelism, Provider};
 
-/// Where a graph comes from.
-pub(crate) enum GraphSource<'a> {
+/// The graph of a session.
+pub(crate) enum SessionGraph {
     File(PathBuf),
-    Bytes(Cow<'a, [u8]>),
-    /// A graph that was changed, and the folder where it looks for weights
-    /// that are not in it.
-    Rewritten {
-        graph: Vec<u8>,
-        folder: String,
-    },
-    /// The same in a file elsewhere.
-    Beside {
-        file: PathBuf,
-        folder: String,
-    },
-}
-
-impl GraphSource<'_> {
-    /// The graph, read from its file where it is in one.
-    pub(crate) fn bytes(&self) -> Result<Vec<u8>> {
-        Ok(match self {
-            Self::File(path) | Self::Beside { file: path, .. } => crate::load::read(path)?,
-            Self::Bytes(bytes) => bytes.to_vec(),
-            Self::Rewritten { graph, .. } => graph.clone(),
-        })
-    }
-
-    /// The graph, where it is not in a file.
-    pub(crate) fn in_memory(&self) -> &[u8] {
-        match self {
-            Self::Bytes(bytes) => bytes,
-            Self::Rewritten { graph, .. } => graph,
-            Self::File(_) | Self::Beside { .. } => &[],
-        }
-    }
-
-    /// Where it looks for weights that are not in it.
-    pub(crate) fn folder(&self) -> Option<String> {
-        match self {
-            Self::File(path) => {
-                let folder = path.parent().unwrap_or(Path::new("."));
-                Some(folder.display().to_string())
-            }
-            Self::Rewritten { folder, .. } | Self::Beside { folder, .. } => Some(folder.clone()),
-            Self::Bytes(_) => None,
-        }
-    }
+    Memory(Bytes),
 }
 
 const EXTERNAL_FOLDER: &str = "session.model_external_initializers_file_folder_path";
@@ -76,29 +34,30 @@ pub(crate) struct OrtBackend {
 impl OrtBackend {
     pub(crate) fn load(
         runtime: &OnnxRuntime,
-        file: &str,
-        graph: &GraphSource<'_>,
-        form: GraphForm,
-        precision: Precision,
-        parallelism: Parallelism,
+        model: &ModelGraph,
+        (graph, form): (&SessionGraph, GraphForm),
+        kernels: &Kernels,
+        (precision, parallelism): (Precision, Parallelism),
     ) -> Result<Self> {
+        let file = model.file.as_str();
         let invalid = |error: ort::Error| Error::InvalidModel {
             file: file.to_owned(),
             engine: ENGINE,
             source: error.into(),
         };
+        let operators = kernels.domain().map_err(invalid)?;
         let sessions = (0..parallelism.sessions)
             .map(|_| {
                 let mut builder = configure(runtime, parallelism.threads)?;
-                match graph {
-                    GraphSource::File(path) => builder.commit_from_file(path),
-                    GraphSource::Bytes(bytes) => builder.commit_from_memory(bytes),
-                    GraphSource::Rewritten { graph, folder } => builder
+                if let Some(operators) = &operators {
+                    builder = builder.with_operators(Arc::clone(operators))?;
+                }
+                match (graph, &model.folder) {
+                    (SessionGraph::File(path), _) => builder.commit_from_file(path),
+                    (SessionGraph::Memory(graph), Some(folder)) => builder
                         .with_config_entry(EXTERNAL_FOLDER, folder)?
                         .commit_from_memory(graph),
-                    GraphSource::Beside { file, folder } => builder
-                        .with_config_entry(EXTERNAL_FOLDER, folder)?
-                        .commit_from_file(file),
+                    (SessionGraph::Memory(graph), None) => builder.commit_from_memory(graph),
                 }
             })
             .collect::<ort::Result<Vec<_>>>()

@@ -3,10 +3,12 @@
 mod backend;
 mod elf;
 mod library;
+mod operators;
 mod places;
 mod signature;
 
-pub(crate) use backend::{GraphSource, OrtBackend};
+pub(crate) use backend::{OrtBackend, SessionGraph};
 pub use library::{Candidate, OnnxRuntime};
+pub(crate) use operators::Kernels;
 
 pub(crate) const ENGINE: &str = "onnxruntime";

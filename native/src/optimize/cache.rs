@@ -11,13 +11,14 @@ const GRAPH: &str = "model.onnx";
 
 /// What was found out about a graph.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Verdict<G> {
+pub(super) enum Verdict {
     /// There is nothing to fuse.
     Published,
     /// The fused graph is far from the published one.
     Refused { distance: f32 },
     /// The fused graph gives the same vectors.
-    Fused { fused: Fused, graph: G },
+    /// It is kept without the weights that the published one has.
+    Fused { fused: Fused, graph: Vec<u8> },
 }
 
 pub(super) struct Cache {
@@ -37,7 +38,7 @@ impl Cache {
     }
 
     /// The verdict, if there is one that can be read.
-    pub(super) fn read(&self) -> Option<Verdict<PathBuf>> {
+    pub(super) fn read(&self) -> Option<Verdict> {
         let text = fs::read_to_string(self.folder.join(VERDICT)).ok()?;
         let mut words = text.split_whitespace();
         Some(match words.next()? {
@@ -46,28 +47,20 @@ impl Cache {
                 distance: words.next()?.parse().ok()?,
             },
             "fused" => {
-                let graph = self.folder.join(GRAPH);
                 let mut number = || words.next()?.parse::<usize>().ok();
                 // A graph that was cut short has another size.
                 let size = number()?;
-                let fused = Fused {
-                    attentions: number()?,
-                    rotary: number()?,
-                    windowed: number()?,
-                    layer_norms: number()?,
-                    gelus: number()?,
-                    nodes_before: number()?,
-                    nodes_after: number()?,
-                };
-                let found = fs::metadata(&graph).ok()?.len();
-                (found == size as u64).then_some(Verdict::Fused { fused, graph })?
+                let counts: Option<Vec<usize>> = (0..9).map(|_| number()).collect();
+                let fused = Fused::from_counts(counts?.try_into().ok()?);
+                let graph = fs::read(self.folder.join(GRAPH)).ok()?;
+                (graph.len() == size).then_some(Verdict::Fused { fused, graph })?
             }
             _ => return None,
         })
     }
 
     /// Keeps a verdict; the graph first, so that a verdict is never without.
-    pub(super) fn write(&self, verdict: &Verdict<&[u8]>) -> io::Result<()> {
+    pub(super) fn write(&self, verdict: &Verdict) -> io::Result<()> {
         fs::create_dir_all(&self.folder)?;
         if let Verdict::Fused { graph, .. } = verdict {
             self.write_file(GRAPH, graph)?;
@@ -75,17 +68,10 @@ impl Cache {
         let text = match verdict {
             Verdict::Published => "published".to_owned(),
             Verdict::Refused { distance } => format!("refused {distance}"),
-            Verdict::Fused { fused, graph } => format!(
-                "fused {} {} {} {} {} {} {} {}",
-                graph.len(),
-                fused.attentions,
-                fused.rotary,
-                fused.windowed,
-                fused.layer_norms,
-                fused.gelus,
-                fused.nodes_before,
-                fused.nodes_after
-            ),
+            Verdict::Fused { fused, graph } => {
+                let counts = fused.counts().map(|count| count.to_string());
+                format!("fused {} {}", graph.len(), counts.join(" "))
+            }
         };
         self.write_file(VERDICT, text.as_bytes())
     }
@@ -132,11 +118,11 @@ mod tests {
         let graph = root.path().join("graphs/key/model.onnx");
         let written = Verdict::Fused {
             fused,
-            graph: b"graph".as_slice(),
+            graph: b"graph".to_vec(),
         };
         cache.write(&written).expect("it can be written");
         assert_eq!(fs::read(&graph).expect("it is there"), b"graph");
-        assert_eq!(cache.read(), Some(Verdict::Fused { fused, graph }));
+        assert_eq!(cache.read(), Some(written));
     }
 
     #[test]
@@ -145,7 +131,7 @@ mod tests {
         let cache = entry(root.path());
         let verdict = Verdict::Fused {
             fused: Fused::default(),
-            graph: b"graph".as_slice(),
+            graph: b"graph".to_vec(),
         };
         cache.write(&verdict).expect("it can be written");
         assert!(cache.read().is_some());

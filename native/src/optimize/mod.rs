@@ -7,22 +7,22 @@ use std::path::Path;
 
 use multivec_core::encoder::Normalization;
 use multivec_core::equivalence::Probes;
-use multivec_core::graph::{self, Fused, Graph};
+use multivec_core::graph::{self, Bytes, Fused, Graph, Operators};
+use multivec_core::kernels::{self, Granularity};
 use multivec_core::{GraphForm, ModelParts, Precision, Result};
 
-use crate::load::Parallelism;
-use crate::onnxruntime::{GraphSource, OnnxRuntime, OrtBackend};
+use crate::load::{ModelGraph, Parallelism, read_tensor};
+use crate::onnxruntime::{Kernels, OnnxRuntime, OrtBackend, SessionGraph};
 use cache::{Cache, Verdict};
 
 /// Changes with every change of what is fused, and how.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A model on its way into ONNX Runtime.
 pub(crate) struct Published<'a> {
     pub(crate) runtime: &'a OnnxRuntime,
     pub(crate) parts: &'a ModelParts,
-    pub(crate) file: &'a str,
-    pub(crate) graph: &'a GraphSource<'a>,
+    pub(crate) model: &'a ModelGraph,
     pub(crate) precision: Precision,
     pub(crate) normalization: Normalization,
     pub(crate) parallelism: Parallelism,
@@ -33,7 +33,7 @@ pub(crate) struct Published<'a> {
 impl Published<'_> {
     /// Loads the graph as it was published.
     pub(crate) fn load(&self) -> Result<OrtBackend> {
-        self.open(self.graph, GraphForm::Published, self.parallelism)
+        self.open_published(GraphForm::Published)
     }
 
     /// Loads the fused graph where it gives the same vectors. What was found
@@ -43,24 +43,11 @@ impl Published<'_> {
         match cache.as_ref().and_then(Cache::read) {
             Some(Verdict::Published) => return self.load(),
             Some(Verdict::Refused { distance }) => {
-                return self.open(
-                    self.graph,
-                    GraphForm::Refused { distance },
-                    self.parallelism,
-                );
+                return self.open_published(GraphForm::Refused { distance });
             }
+            // A file that was damaged since is made again.
             Some(Verdict::Fused { fused, graph }) => {
-                // The weights stay where the published graph has them.
-                let source = match self.graph.folder() {
-                    Some(folder) => GraphSource::Beside {
-                        file: graph,
-                        folder,
-                    },
-                    None => GraphSource::File(graph),
-                };
-                let form = GraphForm::Fused(fused);
-                // A file that was damaged since is made again.
-                if let Ok(backend) = self.open(&source, form, self.parallelism) {
+                if let Some(backend) = self.open_kept(fused, graph) {
                     return Ok(backend);
                 }
             }
@@ -69,65 +56,92 @@ impl Published<'_> {
         self.try_fused(cache.as_ref())
     }
 
+    fn open_kept(&self, fused: Fused, graph: Vec<u8>) -> Option<OrtBackend> {
+        let kept = Graph::parse(&self.model.file, graph.into()).ok()?;
+        let graph = kept.with_weights_of(&self.parse().ok()?)?;
+        Some(self.open_fused(graph, fused).ok()?.0)
+    }
+
     fn try_fused(&self, cache: Option<&Cache>) -> Result<OrtBackend> {
-        let (graph, fused) = fuse(self.file, self.graph.bytes()?)?;
+        let published_graph = self.parse()?;
+        let mut graph = published_graph.clone();
+        let fused = graph::fuse(&mut graph);
         if fused.is_empty() {
             keep(cache, &Verdict::Published);
             return self.load();
         }
-        let graph = graph.into_bytes();
-        let source = match self.graph.folder() {
-            Some(folder) => GraphSource::Rewritten { graph, folder },
-            None => GraphSource::Bytes(graph.into()),
-        };
         // One after the other, so that memory never holds both.
         let probes = Probes::new(self.parts.tokenizer(), self.parts.config().document_length);
-        let one = Parallelism {
-            sessions: 1,
-            ..self.parallelism
-        };
-        let published = self.open(self.graph, GraphForm::Published, one)?;
+        let published = self.load()?;
         // What fails now is told when the encoder is put together.
         let Ok(expected) = probes.run(&published) else {
-            return self.load();
+            return Ok(published);
         };
         drop(published);
-        let form = GraphForm::Fused(fused);
+        let kept = graph.clone().without_weights_of(&published_graph);
+        drop(published_graph);
+        // Activations are quantized as the published graph does it, so that
+        // nothing but the order of additions may differ.
         let answer = self
-            .open(&source, form, self.parallelism)
-            .and_then(|backend| Ok((probes.run(&backend)?, backend)));
+            .open_fused(graph, fused)
+            .and_then(|(backend, kernels)| {
+                kernels.set_granularity(Granularity::Tensor);
+                let found = probes.run(&backend)?;
+                kernels.set_granularity(Granularity::Row);
+                Ok((found, backend))
+            });
         // A graph that does not run is as far away as can be.
         let mut distance = f32::INFINITY;
         if let Ok((found, backend)) = answer {
             let difference = probes.compare(&expected, &found, self.precision);
             if difference.is_within_bound() {
-                let graph = source.in_memory();
+                let graph = kept.into_bytes();
                 keep(cache, &Verdict::Fused { fused, graph });
                 return Ok(backend);
             }
             distance = difference.distance;
         }
         keep(cache, &Verdict::Refused { distance });
-        self.open(
-            self.graph,
-            GraphForm::Refused { distance },
-            self.parallelism,
-        )
+        self.open_published(GraphForm::Refused { distance })
     }
 
-    fn open(
-        &self,
-        graph: &GraphSource<'_>,
-        form: GraphForm,
-        parallelism: Parallelism,
-    ) -> Result<OrtBackend> {
+    fn parse(&self) -> Result<Graph> {
+        Graph::parse(&self.model.file, self.model.bytes.clone())
+    }
+
+    fn open_published(&self, form: GraphForm) -> Result<OrtBackend> {
+        let source = match &self.model.path {
+            Some(path) => SessionGraph::File(path.clone()),
+            None => SessionGraph::Memory(self.model.bytes.clone()),
+        };
+        self.open(source, form, &Kernels::none())
+    }
+
+    fn open_fused(&self, mut graph: Graph, fused: Fused) -> Result<(OrtBackend, Kernels)> {
+        let mut kernels = Kernels::none();
+        let operators = match kernels::are_fast() {
+            true => Operators::Kernels,
+            false => Operators::Contrib,
+        };
+        if operators == Operators::Kernels {
+            let file = &self.model.file;
+            let external = |tensor: &_| read_tensor(tensor, self.model);
+            let layers = graph::pack_linears(&mut graph, file, &external)?;
+            kernels = Kernels::new(layers, self.parallelism.threads);
+        }
+        graph::for_onnxruntime(&mut graph, operators);
+        let source = SessionGraph::Memory(graph.into_bytes().into());
+        let backend = self.open(source, GraphForm::Fused(fused), &kernels)?;
+        Ok((backend, kernels))
+    }
+
+    fn open(&self, graph: SessionGraph, form: GraphForm, kernels: &Kernels) -> Result<OrtBackend> {
         OrtBackend::load(
             self.runtime,
-            self.file,
-            graph,
-            form,
-            self.precision,
-            parallelism,
+            self.model,
+            (&graph, form),
+            kernels,
+            (self.precision, self.parallelism),
         )
     }
 
@@ -142,32 +156,25 @@ impl Published<'_> {
     }
 }
 
-/// The fused form of a model file, for ONNX Runtime, and what was fused in it.
-/// Weights in files of their own stay there; the graph names them as before.
+/// The fused form of a model file, for any library of ONNX Runtime, and what
+/// was fused in it. Weights in files of their own stay there; the graph names
+/// them as before.
 ///
 /// # Errors
 /// [`Error::Io`](crate::Error::Io) if the file cannot be read,
 /// [`Error::InvalidModel`](crate::Error::InvalidModel) if it is no ONNX model.
 pub fn optimize_graph(model: &Path) -> Result<(Vec<u8>, Fused)> {
     let file = model.display().to_string();
-    let (graph, fused) = fuse(&file, crate::load::read(model)?)?;
-    Ok((graph.into_bytes(), fused))
-}
-
-/// The fused form of a graph.
-///
-/// # Errors
-/// `InvalidModel` for bytes that are no ONNX model.
-fn fuse(file: &str, bytes: Vec<u8>) -> Result<(Graph, Fused)> {
-    let mut graph = Graph::parse(file, bytes.into())?;
+    let bytes: Bytes = crate::load::read(model)?.into();
+    let mut graph = Graph::parse(&file, bytes)?;
     let fused = graph::fuse(&mut graph);
-    graph::for_onnxruntime(&mut graph);
-    Ok((graph, fused))
+    graph::for_onnxruntime(&mut graph, Operators::Contrib);
+    Ok((graph.into_bytes(), fused))
 }
 
 /// A cache that cannot be written is no reason to fail: the next load is
 /// slower, that is all.
-fn keep(cache: Option<&Cache>, verdict: &Verdict<&[u8]>) {
+fn keep(cache: Option<&Cache>, verdict: &Verdict) {
     if let Some(cache) = cache {
         let _: std::io::Result<()> = cache.write(verdict);
     }

@@ -13,7 +13,8 @@ use super::{BATCH, DOMAIN, LENGTH, Links, Replacement};
 /// of queries, keys and values to the rows of all heads.
 ///
 /// `Attention(queries, keys, values, mask?, cos?, sin?)`: rows are `[batch,
-/// length, heads * columns]`, the mask is `[batch, length]` of 64-bit
+/// length, widths[i]]`, of which `heads * columns` from `offsets[i]` on are
+/// meant, the mask is `[batch, length]` of 64-bit
 /// integers, 0 for tokens that are not attended to, the tables of rotary
 /// embedding are values of the graph with `length * columns` elements for each
 /// text. Attributes: `heads`, `columns` of each, `scale` of the scores,
@@ -57,8 +58,8 @@ pub(super) fn find(
     let columns = *trace.shape(context.output.first()?)?.last()?;
     let output = merged(links, trace, context.output.first()?, heads, columns)?;
 
-    let (mut nodes, rows) = cut(output, [&queries, &keys, &values], heads * columns);
-    let mut inputs: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let rows = [&queries, &keys, &values];
+    let mut inputs: Vec<&str> = rows.iter().map(|rows| rows.base.as_str()).collect();
     inputs.push(if mask.is_some() { "attention_mask" } else { "" });
     if let Some(rotary) = &queries.rotary {
         inputs.extend([rotary.cos.as_str(), rotary.sin.as_str()]);
@@ -73,18 +74,19 @@ pub(super) fn find(
         .rotary
         .as_ref()
         .is_some_and(|rotary| rotary.interleaved);
-    nodes.push(
-        node("Attention", DOMAIN, &inputs, &[output])
-            .with_int("heads", heads as i64)
-            .with_float("scale", scores.scale * queries.scale * keys.scale)
-            .with_int("window", window.map_or(0, |window| window as i64))
-            .with_float("fill", fill)
-            .with_int("columns", columns as i64)
-            .with_int("interleaved", i64::from(interleaved)),
-    );
+    let of_rows = |of: fn(&Projection) -> usize| rows.map(|rows| of(rows) as i64);
+    let attention = node("Attention", DOMAIN, &inputs, &[output])
+        .with_int("heads", heads as i64)
+        .with_float("scale", scores.scale * queries.scale * keys.scale)
+        .with_int("window", window.map_or(0, |window| window as i64))
+        .with_float("fill", fill)
+        .with_int("columns", columns as i64)
+        .with_int("interleaved", i64::from(interleaved))
+        .with_ints("offsets", &of_rows(|rows| rows.offset))
+        .with_ints("widths", &of_rows(|rows| rows.width));
     Some(Replacement {
         output: output.to_owned(),
-        nodes,
+        nodes: vec![attention],
     })
 }
 
@@ -209,27 +211,4 @@ fn merged<'g>(
         .indexed_iter()
         .all(|(at, &found)| found == numbers[[at[0], at[2] / columns, at[1], at[2] % columns]]);
     is_merged.then_some(value)
-}
-
-/// Nodes that cut queries, keys and values out of their rows, where these
-/// hold more than one of them, and the names of the results.
-fn cut(prefix: &str, projections: [&Projection; 3], width: usize) -> (Vec<NodeProto>, [String; 3]) {
-    let mut nodes = Vec::new();
-    let names = ["queries", "keys", "values"];
-    let mut rows = [const { String::new() }; 3];
-    for (at, projection) in projections.into_iter().enumerate() {
-        rows[at] = if projection.width == width {
-            projection.base.clone()
-        } else {
-            let output = format!("{prefix}.{}", names[at]);
-            nodes.push(
-                node("Columns", DOMAIN, &[&projection.base], &[&output])
-                    .with_int("start", projection.offset as i64)
-                    .with_int("width", width as i64)
-                    .with_int("of", projection.width as i64),
-            );
-            output
-        };
-    }
-    (nodes, rows)
 }

@@ -74,7 +74,7 @@ pub(super) fn find(links: &Links<'_>, trace: &Trace<'_>, root: &NodeProto) -> Op
 }
 
 /// Of two operands the one that is not the other.
-fn other<'a>(inputs: &'a [String], one: &str) -> Option<&'a String> {
+pub(super) fn other<'a>(inputs: &'a [String], one: &str) -> Option<&'a String> {
     match inputs {
         [left, right] if left == one && right != one => Some(right),
         [left, right] if right == one && left != one => Some(left),

@@ -6,6 +6,7 @@
 mod attention;
 mod gelu;
 mod layer_norm;
+mod linear;
 mod mask;
 mod projection;
 
@@ -37,6 +38,10 @@ pub struct Fused {
     pub layer_norms: usize,
     /// Gaussian error linear units, by erf or tanh.
     pub gelus: usize,
+    /// Linear layers with 8-bit weights and dynamically quantized rows.
+    pub linears: usize,
+    /// Of these, those with a gate.
+    pub gated: usize,
     /// Nodes before.
     pub nodes_before: usize,
     /// Nodes after.
@@ -44,9 +49,50 @@ pub struct Fused {
 }
 
 impl Fused {
+    /// All numbers, in the order of the fields.
+    pub fn counts(&self) -> [usize; 9] {
+        [
+            self.attentions,
+            self.rotary,
+            self.windowed,
+            self.layer_norms,
+            self.gelus,
+            self.linears,
+            self.gated,
+            self.nodes_before,
+            self.nodes_after,
+        ]
+    }
+
+    /// The opposite of [`counts`](Self::counts).
+    pub fn from_counts(counts: [usize; 9]) -> Self {
+        let [
+            attentions,
+            rotary,
+            windowed,
+            layer_norms,
+            gelus,
+            linears,
+            gated,
+            nodes_before,
+            nodes_after,
+        ] = counts;
+        Self {
+            attentions,
+            rotary,
+            windowed,
+            layer_norms,
+            gelus,
+            linears,
+            gated,
+            nodes_before,
+            nodes_after,
+        }
+    }
+
     /// Whether nothing was recognised.
     pub fn is_empty(&self) -> bool {
-        self.attentions + self.layer_norms + self.gelus == 0
+        self.attentions + self.layer_norms + self.gelus + self.linears == 0
     }
 }
 
@@ -54,12 +100,15 @@ impl fmt::Display for Fused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} attentions ({} rotary, {} windowed), {} layer normalizations, {} GELUs; {} nodes, {} before",
+            "{} attentions ({} rotary, {} windowed), {} layer normalizations, {} GELUs, \
+             {} quantized linear layers ({} gated); {} nodes, {} before",
             self.attentions,
             self.rotary,
             self.windowed,
             self.layer_norms,
             self.gelus,
+            self.linears,
+            self.gated,
             self.nodes_after,
             self.nodes_before
         )
@@ -67,7 +116,8 @@ impl fmt::Display for Fused {
 }
 
 /// Cleans a graph and puts encoder operators in it: standard
-/// `LayerNormalization`, and `Gelu` and `Attention` of [`DOMAIN`]. What is not
+/// `LayerNormalization`, and `Attention`, `Gelu` and `QuantizedLinear` of
+/// [`DOMAIN`]. What is not
 /// recognised stays as it was.
 pub fn fuse(graph: &mut Graph) -> Fused {
     let mut fused = Fused {
@@ -98,6 +148,20 @@ pub fn fuse(graph: &mut Graph) -> Fused {
         all
     };
     apply(graph, replacements);
+    graph.remove_dead_nodes();
+    // What follows a linear layer is easier to see now.
+    let layers: Vec<Replacement> = {
+        let links = Links::new(graph);
+        let trace = Trace::unpadded(graph, BATCH, LENGTH);
+        let nodes = graph.nodes().iter();
+        nodes
+            .filter_map(|node| linear::find(graph, &links, &trace, node))
+            .collect()
+    };
+    fused.linears = layers.len();
+    let made = layers.iter().flat_map(|layer| &layer.nodes);
+    fused.gated = made.filter(|node| linear::is_gated(node)).count();
+    apply(graph, layers);
     graph.remove_dead_nodes();
     clean::remove_unused_initializers(graph);
     fused.nodes_after = graph.nodes().len();
@@ -133,6 +197,10 @@ impl<'g> Links<'g> {
             producers,
             readers,
         }
+    }
+
+    fn node(&self, at: usize) -> Option<&'g NodeProto> {
+        self.nodes.get(at)
     }
 
     fn producer(&self, name: &str) -> Option<&'g NodeProto> {
@@ -193,33 +261,32 @@ mod tests {
 
     #[test]
     fn exported_encoders_are_recognised() {
-        for (file, layers, rotary, windowed, norms, gelus) in [
-            ("tests/fixtures/tiny-bert/model.onnx", 2, 0, 0, 5, 2),
-            ("tests/fixtures/tiny-bert/model_int8.onnx", 2, 0, 0, 5, 2),
-            ("tests/fixtures/tiny-modernbert/model.onnx", 4, 4, 2, 9, 4),
+        for (file, expected) in [
+            ("tests/fixtures/tiny-bert/model.onnx", [2, 0, 0, 5, 2, 0, 0]),
+            (
+                "tests/fixtures/tiny-bert/model_int8.onnx",
+                [2, 0, 0, 5, 2, 13, 0],
+            ),
+            (
+                "tests/fixtures/tiny-modernbert/model.onnx",
+                [4, 4, 2, 9, 4, 0, 0],
+            ),
             (
                 "tests/fixtures/tiny-modernbert/model_int8.onnx",
-                4,
-                4,
-                2,
-                9,
-                4,
+                [4, 4, 2, 9, 4, 17, 4],
             ),
-            ("models/minilm-colbert/model_int8.onnx", 6, 0, 0, 13, 6),
+            (
+                "models/minilm-colbert/model_int8.onnx",
+                [6, 0, 0, 13, 6, 37, 0],
+            ),
         ] {
             let root = env!("CARGO_MANIFEST_DIR");
             let bytes = std::fs::read(format!("{root}/{file}")).expect("the fixture can be read");
             let mut graph = Graph::parse(file, bytes.into()).expect("the fixture is a graph");
             let fused = fuse(&mut graph);
             eprintln!("{file}: {fused}");
-            let expected = (layers, rotary, windowed, norms, gelus);
-            let found = (
-                fused.attentions,
-                fused.rotary,
-                fused.windowed,
-                fused.layer_norms,
-                fused.gelus,
-            );
+            let found = &fused.counts()[..7];
+            assert_eq!(fused, Fused::from_counts(fused.counts()));
             assert_eq!(found, expected, "{file}");
         }
     }

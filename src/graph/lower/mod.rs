@@ -1,7 +1,10 @@
 //! Fused operators in the terms of an engine.
 
+mod linear;
 mod masks;
 mod onnxruntime;
+mod packed;
 mod parts;
 
-pub use onnxruntime::for_onnxruntime;
+pub use onnxruntime::{Operators, for_onnxruntime};
+pub use packed::{PACKED_LINEAR, pack_linears};

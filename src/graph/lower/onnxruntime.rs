@@ -8,30 +8,47 @@ use super::super::Graph;
 use super::super::fuse::DOMAIN;
 use super::super::node::node;
 use super::super::onnx::NodeProto;
+use super::linear;
 use super::masks::Masks;
 use super::parts::Parts;
 
-const CONTRIB: &str = "com.microsoft";
+pub(super) const CONTRIB: &str = "com.microsoft";
 
-/// Puts ONNX Runtime's operators in place of fused ones:
-/// `MultiHeadAttention`, `RotaryEmbedding` and `Gelu` of `com.microsoft`.
-pub fn for_onnxruntime(graph: &mut Graph) {
+/// Whose operators run what was fused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Operators {
+    /// ONNX Runtime's own: `MultiHeadAttention`, `RotaryEmbedding` and `Gelu`
+    /// of `com.microsoft`, and the standard ones of quantization. Every
+    /// library of ONNX Runtime runs such a graph.
+    Contrib,
+    /// This project's for attention and linear layers, which have to be
+    /// registered with a session; the rest is ONNX Runtime's.
+    Kernels,
+}
+
+/// Puts operators that ONNX Runtime runs in place of fused ones.
+pub fn for_onnxruntime(graph: &mut Graph, operators: Operators) {
     let mut parts = Parts::new(graph);
     let mut masks = Masks::default();
     let mut tables = HashMap::new();
+    let mut levels = HashMap::new();
     let nodes = std::mem::take(&mut graph.proto_mut().node);
-    let splits = splits(&nodes);
     for node in &nodes {
         let is_ours = node.domain.as_deref() == Some(DOMAIN);
-        match node.op_type.as_deref().filter(|_| is_ours) {
+        let is_lowered = operators == Operators::Contrib || node.op_type.as_deref() == Some("Gelu");
+        match node.op_type.as_deref().filter(|_| is_ours && is_lowered) {
+            Some("QuantizedLinear") => linear::lower(node, &mut parts, &mut levels),
             Some("Attention") => attention(node, &mut parts, &mut masks, &mut tables),
-            Some("Columns") => columns(node, &mut parts, &splits),
             Some("Gelu") => gelu(node, &mut parts),
             _ => parts.push(node.clone()),
         }
     }
     parts.into_graph(graph);
     graph.import(CONTRIB, 1);
+    if operators == Operators::Kernels {
+        graph.import(DOMAIN, 1);
+    }
 }
 
 fn gelu(gelu: &NodeProto, parts: &mut Parts) {
@@ -46,57 +63,45 @@ fn gelu(gelu: &NodeProto, parts: &mut Parts) {
     parts.push(lowered);
 }
 
-/// Values that are cut into equal columns without a rest, by the node that
-/// makes the first cut.
-fn splits(nodes: &[NodeProto]) -> HashMap<String, Vec<NodeProto>> {
-    let mut cuts: HashMap<String, Vec<NodeProto>> = HashMap::new();
-    let is_cut = |node: &&NodeProto| {
-        node.domain.as_deref() == Some(DOMAIN) && node.op_type.as_deref() == Some("Columns")
-    };
-    for node in nodes.iter().filter(is_cut) {
-        cuts.entry(node.input.concat())
-            .or_default()
-            .push(node.clone());
-    }
-    cuts.retain(|_, cuts| {
-        let width = cuts[0].int("width", 0);
-        let starts = cuts.iter().map(|cut| cut.int("start", 0));
-        let count = cuts.len() as i64;
-        count > 1
-            && count * width == cuts[0].int("of", 0)
-            && starts.eq((0..count).map(|at| at * width))
+/// Rows of queries, keys and values, cut out of those that hold more.
+fn cut(attention: &NodeProto, parts: &mut Parts) -> [String; 3] {
+    let inputs: [&str; 3] =
+        std::array::from_fn(|at| attention.input.get(at).map_or("", String::as_str));
+    let of = |name: &str, at: usize| attention.ints(name).and_then(|all| all.get(at)).copied();
+    let width = attention.int("heads", 1) * attention.int("columns", 0);
+    let ranges: [(i64, i64); 3] = std::array::from_fn(|at| {
+        (
+            of("offsets", at).unwrap_or(0),
+            of("widths", at).unwrap_or(width),
+        )
     });
-    cuts
-}
-
-fn columns(cut: &NodeProto, parts: &mut Parts, splits: &HashMap<String, Vec<NodeProto>>) {
-    let (start, width) = (cut.int("start", 0), cut.int("width", 0));
-    let rows = cut.input.concat();
-    if let Some(cuts) = splits.get(&rows) {
-        if start == 0 {
-            let outputs: Vec<&str> = cuts
-                .iter()
-                .flat_map(|cut| &cut.output)
-                .map(String::as_str)
-                .collect();
-            let sizes = vec![width; cuts.len()];
-            let split = if parts.opset() < 13 {
-                node("Split", "", &[&rows], &outputs).with_ints("split", &sizes)
-            } else {
-                let sizes = parts.ints(&sizes);
-                node("Split", "", &[&rows, &sizes], &outputs)
-            };
-            parts.push(split.with_int("axis", -1));
-        }
-        return;
+    let is_packed = inputs.iter().all(|&rows| rows == inputs[0])
+        && ranges == [0, 1, 2].map(|at| (at * width, 3 * width));
+    if is_packed {
+        let outputs: [String; 3] = std::array::from_fn(|_| parts.unique("Split"));
+        let names: Vec<&str> = outputs.iter().map(String::as_str).collect();
+        let sizes = [width; 3];
+        let split = if parts.opset() < 13 {
+            node("Split", "", &inputs[..1], &names).with_ints("split", &sizes)
+        } else {
+            let sizes = parts.ints(&sizes);
+            node("Split", "", &[inputs[0], &sizes], &names)
+        };
+        parts.push(split.with_int("axis", -1));
+        return outputs;
     }
-    let (start, end, axis) = (
-        parts.ints(&[start]),
-        parts.ints(&[start + width]),
-        parts.ints(&[-1]),
-    );
-    let outputs: Vec<&str> = cut.output.iter().map(String::as_str).collect();
-    parts.push(node("Slice", "", &[&rows, &start, &end, &axis], &outputs));
+    std::array::from_fn(|at| {
+        let (start, of) = ranges[at];
+        if (start, of) == (0, width) {
+            return inputs[at].to_owned();
+        }
+        let (first, last, axis) = (
+            parts.ints(&[start]),
+            parts.ints(&[start + width]),
+            parts.ints(&[-1]),
+        );
+        parts.add("Slice", &[inputs[at], &first, &last, &axis])
+    })
 }
 
 fn attention(
@@ -106,7 +111,7 @@ fn attention(
     tables: &mut HashMap<String, String>,
 ) {
     let input = |at: usize| attention.input.get(at).map_or("", String::as_str);
-    let (mut queries, mut keys) = (input(0).to_owned(), input(1).to_owned());
+    let [mut queries, mut keys, values] = cut(attention, parts);
     if !input(4).is_empty() {
         let interleaved = attention.int("interleaved", 0);
         let columns = attention.int("columns", 0);
@@ -152,7 +157,7 @@ fn attention(
         node(
             "MultiHeadAttention",
             CONTRIB,
-            &[&queries, &keys, input(2), "", &padding, bias],
+            &[&queries, &keys, &values, "", &padding, bias],
             &[&context],
         )
         .with_int("num_heads", attention.int("heads", 1))

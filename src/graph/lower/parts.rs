@@ -119,6 +119,14 @@ impl Parts {
         name
     }
 
+    /// Gives the value that the last node computes another name.
+    pub(super) fn rename(&mut self, from: &str, to: &str) {
+        let outputs = self.nodes.last_mut().map(|node| &mut node.output);
+        for output in outputs.into_iter().flatten().filter(|name| *name == from) {
+            to.clone_into(output);
+        }
+    }
+
     pub(super) fn unique(&mut self, hint: &str) -> String {
         let mut at = self.names.len();
         loop {

@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use ndarray::{Array2, ArrayD};
 
 use super::Graph;
+use super::fuse::DOMAIN;
 use super::onnx::{INT64, NodeProto};
 pub(super) use elementwise::erf;
 pub(super) use tensor::Tensor;
@@ -141,7 +142,8 @@ impl<'g> Trace<'g> {
 
 /// The outputs of one node, from its inputs.
 fn step<'v>(node: &NodeProto, value: impl Fn(&str) -> Option<&'v Tensor>) -> Option<Vec<Tensor>> {
-    if !node.domain.as_deref().unwrap_or_default().is_empty() {
+    let is_ours = node.domain.as_deref() == Some(DOMAIN);
+    if !is_ours && !node.domain.as_deref().unwrap_or_default().is_empty() {
         return None;
     }
     let inputs = node
@@ -157,6 +159,9 @@ fn step<'v>(node: &NodeProto, value: impl Fn(&str) -> Option<&'v Tensor>) -> Opt
         inputs: &inputs,
     };
     let name = node.op_type.as_deref()?;
+    if is_ours {
+        return shapes::run_fused(name, &call);
+    }
     let outputs = movement::run(name, &call)
         .or_else(|| combine::run(name, &call))
         .or_else(|| gather::run(name, &call))

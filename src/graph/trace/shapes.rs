@@ -35,6 +35,19 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     }
 }
 
+/// The operators of this project's own domain.
+pub(super) fn run_fused(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
+    let data = call.input(0)?;
+    let mut shape = data.shape().to_vec();
+    let size = |name| usize::try_from(call.node.int(name, 0)).ok();
+    match name {
+        "Gelu" => {}
+        "Attention" => *shape.last_mut()? = size("heads")?.checked_mul(size("columns")?)?,
+        _ => return None,
+    }
+    Some(vec![Tensor::opaque(data.dtype(), &shape)])
+}
+
 /// `[..., m, n]` of a product of matrices.
 pub(super) fn product(left: &[usize], right: &[usize]) -> Option<Vec<usize>> {
     if left.len() < 2 || right.len() < 2 {

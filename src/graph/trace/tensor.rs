@@ -27,6 +27,10 @@ impl Tensor {
         Self::Float(ndarray::arr1(values).into_dyn())
     }
 
+    pub(in crate::graph) fn from_floats_of(shape: &[usize], values: &[f32]) -> Option<Self> {
+        array(shape, values.to_vec()).map(Self::Float)
+    }
+
     pub(in crate::graph) fn shape(&self) -> &[usize] {
         match self {
             Self::Float(array) => array.shape(),

@@ -27,15 +27,26 @@ pub(super) struct Loaded {
 
 pub(super) fn load(
     file: &str,
-    bytes: Vec<u8>,
+    bytes: graph::Bytes,
     normalization: Normalization,
     is_published: bool,
 ) -> Result<Loaded> {
-    let (graph, form) = rewrite(file, bytes, normalization, is_published)?;
+    let (mut graph, form) = rewrite(file, bytes, normalization, is_published)?;
     let vocabulary = graph::vocabulary_size(&graph);
     let inputs = inputs(file, &graph)?;
+    let layers = graph::pack_linears(&mut graph, file, &|tensor| {
+        Err(Error::InvalidModel {
+            file: file.to_owned(),
+            engine: ENGINE,
+            source: format!(
+                "expected the tensor `{}` within the model, found it in a file beside it",
+                tensor.name.as_deref().unwrap_or_default()
+            )
+            .into(),
+        })
+    })?;
     // The bytes are held until their tensors are read, and no longer.
-    let plan = wiring::wire(&graph).and_then(|model| {
+    let plan = wiring::wire(&graph, &layers).and_then(|model| {
         drop(graph);
         model.into_optimized()?.into_runnable()
     });
@@ -57,11 +68,11 @@ pub(super) fn load(
 /// Rewrites what tract cannot read or is slow at.
 fn rewrite(
     file: &str,
-    bytes: Vec<u8>,
+    bytes: graph::Bytes,
     normalization: Normalization,
     is_published: bool,
 ) -> Result<(Graph, GraphForm)> {
-    let mut graph = Graph::parse(file, bytes.into())?;
+    let mut graph = Graph::parse(file, bytes)?;
     let form = match is_published {
         true => GraphForm::Published,
         false => GraphForm::from(graph::fuse(&mut graph)),

@@ -10,7 +10,6 @@ use std::fmt;
 
 use multivec_core::batch::TokenBatch;
 use multivec_core::encoder::Normalization;
-#[cfg(doc)]
 use multivec_core::graph;
 use multivec_core::{Backend, BackendInfo, Error, Precision, Result, TokenStates};
 use tract_core::prelude::*;
@@ -46,7 +45,7 @@ impl TractBackend {
     /// of an encoder.
     pub fn load(
         file: &str,
-        bytes: Vec<u8>,
+        bytes: impl Into<graph::Bytes>,
         precision: Precision,
         normalization: Normalization,
     ) -> Result<Self> {
@@ -59,7 +58,7 @@ impl TractBackend {
     /// Those of [`load`](Self::load).
     pub fn load_published(
         file: &str,
-        bytes: Vec<u8>,
+        bytes: impl Into<graph::Bytes>,
         precision: Precision,
         normalization: Normalization,
     ) -> Result<Self> {
@@ -68,7 +67,7 @@ impl TractBackend {
 
     fn open(
         file: &str,
-        bytes: Vec<u8>,
+        bytes: impl Into<graph::Bytes>,
         precision: Precision,
         normalization: Normalization,
         is_published: bool,
@@ -79,7 +78,7 @@ impl TractBackend {
             plan,
             dim,
             vocabulary,
-        } = load::load(file, bytes, normalization, is_published)?;
+        } = load::load(file, bytes.into(), normalization, is_published)?;
         let info = BackendInfo {
             engine: ENGINE,
             engine_version: ENGINE_VERSION.to_owned(),

@@ -1,6 +1,7 @@
 //! One ONNX node while it is wired into a tract model.
 
 use multivec_core::graph::onnx::{NodeProto, TensorProto};
+use multivec_core::kernels::QuantizedLinear;
 use tract_core::internal::*;
 use tract_core::ops::binary::{BinMiniOp, TypedBinOp};
 use tract_core::ops::cast::{cast, wire_cast};
@@ -16,6 +17,8 @@ pub(super) struct Node<'a> {
     pub(super) inputs: TVec<Option<OutletId>>,
     /// Version of the standard operators.
     pub(super) opset: i64,
+    /// Layers that were taken out of the graph.
+    pub(super) layers: &'a [Arc<QuantizedLinear>],
     name: String,
     steps: usize,
 }
@@ -27,12 +30,14 @@ impl<'a> Node<'a> {
         model: &'a mut TypedModel,
         inputs: TVec<Option<OutletId>>,
         opset: i64,
+        layers: &'a [Arc<QuantizedLinear>],
     ) -> Self {
         Self {
             proto,
             model,
             inputs,
             opset,
+            layers,
             name,
             steps: 0,
         }

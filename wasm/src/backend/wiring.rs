@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use multivec_core::graph::Graph;
 use multivec_core::graph::onnx::NodeProto;
+use multivec_core::kernels::QuantizedLinear;
 use tract_core::internal::*;
 
 use super::node::Node;
@@ -11,7 +12,7 @@ use super::{operators, tensor};
 
 /// Wires the graph for `[batch, length]` inputs of 64-bit integers, of any
 /// size. Inputs are in the order of the graph.
-pub(super) fn wire(graph: &Graph) -> TractResult<TypedModel> {
+pub(super) fn wire(graph: &Graph, layers: &[Arc<QuantizedLinear>]) -> TractResult<TypedModel> {
     check_operators(graph)?;
     let mut model = TypedModel::default();
     let mut values = HashMap::new();
@@ -28,8 +29,8 @@ pub(super) fn wire(graph: &Graph) -> TractResult<TypedModel> {
     }
     let opset = graph.opset();
     for (at, proto) in graph.nodes().iter().enumerate() {
-        let outlets =
-            wire_node(at, proto, &mut model, &values, opset).with_context(|| describe(proto))?;
+        let outlets = wire_node(at, proto, &mut model, &values, (opset, layers))
+            .with_context(|| describe(proto))?;
         for (name, outlet) in proto.output.iter().zip(outlets) {
             values.insert(name.as_str(), outlet);
         }
@@ -63,7 +64,7 @@ fn wire_node(
     proto: &NodeProto,
     model: &mut TypedModel,
     values: &HashMap<&str, OutletId>,
-    opset: i64,
+    (opset, layers): (i64, &[Arc<QuantizedLinear>]),
 ) -> TractResult<TVec<OutletId>> {
     let operator = operators::find(&proto.operator()).with_context(|| proto.operator())?;
     let inputs = proto
@@ -79,7 +80,7 @@ fn wire_node(
         .collect::<TractResult<_>>()?;
     // The position keeps names apart that a graph uses twice.
     let name = format!("{at}.{}", proto.name.as_deref().unwrap_or_default());
-    let outlets = operator(&mut Node::new(name, proto, model, inputs, opset))?;
+    let outlets = operator(&mut Node::new(name, proto, model, inputs, opset, layers))?;
     ensure!(
         proto.output.len() <= outlets.len(),
         "expected {} outputs, found {}",

@@ -5,7 +5,7 @@ use tract_core::ops::math;
 use tract_core::ops::nn::{Softmax, SoftmaxKind};
 
 use super::super::node::Node;
-use super::{Operator, reduce};
+use super::{Operator, fused, reduce};
 
 pub(super) fn find(name: &str) -> Option<Operator> {
     Some(match name {
@@ -38,6 +38,9 @@ fn softmax(node: &mut Node<'_>, kind: SoftmaxKind) -> TractResult<TVec<OutletId>
 /// `(x - mean) / sqrt(variance + epsilon) * scale + bias` over the axes from
 /// the given one on.
 fn layer_normalization(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
+    if let Some(outlet) = fused::layer_normalization(node)? {
+        return Ok(tvec!(outlet));
+    }
     let input = node.input(0)?;
     let axes = axes_from(node, input)?;
     let mean = reduce::mean(node, input, &axes)?;

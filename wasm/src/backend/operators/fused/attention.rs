@@ -1,43 +1,18 @@
-//! The operators that the core puts in fused graphs.
+//! Attention over all heads.
 
-use multivec_core::kernels::{self, Batch, Rotation};
+use multivec_core::kernels::{self, Batch, Rotation, Rows, Serial};
 use tract_core::internal::*;
-use tract_core::ops::array::Slice;
 
-use super::super::node::Node;
-use super::{Operator, elementwise};
+use super::super::super::node::Node;
+use super::{floats, positive, tensor};
 
-pub(super) fn find(name: &str) -> Option<Operator> {
-    Some(match name {
-        "ai.multivec.Attention" => attention,
-        "ai.multivec.Columns" => columns,
-        "ai.multivec.Gelu" => elementwise::gelu,
-        _ => return None,
-    })
-}
-
-fn columns(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
-    let input = node.input(0)?;
-    let axis = node.rank(input)? - 1;
-    let start = node.proto.int("start", 0);
-    let end = start + node.proto.int("width", 0);
-    Ok(tvec!(node.wire(Slice::new(axis, start, end), &[input])?))
-}
-
-fn attention(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
+pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let proto = node.proto;
-    let positive = |name: &str| -> TractResult<usize> {
-        let value = proto.int(name, 0);
-        usize::try_from(value)
-            .ok()
-            .filter(|&value| value > 0)
-            .with_context(|| format!("expected `{name}` above 0, found {value}"))
-    };
     let attention = kernels::Attention {
-        heads: positive("heads")?,
-        columns: positive("columns")?,
+        heads: positive(node, "heads")?,
+        columns: positive(node, "columns")?,
         scale: proto.float("scale", 1.),
-        window: positive("window").ok(),
+        window: positive(node, "window").ok(),
         fill: proto.float("fill", f32::NEG_INFINITY),
     };
     let mut inputs = tvec![node.input(0)?, node.input(1)?, node.input(2)?];
@@ -47,8 +22,13 @@ fn attention(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     }
     let rotation = node.optional(4).zip(node.optional(5));
     inputs.extend(rotation.iter().flat_map(|&(cos, sin)| [cos, sin]));
+    let offset = |at: usize| {
+        let offsets = proto.ints("offsets").unwrap_or_default();
+        usize::try_from(offsets.get(at).copied().unwrap_or(0)).unwrap_or(usize::MAX)
+    };
     let op = AttentionOp {
         attention,
+        offsets: [offset(0), offset(1), offset(2)],
         is_masked: mask.is_some(),
         rotation: rotation.map(|_| proto.int("interleaved", 0) != 0),
     };
@@ -60,6 +40,8 @@ fn attention(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
 #[derive(Clone, Debug, PartialEq)]
 struct AttentionOp {
     attention: kernels::Attention,
+    /// The first columns of queries, keys and values in their rows.
+    offsets: [usize; 3],
     is_masked: bool,
     /// Whether neighbours are turned together, where there is a rotation.
     rotation: Option<bool>,
@@ -80,23 +62,25 @@ impl EvalOp for AttentionOp {
     op_out_of_plan!();
 
     fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
-        let floats = |at: usize| -> TractResult<&[f32]> {
-            let input = inputs.get(at).context("expected an input, found none")?;
-            input.try_as_plain_ram()?.as_slice::<f32>()
-        };
-        let &[texts, length, width] = inputs[0].shape() else {
+        let &[texts, length, _] = inputs[0].shape() else {
             bail!("expected [batch, length, width], found {:?}", inputs[0]);
         };
-        let size = texts * length * width;
-        let rows = [floats(0)?, floats(1)?, floats(2)?];
-        ensure!(
-            width == self.attention.heads * self.attention.columns
-                && rows.iter().all(|rows| rows.len() == size),
-            "expected {} heads of {} columns, found {:?}",
-            self.attention.heads,
-            self.attention.columns,
-            inputs
-        );
+        let width = self.attention.heads * self.attention.columns;
+        let rows = |at: usize| -> TractResult<Rows<'_>> {
+            let (data, offset) = (floats(&inputs, at)?, self.offsets[at]);
+            let stride = inputs[at].shape().last().copied().unwrap_or(0);
+            ensure!(
+                inputs[at].shape()[..inputs[at].rank() - 1] == [texts, length]
+                    && offset.checked_add(width).is_some_and(|end| end <= stride),
+                "expected {width} columns from {offset} on, found {:?}",
+                inputs[at]
+            );
+            Ok(Rows {
+                data,
+                stride,
+                offset,
+            })
+        };
         let mask = match self.is_masked {
             true => Some(inputs[3].try_as_plain_ram()?.as_slice::<i64>()?),
             false => None,
@@ -104,8 +88,8 @@ impl EvalOp for AttentionOp {
         let tables = 3 + usize::from(self.is_masked);
         let rotation = match self.rotation {
             Some(interleaved) => Some(Rotation {
-                cos: floats(tables)?,
-                sin: floats(tables + 1)?,
+                cos: floats(&inputs, tables)?,
+                sin: floats(&inputs, tables + 1)?,
                 interleaved,
             }),
             None => None,
@@ -116,24 +100,27 @@ impl EvalOp for AttentionOp {
                 && rotation.is_none_or(|tables| tables.cos.len().min(tables.sin.len()) >= angles),
             "expected a mask of [{texts}, {length}] and {angles} angles, found {inputs:?}"
         );
-        let mut context = vec![0.; size];
+        let mut context = vec![0.; texts * length * width];
         let batch = Batch {
             length,
-            queries: rows[0],
-            keys: rows[1],
-            values: rows[2],
+            queries: rows(0)?,
+            keys: rows(1)?,
+            values: rows(2)?,
             mask,
             rotation,
         };
-        self.attention.run(&batch, &mut context);
-        let context = tract_ndarray::Array3::from_shape_vec((texts, length, width), context)?;
-        Ok(tvec!(context.into_tvalue()))
+        self.attention.run(&batch, &mut context, &Serial);
+        tensor(&[texts, length, width], context)
     }
 }
 
 impl TypedOp for AttentionOp {
     fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
-        Ok(tvec!(f32::fact(inputs[0].shape.clone())))
+        let mut shape: TVec<TDim> = inputs[0].shape.to_tvec();
+        if let Some(last) = shape.last_mut() {
+            *last = (self.attention.heads * self.attention.columns).to_dim();
+        }
+        Ok(tvec!(f32::fact(shape)))
     }
 
     as_op!();

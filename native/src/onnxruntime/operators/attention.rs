@@ -1,0 +1,159 @@
+//! Attention over all heads.
+
+use multivec_core::kernels::{Attention, Batch, Rotation, Rows};
+use ort::operator::{
+    ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput,
+};
+use ort::value::TensorElementType::{Float32, Int64};
+use ort::value::ValueRef;
+
+use super::{Kernels, SessionThreads, error, required, sizes};
+
+pub(super) struct AttentionOperator(pub(super) Kernels);
+
+impl Operator for AttentionOperator {
+    type Kernel<'attr> = AttentionKernel;
+
+    fn name(&self) -> &str {
+        "Attention"
+    }
+
+    fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
+        [
+            OperatorInput::required(Float32),
+            OperatorInput::required(Float32),
+            OperatorInput::required(Float32),
+            OperatorInput::optional(Int64),
+            OperatorInput::optional(Float32),
+            OperatorInput::optional(Float32),
+        ]
+    }
+
+    fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
+        [OperatorOutput::required(Float32)]
+    }
+
+    fn create_kernel<'attr>(&self, node: &KernelContext<'attr>) -> ort::Result<AttentionKernel> {
+        let number = |name: &str| -> Option<usize> {
+            let value: i64 = node.get(name)?;
+            usize::try_from(value).ok().filter(|&value| value > 0)
+        };
+        let positive = |name: &str| {
+            let missing = || error(&format!("`{name}` above 0"), number(name));
+            number(name).ok_or_else(missing)
+        };
+        let offsets: Vec<i64> = node.get("offsets").unwrap_or_default();
+        let &[queries, keys, values] = sizes(&offsets).as_slice() else {
+            return Err(error("three offsets", offsets));
+        };
+        Ok(AttentionKernel {
+            attention: Attention {
+                heads: positive("heads")?,
+                columns: positive("columns")?,
+                scale: node.get("scale").unwrap_or(1.),
+                window: number("window"),
+                fill: node.get("fill").unwrap_or(f32::NEG_INFINITY),
+            },
+            offsets: [queries, keys, values],
+            interleaved: node.get("interleaved").unwrap_or(0i64) != 0,
+            threads: self.0.threads,
+        })
+    }
+}
+
+pub(super) struct AttentionKernel {
+    attention: Attention,
+    /// The first columns of queries, keys and values in their rows.
+    offsets: [usize; 3],
+    interleaved: bool,
+    threads: usize,
+}
+
+impl Kernel for AttentionKernel {
+    fn compute(&mut self, context: &ComputeContext) -> ort::Result<()> {
+        let inputs = [
+            required(context, 0)?,
+            required(context, 1)?,
+            required(context, 2)?,
+        ];
+        let shape = sizes(inputs[0].try_extract_tensor::<f32>()?.0);
+        let &[texts, length, _] = shape.as_slice() else {
+            return Err(error("[batch, length, width]", shape));
+        };
+        let [mask, cos, sin] = [context.input(3)?, context.input(4)?, context.input(5)?];
+        let mask = match &mask {
+            Some(mask) => Some(mask.try_extract_tensor::<i64>()?.1),
+            None => None,
+        };
+        if let Some(mask) = mask.filter(|mask| mask.len() != texts * length) {
+            let expected = format!("a mask of [{texts}, {length}]");
+            return Err(error(&expected, format!("{} values", mask.len())));
+        }
+        let rotation = match (&cos, &sin) {
+            (Some(cos), Some(sin)) => Some(Rotation {
+                cos: self.table(cos, length)?,
+                sin: self.table(sin, length)?,
+                interleaved: self.interleaved,
+            }),
+            _ => None,
+        };
+        let rows = |at: usize| self.rows(&inputs[at], self.offsets[at], [texts, length]);
+        let batch = Batch {
+            length,
+            queries: rows(0)?,
+            keys: rows(1)?,
+            values: rows(2)?,
+            mask,
+            rotation,
+        };
+        let shape = [texts, length, self.width()];
+        let missing = || error("an output", "none");
+        let mut output = context.output(0, shape)?.ok_or_else(missing)?;
+        let (_, out) = output.try_extract_tensor_mut::<f32>()?;
+        let threads = SessionThreads {
+            context,
+            count: self.threads,
+        };
+        self.attention.run(&batch, out, &threads);
+        Ok(())
+    }
+}
+
+impl AttentionKernel {
+    fn width(&self) -> usize {
+        self.attention.heads * self.attention.columns
+    }
+
+    fn rows<'a>(
+        &self,
+        input: &'a ValueRef<'_>,
+        offset: usize,
+        texts: [usize; 2],
+    ) -> ort::Result<Rows<'a>> {
+        let (shape, data) = input.try_extract_tensor::<f32>()?;
+        let shape = sizes(shape);
+        let end = offset.saturating_add(self.width());
+        match shape.as_slice() {
+            &[batch, length, stride] if [batch, length] == texts && end <= stride => Ok(Rows {
+                data,
+                stride,
+                offset,
+            }),
+            _ => {
+                let width = self.width();
+                let expected = format!("{width} columns from {offset} on of {texts:?} tokens");
+                Err(error(&expected, shape))
+            }
+        }
+    }
+
+    /// Cosines or sines of as many positions as there are.
+    fn table<'a>(&self, table: &'a ValueRef<'_>, length: usize) -> ort::Result<&'a [f32]> {
+        let (shape, angles) = table.try_extract_tensor::<f32>()?;
+        if angles.len() < length * self.attention.columns {
+            let expected = format!("angles of {length} positions");
+            return Err(error(&expected, shape));
+        }
+        Ok(angles)
+    }
+}

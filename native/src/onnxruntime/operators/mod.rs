@@ -1,0 +1,114 @@
+//! The core's kernels as operators of ONNX Runtime, on its threads.
+
+mod attention;
+mod linear;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use multivec_core::graph::DOMAIN;
+use multivec_core::kernels::{Granularity, Parallel, QuantizedLinear};
+use ort::operator::{ComputeContext, OperatorDomain};
+use ort::value::ValueRef;
+
+use attention::AttentionOperator;
+use linear::LinearOperator;
+
+/// What the operators of a backend share, over all of its sessions.
+#[derive(Clone, Debug)]
+pub(crate) struct Kernels {
+    /// The layers that were taken out of the graph.
+    layers: Arc<[Arc<QuantizedLinear>]>,
+    by_tensor: Arc<AtomicBool>,
+    /// Threads of each session; 0 where there are no operators.
+    threads: usize,
+}
+
+impl Kernels {
+    pub(crate) fn new(layers: Vec<Arc<QuantizedLinear>>, threads: usize) -> Self {
+        Self {
+            layers: layers.into(),
+            by_tensor: Arc::default(),
+            threads,
+        }
+    }
+
+    /// For graphs in which there is none.
+    pub(crate) fn none() -> Self {
+        Self::new(Vec::new(), 0)
+    }
+
+    /// Quantizes activations in this way from now on.
+    pub(crate) fn set_granularity(&self, granularity: Granularity) {
+        let by_tensor = granularity == Granularity::Tensor;
+        self.by_tensor.store(by_tensor, Ordering::Relaxed);
+    }
+
+    fn granularity(&self) -> Granularity {
+        match self.by_tensor.load(Ordering::Relaxed) {
+            true => Granularity::Tensor,
+            false => Granularity::Row,
+        }
+    }
+
+    /// The operators, to be registered with sessions.
+    pub(super) fn domain(&self) -> ort::Result<Option<Arc<OperatorDomain>>> {
+        if self.threads == 0 {
+            return Ok(None);
+        }
+        let domain = OperatorDomain::new(DOMAIN)?
+            .add(LinearOperator(self.clone()))?
+            .add(AttentionOperator(self.clone()))?;
+        Ok(Some(Arc::new(domain)))
+    }
+}
+
+/// The threads of the session that runs an operator.
+struct SessionThreads<'a> {
+    context: &'a ComputeContext,
+    count: usize,
+}
+
+// SAFETY: ONNX Runtime calls a kernel from one thread, which is the one that
+// starts its tasks; the tasks themselves never see the context.
+unsafe impl Sync for SessionThreads<'_> {}
+
+impl Parallel for SessionThreads<'_> {
+    fn threads(&self) -> usize {
+        self.count
+    }
+
+    fn run(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
+        let is_shared = self.count > 1 && count > 1;
+        // A pool that takes no work leaves all of it to this thread.
+        if !is_shared || self.context.par_for(count, 0, Shared(task).call()).is_err() {
+            (0..count).for_each(task);
+        }
+    }
+}
+
+/// A task that may be called from other threads.
+struct Shared<'a>(&'a (dyn Fn(usize) + Sync));
+
+impl Shared<'_> {
+    fn call(&self) -> impl Fn(usize) + Send + Sync {
+        let task = self.0;
+        move |at| task(at)
+    }
+}
+
+fn error(expected: &str, found: impl std::fmt::Debug) -> ort::Error {
+    ort::Error::new(format!("expected {expected}, found {found:?}"))
+}
+
+/// An input that the operator cannot do without.
+fn required<'a>(context: &'a ComputeContext, at: usize) -> ort::Result<ValueRef<'a>> {
+    let missing = || error("an input", format!("none at {at}"));
+    context.input(at)?.ok_or_else(missing)
+}
+
+/// Sizes of a shape.
+fn sizes(shape: &[i64]) -> Vec<usize> {
+    let size = |&dim: &i64| usize::try_from(dim).unwrap_or(0);
+    shape.iter().map(size).collect()
+}

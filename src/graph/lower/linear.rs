@@ -1,0 +1,71 @@
+//! Quantized linear layers in standard operators, as exporters write them.
+
+use std::collections::HashMap;
+
+use super::super::node::node;
+use super::super::onnx::{FLOAT, NodeProto};
+use super::onnxruntime::CONTRIB;
+use super::parts::Parts;
+
+/// The levels, scale and zero point of values that were quantized before.
+pub(super) type Levels = HashMap<String, [String; 3]>;
+
+/// Writes `DynamicQuantizeLinear`, `MatMulInteger` and what scales, shifts and
+/// bends their result, with one scale for the whole tensor of rows.
+pub(super) fn lower(linear: &NodeProto, parts: &mut Parts, levels: &mut Levels) {
+    let input = |at: usize| linear.input.get(at).map_or("", String::as_str);
+    let [quantized, scale, zero] = levels
+        .entry(input(0).to_owned())
+        .or_insert_with(|| {
+            let outputs = [0; 3].map(|_| parts.unique("DynamicQuantizeLinear"));
+            let names: Vec<&str> = outputs.iter().map(String::as_str).collect();
+            parts.push(node("DynamicQuantizeLinear", "", &[input(0)], &names));
+            outputs
+        })
+        .clone();
+    let mut factors = vec![quantized.as_str(), input(1), &zero];
+    if !input(3).is_empty() {
+        factors.push(input(3));
+    }
+    let product = parts.add("MatMulInteger", &factors);
+    let product = parts.add_with("Cast", &[&product], |node| {
+        node.with_int("to", FLOAT.into())
+    });
+    let scales = parts.add("Mul", &[&scale, input(2)]);
+    let mut result = parts.add("Mul", &[&product, &scales]);
+    if !input(4).is_empty() {
+        result = parts.add("Add", &[input(4), &result]);
+    }
+    result = activate(linear.text("activation"), result, parts);
+    if !input(5).is_empty() {
+        result = parts.add("Add", &[input(5), &result]);
+    }
+    parts.rename(&result, &linear.output.concat());
+}
+
+fn activate(activation: &str, value: String, parts: &mut Parts) -> String {
+    let gelu = |value: &str, parts: &mut Parts| {
+        let operator = match activation.ends_with("tanh") {
+            true => "FastGelu",
+            false => "Gelu",
+        };
+        let output = parts.unique(operator);
+        parts.push(node(operator, CONTRIB, &[value], &[&output]));
+        output
+    };
+    match activation {
+        "gelu" | "gelu_tanh" => gelu(&value, parts),
+        "gated_gelu" | "gated_gelu_tanh" => {
+            let halves = [0; 2].map(|_| parts.unique("Split"));
+            let mut split = node("Split", "", &[&value], &[&halves[0], &halves[1]]);
+            // From then on the number of parts has to be told.
+            if parts.opset() >= 18 {
+                split = split.with_int("num_outputs", 2);
+            }
+            parts.push(split.with_int("axis", -1));
+            let activated = gelu(&halves[0], parts);
+            parts.add("Mul", &[&activated, &halves[1]])
+        }
+        _ => value,
+    }
+}

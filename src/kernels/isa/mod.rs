@@ -1,0 +1,149 @@
+//! Instruction sets: what each can multiply at a time.
+//!
+//! A kernel is written once, over [`Isa`], and compiled for each instruction
+//! set; which one runs is decided when a program starts.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod entries;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod plain;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm;
+
+pub(super) use entries::{Layout, attend, multiply, normalize, quantize};
+
+/// Products of small tiles, the inner loops of all others.
+///
+/// Weights are in panels of `COLUMNS` columns: `[groups, COLUMNS, GROUP]`,
+/// where a group is so many rows of weights that one instruction multiplies.
+pub(super) trait Isa {
+    /// How levels of quantized rows are held.
+    type Level: Copy + Default + Send + Sync;
+    /// How weights are read by the product.
+    type Weight: Copy + Default + 'static;
+    /// Rows of weights in a group.
+    const GROUP: usize;
+    /// Most rows of a tile of integers.
+    const ROWS: usize;
+    /// Columns of a tile of integers.
+    const COLUMNS: usize;
+    /// The largest level; the least is 0.
+    const LARGEST: f32;
+    /// Whether levels are held less the zero point of their row.
+    const CENTRED: bool;
+    /// What levels are held less of, where they are not centred.
+    const OFFSET: i32 = 0;
+    /// Most rows of a tile of floats.
+    const FLOAT_ROWS: usize;
+    /// Columns of a tile of floats.
+    const FLOAT_COLUMNS: usize;
+
+    /// A level, less the zero point or not.
+    fn level(level: i32, zero: i32) -> Self::Level;
+
+    /// A panel of 8-bit weights as the product reads them.
+    fn weights<'a>(panel: &'a [i8], scratch: &'a mut Vec<Self::Weight>) -> &'a [Self::Weight];
+
+    /// `sums[row, column] = levels[row] . weights[column]` for `rows` rows.
+    ///
+    /// # Safety
+    /// The instructions must be there. `levels` has `rows` rows of `stride`,
+    /// `weights` has `groups` groups, `sums` is `[ROWS, COLUMNS]`, and `rows`
+    /// is `1..=ROWS`.
+    unsafe fn integers(
+        rows: usize,
+        levels: *const Self::Level,
+        stride: usize,
+        weights: *const Self::Weight,
+        groups: usize,
+        sums: *mut i32,
+    );
+
+    /// `sums[row, column] = left[row] . panel[.., column]` for `rows` rows of
+    /// floats.
+    ///
+    /// # Safety
+    /// The instructions must be there. `left` has `rows` rows of `stride`,
+    /// `panel` is `[depth, FLOAT_COLUMNS]`, `sums` has rows of `sums_stride`
+    /// with `FLOAT_COLUMNS` columns, and `rows` is `1..=FLOAT_ROWS`.
+    unsafe fn floats(
+        rows: usize,
+        left: *const f32,
+        stride: usize,
+        panel: *const f32,
+        depth: usize,
+        sums: *mut f32,
+        sums_stride: usize,
+    );
+}
+
+/// The largest tile of any instruction set.
+pub(super) const LARGEST_TILE: usize = 12 * 32;
+/// The widest panel of any instruction set.
+pub(super) const WIDEST_PANEL: usize = 32;
+
+/// An instruction set that kernels are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vnni,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "aarch64")]
+    NeonDot,
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Wasm,
+    Plain,
+}
+
+impl Kind {
+    /// Those that this machine has, the fastest first.
+    pub(super) fn all() -> Vec<Self> {
+        let kinds = [
+            #[cfg(target_arch = "x86_64")]
+            (
+                Self::Avx512Vnni,
+                std::is_x86_feature_detected!("avx512f")
+                    && std::is_x86_feature_detected!("avx512bw")
+                    && std::is_x86_feature_detected!("avx512vl")
+                    && std::is_x86_feature_detected!("avx512vnni"),
+            ),
+            #[cfg(target_arch = "x86_64")]
+            (
+                Self::Avx2,
+                std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma"),
+            ),
+            #[cfg(target_arch = "aarch64")]
+            (
+                Self::NeonDot,
+                std::arch::is_aarch64_feature_detected!("dotprod"),
+            ),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            (Self::Wasm, true),
+            (Self::Plain, true),
+        ];
+        let there = kinds.into_iter().filter(|(_, is_there)| *is_there);
+        there.map(|(kind, _)| kind).collect()
+    }
+
+    /// The fastest that this machine has.
+    pub(super) fn best() -> Self {
+        static BEST: std::sync::OnceLock<Kind> = std::sync::OnceLock::new();
+        *BEST.get_or_init(|| Self::all().first().copied().unwrap_or(Self::Plain))
+    }
+}
+
+/// Calls a tile that is generic over its number of rows.
+macro_rules! by_rows {
+    ($rows:expr, $tile:ident $arguments:tt, $($count:literal)+) => {
+        match $rows {
+            $($count => $tile::<$count> $arguments,)+
+            rows => unreachable!("a tile of {rows} rows"),
+        }
+    };
+}
+use by_rows;

@@ -1,0 +1,145 @@
+//! NEON with dot products of 8 bits.
+
+use std::arch::aarch64::*;
+use std::arch::asm;
+
+use super::{Isa, by_rows};
+
+pub(super) struct NeonDot;
+
+impl Isa for NeonDot {
+    type Level = i8;
+    type Weight = i8;
+    const GROUP: usize = 4;
+    const ROWS: usize = 6;
+    const COLUMNS: usize = 16;
+    const LARGEST: f32 = 255.;
+    const CENTRED: bool = false;
+    // The instruction multiplies signed levels.
+    const OFFSET: i32 = 128;
+    const FLOAT_ROWS: usize = 6;
+    const FLOAT_COLUMNS: usize = 16;
+
+    #[inline(always)]
+    fn level(level: i32, _: i32) -> i8 {
+        (level - Self::OFFSET) as i8
+    }
+
+    #[inline(always)]
+    fn weights<'a>(panel: &'a [i8], _: &'a mut Vec<i8>) -> &'a [i8] {
+        panel
+    }
+
+    #[inline(always)]
+    unsafe fn integers(
+        rows: usize,
+        levels: *const i8,
+        stride: usize,
+        weights: *const i8,
+        groups: usize,
+        sums: *mut i32,
+    ) {
+        // SAFETY: the caller's.
+        unsafe { by_rows!(rows, integers(levels, stride, weights, groups, sums), 1 2 3 4 5 6) }
+    }
+
+    #[inline(always)]
+    unsafe fn floats(
+        rows: usize,
+        left: *const f32,
+        stride: usize,
+        panel: *const f32,
+        depth: usize,
+        sums: *mut f32,
+        sums_stride: usize,
+    ) {
+        // SAFETY: the caller's.
+        unsafe {
+            by_rows!(rows, floats(left, stride, panel, depth, sums, sums_stride), 1 2 3 4 5 6)
+        }
+    }
+}
+
+/// `sum + levels . weights`, four products for each of four sums.
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+fn dot(sum: int32x4_t, levels: int8x16_t, weights: int8x16_t) -> int32x4_t {
+    let mut sum = sum;
+    // SAFETY: reads and writes registers alone; its intrinsic is not stable.
+    unsafe {
+        asm!(
+            "sdot {sum:v}.4s, {levels:v}.16b, {weights:v}.16b",
+            sum = inout(vreg) sum,
+            levels = in(vreg) levels,
+            weights = in(vreg) weights,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    sum
+}
+
+/// # Safety
+/// That of [`Isa::integers`].
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+unsafe fn integers<const ROWS: usize>(
+    levels: *const i8,
+    stride: usize,
+    weights: *const i8,
+    groups: usize,
+    sums: *mut i32,
+) {
+    let mut tile = [[vdupq_n_s32(0); 4]; ROWS];
+    // SAFETY: the caller's slices hold all groups, rows and columns.
+    unsafe {
+        for group in 0..groups {
+            let at = weights.add(group * 64);
+            let columns = [0, 1, 2, 3].map(|part| vld1q_s8(at.add(part * 16)));
+            for (row, tile) in tile.iter_mut().enumerate() {
+                let at = levels.add(row * stride + 4 * group).cast::<i32>();
+                let level = vreinterpretq_s8_s32(vdupq_n_s32(at.read_unaligned()));
+                for (sum, weights) in tile.iter_mut().zip(columns) {
+                    *sum = dot(*sum, level, weights);
+                }
+            }
+        }
+        for (row, tile) in tile.iter().enumerate() {
+            for (part, sum) in tile.iter().enumerate() {
+                vst1q_s32(sums.add(row * 16 + part * 4), *sum);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// That of [`Isa::floats`].
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+unsafe fn floats<const ROWS: usize>(
+    left: *const f32,
+    stride: usize,
+    panel: *const f32,
+    depth: usize,
+    sums: *mut f32,
+    sums_stride: usize,
+) {
+    let mut tile = [[vdupq_n_f32(0.); 4]; ROWS];
+    // SAFETY: the caller's slices hold all of the depth, rows and columns.
+    unsafe {
+        for step in 0..depth {
+            let at = panel.add(step * 16);
+            let columns = [0, 1, 2, 3].map(|part| vld1q_f32(at.add(part * 4)));
+            for (row, tile) in tile.iter_mut().enumerate() {
+                let factor = vdupq_n_f32(*left.add(row * stride + step));
+                for (sum, values) in tile.iter_mut().zip(columns) {
+                    *sum = vfmaq_f32(*sum, factor, values);
+                }
+            }
+        }
+        for (row, tile) in tile.iter().enumerate() {
+            for (part, sum) in tile.iter().enumerate() {
+                vst1q_f32(sums.add(row * sums_stride + part * 4), *sum);
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Linear layers with 8-bit weights.
+
+mod levels;
+mod pack;
+mod product;
+
+pub(super) use levels::{RowScale, quantize_rows};
+pub use pack::{Layer, WeightType};
+pub(super) use product::{Product, multiply_tiles};
+
+use std::ops::Range;
+
+use super::isa::{self, Kind, Layout};
+use super::parallel::{Parallel, Shared, ranges};
+
+/// What a linear layer does to its sums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Activation {
+    /// Nothing.
+    #[default]
+    None,
+    /// Gaussian error linear unit.
+    Gelu,
+    /// Its approximation by a hyperbolic tangent.
+    GeluTanh,
+    /// `gelu(left) * right`, where `left` is the first half of the columns
+    /// and `right` the second.
+    GatedGelu,
+    /// The same with the approximation.
+    GatedGeluTanh,
+}
+
+impl Activation {
+    /// Whether two columns make one.
+    pub fn is_gated(self) -> bool {
+        matches!(self, Self::GatedGelu | Self::GatedGeluTanh)
+    }
+}
+
+/// What share a scale of quantized activations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Granularity {
+    /// Each row has its own, so that no text depends on its neighbours.
+    #[default]
+    Row,
+    /// All rows have one, as ONNX's `DynamicQuantizeLinear` defines it.
+    Tensor,
+}
+
+/// The input of a linear layer.
+#[derive(Clone, Copy, Debug)]
+pub struct Activations<'a> {
+    /// `[rows, inner]`.
+    pub rows: &'a [f32],
+    /// What shares a scale.
+    pub granularity: Granularity,
+}
+
+impl<'a> Activations<'a> {
+    /// Rows that are quantized one by one.
+    pub fn by_row(rows: &'a [f32]) -> Self {
+        Self {
+            rows,
+            granularity: Granularity::Row,
+        }
+    }
+}
+
+/// `activation(x @ (weights * scales) + bias) (+ residual)`, where rows of `x`
+/// are quantized to 8 bits when they come, and weights are.
+///
+/// Products are exact in integers; only quantization and the sums in floats
+/// around them round. Weights are held once, in the order in which the
+/// machine's instructions read them.
+#[derive(Clone, Debug)]
+pub struct QuantizedLinear {
+    kind: Kind,
+    activation: Activation,
+    /// Columns of the input.
+    inner: usize,
+    /// Columns of the output.
+    outer: usize,
+    panels: Vec<i8>,
+    columns: Columns,
+}
+
+/// What belongs to each column, in the order of the panels, rounded up to
+/// whole ones.
+#[derive(Clone, Debug, Default)]
+struct Columns {
+    scales: Vec<f32>,
+    bias: Vec<f32>,
+    /// Sums of weights, where levels are not centred; else nothing.
+    sums: Vec<i32>,
+    /// Zero points of weights, where any is not 0; else nothing.
+    zeros: Vec<i32>,
+}
+
+impl QuantizedLinear {
+    /// Columns of the input.
+    pub fn inner(&self) -> usize {
+        self.inner
+    }
+
+    /// Columns of the output.
+    pub fn outer(&self) -> usize {
+        self.outer
+    }
+
+    /// Writes `[rows, outer]` for `[rows, inner]`, and adds `residual`, which
+    /// is of the shape of the output.
+    ///
+    /// A row with a value that is not finite becomes not a number.
+    ///
+    /// # Panics
+    /// If the slices are not of these sizes.
+    pub fn run(
+        &self,
+        activations: Activations<'_>,
+        residual: Option<&[f32]>,
+        out: &mut [f32],
+        threads: &dyn Parallel,
+    ) {
+        let rows = activations.rows;
+        let count = rows.len() / self.inner;
+        assert_eq!(rows.len(), count * self.inner, "whole rows");
+        assert_eq!(out.len(), count * self.outer, "a row for each");
+        if let Some(residual) = residual {
+            assert_eq!(residual.len(), out.len(), "a residual for each");
+        }
+        let layout = self.kind.layout();
+        let stride = self.inner.next_multiple_of(layout.group);
+        let (levels, scales) = self.quantize(activations, stride, threads);
+        let panels = self.columns.scales.len() / layout.columns;
+        let product = Product {
+            linear: self,
+            levels: &levels,
+            stride,
+            scales: &scales,
+            residual,
+            out: Shared::new(out),
+        };
+        let tasks = tasks(count, panels, stride, layout, threads.threads());
+        threads.run(tasks.len(), &|at| {
+            let (rows, panels) = tasks[at].clone();
+            isa::multiply(self.kind, &product, rows, panels);
+        });
+    }
+
+    fn quantize(
+        &self,
+        activations: Activations<'_>,
+        stride: usize,
+        threads: &dyn Parallel,
+    ) -> (Vec<u8>, Vec<RowScale>) {
+        let rows = activations.rows;
+        let count = rows.len() / self.inner;
+        let row_size = stride * self.kind.layout().level_size;
+        let mut levels = vec![0u8; count * row_size];
+        let mut scales = vec![RowScale::default(); count];
+        let range = match activations.granularity {
+            Granularity::Row => None,
+            Granularity::Tensor => Some(levels::range(rows)),
+        };
+        let parts = ranges(count, 4 * threads.threads());
+        let shared = (Shared::new(&mut levels), Shared::new(&mut scales));
+        threads.run(parts.len(), &|at| {
+            let part = parts[at].clone();
+            let bytes = part.start * row_size..part.end * row_size;
+            let values = &rows[part.start * self.inner..part.end * self.inner];
+            // SAFETY: the ranges do not overlap.
+            let (levels, scales) = unsafe { (shared.0.part(bytes), shared.1.part(part)) };
+            isa::quantize(self.kind, values, self.inner, range, stride, levels, scales);
+        });
+        (levels, scales)
+    }
+}
+
+/// Bytes of levels that stay in a core's cache while panels go by.
+const LEVELS_IN_CACHE: usize = 256 << 10;
+/// Tasks for each thread, so that none waits long for the others.
+const TASKS_A_THREAD: usize = 6;
+
+/// Rows and panels of each task.
+fn tasks(
+    rows: usize,
+    panels: usize,
+    stride: usize,
+    layout: Layout,
+    threads: usize,
+) -> Vec<(Range<usize>, Range<usize>)> {
+    let cached = (LEVELS_IN_CACHE / (stride * layout.level_size).max(1)).max(1);
+    let blocks = rows.div_ceil(cached).max(1);
+    // Whole tiles, but for the last.
+    let block = rows.div_ceil(blocks).next_multiple_of(layout.rows).max(1);
+    let blocks = rows.div_ceil(block);
+    let parts = match threads {
+        1 => 1,
+        threads => (threads * TASKS_A_THREAD).div_ceil(blocks.max(1)),
+    };
+    let parts = ranges(panels, parts);
+    (0..blocks)
+        .flat_map(|at| {
+            let rows = at * block..((at + 1) * block).min(rows);
+            parts
+                .iter()
+                .map(move |panels| (rows.clone(), panels.clone()))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! Work on several threads, whoever owns them.
+
+use std::ops::Range;
+
+/// Threads that an engine lends to a kernel.
+pub trait Parallel: Sync {
+    /// How many tasks make progress at the same time; at least 1.
+    fn threads(&self) -> usize;
+
+    /// Calls `task` with `0..count`, each number once, in any order, and
+    /// returns when all are done.
+    fn run(&self, count: usize, task: &(dyn Fn(usize) + Sync));
+}
+
+/// The calling thread alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Serial;
+
+impl Parallel for Serial {
+    fn threads(&self) -> usize {
+        1
+    }
+
+    fn run(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
+        (0..count).for_each(task);
+    }
+}
+
+/// A slice whose parts are written by different tasks.
+pub(super) struct Shared<'a, T> {
+    data: *mut T,
+    len: usize,
+    lifetime: std::marker::PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: parts are handed out by `part` alone, whose callers keep them apart.
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
+
+impl<'a, T> Shared<'a, T> {
+    pub(super) fn new(slice: &'a mut [T]) -> Self {
+        Self {
+            data: slice.as_mut_ptr(),
+            len: slice.len(),
+            lifetime: std::marker::PhantomData,
+        }
+    }
+
+    /// # Safety
+    /// No two parts that are in use at the same time may overlap.
+    ///
+    /// # Panics
+    /// If the range is not within the slice.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)]
+    pub(super) unsafe fn part(&self, range: Range<usize>) -> &mut [T] {
+        assert!(range.start <= range.end && range.end <= self.len);
+        // SAFETY: within the slice, and apart from all others by contract.
+        unsafe { std::slice::from_raw_parts_mut(self.data.add(range.start), range.len()) }
+    }
+}
+
+/// `count` things in about `parts` equal ranges, none empty.
+pub(super) fn ranges(count: usize, parts: usize) -> Vec<Range<usize>> {
+    let parts = parts.clamp(1, count.max(1));
+    (0..parts)
+        .map(|at| count * at / parts..count * (at + 1) / parts)
+        .filter(|range| !range.is_empty())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_cover_all_once() {
+        for count in 0..20 {
+            for parts in 0..25 {
+                let all: Vec<usize> = ranges(count, parts).into_iter().flatten().collect();
+                assert!(all.into_iter().eq(0..count), "{count} in {parts}");
+            }
+        }
+    }
+}

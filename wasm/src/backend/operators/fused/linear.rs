@@ -1,0 +1,84 @@
+//! Linear layers with 8-bit weights.
+
+use multivec_core::kernels::{Activations, QuantizedLinear, Serial};
+use tract_core::internal::*;
+
+use super::super::super::node::Node;
+use super::{floats, positive, tensor};
+
+pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
+    let at = node.proto.int("layer", -1);
+    let layer = usize::try_from(at).ok().and_then(|at| node.layers.get(at));
+    let layer = layer.with_context(|| format!("expected a layer, found {at}"))?;
+    let op = LinearOp(Arc::clone(layer));
+    ensure!(
+        op.0.outer() == positive(node, "outer")?,
+        "expected {} columns",
+        op.0.outer()
+    );
+    let mut inputs = tvec![node.input(0)?];
+    inputs.extend(node.optional(1));
+    Ok(tvec!(node.wire(op, &inputs)?))
+}
+
+/// A layer of the core, on rows and perhaps a residual.
+#[derive(Clone, Debug)]
+struct LinearOp(Arc<QuantizedLinear>);
+
+impl PartialEq for LinearOp {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for LinearOp {}
+
+impl Op for LinearOp {
+    fn name(&self) -> StaticName {
+        "QuantizedLinear".into()
+    }
+
+    op_as_typed_op!();
+}
+
+impl EvalOp for LinearOp {
+    op_out_of_plan!();
+
+    fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let rows = floats(&inputs, 0)?;
+        let mut shape: TVec<usize> = inputs[0].shape().into();
+        ensure!(
+            shape.last() == Some(&self.0.inner()),
+            "expected rows of {}, found {:?}",
+            self.0.inner(),
+            inputs[0]
+        );
+        if let Some(last) = shape.last_mut() {
+            *last = self.0.outer();
+        }
+        let residual = match inputs.len() {
+            2 => Some(floats(&inputs, 1)?),
+            _ => None,
+        };
+        let mut out = vec![0.; shape.iter().product()];
+        ensure!(
+            residual.is_none_or(|residual| residual.len() == out.len()),
+            "expected a residual of {shape:?}, found {inputs:?}"
+        );
+        self.0
+            .run(Activations::by_row(rows), residual, &mut out, &Serial);
+        tensor(&shape, out)
+    }
+}
+
+impl TypedOp for LinearOp {
+    fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
+        let mut shape: TVec<TDim> = inputs[0].shape.to_tvec();
+        if let Some(last) = shape.last_mut() {
+            *last = self.0.outer().to_dim();
+        }
+        Ok(tvec!(f32::fact(shape)))
+    }
+
+    as_op!();
+}

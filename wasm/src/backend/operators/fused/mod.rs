@@ -1,0 +1,41 @@
+//! The operators that the core puts in fused graphs, over its kernels.
+
+mod attention;
+mod linear;
+mod normalize;
+
+use super::super::node::Node;
+use super::{Operator, elementwise};
+use tract_core::internal::*;
+
+pub(super) use normalize::layer_normalization;
+
+pub(super) fn find(name: &str) -> Option<Operator> {
+    Some(match name {
+        "ai.multivec.Attention" => attention::wire,
+        "ai.multivec.Gelu" => elementwise::gelu,
+        "ai.multivec.PackedLinear" => linear::wire,
+        _ => return None,
+    })
+}
+
+/// The floats of an input.
+fn floats(inputs: &[TValue], at: usize) -> TractResult<&[f32]> {
+    let input = inputs.get(at).context("expected an input, found none")?;
+    input.try_as_plain_ram()?.as_slice::<f32>()
+}
+
+/// A tensor of floats of that shape.
+fn tensor(shape: &[usize], values: Vec<f32>) -> TractResult<TVec<TValue>> {
+    let array = tract_ndarray::ArrayD::from_shape_vec(shape, values)?;
+    Ok(tvec!(array.into_tvalue()))
+}
+
+/// A number above 0.
+fn positive(node: &Node<'_>, name: &str) -> TractResult<usize> {
+    let value = node.proto.int(name, 0);
+    usize::try_from(value)
+        .ok()
+        .filter(|&value| value > 0)
+        .with_context(|| format!("expected `{name}` above 0, found {value}"))
+}
