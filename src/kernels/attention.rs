@@ -128,7 +128,7 @@ pub(super) fn attend_head<I: Isa>(head: &Head<'_>) {
     let queries = head.load_queries();
     let keys = head.load_keys::<I>(seen);
     let values = head.load_values::<I>(seen);
-    let stride = seen.next_multiple_of(I::FLOAT_COLUMNS);
+    let stride = seen.next_multiple_of(I::COLUMNS);
     let mut scores = vec![0f32; ROWS.min(length) * stride];
     let mut tile = [0f32; super::isa::LARGEST_TILE];
     let mut sums = [0f32; ROWS];
@@ -142,14 +142,14 @@ pub(super) fn attend_head<I: Isa>(head: &Head<'_>) {
                 first.saturating_add(rows).saturating_add(window).min(seen),
             ),
         };
-        let from = from - from % I::FLOAT_COLUMNS;
-        for panel in from / I::FLOAT_COLUMNS..to.div_ceil(I::FLOAT_COLUMNS) {
-            let keys = &keys[panel * columns * I::FLOAT_COLUMNS..][..columns * I::FLOAT_COLUMNS];
-            for row in (0..rows).step_by(I::FLOAT_ROWS) {
-                let count = (rows - row).min(I::FLOAT_ROWS);
+        let from = from - from % I::COLUMNS;
+        for panel in from / I::COLUMNS..to.div_ceil(I::COLUMNS) {
+            let keys = &keys[panel * columns * I::COLUMNS..][..columns * I::COLUMNS];
+            for row in (0..rows).step_by(I::ROWS) {
+                let count = (rows - row).min(I::ROWS);
                 let queries = &queries[(first + row) * columns..][..count * columns];
-                let scores = &mut scores[row * stride + panel * I::FLOAT_COLUMNS..];
-                assert!(scores.len() >= (count - 1) * stride + I::FLOAT_COLUMNS);
+                let scores = &mut scores[row * stride + panel * I::COLUMNS..];
+                assert!(scores.len() >= (count - 1) * stride + I::COLUMNS);
                 // SAFETY: the slices hold `count` rows and a panel.
                 unsafe {
                     let (left, panel, out) = (queries.as_ptr(), keys.as_ptr(), scores.as_mut_ptr());
@@ -161,24 +161,24 @@ pub(super) fn attend_head<I: Isa>(head: &Head<'_>) {
             let scores = &mut scores[at * stride + from..at * stride + to];
             *sum = head.attention.weigh(scores, first + at, from, mask);
         }
-        for panel in 0..columns.div_ceil(I::FLOAT_COLUMNS) {
-            let size = seen * I::FLOAT_COLUMNS;
-            let panel_values = &values[panel * size..(panel + 1) * size][from * I::FLOAT_COLUMNS..];
-            for row in (0..rows).step_by(I::FLOAT_ROWS) {
-                let count = (rows - row).min(I::FLOAT_ROWS);
+        for panel in 0..columns.div_ceil(I::COLUMNS) {
+            let size = seen * I::COLUMNS;
+            let panel_values = &values[panel * size..(panel + 1) * size][from * I::COLUMNS..];
+            for row in (0..rows).step_by(I::ROWS) {
+                let count = (rows - row).min(I::ROWS);
                 let depth = to.saturating_sub(from);
                 let weights = &scores[(row * stride + from).min(scores.len())..];
                 assert!(depth == 0 || weights.len() >= (count - 1) * stride + depth);
-                assert!(panel_values.len() >= depth * I::FLOAT_COLUMNS);
+                assert!(panel_values.len() >= depth * I::COLUMNS);
                 // SAFETY: the slices hold `count` rows of weights, as many
                 // values, and the tile has room for the largest.
                 unsafe {
                     let (left, panel) = (weights.as_ptr(), panel_values.as_ptr());
                     let out = tile.as_mut_ptr();
-                    I::floats(count, left, stride, panel, depth, out, I::FLOAT_COLUMNS);
+                    I::floats(count, left, stride, panel, depth, out, I::COLUMNS);
                 }
-                for (at, tile) in tile.chunks_exact(I::FLOAT_COLUMNS).take(count).enumerate() {
-                    let first_column = panel * I::FLOAT_COLUMNS;
+                for (at, tile) in tile.chunks_exact(I::COLUMNS).take(count).enumerate() {
+                    let first_column = panel * I::COLUMNS;
                     head.finish(first + row + at, first_column, tile, sums[row + at]);
                 }
             }
@@ -211,38 +211,38 @@ impl Head<'_> {
         queries
     }
 
-    /// Keys, turned, a panel for each so many tokens: `[columns, FLOAT_COLUMNS]`.
+    /// Keys, turned, a panel for each so many tokens: `[columns, COLUMNS]`.
     #[inline(always)]
     fn load_keys<I: Isa>(&self, seen: usize) -> Vec<f32> {
         let columns = self.attention.columns;
-        let panels = seen.div_ceil(I::FLOAT_COLUMNS);
-        let mut keys = vec![0f32; panels * I::FLOAT_COLUMNS * columns];
+        let panels = seen.div_ceil(I::COLUMNS);
+        let mut keys = vec![0f32; panels * I::COLUMNS * columns];
         let mut row = vec![0f32; columns];
         for position in 0..seen {
             self.load(&self.batch.keys, position, &mut row);
             if let Some(rotation) = &self.batch.rotation {
                 rotation.turn(&mut row, position);
             }
-            let panel = position / I::FLOAT_COLUMNS * I::FLOAT_COLUMNS * columns;
-            let places = keys[panel + position % I::FLOAT_COLUMNS..].iter_mut();
-            for (place, value) in places.step_by(I::FLOAT_COLUMNS).zip(&row) {
+            let panel = position / I::COLUMNS * I::COLUMNS * columns;
+            let places = keys[panel + position % I::COLUMNS..].iter_mut();
+            for (place, value) in places.step_by(I::COLUMNS).zip(&row) {
                 *place = *value;
             }
         }
         keys
     }
 
-    /// Values, a panel for each so many columns: `[seen, FLOAT_COLUMNS]`.
+    /// Values, a panel for each so many columns: `[seen, COLUMNS]`.
     #[inline(always)]
     fn load_values<I: Isa>(&self, seen: usize) -> Vec<f32> {
         let columns = self.attention.columns;
-        let panels = columns.div_ceil(I::FLOAT_COLUMNS);
-        let mut values = vec![0f32; panels * seen * I::FLOAT_COLUMNS];
+        let panels = columns.div_ceil(I::COLUMNS);
+        let mut values = vec![0f32; panels * seen * I::COLUMNS];
         let mut row = vec![0f32; columns];
         for position in 0..seen {
             self.load(&self.batch.values, position, &mut row);
-            for (panel, part) in row.chunks(I::FLOAT_COLUMNS).enumerate() {
-                let start = (panel * seen + position) * I::FLOAT_COLUMNS;
+            for (panel, part) in row.chunks(I::COLUMNS).enumerate() {
+                let start = (panel * seen + position) * I::COLUMNS;
                 values[start..start + part.len()].copy_from_slice(part);
             }
         }

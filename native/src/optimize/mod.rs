@@ -7,7 +7,7 @@ use std::path::Path;
 
 use multivec_core::encoder::Normalization;
 use multivec_core::equivalence::Probes;
-use multivec_core::graph::{self, Bytes, Fused, Graph, Operators};
+use multivec_core::graph::{self, Bytes, Fused, Graph, Layers, Operators};
 use multivec_core::kernels::{self, Granularity};
 use multivec_core::{GraphForm, ModelParts, Precision, Result};
 
@@ -16,7 +16,7 @@ use crate::onnxruntime::{Kernels, OnnxRuntime, OrtBackend, SessionGraph};
 use cache::{Cache, Verdict};
 
 /// Changes with every change of what is fused, and how.
-const VERSION: u32 = 2;
+const VERSION: u32 = 4;
 
 /// A model on its way into ONNX Runtime.
 pub(crate) struct Published<'a> {
@@ -66,7 +66,7 @@ impl Published<'_> {
         let published_graph = self.parse()?;
         let mut graph = published_graph.clone();
         let fused = graph::fuse(&mut graph);
-        if fused.is_empty() {
+        if fused.is_plain() {
             keep(cache, &Verdict::Published);
             return self.load();
         }
@@ -126,7 +126,7 @@ impl Published<'_> {
         if operators == Operators::Kernels {
             let file = &self.model.file;
             let external = |tensor: &_| read_tensor(tensor, self.model);
-            let layers = graph::pack_linears(&mut graph, file, &external)?;
+            let layers = graph::pack_linears(&mut graph, Layers::Quantized, file, &external)?;
             kernels = Kernels::new(layers, self.parallelism.threads);
         }
         graph::for_onnxruntime(&mut graph, operators);

@@ -1,4 +1,4 @@
-//! Linear layers with 8-bit weights, and what is computed on the way out.
+//! Linear layers, and what is computed on the way out.
 
 use super::super::Graph;
 use super::super::node::node;
@@ -10,99 +10,167 @@ use crate::sample;
 /// The largest layer that a kernel takes, see `kernels::Layer`.
 const MOST_ROWS: i64 = 1 << 14;
 
-/// `QuantizedLinear` in place of the nodes around a `MatMulInteger` of
-/// dynamically quantized rows and constant weights.
+/// `Linear` in place of the nodes around a product of rows and constant
+/// weights.
 ///
-/// `QuantizedLinear(x, weights, scales, zero_points?, bias?, residual?)`:
-/// `activation(x @ ((weights - zero_points) * scales) + bias) + residual`. Rows
-/// are `[..., inner]`, weights `[inner, outer]` of 8 bits; scales and zero
-/// points are one for all or one a column. Attribute: `activation`, one of
-/// `none`, `gelu`, `gelu_tanh`, `gated_gelu` and `gated_gelu_tanh`; a gate
-/// multiplies the activation of the first half of the columns by the second.
+/// `Linear(x, weights, scales?, zero_points?, bias?, residual?)`:
+/// `activation(x @ weights + bias) + residual`. Rows are `[..., inner]`, weights
+/// `[inner, outer]` of floats, or of 8 bits where there are scales: then the
+/// matrix is `(weights - zero_points) * scales`, with one scale and zero point
+/// for all or one a column. Attribute: `activation`, one of `none`, `gelu`,
+/// `gelu_tanh`, `gated_gelu` and `gated_gelu_tanh`; a gate multiplies the
+/// activation of the first half of the columns by the second.
 ///
-/// Rows are quantized each by its own range, which the published graph does
-/// all at once; see `kernels::Granularity`.
+/// With weights of 8 bits, rows are quantized each by its own range, which the
+/// published graph does all at once; see `kernels::Granularity`.
 pub(super) fn find(
     graph: &Graph,
     links: &Links<'_>,
     trace: &Trace<'_>,
     product: &NodeProto,
 ) -> Option<Replacement> {
-    if !product.is("MatMulInteger") {
-        return None;
-    }
-    let [levels, weights, zeros @ ..] = product.input.as_slice() else {
+    let site = Site { graph, links };
+    let matrix = match product.op_type.as_deref()? {
+        "MatMul" if product.is("MatMul") => site.floats(product)?,
+        "MatMulInteger" if product.is("MatMulInteger") => site.integers(product)?,
+        _ => return None,
+    };
+    let &[inner, outer] = site.constant(matrix.weights)?.dims.as_slice() else {
         return None;
     };
-    let quantized = links
-        .producer(levels)
-        .filter(|node| node.is("DynamicQuantizeLinear"))?;
-    let [_, row_scale, row_zero] = quantized.output.as_slice() else {
-        return None;
-    };
-    let x = quantized.input.first()?;
-    let constant = |name: &str| constant(graph, links, name);
-    let matrix = constant(weights).filter(|tensor| has_type(tensor, &[INT8, UINT8]))?;
-    let &[inner, outer] = matrix.dims.as_slice() else {
-        return None;
-    };
-    if !(1..=MOST_ROWS).contains(&inner) || trace.shape(x)?.last() != Some(&(inner as usize)) {
+    let (inner, outer) = (usize::try_from(inner).ok()?, usize::try_from(outer).ok()?);
+    if inner == 0 || outer == 0 || trace.shape(matrix.x)?.last() != Some(&inner) {
         return None;
     }
-    if zeros.first().map(String::as_str) != Some(row_zero.as_str()) {
-        return None;
-    }
-    let weight_zeros = match zeros.get(1).map_or("", String::as_str) {
-        "" => "",
-        name => {
-            let tensor = constant(name).filter(|tensor| tensor.data_type == matrix.data_type)?;
-            is_per_column(tensor, outer).then_some(name)?
-        }
-    };
-    // To floats, times both scales.
-    let sums = links.reader(product.output.first()?)?;
-    if !sums.is("Cast") || sums.int("to", 0) != i64::from(FLOAT) {
-        return None;
-    }
-    let sums = sums.output.first()?;
-    let scaled = links.reader(sums).filter(|node| node.is("Mul"))?;
-    let factor = links
-        .producer(other(&scaled.input, sums)?)
-        .filter(|node| node.is("Mul"))?;
-    let scales = other(&factor.input, row_scale)?;
-    let is_scale =
-        |tensor: &&TensorProto| has_type(tensor, &[FLOAT]) && is_per_column(tensor, outer);
-    constant(scales).filter(is_scale)?;
-
     let mut layer = Layer {
-        output: scaled.output.first()?,
+        output: matrix.output,
         bias: "",
         residual: "",
         activation: "none",
     };
-    let bias_of = |name: &str| {
-        let tensor = constant(name).filter(|tensor| has_type(tensor, &[FLOAT]))?;
-        (tensor.dims == [outer]).then_some(())
-    };
     if let Some((bias, sum)) = added(links, layer.output)
-        && bias_of(bias).is_some()
+        && let Some(tensor) = site.constant(bias)
+        && has_type(tensor, &[FLOAT])
+        && tensor.dims == [outer as i64]
     {
         layer.bias = bias;
         layer.output = sum;
     }
-    layer.activate(links, trace, outer as usize);
+    layer.activate(links, trace, outer);
     layer.add_residual(links, trace);
 
-    let mut inputs = vec![x, weights, scales, weight_zeros, layer.bias, layer.residual];
+    let mut inputs = vec![
+        matrix.x,
+        matrix.weights,
+        matrix.scales,
+        matrix.zeros,
+        layer.bias,
+        layer.residual,
+    ];
     while inputs.last() == Some(&"") {
         inputs.pop();
     }
-    let fused = node("QuantizedLinear", DOMAIN, &inputs, &[layer.output])
-        .with_text("activation", layer.activation);
+    let fused =
+        node("Linear", DOMAIN, &inputs, &[layer.output]).with_text("activation", layer.activation);
     Some(Replacement {
         output: layer.output.to_owned(),
         nodes: vec![fused],
     })
+}
+
+/// A product with a constant matrix.
+struct Matrix<'g> {
+    x: &'g str,
+    weights: &'g str,
+    /// Empty for floats.
+    scales: &'g str,
+    /// Empty where there is none.
+    zeros: &'g str,
+    output: &'g str,
+}
+
+/// Where products are looked for.
+struct Site<'s, 'g> {
+    graph: &'g Graph,
+    links: &'s Links<'g>,
+}
+
+impl<'g> Site<'_, 'g> {
+    fn floats(&self, product: &'g NodeProto) -> Option<Matrix<'g>> {
+        let [x, weights] = product.input.as_slice() else {
+            return None;
+        };
+        self.constant(weights)
+            .filter(|tensor| has_type(tensor, &[FLOAT]))?;
+        Some(Matrix {
+            x,
+            weights,
+            scales: "",
+            zeros: "",
+            output: product.output.first()?,
+        })
+    }
+
+    /// The chain that exporters write for dynamic quantization.
+    fn integers(&self, product: &'g NodeProto) -> Option<Matrix<'g>> {
+        let links = self.links;
+        let [levels, weights, zeros @ ..] = product.input.as_slice() else {
+            return None;
+        };
+        let quantized = links
+            .producer(levels)
+            .filter(|node| node.is("DynamicQuantizeLinear"))?;
+        let [_, row_scale, row_zero] = quantized.output.as_slice() else {
+            return None;
+        };
+        let tensor = self
+            .constant(weights)
+            .filter(|tensor| has_type(tensor, &[INT8, UINT8]))?;
+        let &[inner, outer] = tensor.dims.as_slice() else {
+            return None;
+        };
+        if inner > MOST_ROWS || zeros.first() != Some(row_zero) {
+            return None;
+        }
+        let zeros = match zeros.get(1).map_or("", String::as_str) {
+            "" => "",
+            name => {
+                let zeros = self.constant(name)?;
+                let fits = zeros.data_type == tensor.data_type && is_per_column(zeros, outer);
+                fits.then_some(name)?
+            }
+        };
+        // To floats, times both scales.
+        let sums = links.reader(product.output.first()?)?;
+        if !sums.is("Cast") || sums.int("to", 0) != i64::from(FLOAT) {
+            return None;
+        }
+        let sums = sums.output.first()?;
+        let scaled = links.reader(sums).filter(|node| node.is("Mul"))?;
+        let factor = links
+            .producer(other(&scaled.input, sums)?)
+            .filter(|node| node.is("Mul"))?;
+        let scales = other(&factor.input, row_scale)?;
+        self.constant(scales)
+            .filter(|tensor| has_type(tensor, &[FLOAT]) && is_per_column(tensor, outer))?;
+        Some(Matrix {
+            x: quantized.input.first()?,
+            weights,
+            scales,
+            zeros,
+            output: scaled.output.first()?,
+        })
+    }
+
+    /// A tensor of the model itself.
+    fn constant(&self, name: &str) -> Option<&'g TensorProto> {
+        let tensor = self.graph.initializer(name)?;
+        self.links.producer(name).is_none().then_some(tensor)
+    }
+}
+
+pub(super) fn is_quantized(layer: &NodeProto) -> bool {
+    layer.input.get(2).is_some_and(|scales| !scales.is_empty())
 }
 
 pub(super) fn is_gated(layer: &NodeProto) -> bool {
@@ -203,12 +271,6 @@ fn gate<'g>(
     is_half(gate, half)?;
     let activation = by_tanh(gelu, "gated_gelu_tanh", "gated_gelu");
     Some((activation, product.output.first()?))
-}
-
-/// A tensor of the model itself.
-fn constant<'g>(graph: &'g Graph, links: &Links<'_>, name: &str) -> Option<&'g TensorProto> {
-    let tensor = graph.initializer(name)?;
-    links.producer(name).is_none().then_some(tensor)
 }
 
 fn has_type(tensor: &TensorProto, types: &[i32]) -> bool {

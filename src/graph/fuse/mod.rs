@@ -38,8 +38,10 @@ pub struct Fused {
     pub layer_norms: usize,
     /// Gaussian error linear units, by erf or tanh.
     pub gelus: usize,
-    /// Linear layers with 8-bit weights and dynamically quantized rows.
+    /// Linear layers, with bias, activation and residual.
     pub linears: usize,
+    /// Of these, those with 8-bit weights and dynamically quantized rows.
+    pub quantized: usize,
     /// Of these, those with a gate.
     pub gated: usize,
     /// Nodes before.
@@ -50,7 +52,7 @@ pub struct Fused {
 
 impl Fused {
     /// All numbers, in the order of the fields.
-    pub fn counts(&self) -> [usize; 9] {
+    pub fn counts(&self) -> [usize; 10] {
         [
             self.attentions,
             self.rotary,
@@ -58,6 +60,7 @@ impl Fused {
             self.layer_norms,
             self.gelus,
             self.linears,
+            self.quantized,
             self.gated,
             self.nodes_before,
             self.nodes_after,
@@ -65,7 +68,7 @@ impl Fused {
     }
 
     /// The opposite of [`counts`](Self::counts).
-    pub fn from_counts(counts: [usize; 9]) -> Self {
+    pub fn from_counts(counts: [usize; 10]) -> Self {
         let [
             attentions,
             rotary,
@@ -73,6 +76,7 @@ impl Fused {
             layer_norms,
             gelus,
             linears,
+            quantized,
             gated,
             nodes_before,
             nodes_after,
@@ -84,10 +88,17 @@ impl Fused {
             layer_norms,
             gelus,
             linears,
+            quantized,
             gated,
             nodes_before,
             nodes_after,
         }
+    }
+
+    /// Whether nothing was recognised that an engine would not run as well
+    /// from standard operators: products of floats at the most.
+    pub fn is_plain(&self) -> bool {
+        self.attentions + self.layer_norms + self.gelus + self.quantized == 0
     }
 
     /// Whether nothing was recognised.
@@ -101,13 +112,14 @@ impl fmt::Display for Fused {
         write!(
             f,
             "{} attentions ({} rotary, {} windowed), {} layer normalizations, {} GELUs, \
-             {} quantized linear layers ({} gated); {} nodes, {} before",
+             {} linear layers ({} quantized, {} gated); {} nodes, {} before",
             self.attentions,
             self.rotary,
             self.windowed,
             self.layer_norms,
             self.gelus,
             self.linears,
+            self.quantized,
             self.gated,
             self.nodes_after,
             self.nodes_before
@@ -116,8 +128,7 @@ impl fmt::Display for Fused {
 }
 
 /// Cleans a graph and puts encoder operators in it: standard
-/// `LayerNormalization`, and `Attention`, `Gelu` and `QuantizedLinear` of
-/// [`DOMAIN`]. What is not
+/// `LayerNormalization`, and `Attention`, `Gelu` and `Linear` of [`DOMAIN`]. What is not
 /// recognised stays as it was.
 pub fn fuse(graph: &mut Graph) -> Fused {
     let mut fused = Fused {
@@ -159,8 +170,9 @@ pub fn fuse(graph: &mut Graph) -> Fused {
             .collect()
     };
     fused.linears = layers.len();
-    let made = layers.iter().flat_map(|layer| &layer.nodes);
-    fused.gated = made.filter(|node| linear::is_gated(node)).count();
+    let made = || layers.iter().flat_map(|layer| &layer.nodes);
+    fused.quantized = made().filter(|node| linear::is_quantized(node)).count();
+    fused.gated = made().filter(|node| linear::is_gated(node)).count();
     apply(graph, layers);
     graph.remove_dead_nodes();
     clean::remove_unused_initializers(graph);
@@ -262,22 +274,25 @@ mod tests {
     #[test]
     fn exported_encoders_are_recognised() {
         for (file, expected) in [
-            ("tests/fixtures/tiny-bert/model.onnx", [2, 0, 0, 5, 2, 0, 0]),
+            (
+                "tests/fixtures/tiny-bert/model.onnx",
+                [2, 0, 0, 5, 2, 13, 0, 0],
+            ),
             (
                 "tests/fixtures/tiny-bert/model_int8.onnx",
-                [2, 0, 0, 5, 2, 13, 0],
+                [2, 0, 0, 5, 2, 13, 13, 0],
             ),
             (
                 "tests/fixtures/tiny-modernbert/model.onnx",
-                [4, 4, 2, 9, 4, 0, 0],
+                [4, 4, 2, 9, 4, 17, 0, 4],
             ),
             (
                 "tests/fixtures/tiny-modernbert/model_int8.onnx",
-                [4, 4, 2, 9, 4, 17, 4],
+                [4, 4, 2, 9, 4, 17, 17, 4],
             ),
             (
                 "models/minilm-colbert/model_int8.onnx",
-                [6, 0, 0, 13, 6, 37, 0],
+                [6, 0, 0, 13, 6, 37, 37, 0],
             ),
         ] {
             let root = env!("CARGO_MANIFEST_DIR");
@@ -285,7 +300,7 @@ mod tests {
             let mut graph = Graph::parse(file, bytes.into()).expect("the fixture is a graph");
             let fused = fuse(&mut graph);
             eprintln!("{file}: {fused}");
-            let found = &fused.counts()[..7];
+            let found = &fused.counts()[..8];
             assert_eq!(fused, Fused::from_counts(fused.counts()));
             assert_eq!(found, expected, "{file}");
         }

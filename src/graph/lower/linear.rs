@@ -1,4 +1,4 @@
-//! Quantized linear layers in standard operators, as exporters write them.
+//! Linear layers in standard operators, as exporters write them.
 
 use std::collections::HashMap;
 
@@ -10,9 +10,26 @@ use super::parts::Parts;
 /// The levels, scale and zero point of values that were quantized before.
 pub(super) type Levels = HashMap<String, [String; 3]>;
 
-/// Writes `DynamicQuantizeLinear`, `MatMulInteger` and what scales, shifts and
-/// bends their result, with one scale for the whole tensor of rows.
+/// Writes the product and what shifts and bends its result.
 pub(super) fn lower(linear: &NodeProto, parts: &mut Parts, levels: &mut Levels) {
+    let input = |at: usize| linear.input.get(at).map_or("", String::as_str);
+    let mut result = match input(2) {
+        "" => parts.add("MatMul", &[input(0), input(1)]),
+        _ => quantized_product(linear, parts, levels),
+    };
+    if !input(4).is_empty() {
+        result = parts.add("Add", &[input(4), &result]);
+    }
+    result = activate(linear.text("activation"), result, parts);
+    if !input(5).is_empty() {
+        result = parts.add("Add", &[input(5), &result]);
+    }
+    parts.rename(&result, &linear.output.concat());
+}
+
+/// `DynamicQuantizeLinear`, `MatMulInteger` and what scales their result, with
+/// one scale for the whole tensor of rows.
+fn quantized_product(linear: &NodeProto, parts: &mut Parts, levels: &mut Levels) -> String {
     let input = |at: usize| linear.input.get(at).map_or("", String::as_str);
     let [quantized, scale, zero] = levels
         .entry(input(0).to_owned())
@@ -32,15 +49,7 @@ pub(super) fn lower(linear: &NodeProto, parts: &mut Parts, levels: &mut Levels) 
         node.with_int("to", FLOAT.into())
     });
     let scales = parts.add("Mul", &[&scale, input(2)]);
-    let mut result = parts.add("Mul", &[&product, &scales]);
-    if !input(4).is_empty() {
-        result = parts.add("Add", &[input(4), &result]);
-    }
-    result = activate(linear.text("activation"), result, parts);
-    if !input(5).is_empty() {
-        result = parts.add("Add", &[input(5), &result]);
-    }
-    parts.rename(&result, &linear.output.concat());
+    parts.add("Mul", &[&product, &scales])
 }
 
 fn activate(activation: &str, value: String, parts: &mut Parts) -> String {

@@ -7,4 +7,4 @@ mod packed;
 mod parts;
 
 pub use onnxruntime::{Operators, for_onnxruntime};
-pub use packed::{PACKED_LINEAR, pack_linears};
+pub use packed::{Layers, PACKED_LINEAR, pack_linears};

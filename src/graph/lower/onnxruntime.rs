@@ -36,9 +36,10 @@ pub fn for_onnxruntime(graph: &mut Graph, operators: Operators) {
     let nodes = std::mem::take(&mut graph.proto_mut().node);
     for node in &nodes {
         let is_ours = node.domain.as_deref() == Some(DOMAIN);
-        let is_lowered = operators == Operators::Contrib || node.op_type.as_deref() == Some("Gelu");
+        let is_attention = node.op_type.as_deref() == Some("Attention");
+        let is_lowered = operators == Operators::Contrib || !is_attention;
         match node.op_type.as_deref().filter(|_| is_ours && is_lowered) {
-            Some("QuantizedLinear") => linear::lower(node, &mut parts, &mut levels),
+            Some("Linear") => linear::lower(node, &mut parts, &mut levels),
             Some("Attention") => attention(node, &mut parts, &mut masks, &mut tables),
             Some("Gelu") => gelu(node, &mut parts),
             _ => parts.push(node.clone()),

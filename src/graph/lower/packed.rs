@@ -7,10 +7,10 @@ use prost::bytes::Bytes;
 use super::super::Graph;
 use super::super::clean::remove_unused_initializers;
 use super::super::fuse::DOMAIN;
-use super::super::onnx::{NodeProto, TensorProto, UINT8};
+use super::super::onnx::{FLOAT, NodeProto, TensorProto, UINT8};
 use super::super::values::elements;
 use crate::error::{Error, Result};
-use crate::kernels::{Activation, Layer, QuantizedLinear, WeightType};
+use crate::kernels::{Activation, Layer, Linear, WeightType, Weights};
 
 /// The operator that stands for a layer that was taken out.
 ///
@@ -18,21 +18,35 @@ use crate::kernels::{Activation, Layer, QuantizedLinear, WeightType};
 /// of [`pack_linears`], and `outer`, the columns of the result.
 pub const PACKED_LINEAR: &str = "PackedLinear";
 
-/// Takes the weights of all `QuantizedLinear` out of a graph and packs them.
+/// Which layers are taken out of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Layers {
+    /// Those with 8-bit weights.
+    Quantized,
+    /// Those with floats, too.
+    All,
+}
+
+/// Takes the weights of `Linear` layers out of a graph and packs them.
 /// `external` reads tensors whose bytes are in another file.
 ///
 /// # Errors
 /// [`Error::InvalidModel`] for weights that cannot be read.
 pub fn pack_linears(
     graph: &mut Graph,
+    layers: Layers,
     file: &str,
     external: &dyn Fn(&TensorProto) -> Result<Bytes>,
-) -> Result<Vec<Arc<QuantizedLinear>>> {
-    let mut layers: Vec<Arc<QuantizedLinear>> = Vec::new();
+) -> Result<Vec<Arc<Linear>>> {
+    let mut packed: Vec<Arc<Linear>> = Vec::new();
     let mut nodes = std::mem::take(&mut graph.proto_mut().node);
     for node in &mut nodes {
         let is_ours = node.domain.as_deref() == Some(DOMAIN);
-        if !is_ours || node.op_type.as_deref() != Some("QuantizedLinear") {
+        let is_linear = is_ours && node.op_type.as_deref() == Some("Linear");
+        // Floats have no scales.
+        let is_quantized = node.input.get(2).is_some_and(|scales| !scales.is_empty());
+        if !is_linear || (layers == Layers::Quantized && !is_quantized) {
             continue;
         }
         let layer = pack(graph, node, external)?.ok_or_else(|| Error::InvalidModel {
@@ -50,20 +64,20 @@ pub fn pack_linears(
         node.op_type = Some(PACKED_LINEAR.to_owned());
         node.attribute.clear();
         *node = std::mem::take(node)
-            .with_int("layer", layers.len() as i64)
+            .with_int("layer", packed.len() as i64)
             .with_int("outer", layer.outer() as i64);
-        layers.push(Arc::new(layer));
+        packed.push(Arc::new(layer));
     }
     graph.proto_mut().node = nodes;
     remove_unused_initializers(graph);
-    Ok(layers)
+    Ok(packed)
 }
 
 fn pack(
     graph: &Graph,
     node: &NodeProto,
     external: &dyn Fn(&TensorProto) -> Result<Bytes>,
-) -> Result<Option<QuantizedLinear>> {
+) -> Result<Option<Linear>> {
     let tensor = |at: usize| {
         let name = node.input.get(at).filter(|name| !name.is_empty());
         name.and_then(|name| graph.initializer(name))
@@ -80,17 +94,27 @@ fn pack(
         return Ok(None);
     };
     let size = |dim: i64| usize::try_from(dim).unwrap_or(0);
+    let floats = |bytes: &Bytes| elements(bytes, f32::from_le_bytes);
+    let (values, scales, bias) = match matrix.data_type {
+        Some(FLOAT) => (floats(&weights), Vec::new(), floats(&bias)),
+        _ => (Vec::new(), floats(&scales), floats(&bias)),
+    };
     let layer = Layer {
-        weights: &weights,
-        weight_type: match matrix.data_type {
-            Some(UINT8) => WeightType::Uint8,
-            _ => WeightType::Int8,
+        weights: match matrix.data_type {
+            Some(FLOAT) => Weights::Floats(&values),
+            other => Weights::Integers {
+                bytes: &weights,
+                weight_type: match other {
+                    Some(UINT8) => WeightType::Uint8,
+                    _ => WeightType::Int8,
+                },
+                scales: &scales,
+                zero_points: &zeros,
+            },
         },
         inner: size(inner),
         outer: size(outer),
-        scales: &elements(&scales, f32::from_le_bytes),
-        zero_points: &zeros,
-        bias: &elements(&bias, f32::from_le_bytes),
+        bias: &bias,
         activation: activation(node.text("activation")),
     };
     Ok(layer.pack())

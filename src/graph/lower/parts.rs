@@ -28,7 +28,12 @@ impl Parts {
             opset: graph.opset(),
             nodes: Vec::new(),
             constants: Vec::new(),
-            names: nodes.chain(tensors).collect(),
+            // Nodes have names of their own.
+            names: (graph.nodes().iter())
+                .filter_map(|node| node.name.clone())
+                .chain(nodes)
+                .chain(tensors)
+                .collect(),
         }
     }
 
@@ -121,9 +126,13 @@ impl Parts {
 
     /// Gives the value that the last node computes another name.
     pub(super) fn rename(&mut self, from: &str, to: &str) {
-        let outputs = self.nodes.last_mut().map(|node| &mut node.output);
-        for output in outputs.into_iter().flatten().filter(|name| *name == from) {
-            to.clone_into(output);
+        let Some(node) = self.nodes.last_mut() else {
+            return;
+        };
+        for name in node.output.iter_mut().chain(&mut node.name) {
+            if name == from {
+                to.clone_into(name);
+            }
         }
     }
 

@@ -16,8 +16,6 @@ impl Isa for Avx2 {
     const COLUMNS: usize = 16;
     const LARGEST: f32 = 255.;
     const CENTRED: bool = true;
-    const FLOAT_ROWS: usize = 6;
-    const FLOAT_COLUMNS: usize = 16;
 
     #[inline(always)]
     fn level(level: i32, zero: i32) -> i16 {

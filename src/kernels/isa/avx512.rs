@@ -14,8 +14,6 @@ impl Isa for Avx512Vnni {
     const COLUMNS: usize = 32;
     const LARGEST: f32 = 255.;
     const CENTRED: bool = false;
-    const FLOAT_ROWS: usize = 12;
-    const FLOAT_COLUMNS: usize = 32;
 
     #[inline(always)]
     fn level(level: i32, _: i32) -> u8 {

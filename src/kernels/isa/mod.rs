@@ -27,9 +27,9 @@ pub(super) trait Isa {
     type Weight: Copy + Default + 'static;
     /// Rows of weights in a group.
     const GROUP: usize;
-    /// Most rows of a tile of integers.
+    /// Most rows of a tile.
     const ROWS: usize;
-    /// Columns of a tile of integers.
+    /// Columns of a tile.
     const COLUMNS: usize;
     /// The largest level; the least is 0.
     const LARGEST: f32;
@@ -37,10 +37,6 @@ pub(super) trait Isa {
     const CENTRED: bool;
     /// What levels are held less of, where they are not centred.
     const OFFSET: i32 = 0;
-    /// Most rows of a tile of floats.
-    const FLOAT_ROWS: usize;
-    /// Columns of a tile of floats.
-    const FLOAT_COLUMNS: usize;
 
     /// A level, less the zero point or not.
     fn level(level: i32, zero: i32) -> Self::Level;
@@ -68,8 +64,8 @@ pub(super) trait Isa {
     ///
     /// # Safety
     /// The instructions must be there. `left` has `rows` rows of `stride`,
-    /// `panel` is `[depth, FLOAT_COLUMNS]`, `sums` has rows of `sums_stride`
-    /// with `FLOAT_COLUMNS` columns, and `rows` is `1..=FLOAT_ROWS`.
+    /// `panel` is `[depth, COLUMNS]`, `sums` has rows of `sums_stride`
+    /// with `COLUMNS` columns, and `rows` is `1..=ROWS`.
     unsafe fn floats(
         rows: usize,
         left: *const f32,

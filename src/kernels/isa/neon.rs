@@ -17,8 +17,6 @@ impl Isa for NeonDot {
     const CENTRED: bool = false;
     // The instruction multiplies signed levels.
     const OFFSET: i32 = 128;
-    const FLOAT_ROWS: usize = 6;
-    const FLOAT_COLUMNS: usize = 16;
 
     #[inline(always)]
     fn level(level: i32, _: i32) -> i8 {

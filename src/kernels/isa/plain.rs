@@ -12,8 +12,6 @@ impl Isa for Plain {
     const COLUMNS: usize = 8;
     const LARGEST: f32 = 255.;
     const CENTRED: bool = false;
-    const FLOAT_ROWS: usize = 4;
-    const FLOAT_COLUMNS: usize = 8;
 
     #[inline(always)]
     fn level(level: i32, _: i32) -> u8 {
@@ -61,13 +59,13 @@ impl Isa for Plain {
         sums_stride: usize,
     ) {
         for row in 0..rows {
-            let mut sum = [0f32; Self::FLOAT_COLUMNS];
+            let mut sum = [0f32; Self::COLUMNS];
             for step in 0..depth {
                 // SAFETY: the caller's slices hold all of the depth and rows.
                 let factor = unsafe { *left.add(row * stride + step) };
                 for (column, sum) in sum.iter_mut().enumerate() {
                     // SAFETY: as above.
-                    *sum += factor * unsafe { *panel.add(step * Self::FLOAT_COLUMNS + column) };
+                    *sum += factor * unsafe { *panel.add(step * Self::COLUMNS + column) };
                 }
             }
             // SAFETY: the caller's rows of sums have these columns.

@@ -34,8 +34,6 @@ impl Isa for Wasm {
         255.
     };
     const CENTRED: bool = !cfg!(target_feature = "relaxed-simd");
-    const FLOAT_ROWS: usize = ROWS;
-    const FLOAT_COLUMNS: usize = 4 * VECTORS;
 
     #[inline(always)]
     fn level(level: i32, zero: i32) -> Self::Level {

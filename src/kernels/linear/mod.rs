@@ -1,16 +1,17 @@
-//! Linear layers with 8-bit weights.
+//! Linear layers with weights of 8 bits, or floats.
 
 mod levels;
 mod pack;
 mod product;
 
 pub(super) use levels::{RowScale, quantize_rows};
-pub use pack::{Layer, WeightType};
+pub use pack::{Layer, WeightType, Weights};
+use product::Factors;
 pub(super) use product::{Product, multiply_tiles};
 
 use std::ops::Range;
 
-use super::isa::{self, Kind, Layout};
+use super::isa::{self, Kind};
 use super::parallel::{Parallel, Shared, ranges};
 
 /// What a linear layer does to its sums.
@@ -68,37 +69,43 @@ impl<'a> Activations<'a> {
     }
 }
 
-/// `activation(x @ (weights * scales) + bias) (+ residual)`, where rows of `x`
-/// are quantized to 8 bits when they come, and weights are.
+/// `activation(x @ weights + bias) (+ residual)`.
 ///
-/// Products are exact in integers; only quantization and the sums in floats
-/// around them round. Weights are held once, in the order in which the
+/// Where weights are of 8 bits, rows of `x` are quantized to 8 bits when they
+/// come. Products are exact in integers; only quantization and the sums in
+/// floats around them round. Weights are held once, in the order in which the
 /// machine's instructions read them.
 #[derive(Clone, Debug)]
-pub struct QuantizedLinear {
+pub struct Linear {
     kind: Kind,
     activation: Activation,
     /// Columns of the input.
     inner: usize,
     /// Columns of the output.
     outer: usize,
-    panels: Vec<i8>,
-    columns: Columns,
+    /// One a column, in the order of the panels, rounded up to whole ones.
+    bias: Vec<f32>,
+    panels: Panels,
 }
 
-/// What belongs to each column, in the order of the panels, rounded up to
-/// whole ones.
+/// Weights, panel by panel.
+#[derive(Clone, Debug)]
+enum Panels {
+    Floats(Vec<f32>),
+    Integers { weights: Vec<i8>, columns: Columns },
+}
+
+/// What belongs to each column of 8-bit weights, in the order of the panels.
 #[derive(Clone, Debug, Default)]
 struct Columns {
     scales: Vec<f32>,
-    bias: Vec<f32>,
     /// Sums of weights, where levels are not centred; else nothing.
     sums: Vec<i32>,
     /// Zero points of weights, where any is not 0; else nothing.
     zeros: Vec<i32>,
 }
 
-impl QuantizedLinear {
+impl Linear {
     /// Columns of the input.
     pub fn inner(&self) -> usize {
         self.inner
@@ -112,7 +119,8 @@ impl QuantizedLinear {
     /// Writes `[rows, outer]` for `[rows, inner]`, and adds `residual`, which
     /// is of the shape of the output.
     ///
-    /// A row with a value that is not finite becomes not a number.
+    /// A row with a value that is not finite becomes not a number, or what
+    /// floats make of it.
     ///
     /// # Panics
     /// If the slices are not of these sizes.
@@ -131,18 +139,33 @@ impl QuantizedLinear {
             assert_eq!(residual.len(), out.len(), "a residual for each");
         }
         let layout = self.kind.layout();
-        let stride = self.inner.next_multiple_of(layout.group);
-        let (levels, scales) = self.quantize(activations, stride, threads);
-        let panels = self.columns.scales.len() / layout.columns;
+        let quantized;
+        let (factors, row_size) = match &self.panels {
+            Panels::Floats(panels) => {
+                let factors = Factors::Floats { rows, panels };
+                (factors, self.inner * size_of::<f32>())
+            }
+            Panels::Integers { weights, columns } => {
+                let stride = self.inner.next_multiple_of(layout.group);
+                quantized = self.quantize(activations, stride, threads);
+                let factors = Factors::Integers {
+                    levels: &quantized.0,
+                    scales: &quantized.1,
+                    stride,
+                    weights,
+                    columns,
+                };
+                (factors, stride * layout.level_size)
+            }
+        };
         let product = Product {
             linear: self,
-            levels: &levels,
-            stride,
-            scales: &scales,
+            factors,
             residual,
             out: Shared::new(out),
         };
-        let tasks = tasks(count, panels, stride, layout, threads.threads());
+        let panels = self.bias.len() / layout.columns;
+        let tasks = tasks((count, row_size), panels, layout.rows, threads.threads());
         threads.run(tasks.len(), &|at| {
             let (rows, panels) = tasks[at].clone();
             isa::multiply(self.kind, &product, rows, panels);
@@ -178,23 +201,23 @@ impl QuantizedLinear {
     }
 }
 
-/// Bytes of levels that stay in a core's cache while panels go by.
-const LEVELS_IN_CACHE: usize = 256 << 10;
+/// Bytes of rows that stay in a core's cache while panels go by.
+const ROWS_IN_CACHE: usize = 256 << 10;
 /// Tasks for each thread, so that none waits long for the others.
 const TASKS_A_THREAD: usize = 6;
 
-/// Rows and panels of each task.
+/// Rows and panels of each task, for so many rows of so many bytes, and tiles
+/// of so many rows.
 fn tasks(
-    rows: usize,
+    (rows, row_size): (usize, usize),
     panels: usize,
-    stride: usize,
-    layout: Layout,
+    tile: usize,
     threads: usize,
 ) -> Vec<(Range<usize>, Range<usize>)> {
-    let cached = (LEVELS_IN_CACHE / (stride * layout.level_size).max(1)).max(1);
+    let cached = (ROWS_IN_CACHE / row_size.max(1)).max(1);
     let blocks = rows.div_ceil(cached).max(1);
     // Whole tiles, but for the last.
-    let block = rows.div_ceil(blocks).next_multiple_of(layout.rows).max(1);
+    let block = rows.div_ceil(blocks).next_multiple_of(tile).max(1);
     let blocks = rows.div_ceil(block);
     let parts = match threads {
         1 => 1,

@@ -1,7 +1,7 @@
 //! Weights in the order in which a product reads them.
 
-use super::super::isa::Kind;
-use super::{Activation, Columns, QuantizedLinear};
+use super::super::isa::{Kind, Layout};
+use super::{Activation, Columns, Linear, Panels};
 
 /// Sums of products of 9 and 9 bits stay within 32.
 const MOST_ROWS: usize = 1 << 14;
@@ -16,22 +16,35 @@ pub enum WeightType {
     Uint8,
 }
 
+/// Weights as a model file has them: `[inner, outer]`, row-major.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Weights<'a> {
+    /// 32-bit floats.
+    Floats(&'a [f32]),
+    /// `(weight - zero_point) * scale`
+    Integers {
+        /// One byte a weight.
+        bytes: &'a [u8],
+        /// What the bytes are.
+        weight_type: WeightType,
+        /// One for all weights, or one a column.
+        scales: &'a [f32],
+        /// One for all weights, one a column, or none; in the type of the
+        /// weights.
+        zero_points: &'a [u8],
+    },
+}
+
 /// A linear layer as a model file has it.
 #[derive(Clone, Copy, Debug)]
 pub struct Layer<'a> {
-    /// `[inner, outer]`, row-major.
-    pub weights: &'a [u8],
-    /// What the bytes of the weights are.
-    pub weight_type: WeightType,
+    /// The matrix.
+    pub weights: Weights<'a>,
     /// Columns of the input.
     pub inner: usize,
     /// Columns of the product, before a gate takes half of them.
     pub outer: usize,
-    /// One for all weights, or one a column.
-    pub scales: &'a [f32],
-    /// One for all weights, one a column, or none; in the type of the
-    /// weights.
-    pub zero_points: &'a [u8],
     /// One a column, or none.
     pub bias: &'a [f32],
     /// What becomes of the sums.
@@ -41,70 +54,67 @@ pub struct Layer<'a> {
 impl Layer<'_> {
     /// Packs the layer for this machine. `None` where sizes do not fit each
     /// other or the kernel.
-    pub fn pack(&self) -> Option<QuantizedLinear> {
+    pub fn pack(&self) -> Option<Linear> {
         self.pack_for(Kind::best())
     }
 
-    pub(super) fn pack_for(&self, kind: Kind) -> Option<QuantizedLinear> {
+    pub(super) fn pack_for(&self, kind: Kind) -> Option<Linear> {
         let per_column = |count: usize| count == 1 || count == self.outer;
+        let size = self.inner.checked_mul(self.outer)?;
+        let weights_fit = match self.weights {
+            Weights::Floats(weights) => weights.len() == size,
+            Weights::Integers {
+                bytes,
+                scales,
+                zero_points,
+                ..
+            } => {
+                bytes.len() == size
+                    && self.inner <= MOST_ROWS
+                    && per_column(scales.len())
+                    && (zero_points.is_empty() || per_column(zero_points.len()))
+            }
+        };
         let gated = self.activation.is_gated();
-        let fits = self.weights.len() == self.inner.checked_mul(self.outer)?
-            && (1..=MOST_ROWS).contains(&self.inner)
-            && self.outer > 0
-            && per_column(self.scales.len())
-            && (self.zero_points.is_empty() || per_column(self.zero_points.len()))
+        let fits = weights_fit
+            && size > 0
             && (self.bias.is_empty() || self.bias.len() == self.outer)
             && !(gated && !self.outer.is_multiple_of(2));
         fits.then(|| self.packed(kind))
     }
 
-    fn packed(&self, kind: Kind) -> QuantizedLinear {
+    fn packed(&self, kind: Kind) -> Linear {
         let layout = kind.layout();
         let order = self.order(layout.columns);
-        let mut columns = Columns::default();
-        let at = |values: &[f32], column: usize| match values {
-            [] => 0.,
-            [one] => *one,
-            all => all[column],
-        };
-        for &column in &order {
-            let given = column.map(|column| (at(self.scales, column), at(self.bias, column)));
-            let (scale, bias) = given.unwrap_or_default();
-            columns.scales.push(scale);
-            // One bias for all is no bias of one column.
-            columns
-                .bias
-                .push(if self.bias.is_empty() { 0. } else { bias });
-        }
-        let zeros: Vec<i32> = order
-            .iter()
-            .map(|&column| self.zero_point(column))
-            .collect();
-        if zeros.iter().any(|&zero| zero != 0) {
-            columns.zeros = zeros;
-        }
-        let groups = self.inner.div_ceil(layout.group);
-        let mut panels = Vec::with_capacity(groups * layout.group * order.len());
-        let mut sums = Vec::new();
-        for panel in order.chunks_exact(layout.columns) {
-            let start = panels.len();
-            for group in 0..groups {
-                for &column in panel {
-                    let rows = group * layout.group..(group + 1) * layout.group;
-                    panels.extend(rows.map(|row| self.weight(row, column)));
+        let bias = order.iter().map(|&column| match column {
+            Some(column) if !self.bias.is_empty() => self.bias[column],
+            _ => 0.,
+        });
+        let panels = match self.weights {
+            Weights::Floats(weights) => {
+                let weight = |row, column: Option<usize>| {
+                    column.map_or(0., |column| weights[row * self.outer + column])
+                };
+                let panels = self.panels(&order, (layout.columns, 1), weight);
+                Panels::Floats(panels)
+            }
+            Weights::Integers {
+                bytes, weight_type, ..
+            } => {
+                let weight = |row, column| match column {
+                    Some(column) if row < self.inner => {
+                        weight_type.signed(bytes[row * self.outer + column])
+                    }
+                    _ => 0,
+                };
+                let weights = self.panels(&order, (layout.columns, layout.group), weight);
+                Panels::Integers {
+                    columns: self.columns(&order, &layout, &weights),
+                    weights,
                 }
             }
-            if !layout.centred {
-                let packed = &panels[start..];
-                sums.extend((0..layout.columns).map(|column| {
-                    let groups = packed.chunks_exact(layout.group);
-                    let own = groups.skip(column).step_by(layout.columns).flatten();
-                    own.map(|&weight| i32::from(weight)).sum::<i32>()
-                }));
-            }
-        }
-        columns.sums = sums;
-        QuantizedLinear {
+        };
+        Linear {
             kind,
             activation: self.activation,
             inner: self.inner,
@@ -112,8 +122,69 @@ impl Layer<'_> {
                 true => self.outer / 2,
                 false => self.outer,
             },
+            bias: bias.collect(),
             panels,
-            columns,
+        }
+    }
+
+    /// Weights in panels of so many columns, by groups of so many rows.
+    fn panels<T>(
+        &self,
+        order: &[Option<usize>],
+        (columns, group): (usize, usize),
+        weight: impl Fn(usize, Option<usize>) -> T,
+    ) -> Vec<T> {
+        let rows = self.inner.next_multiple_of(group);
+        let mut panels = Vec::with_capacity(rows * order.len());
+        for panel in order.chunks_exact(columns) {
+            for first in (0..rows).step_by(group) {
+                for &column in panel {
+                    panels.extend((first..first + group).map(|row| weight(row, column)));
+                }
+            }
+        }
+        panels
+    }
+
+    fn columns(&self, order: &[Option<usize>], layout: &Layout, weights: &[i8]) -> Columns {
+        let Weights::Integers {
+            weight_type,
+            scales,
+            zero_points,
+            ..
+        } = self.weights
+        else {
+            return Columns::default();
+        };
+        let scale = |column: usize| match scales {
+            [one] => *one,
+            all => all[column],
+        };
+        let zero = |column: usize| match zero_points {
+            [] => i32::from(weight_type.signed(0)),
+            [one] => i32::from(weight_type.signed(*one)),
+            all => i32::from(weight_type.signed(all[column])),
+        };
+        let zeros: Vec<i32> = order.iter().map(|at| at.map_or(0, zero)).collect();
+        let panel = self.inner.next_multiple_of(layout.group) * layout.columns;
+        let sum = |panel: &[i8], column: usize| -> i32 {
+            let groups = panel.chunks_exact(layout.group);
+            let own = groups.skip(column).step_by(layout.columns).flatten();
+            own.map(|&weight| i32::from(weight)).sum()
+        };
+        let sums = weights
+            .chunks_exact(panel)
+            .flat_map(|panel| (0..layout.columns).map(move |column| sum(panel, column)));
+        Columns {
+            scales: order.iter().map(|at| at.map_or(0., scale)).collect(),
+            sums: match layout.centred {
+                true => Vec::new(),
+                false => sums.collect(),
+            },
+            zeros: match zeros.iter().all(|&zero| zero == 0) {
+                true => Vec::new(),
+                false => zeros,
+            },
         }
     }
 
@@ -136,36 +207,15 @@ impl Layer<'_> {
             })
             .collect()
     }
+}
 
-    /// A weight in the range of `i8`; 0 beyond the layer.
-    fn weight(&self, row: usize, column: Option<usize>) -> i8 {
-        match column {
-            Some(column) if row < self.inner => {
-                self.signed(self.weights[row * self.outer + column])
-            }
-            _ => 0,
-        }
-    }
-
-    fn zero_point(&self, column: Option<usize>) -> i32 {
-        let (Some(column), zeros) = (column, self.zero_points) else {
-            return 0;
-        };
-        let zero = match (zeros, self.weight_type) {
-            ([], WeightType::Int8) => return 0,
-            ([], WeightType::Uint8) => 0,
-            ([one], _) => *one,
-            (all, _) => all[column],
-        };
-        i32::from(self.signed(zero))
-    }
-
-    /// Both weights and zero points are moved alike, so that their difference
-    /// stays.
-    fn signed(&self, byte: u8) -> i8 {
-        match self.weight_type {
-            WeightType::Int8 => byte as i8,
-            WeightType::Uint8 => (byte ^ 0x80) as i8,
+impl WeightType {
+    /// In the range of `i8`. Weights and zero points are moved alike, so that
+    /// their difference stays.
+    fn signed(self, byte: u8) -> i8 {
+        match self {
+            Self::Int8 => byte as i8,
+            Self::Uint8 => (byte ^ 0x80) as i8,
         }
     }
 }

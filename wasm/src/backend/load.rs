@@ -1,7 +1,7 @@
 //! From the bytes of a model to a plan.
 
 use multivec_core::encoder::Normalization;
-use multivec_core::graph::{self, Graph};
+use multivec_core::graph::{self, Graph, Layers};
 use multivec_core::{Error, GraphForm, Result};
 use tract_core::internal::*;
 
@@ -34,7 +34,7 @@ pub(super) fn load(
     let (mut graph, form) = rewrite(file, bytes, normalization, is_published)?;
     let vocabulary = graph::vocabulary_size(&graph);
     let inputs = inputs(file, &graph)?;
-    let layers = graph::pack_linears(&mut graph, file, &|tensor| {
+    let layers = graph::pack_linears(&mut graph, Layers::All, file, &|tensor| {
         Err(Error::InvalidModel {
             file: file.to_owned(),
             engine: ENGINE,

@@ -1,7 +1,7 @@
 //! One ONNX node while it is wired into a tract model.
 
 use multivec_core::graph::onnx::{NodeProto, TensorProto};
-use multivec_core::kernels::QuantizedLinear;
+use multivec_core::kernels::Linear;
 use tract_core::internal::*;
 use tract_core::ops::binary::{BinMiniOp, TypedBinOp};
 use tract_core::ops::cast::{cast, wire_cast};
@@ -18,7 +18,7 @@ pub(super) struct Node<'a> {
     /// Version of the standard operators.
     pub(super) opset: i64,
     /// Layers that were taken out of the graph.
-    pub(super) layers: &'a [Arc<QuantizedLinear>],
+    pub(super) layers: &'a [Arc<Linear>],
     name: String,
     steps: usize,
 }
@@ -30,7 +30,7 @@ impl<'a> Node<'a> {
         model: &'a mut TypedModel,
         inputs: TVec<Option<OutletId>>,
         opset: i64,
-        layers: &'a [Arc<QuantizedLinear>],
+        layers: &'a [Arc<Linear>],
     ) -> Self {
         Self {
             proto,

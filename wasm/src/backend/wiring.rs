@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use multivec_core::graph::Graph;
 use multivec_core::graph::onnx::NodeProto;
-use multivec_core::kernels::QuantizedLinear;
+use multivec_core::kernels::Linear;
 use tract_core::internal::*;
 
 use super::node::Node;
@@ -12,7 +12,7 @@ use super::{operators, tensor};
 
 /// Wires the graph for `[batch, length]` inputs of 64-bit integers, of any
 /// size. Inputs are in the order of the graph.
-pub(super) fn wire(graph: &Graph, layers: &[Arc<QuantizedLinear>]) -> TractResult<TypedModel> {
+pub(super) fn wire(graph: &Graph, layers: &[Arc<Linear>]) -> TractResult<TypedModel> {
     check_operators(graph)?;
     let mut model = TypedModel::default();
     let mut values = HashMap::new();
@@ -64,7 +64,7 @@ fn wire_node(
     proto: &NodeProto,
     model: &mut TypedModel,
     values: &HashMap<&str, OutletId>,
-    (opset, layers): (i64, &[Arc<QuantizedLinear>]),
+    (opset, layers): (i64, &[Arc<Linear>]),
 ) -> TractResult<TVec<OutletId>> {
     let operator = operators::find(&proto.operator()).with_context(|| proto.operator())?;
     let inputs = proto

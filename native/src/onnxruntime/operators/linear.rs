@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use multivec_core::graph::PACKED_LINEAR;
-use multivec_core::kernels::{Activations, QuantizedLinear};
+use multivec_core::kernels::{Activations, Linear};
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput,
 };
@@ -44,7 +44,7 @@ impl Operator for LinearOperator {
 }
 
 pub(super) struct LinearKernel {
-    layer: Arc<QuantizedLinear>,
+    layer: Arc<Linear>,
     kernels: Kernels,
 }
 

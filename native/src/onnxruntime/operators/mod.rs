@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use multivec_core::graph::DOMAIN;
-use multivec_core::kernels::{Granularity, Parallel, QuantizedLinear};
+use multivec_core::kernels::{Granularity, Linear, Parallel};
 use ort::operator::{ComputeContext, OperatorDomain};
 use ort::value::ValueRef;
 
@@ -18,14 +18,14 @@ use linear::LinearOperator;
 #[derive(Clone, Debug)]
 pub(crate) struct Kernels {
     /// The layers that were taken out of the graph.
-    layers: Arc<[Arc<QuantizedLinear>]>,
+    layers: Arc<[Arc<Linear>]>,
     by_tensor: Arc<AtomicBool>,
     /// Threads of each session; 0 where there are no operators.
     threads: usize,
 }
 
 impl Kernels {
-    pub(crate) fn new(layers: Vec<Arc<QuantizedLinear>>, threads: usize) -> Self {
+    pub(crate) fn new(layers: Vec<Arc<Linear>>, threads: usize) -> Self {
         Self {
             layers: layers.into(),
             by_tensor: Arc::default(),

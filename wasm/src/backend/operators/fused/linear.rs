@@ -1,6 +1,6 @@
 //! Linear layers with 8-bit weights.
 
-use multivec_core::kernels::{Activations, QuantizedLinear, Serial};
+use multivec_core::kernels::{Activations, Linear, Serial};
 use tract_core::internal::*;
 
 use super::super::super::node::Node;
@@ -23,7 +23,7 @@ pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
 
 /// A layer of the core, on rows and perhaps a residual.
 #[derive(Clone, Debug)]
-struct LinearOp(Arc<QuantizedLinear>);
+struct LinearOp(Arc<Linear>);
 
 impl PartialEq for LinearOp {
     fn eq(&self, other: &Self) -> bool {
@@ -35,7 +35,7 @@ impl Eq for LinearOp {}
 
 impl Op for LinearOp {
     fn name(&self) -> StaticName {
-        "QuantizedLinear".into()
+        "Linear".into()
     }
 
     op_as_typed_op!();
