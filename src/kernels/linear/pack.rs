@@ -75,11 +75,9 @@ impl Layer<'_> {
                     && (zero_points.is_empty() || per_column(zero_points.len()))
             }
         };
-        let gated = self.activation.is_gated();
-        let fits = weights_fit
-            && size > 0
-            && (self.bias.is_empty() || self.bias.len() == self.outer)
-            && !(gated && !self.outer.is_multiple_of(2));
+        let bias_fits = self.bias.is_empty() || self.bias.len() == self.outer;
+        let gate_fits = !self.activation.is_gated() || self.outer.is_multiple_of(2);
+        let fits = size > 0 && weights_fit && bias_fits && gate_fits;
         fits.then(|| self.packed(kind))
     }
 
@@ -198,7 +196,7 @@ impl Layer<'_> {
                 .collect();
         }
         let (half, gated) = (width / 2, self.outer / 2);
-        (0..gated.next_multiple_of(half) / half)
+        (0..gated.div_ceil(half))
             .flat_map(|panel| {
                 [0, gated].into_iter().flat_map(move |start| {
                     let columns = panel * half..(panel + 1) * half;
