@@ -52,6 +52,7 @@ impl Kernels {
     }
 
     /// The operators, to be registered with sessions.
+    #[expect(clippy::arc_with_non_send_sync, reason = "sessions take no other")]
     pub(super) fn domain(&self) -> ort::Result<Option<Arc<OperatorDomain>>> {
         if self.threads == 0 {
             return Ok(None);
