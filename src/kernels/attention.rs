@@ -5,7 +5,7 @@ use super::isa::{self, Isa, Kind};
 use super::parallel::{Parallel, Shared};
 
 /// Rows of scores that are computed at a time: few enough to stay in a cache.
-const ROWS: usize = 24;
+const ROWS: usize = 12;
 
 /// Attention as encoders use it; see the operator `Attention` of the fused
 /// graphs.
@@ -159,7 +159,7 @@ pub(super) fn attend_head<I: Isa>(head: &Head<'_>) {
         }
         for (at, sum) in sums.iter_mut().enumerate().take(rows) {
             let scores = &mut scores[at * stride + from..at * stride + to];
-            *sum = head.attention.weigh(scores, first + at, from, mask);
+            *sum = head.attention.weigh::<I>(scores, first + at, from, mask);
         }
         for panel in 0..columns.div_ceil(I::COLUMNS) {
             let size = seen * I::COLUMNS;
@@ -187,11 +187,24 @@ pub(super) fn attend_head<I: Isa>(head: &Head<'_>) {
 }
 
 impl Head<'_> {
+    /// The columns of this head in a row.
     #[inline(always)]
-    fn load(&self, rows: &Rows<'_>, position: usize, into: &mut [f32]) {
+    fn row<'a>(&self, rows: &'a Rows<'a>, position: usize) -> &'a [f32] {
         let columns = self.attention.columns;
         let row = self.text * self.batch.length + position;
-        into.copy_from_slice(rows.row(row, self.head * columns, columns));
+        rows.row(row, self.head * columns, columns)
+    }
+
+    /// The same, turned where rows are.
+    #[inline(always)]
+    fn turned<'a>(&self, rows: &'a Rows<'a>, position: usize, scratch: &'a mut [f32]) -> &'a [f32] {
+        let row = self.row(rows, position);
+        let Some(rotation) = &self.batch.rotation else {
+            return row;
+        };
+        scratch.copy_from_slice(row);
+        rotation.turn(scratch, position);
+        scratch
     }
 
     /// Queries, turned and scaled: `[length, columns]`.
@@ -199,13 +212,11 @@ impl Head<'_> {
     fn load_queries(&self) -> Vec<f32> {
         let columns = self.attention.columns;
         let mut queries = vec![0f32; self.batch.length * columns];
+        let mut scratch = vec![0f32; columns];
         for (position, row) in queries.chunks_exact_mut(columns).enumerate() {
-            self.load(&self.batch.queries, position, row);
-            if let Some(rotation) = &self.batch.rotation {
-                rotation.turn(row, position);
-            }
-            for query in row {
-                *query *= self.attention.scale;
+            let turned = self.turned(&self.batch.queries, position, &mut scratch);
+            for (query, value) in row.iter_mut().zip(turned) {
+                *query = value * self.attention.scale;
             }
         }
         queries
@@ -217,15 +228,12 @@ impl Head<'_> {
         let columns = self.attention.columns;
         let panels = seen.div_ceil(I::COLUMNS);
         let mut keys = vec![0f32; panels * I::COLUMNS * columns];
-        let mut row = vec![0f32; columns];
+        let mut scratch = vec![0f32; columns];
         for position in 0..seen {
-            self.load(&self.batch.keys, position, &mut row);
-            if let Some(rotation) = &self.batch.rotation {
-                rotation.turn(&mut row, position);
-            }
+            let row = self.turned(&self.batch.keys, position, &mut scratch);
             let panel = position / I::COLUMNS * I::COLUMNS * columns;
             let places = keys[panel + position % I::COLUMNS..].iter_mut();
-            for (place, value) in places.step_by(I::COLUMNS).zip(&row) {
+            for (place, value) in places.step_by(I::COLUMNS).zip(row) {
                 *place = *value;
             }
         }
@@ -238,12 +246,16 @@ impl Head<'_> {
         let columns = self.attention.columns;
         let panels = columns.div_ceil(I::COLUMNS);
         let mut values = vec![0f32; panels * seen * I::COLUMNS];
-        let mut row = vec![0f32; columns];
         for position in 0..seen {
-            self.load(&self.batch.values, position, &mut row);
+            let row = self.row(&self.batch.values, position);
             for (panel, part) in row.chunks(I::COLUMNS).enumerate() {
                 let start = (panel * seen + position) * I::COLUMNS;
-                values[start..start + part.len()].copy_from_slice(part);
+                let place = &mut values[start..start + I::COLUMNS];
+                // A size that the compiler knows spares a call.
+                match part.len() == I::COLUMNS {
+                    true => place.copy_from_slice(&part[..I::COLUMNS]),
+                    false => place[..part.len()].copy_from_slice(part),
+                }
             }
         }
         values
@@ -291,7 +303,13 @@ impl Attention {
     /// Makes weights of a row's scores, from the column `from` on, and returns
     /// their sum; 0 if none is seen.
     #[inline(always)]
-    fn weigh(&self, scores: &mut [f32], row: usize, from: usize, mask: Option<&[i64]>) -> f32 {
+    fn weigh<I: Isa>(
+        &self,
+        scores: &mut [f32],
+        row: usize,
+        from: usize,
+        mask: Option<&[i64]>,
+    ) -> f32 {
         if let Some(mask) = mask {
             for (score, &seen) in scores.iter_mut().zip(&mask[from..]) {
                 *score = if seen == 0 { f32::NEG_INFINITY } else { *score };
@@ -319,7 +337,7 @@ impl Attention {
             return sum;
         }
         for score in &mut *scores {
-            *score = exp(*score - largest);
+            *score = exp::<I>(*score - largest);
         }
         fold(scores, 0., |one, other| one + other)
     }

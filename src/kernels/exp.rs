@@ -1,6 +1,8 @@
 //! Exponentials and what is made of them, so written that compilers vectorize
 //! them.
 
+use super::isa::Isa;
+
 /// Below this, the result is less than any score can matter.
 const LOWEST: f32 = -87.;
 /// Adding and subtracting it rounds to whole numbers: 1.5 * 2^23.
@@ -11,20 +13,21 @@ pub(super) const ROUND: f32 = 12_582_912.;
 /// Cody and Waite's reduction to `|r| <= ln(2) / 2`, then the Taylor
 /// polynomial of degree 7 there.
 #[inline(always)]
-pub(super) fn exp(value: f32) -> f32 {
+pub(super) fn exp<I: Isa>(value: f32) -> f32 {
     let x = if value > LOWEST { value } else { LOWEST };
-    let rounded = x * std::f32::consts::LOG2_E + ROUND;
+    let rounded = I::multiply_add(x, std::f32::consts::LOG2_E, ROUND);
     let power = rounded - ROUND;
     // ln(2) in two parts, the first exact in products with small integers.
-    let r = x - power * 0.693_359_4 + power * 2.121_944_4e-4;
+    let r = I::multiply_add(power, -0.693_359_4, x);
+    let r = I::multiply_add(power, 2.121_944_4e-4, r);
     let sum = 1. / 5_040.;
-    let sum = sum * r + 1. / 720.;
-    let sum = sum * r + 1. / 120.;
-    let sum = sum * r + 1. / 24.;
-    let sum = sum * r + 1. / 6.;
-    let sum = sum * r + 0.5;
-    let sum = sum * r + 1.;
-    let sum = sum * r + 1.;
+    let sum = I::multiply_add(sum, r, 1. / 720.);
+    let sum = I::multiply_add(sum, r, 1. / 120.);
+    let sum = I::multiply_add(sum, r, 1. / 24.);
+    let sum = I::multiply_add(sum, r, 1. / 6.);
+    let sum = I::multiply_add(sum, r, 0.5);
+    let sum = I::multiply_add(sum, r, 1.);
+    let sum = I::multiply_add(sum, r, 1.);
     // The whole number is in the last bits; 127 is the exponent of 1.
     let exponent = rounded
         .to_bits()
@@ -39,42 +42,43 @@ pub(super) fn exp(value: f32) -> f32 {
 ///
 /// The error function by Abramowitz and Stegun, 7.1.26.
 #[inline(always)]
-pub(super) fn gelu(x: f32) -> f32 {
+pub(super) fn gelu<I: Isa>(x: f32) -> f32 {
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
-    let t = 1. / (1. + 0.327_591_1 * z);
+    let t = 1. / I::multiply_add(0.327_591_1, z, 1.);
     let sum = 1.061_405_4;
-    let sum = sum * t - 1.453_152_1;
-    let sum = sum * t + 1.421_413_8;
-    let sum = sum * t - 0.284_496_72;
-    let sum = sum * t + 0.254_829_6;
+    let sum = I::multiply_add(sum, t, -1.453_152_1);
+    let sum = I::multiply_add(sum, t, 1.421_413_8);
+    let sum = I::multiply_add(sum, t, -0.284_496_72);
+    let sum = I::multiply_add(sum, t, 0.254_829_6);
     // Half of what the error function lacks of 1.
-    let tail = 0.5 * sum * t * exp(-z * z);
+    let tail = 0.5 * sum * t * exp::<I>(-z * z);
     let share = if x < 0. { tail } else { 1. - tail };
     x * share
 }
 
 /// The approximation of [`gelu`] by a hyperbolic tangent.
 #[inline(always)]
-pub(super) fn gelu_tanh(x: f32) -> f32 {
+pub(super) fn gelu_tanh<I: Isa>(x: f32) -> f32 {
     // x * (1 + tanh(u)) / 2 = x / (1 + e^-2u)
     let twice = 2. * 0.797_884_6 * (x + 0.044_715 * x * x * x);
-    let e = exp(-twice.abs());
+    let e = exp::<I>(-twice.abs());
     let share = if twice < 0. { e } else { 1. } / (1. + e);
     x * share
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::isa::Plain;
     use super::*;
 
     #[test]
     fn is_the_exponential_function() {
         for x in (0..=200_000).map(|at| at as f32 * -4.3e-4) {
-            let (found, expected) = (exp(x), f64::from(x).exp());
+            let (found, expected) = (exp::<Plain>(x), f64::from(x).exp());
             let error = (f64::from(found) - expected).abs() / expected;
             assert!(error <= 2.4e-7, "{x}: {found} {expected}");
         }
-        assert_eq!([f32::NEG_INFINITY, -1e30, -87.1].map(exp), [0.; 3]);
+        assert_eq!([f32::NEG_INFINITY, -1e30, -87.1].map(exp::<Plain>), [0.; 3]);
     }
 
     /// The error function by its series, and its tail by a continued fraction
@@ -102,12 +106,12 @@ mod tests {
             let wide = f64::from(x);
             let bound = 2e-7 * wide.abs().max(1.);
             let expected = 0.5 * wide * (1. + erf(wide * std::f64::consts::FRAC_1_SQRT_2));
-            let found = f64::from(gelu(x));
+            let found = f64::from(gelu::<Plain>(x));
             assert!((found - expected).abs() <= bound, "{x}: {found} {expected}");
 
             let inner = (2. / std::f64::consts::PI).sqrt() * (wide + 0.044_715 * wide.powi(3));
             let expected = 0.5 * wide * (1. + inner.tanh());
-            let found = f64::from(gelu_tanh(x));
+            let found = f64::from(gelu_tanh::<Plain>(x));
             assert!(
                 (found - expected).abs() <= 2. * bound,
                 "{x}: {found} {expected}"

@@ -14,6 +14,12 @@ pub(super) type Levels = HashMap<String, [String; 3]>;
 pub(super) fn lower(linear: &NodeProto, parts: &mut Parts, levels: &mut Levels) {
     let input = |at: usize| linear.input.get(at).map_or("", String::as_str);
     let mut result = match input(2) {
+        "" if linear.int("transposed", 0) != 0 => {
+            let weights = parts.add_with("Transpose", &[input(1)], |node| {
+                node.with_ints("perm", &[1, 0])
+            });
+            parts.add("MatMul", &[input(0), &weights])
+        }
         "" => parts.add("MatMul", &[input(0), input(1)]),
         _ => quantized_product(linear, parts, levels),
     };

@@ -90,13 +90,21 @@ fn pack(
     let Some(matrix) = tensor(1) else {
         return Ok(None);
     };
-    let &[inner, outer] = matrix.dims.as_slice() else {
-        return Ok(None);
+    let transposed = node.int("transposed", 0) != 0;
+    let (inner, outer) = match (matrix.dims.as_slice(), transposed) {
+        (&[inner, outer], false) | (&[outer, inner], true) => (inner, outer),
+        _ => return Ok(None),
     };
     let size = |dim: i64| usize::try_from(dim).unwrap_or(0);
     let floats = |bytes: &Bytes| elements(bytes, f32::from_le_bytes);
     let (values, scales, bias) = match matrix.data_type {
-        Some(FLOAT) => (floats(&weights), Vec::new(), floats(&bias)),
+        Some(FLOAT) => {
+            let values = match transposed {
+                true => turned(&floats(&weights), size(inner)),
+                false => floats(&weights),
+            };
+            (values, Vec::new(), floats(&bias))
+        }
         _ => (Vec::new(), floats(&scales), floats(&bias)),
     };
     let layer = Layer {
@@ -118,6 +126,14 @@ fn pack(
         activation: activation(node.text("activation")),
     };
     Ok(layer.pack())
+}
+
+/// `[inner, outer]` of `[outer, inner]`.
+fn turned(weights: &[f32], inner: usize) -> Vec<f32> {
+    let rows = weights.chunks_exact(inner.max(1));
+    (0..inner)
+        .flat_map(|row| rows.clone().map(move |column| column[row]))
+        .collect()
 }
 
 fn activation(name: &str) -> Activation {

@@ -18,6 +18,11 @@ impl Isa for Avx2 {
     const CENTRED: bool = true;
 
     #[inline(always)]
+    fn multiply_add(left: f32, right: f32, sum: f32) -> f32 {
+        left.mul_add(right, sum)
+    }
+
+    #[inline(always)]
     fn level(level: i32, zero: i32) -> i16 {
         (level - zero) as i16
     }

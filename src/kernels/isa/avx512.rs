@@ -16,6 +16,11 @@ impl Isa for Avx512Vnni {
     const CENTRED: bool = false;
 
     #[inline(always)]
+    fn multiply_add(left: f32, right: f32, sum: f32) -> f32 {
+        left.mul_add(right, sum)
+    }
+
+    #[inline(always)]
     fn level(level: i32, _: i32) -> u8 {
         level as u8
     }

@@ -15,6 +15,8 @@ mod plain;
 mod wasm;
 
 pub(super) use entries::{Layout, attend, multiply, normalize, quantize};
+#[cfg(test)]
+pub(super) use plain::Plain;
 
 /// Products of small tiles, the inner loops of all others.
 ///
@@ -37,6 +39,12 @@ pub(super) trait Isa {
     const CENTRED: bool;
     /// What levels are held less of, where they are not centred.
     const OFFSET: i32 = 0;
+
+    /// `left * right + sum`, rounded once where there is an instruction for it.
+    #[inline(always)]
+    fn multiply_add(left: f32, right: f32, sum: f32) -> f32 {
+        left * right + sum
+    }
 
     /// A level, less the zero point or not.
     fn level(level: i32, zero: i32) -> Self::Level;
@@ -134,6 +142,11 @@ impl Kind {
 }
 
 /// Calls a tile that is generic over its number of rows.
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_feature = "simd128"
+))]
 macro_rules! by_rows {
     ($rows:expr, $tile:ident $arguments:tt, $($count:literal)+) => {
         match $rows {
@@ -142,4 +155,9 @@ macro_rules! by_rows {
         }
     };
 }
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_feature = "simd128"
+))]
 use by_rows;

@@ -19,6 +19,11 @@ impl Isa for NeonDot {
     const OFFSET: i32 = 128;
 
     #[inline(always)]
+    fn multiply_add(left: f32, right: f32, sum: f32) -> f32 {
+        left.mul_add(right, sum)
+    }
+
+    #[inline(always)]
     fn level(level: i32, _: i32) -> i8 {
         (level - Self::OFFSET) as i8
     }

@@ -77,7 +77,7 @@ fn floats<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usize
                 for (sum, bias) in sums.iter_mut().zip(bias) {
                     *sum += bias;
                 }
-                finish(product, first + at, panel, sums);
+                finish::<I>(product, first + at, panel, sums);
             }
         }
     }
@@ -105,6 +105,7 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
         let packed = &weights[panel * panel_size..(panel + 1) * panel_size];
         let weights = I::weights(packed, &mut scratch);
         assert_eq!(weights.len(), panel_size, "a panel of weights");
+        let of_panel = panel * I::COLUMNS..(panel + 1) * I::COLUMNS;
         for first in rows.clone().step_by(I::ROWS) {
             let count = (rows.end - first).min(I::ROWS);
             // SAFETY: levels are whole rows up to `rows.end`, a panel is
@@ -114,35 +115,46 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
                 let (weights, sums) = (weights.as_ptr(), sums.as_mut_ptr());
                 I::integers(count, levels, stride, weights, groups, sums);
             }
-            for (at, sums) in sums.chunks_exact_mut(I::COLUMNS).take(count).enumerate() {
-                let row = first + at;
-                let of_panel = panel * I::COLUMNS..(panel + 1) * I::COLUMNS;
-                columns.correct::<I>(of_panel.clone(), scales[row], sums);
-                let mut values = [0f32; WIDEST_PANEL];
-                let values = &mut values[..I::COLUMNS];
-                let (scale, bias) = (scales[row].scale, &product.linear.bias[of_panel.clone()]);
-                let of_columns = &columns.scales[of_panel];
-                for at in 0..I::COLUMNS {
-                    values[at] = sums[at] as f32 * (scale * of_columns[at]) + bias[at];
-                }
-                finish(product, row, panel, values);
+            for (at, sums) in sums.chunks_exact(I::COLUMNS).take(count).enumerate() {
+                let (row, mut values) = (first + at, [0f32; WIDEST_PANEL]);
+                let bias = &product.linear.bias[of_panel.clone()];
+                columns.scale::<I>(of_panel.clone(), (sums, bias), scales[row], &mut values);
+                finish::<I>(product, row, panel, &mut values[..I::COLUMNS]);
             }
         }
     }
 }
 
 impl Columns {
-    /// Takes off what zero points add to the sums of a row.
+    /// From the sums of a row to its values: takes off what zero points add,
+    /// scales, and adds the bias. In one pass, since a vector that was written
+    /// in parts is slow to be read.
     #[inline(always)]
-    fn correct<I: Isa>(&self, of_panel: Range<usize>, row: RowScale, sums: &mut [i32]) {
-        if !I::CENTRED {
-            for (sum, column) in sums.iter_mut().zip(&self.sums[of_panel.clone()]) {
-                *sum -= (row.zero - I::OFFSET) * column;
+    fn scale<I: Isa>(
+        &self,
+        of_panel: Range<usize>,
+        (sums, bias): (&[i32], &[f32]),
+        row: RowScale,
+        values: &mut [f32; WIDEST_PANEL],
+    ) {
+        let scales = &self.scales[of_panel.clone()];
+        let zero = row.zero - I::OFFSET;
+        let value = |at: usize, sum: i32| sum as f32 * (row.scale * scales[at]) + bias[at];
+        if I::CENTRED && self.zeros.is_empty() {
+            for at in 0..I::COLUMNS {
+                values[at] = value(at, sums[at]);
             }
-        }
-        if !self.zeros.is_empty() {
-            for (sum, zero) in sums.iter_mut().zip(&self.zeros[of_panel]) {
-                *sum -= zero * row.sum;
+        } else if self.zeros.is_empty() {
+            let column = &self.sums[of_panel];
+            for at in 0..I::COLUMNS {
+                values[at] = value(at, sums[at] - zero * column[at]);
+            }
+        } else {
+            let zeros = &self.zeros[of_panel.clone()];
+            let column = self.sums.get(of_panel);
+            for at in 0..I::COLUMNS {
+                let offset = column.map_or(0, |column| zero * column[at]);
+                values[at] = value(at, sums[at] - offset - zeros[at] * row.sum);
             }
         }
     }
@@ -150,45 +162,69 @@ impl Columns {
 
 /// From the values of a row in one panel to its outputs.
 #[inline(always)]
-fn finish(product: &Product<'_>, row: usize, panel: usize, values: &mut [f32]) {
+fn finish<I: Isa>(product: &Product<'_>, row: usize, panel: usize, values: &mut [f32]) {
     let linear = product.linear;
-    let width = match linear.activation {
-        Activation::None => values.len(),
-        Activation::Gelu => each(values, gelu),
-        Activation::GeluTanh => each(values, gelu_tanh),
-        Activation::GatedGelu => gate(values, gelu),
-        Activation::GatedGeluTanh => gate(values, gelu_tanh),
-    };
-    let first = panel * width;
-    let width = width.min(linear.outer - first);
-    let start = row * linear.outer + first;
+    match linear.activation {
+        Activation::None => {}
+        Activation::Gelu => each(values, gelu::<I>),
+        Activation::GeluTanh => each(values, gelu_tanh::<I>),
+        Activation::GatedGelu => gate(values, gelu::<I>),
+        Activation::GatedGeluTanh => gate(values, gelu_tanh::<I>),
+    }
+    // Sizes that the compiler knows spare calls for a few values.
+    match linear.activation.is_gated() {
+        true => store(
+            product,
+            row,
+            panel * (I::COLUMNS / 2),
+            &values[..I::COLUMNS / 2],
+        ),
+        false => store(product, row, panel * I::COLUMNS, &values[..I::COLUMNS]),
+    }
+}
+
+/// Writes values of a row from a column on, those that there are columns for.
+#[inline(always)]
+fn store(product: &Product<'_>, row: usize, first: usize, values: &[f32]) {
+    let outer = product.linear.outer;
+    let (start, width) = (row * outer + first, values.len().min(outer - first));
     // SAFETY: every row and panel is computed by one task alone.
     let out = unsafe { product.out.part(start..start + width) };
-    match product.residual {
+    let residual = product.residual.map(|rows| &rows[start..start + width]);
+    if out.len() == values.len() {
+        write(values, residual, out);
+    } else {
+        write(&values[..width], residual, out);
+    }
+}
+
+#[inline(always)]
+fn write(values: &[f32], residual: Option<&[f32]>, out: &mut [f32]) {
+    match residual {
         Some(residual) => {
-            let residual = &residual[start..start + width];
-            for ((out, value), residual) in out.iter_mut().zip(&*values).zip(residual) {
-                *out = value + residual;
+            for at in 0..values.len() {
+                out[at] = values[at] + residual[at];
             }
         }
-        None => out.copy_from_slice(&values[..width]),
+        None => {
+            for at in 0..values.len() {
+                out[at] = values[at];
+            }
+        }
     }
 }
 
 #[inline(always)]
-fn each(values: &mut [f32], activation: impl Fn(f32) -> f32) -> usize {
-    for value in &mut *values {
+fn each(values: &mut [f32], activation: impl Fn(f32) -> f32) {
+    for value in values {
         *value = activation(*value);
     }
-    values.len()
 }
 
 #[inline(always)]
-fn gate(values: &mut [f32], activation: impl Fn(f32) -> f32) -> usize {
-    let half = values.len() / 2;
-    let (left, right) = values.split_at_mut(half);
+fn gate(values: &mut [f32], activation: impl Fn(f32) -> f32) {
+    let (left, right) = values.split_at_mut(values.len() / 2);
     for (left, right) in left.iter_mut().zip(right) {
         *left = activation(*left) * *right;
     }
-    half
 }

@@ -1,0 +1,102 @@
+//! The kernels alone, on one thread: `cargo bench --bench kernels`. Elements
+//! are operations, a multiplication and an addition each counted as one.
+
+#![allow(clippy::expect_used)]
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use multivec_core::kernels::{
+    Activation, Activations, Attention, Batch, Layer, Rows, Serial, WeightType, Weights,
+};
+
+/// Rows, columns in and columns out, as in the demo model and the large one.
+const LAYERS: [(usize, usize, usize, Activation); 7] = [
+    (24, 384, 1536, Activation::Gelu),
+    (2400, 384, 1152, Activation::None),
+    (2400, 384, 1536, Activation::Gelu),
+    (2400, 1536, 384, Activation::None),
+    (24, 768, 2304, Activation::None),
+    (2400, 768, 2304, Activation::GatedGelu),
+    (2400, 1152, 768, Activation::None),
+];
+
+fn layers(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("linear");
+    for (rows, inner, outer, activation) in LAYERS {
+        let bytes: Vec<u8> = (0..inner * outer).map(|at| (at * 37) as u8).collect();
+        let floats: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte) - 128.).collect();
+        let input: Vec<f32> = (0..rows * inner).map(|at| (at as f32).sin()).collect();
+        let scales = vec![1e-3; outer];
+        let width = outer / if activation.is_gated() { 2 } else { 1 };
+        let mut out = vec![0.; rows * width];
+        group.throughput(Throughput::Elements(2 * (rows * inner * outer) as u64));
+        let integers = Weights::Integers {
+            bytes: &bytes,
+            weight_type: WeightType::Int8,
+            scales: &scales,
+            zero_points: &[],
+        };
+        for (name, weights) in [("int8", integers), ("fp32", Weights::Floats(&floats))] {
+            let layer = Layer {
+                weights,
+                inner,
+                outer,
+                bias: &[],
+                activation,
+            };
+            let layer = layer.pack().expect("the sizes fit");
+            group.bench_function(format!("{name}/{rows}x{inner}x{outer}"), |bench| {
+                let rows = Activations::by_row(&input);
+                bench.iter(|| layer.run(black_box(rows), None, &mut out, &Serial));
+            });
+        }
+    }
+    group.finish();
+}
+
+fn attention(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("attention");
+    for (length, heads, columns, window) in [
+        (24, 12, 32, None),
+        (300, 12, 32, None),
+        (300, 12, 64, None),
+        (300, 12, 64, Some(64)),
+    ] {
+        let width = heads * columns;
+        let data: Vec<f32> = (0..length * 3 * width)
+            .map(|at| (at as f32).sin())
+            .collect();
+        let rows = |part: usize| Rows {
+            data: &data,
+            stride: 3 * width,
+            offset: part * width,
+        };
+        let batch = Batch {
+            length,
+            queries: rows(0),
+            keys: rows(1),
+            values: rows(2),
+            mask: None,
+            rotation: None,
+        };
+        let attention = Attention {
+            heads,
+            columns,
+            scale: 0.125,
+            window,
+            fill: f32::NEG_INFINITY,
+        };
+        let mut out = vec![0.; length * width];
+        // As many as without a window.
+        group.throughput(Throughput::Elements(4 * (length * length * width) as u64));
+        let name = format!("{length}x{heads}x{columns}, window {window:?}");
+        group.bench_function(name, |bench| {
+            bench.iter(|| attention.run(black_box(&batch), &mut out, &Serial));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, layers, attention);
+criterion_main!(benches);
