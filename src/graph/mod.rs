@@ -29,7 +29,9 @@ use crate::error::{Error, Result};
 pub use external::{Place, place};
 pub use fuse::{DOMAIN, Fused, fuse};
 pub use integer_products::float_integer_products;
-pub use lower::{Layers, Operators, PACKED_LINEAR, for_onnxruntime, pack_linears};
+pub use lower::{
+    KERNEL_NORMALIZATION, Layers, Operators, PACKED_LINEAR, for_onnxruntime, pack_linears,
+};
 pub use mask_lookup::replace_mask_lookup;
 pub use nan_guard::lift_nan_guards;
 pub use normalization::remove_final_normalization;

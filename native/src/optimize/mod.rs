@@ -16,7 +16,7 @@ use crate::onnxruntime::{Kernels, OnnxRuntime, OrtBackend, SessionGraph};
 use cache::{Cache, Verdict};
 
 /// Changes with every change of what is fused, and how.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// A model on its way into ONNX Runtime.
 pub(crate) struct Published<'a> {

@@ -14,6 +14,10 @@ use super::parts::Parts;
 
 pub(super) const CONTRIB: &str = "com.microsoft";
 
+/// The operator that stands for `LayerNormalization` over the last axis where
+/// the kernels run; inputs and `epsilon` are the same.
+pub const KERNEL_NORMALIZATION: &str = "LayerNormalization";
+
 /// Whose operators run what was fused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -22,8 +26,8 @@ pub enum Operators {
     /// of `com.microsoft`, and the standard ones of quantization. Every
     /// library of ONNX Runtime runs such a graph.
     Contrib,
-    /// This project's for attention and linear layers, which have to be
-    /// registered with a session; the rest is ONNX Runtime's.
+    /// This project's for attention, linear layers and layer normalization,
+    /// which have to be registered with a session; the rest is ONNX Runtime's.
     Kernels,
 }
 
@@ -42,6 +46,12 @@ pub fn for_onnxruntime(graph: &mut Graph, operators: Operators) {
             Some("Linear") => linear::lower(node, &mut parts, &mut levels),
             Some("Attention") => attention(node, &mut parts, &mut masks, &mut tables),
             Some("Gelu") => gelu(node, &mut parts),
+            _ if operators == Operators::Kernels && is_row_normalization(node) => {
+                let mut kernel = node.clone();
+                kernel.domain = Some(DOMAIN.to_owned());
+                kernel.op_type = Some(KERNEL_NORMALIZATION.to_owned());
+                parts.push(kernel);
+            }
             _ => parts.push(node.clone()),
         }
     }
@@ -50,6 +60,11 @@ pub fn for_onnxruntime(graph: &mut Graph, operators: Operators) {
     if operators == Operators::Kernels {
         graph.import(DOMAIN, 1);
     }
+}
+
+/// Over the last axis, and with no more than one result.
+fn is_row_normalization(node: &NodeProto) -> bool {
+    node.is("LayerNormalization") && node.int("axis", -1) == -1 && node.output.len() == 1
 }
 
 fn gelu(gelu: &NodeProto, parts: &mut Parts) {

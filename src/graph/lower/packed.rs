@@ -1,5 +1,6 @@
 //! Linear layers taken out of a graph, packed for this machine's kernels.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use prost::bytes::Bytes;
@@ -7,10 +8,10 @@ use prost::bytes::Bytes;
 use super::super::Graph;
 use super::super::clean::remove_unused_initializers;
 use super::super::fuse::DOMAIN;
-use super::super::onnx::{FLOAT, NodeProto, TensorProto, UINT8};
-use super::super::values::elements;
+use super::super::onnx::{NodeProto, TensorProto};
+use super::layer::Held;
 use crate::error::{Error, Result};
-use crate::kernels::{Activation, Layer, Linear, WeightType, Weights};
+use crate::kernels::Linear;
 
 /// The operator that stands for a layer that was taken out.
 ///
@@ -28,7 +29,20 @@ pub enum Layers {
     All,
 }
 
-/// Takes the weights of `Linear` layers out of a graph and packs them.
+impl Layers {
+    fn has(self, node: &NodeProto) -> bool {
+        // Floats have no scales.
+        let is_quantized = node.input.get(2).is_some_and(|scales| !scales.is_empty());
+        is_ours(node, "Linear") && (self == Self::All || is_quantized)
+    }
+}
+
+fn is_ours(node: &NodeProto, operator: &str) -> bool {
+    node.domain.as_deref() == Some(DOMAIN) && node.op_type.as_deref() == Some(operator)
+}
+
+/// Takes the weights of `Linear` layers out of a graph and packs them; queries,
+/// keys and values that are made of the same rows become one layer.
 /// `external` reads tensors whose bytes are in another file.
 ///
 /// # Errors
@@ -41,23 +55,7 @@ pub fn pack_linears(
 ) -> Result<Vec<Arc<Linear>>> {
     let mut packed: Vec<Arc<Linear>> = Vec::new();
     let mut nodes = std::mem::take(&mut graph.proto_mut().node);
-    for node in &mut nodes {
-        let is_ours = node.domain.as_deref() == Some(DOMAIN);
-        let is_linear = is_ours && node.op_type.as_deref() == Some("Linear");
-        // Floats have no scales.
-        let is_quantized = node.input.get(2).is_some_and(|scales| !scales.is_empty());
-        if !is_linear || (layers == Layers::Quantized && !is_quantized) {
-            continue;
-        }
-        let layer = pack(graph, node, external)?.ok_or_else(|| Error::InvalidModel {
-            file: file.to_owned(),
-            engine: "multivec",
-            source: format!(
-                "expected weights, scales and bias that fit each other in the linear layer `{}`",
-                node.output.concat()
-            )
-            .into(),
-        })?;
+    let mut replace = |node: &mut NodeProto, layer: Linear| {
         let residual = node.input.get(5).cloned();
         node.input.truncate(1);
         node.input.extend(residual);
@@ -67,104 +65,86 @@ pub fn pack_linears(
             .with_int("layer", packed.len() as i64)
             .with_int("outer", layer.outer() as i64);
         packed.push(Arc::new(layer));
+    };
+    let read =
+        |node: &NodeProto| Held::read(graph, node, external)?.ok_or_else(|| misfit(file, node));
+    let mut merged = HashSet::new();
+    for [queries, keys, values, attention] in projections(graph, &nodes, layers) {
+        let all = [queries, keys, values];
+        let held = all.map(|at| read(&nodes[at]));
+        let held = held.into_iter().collect::<Result<Vec<_>>>()?;
+        let Some(layer) = Held::join(&held).and_then(|layer| layer.pack()) else {
+            continue;
+        };
+        let width = (layer.outer() / 3) as i64;
+        replace(&mut nodes[queries], layer);
+        let rows = nodes[queries].output.concat();
+        let attention = &mut nodes[attention];
+        attention.input[..3].fill(rows);
+        attention
+            .attribute
+            .retain(|attribute| !matches!(attribute.name.as_deref(), Some("offsets" | "widths")));
+        *attention = std::mem::take(attention)
+            .with_ints("offsets", &[0, width, 2 * width])
+            .with_ints("widths", &[3 * width; 3]);
+        merged.extend([keys, values]);
     }
+    for (at, node) in nodes.iter_mut().enumerate() {
+        if !merged.contains(&at) && layers.has(node) {
+            let layer = read(node)?.pack().ok_or_else(|| misfit(file, node))?;
+            replace(node, layer);
+        }
+    }
+    let mut at = 0..;
+    nodes.retain(|_| at.next().is_none_or(|at| !merged.contains(&at)));
     graph.proto_mut().node = nodes;
     remove_unused_initializers(graph);
     Ok(packed)
 }
 
-fn pack(
-    graph: &Graph,
-    node: &NodeProto,
-    external: &dyn Fn(&TensorProto) -> Result<Bytes>,
-) -> Result<Option<Linear>> {
-    let tensor = |at: usize| {
-        let name = node.input.get(at).filter(|name| !name.is_empty());
-        name.and_then(|name| graph.initializer(name))
-    };
-    let bytes = |at: usize| match tensor(at) {
-        Some(tensor) => raw(tensor, external),
-        None => Ok(Bytes::new()),
-    };
-    let (weights, scales, zeros, bias) = (bytes(1)?, bytes(2)?, bytes(3)?, bytes(4)?);
-    let Some(matrix) = tensor(1) else {
-        return Ok(None);
-    };
-    let transposed = node.int("transposed", 0) != 0;
-    let (inner, outer) = match (matrix.dims.as_slice(), transposed) {
-        (&[inner, outer], false) | (&[outer, inner], true) => (inner, outer),
-        _ => return Ok(None),
-    };
-    let size = |dim: i64| usize::try_from(dim).unwrap_or(0);
-    let floats = |bytes: &Bytes| elements(bytes, f32::from_le_bytes);
-    let (values, scales, bias) = match matrix.data_type {
-        Some(FLOAT) => {
-            let values = match transposed {
-                true => turned(&floats(&weights), size(inner)),
-                false => floats(&weights),
-            };
-            (values, Vec::new(), floats(&bias))
-        }
-        _ => (Vec::new(), floats(&scales), floats(&bias)),
-    };
-    let layer = Layer {
-        weights: match matrix.data_type {
-            Some(FLOAT) => Weights::Floats(&values),
-            other => Weights::Integers {
-                bytes: &weights,
-                weight_type: match other {
-                    Some(UINT8) => WeightType::Uint8,
-                    _ => WeightType::Int8,
-                },
-                scales: &scales,
-                zero_points: &zeros,
-            },
-        },
-        inner: size(inner),
-        outer: size(outer),
-        bias: &bias,
-        activation: activation(node.text("activation")),
-    };
-    Ok(layer.pack())
-}
-
-/// `[inner, outer]` of `[outer, inner]`.
-fn turned(weights: &[f32], inner: usize) -> Vec<f32> {
-    let rows = weights.chunks_exact(inner.max(1));
-    (0..inner)
-        .flat_map(|row| rows.clone().map(move |column| column[row]))
-        .collect()
-}
-
-fn activation(name: &str) -> Activation {
-    match name {
-        "gelu" => Activation::Gelu,
-        "gelu_tanh" => Activation::GeluTanh,
-        "gated_gelu" => Activation::GatedGelu,
-        "gated_gelu_tanh" => Activation::GatedGeluTanh,
-        _ => Activation::None,
+fn misfit(file: &str, node: &NodeProto) -> Error {
+    Error::InvalidModel {
+        file: file.to_owned(),
+        engine: "multivec",
+        source: format!(
+            "expected weights, scales and bias that fit each other in the linear layer `{}`",
+            node.output.concat()
+        )
+        .into(),
     }
 }
 
-/// The bytes of a tensor of floats or 8-bit integers, wherever they are.
-fn raw(tensor: &TensorProto, external: &dyn Fn(&TensorProto) -> Result<Bytes>) -> Result<Bytes> {
-    // `TensorProto.DataLocation.EXTERNAL`
-    if tensor.data_location == Some(1) {
-        return external(tensor);
+/// Attentions whose queries, keys and values are each made by a layer of their
+/// own, of the same rows and as wide, and the attention: positions of nodes.
+fn projections(graph: &Graph, nodes: &[NodeProto], layers: Layers) -> Vec<[usize; 4]> {
+    let mut readers: HashMap<&str, usize> = HashMap::new();
+    let inputs = nodes.iter().flat_map(|node| &node.input);
+    for name in inputs.map(String::as_str).chain(graph.outputs()) {
+        *readers.entry(name).or_default() += 1;
     }
-    Ok(match &tensor.raw_data {
-        Some(raw) => raw.clone(),
-        None if !tensor.float_data.is_empty() => {
-            let bytes = tensor
-                .float_data
-                .iter()
-                .flat_map(|value| value.to_le_bytes());
-            bytes.collect::<Vec<u8>>().into()
-        }
-        // Small integers are written one by one in 32 bits.
-        None => {
-            let bytes = tensor.int32_data.iter().map(|&value| value as u8);
-            bytes.collect::<Vec<u8>>().into()
-        }
-    })
+    let makers: HashMap<&str, usize> = (nodes.iter().enumerate())
+        .filter(|(_, node)| layers.has(node) && node.input.get(5).is_none_or(String::is_empty))
+        .flat_map(|(at, node)| node.output.iter().map(move |name| (name.as_str(), at)))
+        .collect();
+    let found = nodes.iter().enumerate().filter_map(|(at, attention)| {
+        let [queries, keys, values, ..] = attention.input.as_slice() else {
+            return None;
+        };
+        let all = [queries, keys, values];
+        let is_own = |name: &&String| readers.get(name.as_str()) == Some(&1);
+        let width = attention.int("heads", 1) * attention.int("columns", 0);
+        let is_whole = attention
+            .ints("offsets")
+            .is_none_or(|offsets| offsets == [0; 3])
+            && attention
+                .ints("widths")
+                .is_none_or(|widths| widths == [width; 3]);
+        (is_ours(attention, "Attention") && is_whole && all.iter().all(is_own)).then_some(())?;
+        let [queries, keys, values] = all.map(|name| makers.get(name.as_str()).copied());
+        let (queries, keys, values) = (queries?, keys?, values?);
+        let rows = |at: usize| nodes[at].input.first();
+        let is_same = rows(queries) == rows(keys) && rows(queries) == rows(values);
+        is_same.then_some([queries, keys, values, at])
+    });
+    found.collect()
 }

@@ -2,7 +2,7 @@
 
 use super::Isa;
 
-pub(super) struct Plain;
+pub(in super::super) struct Plain;
 
 impl Isa for Plain {
     type Level = u8;

@@ -85,37 +85,17 @@ fn quantize_row<I: Isa>(row: &[f32], low: f32, high: f32, levels: &mut [u8]) -> 
     let largest = I::LARGEST as i32;
     let zero = (round(-low / scale)).clamp(0, largest);
     let size = size_of::<I::Level>();
-    let mut sums = [0i32; 16];
-    let (values, rest) = row.as_chunks::<16>();
-    let (chunks, tail) = levels.split_at_mut(values.len() * 16 * size);
-    for (values, chunk) in values.iter().zip(chunks.chunks_exact_mut(16 * size)) {
-        let mut made = [I::Level::default(); 16];
-        for at in 0..16 {
-            let level = (round(values[at] / scale) + zero).clamp(0, largest);
-            sums[at] += level - zero;
-            made[at] = I::level(level, zero);
-        }
-        // SAFETY: the chunk has room for 16 levels, which are plain integers.
-        unsafe {
-            chunk
-                .as_mut_ptr()
-                .cast::<[I::Level; 16]>()
-                .write_unaligned(made)
-        };
-    }
-    let mut sum: i32 = sums.iter().sum();
-    for (&value, at) in rest.iter().zip(tail.chunks_exact_mut(size)) {
+    let (made, beyond) = levels.split_at_mut(row.len() * size);
+    let made = made.as_mut_ptr().cast::<I::Level>();
+    let mut sum = 0;
+    for (at, &value) in row.iter().enumerate() {
         let level = (round(value / scale) + zero).clamp(0, largest);
         sum += level - zero;
-        // SAFETY: the chunk has room for a level, which is a plain integer.
-        unsafe {
-            at.as_mut_ptr()
-                .cast::<I::Level>()
-                .write_unaligned(I::level(level, zero))
-        };
+        // SAFETY: there is room for a level a value.
+        unsafe { made.add(at).write_unaligned(I::level(level, zero)) };
     }
     // What is beyond the row meets weights that are zero.
-    tail[rest.len() * size..].fill(0);
+    beyond.fill(0);
     RowScale { scale, zero, sum }
 }
 

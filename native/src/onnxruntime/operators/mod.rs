@@ -2,6 +2,7 @@
 
 mod attention;
 mod linear;
+mod normalize;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +14,7 @@ use ort::value::ValueRef;
 
 use attention::AttentionOperator;
 use linear::LinearOperator;
+use normalize::NormalizeOperator;
 
 /// What the operators of a backend share, over all of its sessions.
 #[derive(Clone, Debug)]
@@ -59,7 +61,8 @@ impl Kernels {
         }
         let domain = OperatorDomain::new(DOMAIN)?
             .add(LinearOperator(self.clone()))?
-            .add(AttentionOperator(self.clone()))?;
+            .add(AttentionOperator(self.clone()))?
+            .add(NormalizeOperator(self.clone()))?;
         Ok(Some(Arc::new(domain)))
     }
 }
