@@ -20,6 +20,12 @@ pub trait Backend: Send + Sync {
         1
     }
 
+    /// How many threads the core may keep busy at a time with work of its own,
+    /// such as tokenization. At least 1; where it is 1, the core starts none.
+    fn parallelism(&self) -> usize {
+        self.concurrency()
+    }
+
     /// Runs the graph on a batch and returns its raw output, row for row in
     /// the batch's order, padding rows included.
     ///
@@ -31,6 +37,15 @@ pub trait Backend: Send + Sync {
     /// [`Error::ModelMismatch`](crate::Error::ModelMismatch) when the output
     /// is not `[rows, length, dim]` of `f32`.
     fn run(&self, batch: &TokenBatch) -> Result<TokenStates>;
+
+    /// As [`run`](Self::run), for a batch that runs beside others of the same
+    /// call: a backend may then leave the other cores to them.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run).
+    fn run_beside_others(&self, batch: &TokenBatch) -> Result<TokenStates> {
+        self.run(batch)
+    }
 }
 
 /// The raw output of a graph: `[rows, length, dim]`, row-major.

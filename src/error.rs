@@ -146,6 +146,28 @@ pub enum Error {
         /// Every place that was tried, each with the reason it was refused.
         tried: String,
     },
+    /// An execution provider was asked for that cannot be had.
+    #[error("provider `{provider}` cannot be used: {found}; {expected}")]
+    ProviderUnavailable {
+        /// The provider, such as `cuda`.
+        provider: String,
+        /// What is needed, and how to get it.
+        expected: String,
+        /// Why it cannot be used.
+        found: String,
+    },
+    /// A call was cancelled.
+    #[error("cancelled after {done} texts")]
+    Cancelled {
+        /// Texts that were encoded by then.
+        done: usize,
+    },
+    /// A call was not done by its deadline.
+    #[error("the deadline has passed after {done} texts")]
+    DeadlineExceeded {
+        /// Texts that were encoded by then.
+        done: usize,
+    },
     /// Stored vectors belong to another embedding space.
     #[error("fingerprint: expected space {expected}, found {found}")]
     FingerprintMismatch {
@@ -185,6 +207,9 @@ impl Error {
             Self::DimensionMismatch { .. } => "dimension_mismatch",
             Self::Inference { .. } => "inference",
             Self::EngineUnavailable { .. } => "engine_unavailable",
+            Self::ProviderUnavailable { .. } => "provider_unavailable",
+            Self::Cancelled { .. } => "cancelled",
+            Self::DeadlineExceeded { .. } => "deadline_exceeded",
             Self::FingerprintMismatch { .. } => "fingerprint_mismatch",
             Self::InvalidInput { .. } => "invalid_input",
         }

@@ -29,6 +29,8 @@ pub mod tokenize;
 pub use backend::{Backend, BackendInfo, GraphForm, Precision, TokenStates};
 pub use config::{ModelConfig, TextKind};
 pub use embedding::{Embedding, Token};
-pub use encoder::{EncodeJob, EncodeOptions, Encoder, ModelParts};
+pub use encoder::{
+    Cancellation, Control, EmbeddingStream, EncodeJob, EncodeOptions, Encoder, ModelParts, Progress,
+};
 pub use error::{Error, Result};
 pub use fingerprint::{Fingerprint, WeightsHasher};

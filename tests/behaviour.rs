@@ -393,6 +393,13 @@ fn one_of_each() -> Vec<Error> {
             expected: text(),
             tried: text(),
         },
+        Error::ProviderUnavailable {
+            provider: text(),
+            expected: text(),
+            found: text(),
+        },
+        Error::Cancelled { done: 1 },
+        Error::DeadlineExceeded { done: 1 },
         Error::FingerprintMismatch {
             expected: text(),
             found: text(),

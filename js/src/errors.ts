@@ -13,6 +13,9 @@ export type CoreErrorCode =
   | "dimension_mismatch"
   | "inference"
   | "engine_unavailable"
+  | "provider_unavailable"
+  | "cancelled"
+  | "deadline_exceeded"
   | "fingerprint_mismatch"
   | "invalid_input";
 

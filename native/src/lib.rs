@@ -28,7 +28,9 @@ mod tract;
 struct Readme;
 
 pub use load::{
-    EncoderBuilder, Engine, ModelBytes, ModelDirectory, Optimization, Options, Provider,
+    AmdOptions, Arena, ComputeUnits, CoreMlOptions, CudaOptions, DirectMlOptions, EncoderBuilder,
+    Engine, ModelBytes, ModelDirectory, OpenVinoOptions, Optimization, Options, Provider,
+    TensorRtOptions, Tf32,
 };
 pub use multivec_core::batch::BatchLimit;
 pub use multivec_core::encoder::{Normalization, QueryExpansion};
@@ -39,8 +41,9 @@ pub use multivec_core::score::{
 };
 pub use multivec_core::tokenize::{TokenRole, TokenizedText, Truncation, TruncationPolicy};
 pub use multivec_core::{
-    Backend, BackendInfo, Embedding, EncodeJob, EncodeOptions, Encoder, Error, Fingerprint,
-    GraphForm, ModelConfig, Precision, Result, TextKind, Token,
+    Backend, BackendInfo, Cancellation, Control, Embedding, EmbeddingStream, EncodeJob,
+    EncodeOptions, Encoder, Error, Fingerprint, GraphForm, ModelConfig, Precision, Progress,
+    Result, TextKind, Token,
 };
 pub use onnxruntime::{Candidate, OnnxRuntime};
 pub use optimize::optimize_graph;

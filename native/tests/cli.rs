@@ -275,6 +275,53 @@ fn shows_model_and_runtime() {
     );
 }
 
+/// Cores that the process may not use are not counted.
+#[cfg(target_os = "linux")]
+#[test]
+fn cores_are_those_of_the_affinity() {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux tells");
+    let allowed = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
+        .expect("a list of cores");
+    let first = allowed.trim().split([',', '-']).next().expect("a core");
+    let side_by_side = |command: &mut Command| {
+        let done = command.current_dir(root()).output().expect("it starts");
+        last_json(&done)["side_by_side"].as_u64()
+    };
+    let program = env!("CARGO_BIN_EXE_multivec");
+    let all = side_by_side(Command::new(program).args(["info", "--json"]));
+    let cores = std::thread::available_parallelism().expect("cores").get();
+    assert_eq!(all, Some(cores.min(16) as u64));
+    let one = side_by_side(Command::new("taskset").args(["-c", first, program, "info", "--json"]));
+    assert_eq!(one, Some(1));
+}
+
+#[test]
+fn providers_are_had_or_refused() {
+    let unavailable = multivec(&["info", "--json", "--provider", "coreml"]);
+    if !cfg!(target_vendor = "apple") {
+        assert_eq!(unavailable.status.code(), Some(1));
+        assert_eq!(
+            last_json(&unavailable)["error"]["code"],
+            "provider_unavailable"
+        );
+    }
+    let auto = multivec(&["info", "--json", "--provider", "auto"]);
+    assert!(last_json(&auto)["provider"].is_string());
+    let cases: [&[&str]; 5] = [
+        &["--provider", "cpu", "--device", "1"],
+        &["--provider", "auto", "--tf32"],
+        &["--provider", "cuda", "--device", "first"],
+        &["--provider", "cuda", "--compute-units", "all"],
+        &["--provider", "rocm", "--device-memory", "0"],
+    ];
+    for arguments in cases {
+        let done = multivec(&[&["info"], arguments].concat());
+        assert_eq!(done.status.code(), Some(2), "{arguments:?}: {done:?}");
+    }
+}
+
 #[test]
 fn a_missing_model_is_named() {
     let done = multivec(&["info", "--model", "no/such/model"]);

@@ -1,8 +1,11 @@
 //! Texts to embeddings, over any backend.
 
+mod control;
 mod options;
 mod probe;
 mod run;
+mod stream;
+mod workers;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,10 +16,16 @@ use crate::embedding::Embedding;
 use crate::error::{Error, Result};
 use crate::fingerprint::{Fingerprint, WeightsHasher};
 use crate::tokenize::{TextTokenizer, TokenizedText};
+pub use control::{Cancellation, Control, Progress};
 use options::Plan;
 pub use options::{EncodeOptions, Normalization, QueryExpansion};
 use probe::Probe;
 pub use run::EncodeJob;
+pub use stream::EmbeddingStream;
+
+/// Fewest bytes of text that are tokenized on several threads: below, starting
+/// them takes longer than they save.
+const BYTES_FOR_THREADS: usize = 32 << 10;
 
 /// Everything of a model but its graph.
 #[derive(Clone)]
@@ -60,6 +69,7 @@ impl ModelParts {
 pub struct Encoder {
     shared: Arc<Shared>,
     plan: Plan,
+    control: Control,
     fingerprint: Fingerprint,
     // The longest input that the backend was seen to take.
     proven_length: usize,
@@ -114,6 +124,7 @@ impl Encoder {
             fingerprint: shared.fingerprint(),
             shared: Arc::new(shared),
             proven_length: plan.longest(),
+            control: Control::default(),
             plan,
         })
     }
@@ -143,15 +154,27 @@ impl Encoder {
             shared: self.shared.clone(),
             proven_length: self.proven_length.max(plan.longest()),
             plan,
+            control: self.control.clone(),
             fingerprint: self.fingerprint.clone(),
         })
+    }
+
+    /// The same encoder, with calls that can be cancelled, have a deadline or
+    /// report their progress. Whatever control it had is replaced.
+    #[must_use]
+    pub fn with_control(&self, control: Control) -> Self {
+        Self {
+            control,
+            ..self.clone()
+        }
     }
 
     /// Encodes queries: one `[tokens, dim]` matrix a text, in input order.
     ///
     /// # Errors
     /// [`Error::TextTooLong`] where truncation is ruled out,
-    /// [`Error::Inference`] if the engine fails.
+    /// [`Error::Inference`] if the engine fails, [`Error::Cancelled`] and
+    /// [`Error::DeadlineExceeded`] as the encoder's [`Control`] says.
     pub fn encode_queries<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Embedding>> {
         self.encode(texts, TextKind::Query)
     }
@@ -189,6 +212,27 @@ impl Encoder {
         self.start(texts, kind)?.finish()
     }
 
+    /// Encodes documents as they are read, for corpora larger than memory:
+    /// embeddings in input order, with at most 1024 texts read ahead.
+    ///
+    /// Positions in errors count from the first text of the stream.
+    pub fn stream_documents<I>(&self, texts: I) -> EmbeddingStream<I::IntoIter>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        self.stream(texts, TextKind::Document)
+    }
+
+    /// As [`stream_documents`](Self::stream_documents), for either kind.
+    pub fn stream<I>(&self, texts: I, kind: TextKind) -> EmbeddingStream<I::IntoIter>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        EmbeddingStream::new(self.clone(), texts.into_iter(), kind)
+    }
+
     /// Tokenizes texts and plans their batches, to be run one by one.
     ///
     /// # Errors
@@ -202,18 +246,49 @@ impl Encoder {
     ///
     /// # Errors
     /// [`Error::TextTooLong`] where truncation is ruled out,
-    /// [`Error::Tokenization`] if the tokenizer fails.
+    /// [`Error::Tokenization`] if the tokenizer fails, [`Error::Cancelled`] and
+    /// [`Error::DeadlineExceeded`] as the encoder's [`Control`] says.
     pub fn tokenize<T: AsRef<str>>(
         &self,
         texts: &[T],
         kind: TextKind,
     ) -> Result<Vec<TokenizedText>> {
+        let texts: Vec<&str> = texts.iter().map(T::as_ref).collect();
+        self.tokenize_after(0, &texts, kind)
+    }
+
+    /// Tokenizes texts that come after `before` others.
+    fn tokenize_after(
+        &self,
+        before: usize,
+        texts: &[&str],
+        kind: TextKind,
+    ) -> Result<Vec<TokenizedText>> {
         let layout = self.plan.layout(kind);
-        texts
-            .iter()
-            .enumerate()
-            .map(|(index, text)| self.shared.tokenizer.tokenize(index, text.as_ref(), layout))
-            .collect()
+        let bytes: usize = texts.iter().map(|text| text.len()).sum();
+        let workers = match bytes < BYTES_FOR_THREADS {
+            true => 1,
+            false => self.shared.backend.parallelism(),
+        };
+        workers::map(texts.len(), workers, |at| {
+            self.control.check(0)?;
+            self.shared
+                .tokenizer
+                .tokenize(before + at, texts[at], layout)
+        })
+    }
+
+    /// Encodes a part of a stream, after `before` texts.
+    fn encode_part<T: AsRef<str>>(
+        &self,
+        texts: &[T],
+        kind: TextKind,
+        before: usize,
+    ) -> Result<Vec<Embedding>> {
+        let encoder = self.with_control(self.control.after(before));
+        let texts: Vec<&str> = texts.iter().map(T::as_ref).collect();
+        let texts = encoder.tokenize_after(before, &texts, kind)?;
+        EncodeJob::new(encoder, texts, kind).finish()
     }
 
     /// The model's configuration.

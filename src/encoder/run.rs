@@ -1,17 +1,17 @@
 //! Batches through the backend, and its raw output to embeddings.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::{Array2, ArrayView2, ArrayView3, Axis};
 
+use crate::backend::TokenStates;
 use crate::batch::{self, TokenBatch};
 use crate::config::TextKind;
 use crate::embedding::{Embedding, TokenSource};
 use crate::error::{Error, Result};
 use crate::tokenize::TokenizedText;
 
-use super::{Encoder, Normalization};
+use super::{Encoder, Normalization, workers};
 
 /// An encoding in progress, batch by batch.
 ///
@@ -25,13 +25,23 @@ pub struct EncodeJob {
     texts: Vec<TokenizedText>,
     batches: Vec<Vec<usize>>,
     next: usize,
+    /// Texts of the batches before `next`.
+    done: usize,
     matrices: Vec<Option<Array2<f32>>>,
+}
+
+/// What else runs while a batch does.
+#[derive(Clone, Copy)]
+enum Company {
+    Alone,
+    Beside,
 }
 
 impl EncodeJob {
     pub(super) fn new(encoder: Encoder, texts: Vec<TokenizedText>, kind: TextKind) -> Self {
         let lengths: Vec<usize> = texts.iter().map(TokenizedText::len).collect();
-        let mut batches = batch::plan(&lengths, encoder.plan.batch_limit);
+        let limit = encoder.plan.batch_limit;
+        let mut batches = batch::plan(&lengths, limit, encoder.concurrency());
         // A text without any token, not even a special one, has nothing to
         // run, and its row of padding alone could spoil those of others.
         batches.retain_mut(|batch| {
@@ -43,6 +53,7 @@ impl EncodeJob {
             matrices: lengths.into_iter().map(empty).collect(),
             batches,
             next: 0,
+            done: 0,
             encoder,
             kind,
             texts,
@@ -53,17 +64,21 @@ impl EncodeJob {
     /// are done.
     ///
     /// # Errors
-    /// [`Error::Inference`] if the engine fails. The batch is then tried again
-    /// by the next call.
+    /// [`Error::Inference`] if the engine fails, [`Error::Cancelled`] and
+    /// [`Error::DeadlineExceeded`] as the encoder's control says. The batch is
+    /// then tried again by the next call.
     pub fn run_next(&mut self) -> Result<Option<usize>> {
         let Some(batch) = self.batches.get(self.next) else {
             return Ok(None);
         };
-        let rows = run_one(&self.encoder, batch, &self.texts)?;
-        let done = batch.len();
+        self.encoder.control.check(self.done)?;
+        let rows = self.run(batch, Company::Alone)?;
+        let texts = batch.len();
         self.store(self.next, rows);
         self.next += 1;
-        Ok(Some(done))
+        self.done += texts;
+        self.encoder.control.report(self.done, self.texts.len());
+        Ok(Some(texts))
     }
 
     /// Number of texts.
@@ -75,29 +90,67 @@ impl EncodeJob {
     /// returns the embeddings in input order.
     ///
     /// # Errors
-    /// [`Error::Inference`] if the engine fails.
+    /// Those of [`run_next`](Self::run_next).
     pub fn finish(mut self) -> Result<Vec<Embedding>> {
-        let outputs = run_all(&self.encoder, &self.batches[self.next..], &self.texts)?;
-        for (at, rows) in (self.next..).zip(outputs) {
+        for (at, rows) in (self.next..).zip(self.run_rest()?) {
             self.store(at, rows);
         }
-        let encoder = &self.encoder;
-        let pooling = encoder
-            .plan
-            .pooling
-            .filter(|_| self.kind == TextKind::Document);
-        Ok(self
-            .texts
-            .into_iter()
-            .zip(self.matrices.into_iter().flatten())
+        let Encoder { shared, plan, .. } = &self.encoder;
+        let pooling = plan.pooling.filter(|_| self.kind == TextKind::Document);
+        let texts = self.texts.into_iter();
+        let matrices = self.matrices.into_iter().flatten();
+        let embeddings: Vec<Embedding> = texts
+            .zip(matrices)
             .map(|(text, matrix)| {
-                let source = TokenSource::new(encoder.shared.tokenizer.clone(), text);
-                let embedding = Embedding::with_source(matrix, source);
-                match pooling {
-                    Some(pooling) => embedding.pooled(pooling),
-                    None => embedding,
-                }
+                let source = TokenSource::new(shared.tokenizer.clone(), text);
+                Embedding::with_source(matrix, source)
             })
+            .collect();
+        match pooling {
+            None => Ok(embeddings),
+            Some(pooling) => workers::map(embeddings.len(), shared.backend.parallelism(), |at| {
+                Ok(embeddings[at].pooled(pooling))
+            }),
+        }
+    }
+
+    /// Runs the batches that are left; results in their order.
+    fn run_rest(&self) -> Result<Vec<Vec<Array2<f32>>>> {
+        let batches = &self.batches[self.next..];
+        let concurrency = self.encoder.concurrency();
+        // With few batches for many workers most cores would be idle, so that
+        // the engine's threads share each batch instead.
+        let (workers, company) = match batches.len() * 2 > concurrency && batches.len() > 1 {
+            true => (concurrency, Company::Beside),
+            false => (1, Company::Alone),
+        };
+        let control = &self.encoder.control;
+        let done = AtomicUsize::new(self.done);
+        workers::map(batches.len(), workers, |at| {
+            control.check(done.load(Ordering::Relaxed))?;
+            let rows = self.run(&batches[at], company)?;
+            let texts = batches[at].len();
+            let done = done.fetch_add(texts, Ordering::Relaxed) + texts;
+            control.report(done, self.texts.len());
+            Ok(rows)
+        })
+    }
+
+    /// Runs one batch: a matrix `[tokens, dim]` for each of its texts.
+    fn run(&self, batch: &[usize], company: Company) -> Result<Vec<Array2<f32>>> {
+        let encoder = &self.encoder;
+        let members = batch.iter().map(|&text| &self.texts[text]);
+        let input = TokenBatch::new(members.clone(), encoder.shared.tokenizer.pad_id());
+        let backend = &encoder.shared.backend;
+        let states = match company {
+            Company::Alone => backend.run(&input),
+            Company::Beside => backend.run_beside_others(&input),
+        }?;
+        let states = shaped(encoder, &input, &states)?;
+        Ok(states
+            .outer_iter()
+            .zip(members)
+            .map(|(rows, text)| keep(rows, text, encoder.plan.normalization))
             .collect())
     }
 
@@ -108,64 +161,19 @@ impl EncodeJob {
     }
 }
 
-/// Runs batches on as many workers as the backend can use; results in the
-/// order of the batches. The first failure ends the others.
-fn run_all(
+/// The output of a batch, `[rows, length, dim]`.
+fn shaped<'a>(
     encoder: &Encoder,
-    batches: &[Vec<usize>],
-    texts: &[TokenizedText],
-) -> Result<Vec<Vec<Array2<f32>>>> {
-    let one = |batch: &Vec<usize>| run_one(encoder, batch, texts);
-    let workers = encoder.shared.backend.concurrency().min(batches.len());
-    if workers <= 1 {
-        return batches.iter().map(one).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<Option<Result<_>>>> = Mutex::new(batches.iter().map(|_| None).collect());
-    let work = || {
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(batch) = batches.get(at) else { break };
-            let result = one(batch);
-            if result.is_err() {
-                next.store(batches.len(), Ordering::Relaxed);
-            }
-            let mut results = results.lock().unwrap_or_else(|lock| lock.into_inner());
-            results[at] = Some(result);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(work);
-        }
-    });
-    let results = results
-        .into_inner()
-        .unwrap_or_else(|lock| lock.into_inner());
-    let (failed, done): (Vec<_>, Vec<_>) = results.into_iter().flatten().partition(Result::is_err);
-    failed.into_iter().chain(done).collect()
-}
-
-fn run_one(
-    encoder: &Encoder,
-    batch: &[usize],
-    texts: &[TokenizedText],
-) -> Result<Vec<Array2<f32>>> {
-    let members = batch.iter().map(|&text| &texts[text]);
-    let input = TokenBatch::new(members.clone(), encoder.shared.tokenizer.pad_id());
-    let states = encoder.shared.backend.run(&input)?;
+    input: &TokenBatch,
+    states: &'a TokenStates,
+) -> Result<ArrayView3<'a, f32>> {
     let shape = (input.rows, input.length, encoder.dim());
-    let states = ArrayView3::from_shape(shape, &states.data).map_err(|_| Error::ModelMismatch {
+    ArrayView3::from_shape(shape, &states.data).map_err(|_| Error::ModelMismatch {
         file: encoder.info().model_file.clone(),
         what: "output".to_owned(),
         expected: format!("{shape:?} values"),
         found: format!("{} values", states.data.len()),
-    })?;
-    Ok(states
-        .outer_iter()
-        .zip(members)
-        .map(|(rows, text)| keep(rows, text, encoder.plan.normalization))
-        .collect())
+    })
 }
 
 /// The kept rows of one text, normalized: `[tokens, dim]`.

@@ -1,17 +1,23 @@
 //! Any composition and order of batches.
 
 use multivec::{BatchLimit, EncodeOptions, TextKind};
-use multivec_core::batch::plan;
+use multivec_core::batch::{PADDING_SHARE, PADDING_TOKENS, plan};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
 
 use crate::common::parity::largest_difference;
 use crate::inputs::{cases, encoders, text};
 
+/// Lengths of many texts, some of them long.
+fn lengths() -> impl Strategy<Value = Vec<usize>> {
+    vec(prop_oneof![3 => 0..300usize, 1 => 0..3000usize], 0..60)
+}
+
 fn limit() -> impl Strategy<Value = BatchLimit> {
     prop_oneof![
         (1..12usize).prop_map(BatchLimit::Texts),
-        (1..400usize).prop_map(BatchLimit::Tokens),
+        (1..4000usize).prop_map(BatchLimit::Tokens),
         Just(BatchLimit::Texts(usize::MAX)),
         Just(BatchLimit::Tokens(usize::MAX)),
     ]
@@ -22,10 +28,11 @@ proptest! {
 
     #[test]
     fn plans_hold_every_text_once_and_the_budget(
-        lengths in vec(0..300usize, 0..60),
+        lengths in lengths(),
         limit in limit(),
+        workers in 1..9usize,
     ) {
-        let batches = plan(&lengths, limit);
+        let batches = plan(&lengths, limit, workers);
         let order: Vec<usize> = batches.concat();
         let mut sorted = order.clone();
         sorted.sort_unstable();
@@ -36,24 +43,80 @@ proptest! {
         }
         for batch in &batches {
             prop_assert!(!batch.is_empty());
-            let length = batch.iter().map(|&text| lengths[text]).max().unwrap_or(0);
-            let held = match limit {
-                BatchLimit::Texts(limit) => batch.len() <= limit,
-                BatchLimit::Tokens(limit) => batch.len() == 1 || batch.len() * length <= limit,
-                other => panic!("no budget is known for {other:?}"),
-            };
-            prop_assert!(held, "{:?} in {:?}", batch, limit);
+            prop_assert!(fits(&lengths, batch, limit), "{:?} in {:?}", batch, limit);
         }
-        // No two neighbours would have fitted into one.
-        for pair in batches.windows(2) {
-            let length = lengths[pair[0][0]];
-            let fits = match limit {
-                BatchLimit::Texts(limit) => pair[0].len() < limit,
-                BatchLimit::Tokens(limit) => (pair[0].len() + 1) * length <= limit,
-                other => panic!("no budget is known for {other:?}"),
-            };
-            prop_assert!(!fits);
+    }
+
+    #[test]
+    fn padding_is_bounded(lengths in lengths(), limit in limit(), workers in 1..9usize) {
+        for batch in plan(&lengths, limit, workers) {
+            let (size, padding) = shape(&lengths, &batch);
+            let bound = (size / PADDING_SHARE).max(PADDING_TOKENS);
+            prop_assert!(padding <= bound, "{} of {}", padding, size);
+            let (first, last) = (batch[0], batch[batch.len() - 1]);
+            prop_assert!(lengths[first] - lengths[last] <= PADDING_TOKENS);
         }
+    }
+
+    #[test]
+    fn equal_lengths_are_not_padded(
+        lengths in vec(select(&[50usize, 400, 900][..]), 0..60),
+        limit in limit(),
+        workers in 1..9usize,
+    ) {
+        for batch in plan(&lengths, limit, workers) {
+            prop_assert_eq!(shape(&lengths, &batch).1, 0);
+        }
+    }
+
+    /// No two neighbours would have fitted into one.
+    #[test]
+    fn one_worker_gets_no_more_batches_than_needed(lengths in lengths(), limit in limit()) {
+        for pair in plan(&lengths, limit, 1).windows(2) {
+            let together = [&pair[0][..], &pair[1][..1]].concat();
+            let (size, padding) = shape(&lengths, &together);
+            let of_text = lengths[pair[0][0]] - lengths[pair[1][0]];
+            let is_padded = padding > (size / PADDING_SHARE).max(PADDING_TOKENS)
+                || of_text > PADDING_TOKENS;
+            prop_assert!(is_padded || !fits(&lengths, &together, limit));
+        }
+    }
+
+    /// Where there is enough to do, no worker waits for a share larger than
+    /// the others'.
+    #[test]
+    fn workers_get_equal_shares(
+        length in 1..300usize,
+        count in 1..200usize,
+        workers in 1..9usize,
+    ) {
+        prop_assume!(length * count >= 1024 * workers);
+        let batches = plan(&vec![length; count], BatchLimit::Tokens(2048), workers);
+        let mut shares = vec![0; workers];
+        for batch in &batches {
+            // As workers do: the next batch goes to whoever is done first.
+            let least = shares.iter_mut().min().expect("there is a worker");
+            *least += batch.len();
+        }
+        let largest = shares.iter().max().expect("there is a worker");
+        let fair = count.div_ceil(workers);
+        let most = 2048 / length;
+        prop_assert!(*largest <= fair + (most.min(fair) * 2).div_ceil(3), "{:?}", shares);
+    }
+}
+
+/// Tokens of a batch with its padding, and of the padding alone.
+fn shape(lengths: &[usize], batch: &[usize]) -> (usize, usize) {
+    let of_batch = || batch.iter().map(|&text| lengths[text]);
+    let size = batch.len() * of_batch().max().unwrap_or(0);
+    (size, size - of_batch().sum::<usize>())
+}
+
+fn fits(lengths: &[usize], batch: &[usize], limit: BatchLimit) -> bool {
+    match limit {
+        BatchLimit::Texts(limit) => batch.len() <= limit,
+        BatchLimit::Tokens(limit) => batch.len() == 1 || shape(lengths, batch).0 <= limit,
+        other => panic!("no budget is known for {other:?}"),
     }
 }
 

@@ -5,15 +5,12 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use multivec::{Embedding, Encoder, Result, TextKind};
+use multivec::{Control, Result, TextKind};
 
 use super::input::Input;
 use super::model::ModelArguments;
-use super::output::Output;
+use super::output::{Identity, Output};
 use super::{Format, print};
-
-/// Texts that are held at a time: enough to find some of equal length.
-const CHUNK: usize = 1024;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -26,7 +23,9 @@ pub(super) struct Arguments {
     /// a line; `-` for stdin.
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
-    /// `.safetensors` (tensors `0`, `1`, … of `[tokens, dim]`) or `.jsonl`.
+    /// `.safetensors` (tensors `0`, `1`, … of `[tokens, dim]`) or `.jsonl`. What
+    /// a run writes before it breaks off is kept beside it, and the same
+    /// command goes on from there.
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
 }
@@ -37,14 +36,6 @@ enum KindName {
     Document,
 }
 
-#[derive(Default)]
-struct Statistics {
-    texts: usize,
-    tokens: usize,
-    truncated: usize,
-    encode: Duration,
-}
-
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<()> {
     let (kind, kind_name) = match arguments.kind {
         KindName::Query => (TextKind::Query, "query"),
@@ -52,30 +43,49 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<()> {
     };
     let (mut input, size) = Input::open(&arguments.input)?;
     let loaded = arguments.model.load()?;
-    let encoder = &loaded.encoder;
-    let mut output = Output::create(&arguments.output, kind_name, encoder.fingerprint())?;
-
     let bar = progress(size);
-    let mut statistics = Statistics::default();
-    loop {
-        let texts = input.read(CHUNK)?;
-        if texts.is_empty() {
-            break;
-        }
-        let start = Instant::now();
-        let plain: Vec<&str> = texts.iter().map(|line| line.text.as_str()).collect();
-        let embeddings = encode(encoder, &plain, kind, &bar)?;
-        statistics.encode += start.elapsed();
-        for (text, embedding) in texts.iter().zip(&embeddings) {
-            output.write(text, embedding)?;
-            statistics.add(embedding);
-        }
-        if size.is_some() {
-            bar.set_position(input.bytes);
-        }
+    let ticking = bar.clone();
+    let control = Control::new().with_progress(move |_| ticking.tick());
+    let encoder = &loaded.encoder.with_control(control);
+    let identity = Identity {
+        kind: kind_name.to_owned(),
+        space: encoder.fingerprint().space().to_owned(),
+        computed: encoder.fingerprint().computed().to_owned(),
+        dim: encoder.dim(),
+        options: format!("{:?}", arguments.model.options()?.encode),
+    };
+    let mut output = Output::open(&arguments.output, identity, &mut input)?;
+    let resumed = output.totals().texts;
+    if resumed > 0 {
+        eprintln!("note: going on after {resumed} texts of an earlier run");
     }
+    let mut spent = Duration::ZERO;
+    let mut encode_all = || {
+        loop {
+            if size.is_some() {
+                bar.set_position(input.bytes);
+            }
+            let texts = input.read_chunk()?;
+            if texts.is_empty() {
+                return Ok(());
+            }
+            let start = Instant::now();
+            let plain: Vec<&str> = texts.iter().map(|line| line.text.as_str()).collect();
+            let embeddings = encoder.encode(&plain, kind)?;
+            spent += start.elapsed();
+            for (text, embedding) in texts.iter().zip(&embeddings) {
+                output.write(text, embedding)?;
+            }
+            output.commit(&input)?;
+        }
+    };
+    let done = encode_all();
     bar.finish_and_clear();
-    output.finish()?;
+    if let Err(error) = done {
+        output.give_up(&input);
+        return Err(error);
+    }
+    let totals = output.finish()?;
 
     let info = encoder.info();
     let fingerprint = encoder.fingerprint();
@@ -85,11 +95,12 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<()> {
                 "engine": info.engine,
                 "provider": info.provider,
                 "precision": info.precision.to_string(),
-                "texts": statistics.texts,
-                "tokens": statistics.tokens,
-                "truncated": statistics.truncated,
+                "texts": totals.texts,
+                "resumed": resumed,
+                "tokens": totals.tokens,
+                "truncated": totals.truncated,
                 "load_ms": milliseconds(loaded.load),
-                "encode_ms": milliseconds(statistics.encode),
+                "encode_ms": milliseconds(spent),
                 "fingerprint": {
                     "space": fingerprint.space(),
                     "computed": fingerprint.computed(),
@@ -100,10 +111,10 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<()> {
         Format::Text => print(&format!(
             "{} texts ({} rows, {} truncated) in {:.1} s, after {:.1} s of loading, \
              with {} on {} ({}), to {}",
-            statistics.texts,
-            statistics.tokens,
-            statistics.truncated,
-            statistics.encode.as_secs_f64(),
+            totals.texts,
+            totals.tokens,
+            totals.truncated,
+            spent.as_secs_f64(),
             loaded.load.as_secs_f64(),
             info.engine,
             info.provider,
@@ -111,23 +122,6 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<()> {
             arguments.output.display(),
         )),
     }
-}
-
-/// Encodes a chunk, with a step of the bar after each batch where batches run
-/// one after the other.
-fn encode(
-    encoder: &Encoder,
-    texts: &[&str],
-    kind: TextKind,
-    bar: &ProgressBar,
-) -> Result<Vec<Embedding>> {
-    let mut job = encoder.start(texts, kind)?;
-    if encoder.concurrency() == 1 {
-        while job.run_next()?.is_some() {
-            bar.tick();
-        }
-    }
-    job.finish()
 }
 
 fn progress(size: Option<u64>) -> ProgressBar {
@@ -146,15 +140,4 @@ fn progress(size: Option<u64>) -> ProgressBar {
 
 fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
-}
-
-impl Statistics {
-    fn add(&mut self, embedding: &Embedding) {
-        self.texts += 1;
-        self.tokens += embedding.tokens();
-        let truncated = embedding
-            .truncation()
-            .is_some_and(|truncation| truncation.is_truncated());
-        self.truncated += usize::from(truncated);
-    }
 }

@@ -24,6 +24,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<()> {
         "precision": info.precision.to_string(),
         "engine": format!("{} {}", info.engine, info.engine_version),
         "provider": info.provider,
+        "side_by_side": encoder.concurrency(),
         "graph": info.graph.to_string(),
         "dim": encoder.dim(),
         "query_length": encoder.length(TextKind::Query),

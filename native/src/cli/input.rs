@@ -1,14 +1,23 @@
 //! Texts from a file or from standard input, line by line.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
-use std::path::Path;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 
 use multivec::{Error, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::io_error;
+
+/// Texts that are read at a time: enough to find some of equal length.
+const CHUNK: usize = 1024;
+
+/// A chunk also ends after so many bytes, so that long texts do not pile up.
+const CHUNK_BYTES: u64 = 1 << 20;
+
+/// The longest line, in bytes.
+const LONGEST_LINE: u64 = 256 << 20;
 
 /// One text, with its id where the line has one.
 #[derive(Debug, PartialEq)]
@@ -24,6 +33,15 @@ struct JsonLine {
     id: Option<Value>,
 }
 
+/// How far an input was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Position {
+    bytes: u64,
+    lines: usize,
+    /// Hash of those bytes, in hexadecimal digits.
+    hash: String,
+}
+
 /// Reads `.jsonl` (an object with `text`, and perhaps `id`, on each line) or
 /// plain text (one text a line).
 pub(super) struct Input {
@@ -33,6 +51,9 @@ pub(super) struct Input {
     line: usize,
     /// Bytes read so far.
     pub(super) bytes: u64,
+    /// The file, for another start; `None` for standard input.
+    path: Option<PathBuf>,
+    hasher: blake3::Hasher,
 }
 
 impl Input {
@@ -50,7 +71,9 @@ impl Input {
         };
         let (file, size) = open().map_err(|source| io_error(&name, "reading", source))?;
         let is_json = path.extension().is_some_and(|ending| ending == "jsonl");
-        Ok((Self::new(BufReader::new(file), name, is_json), Some(size)))
+        let mut input = Self::new(BufReader::new(file), name, is_json);
+        input.path = Some(path.to_owned());
+        Ok((input, Some(size)))
     }
 
     fn new(lines: impl BufRead + 'static, name: String, is_json: bool) -> Self {
@@ -60,26 +83,81 @@ impl Input {
             is_json,
             line: 0,
             bytes: 0,
+            path: None,
+            hasher: blake3::Hasher::new(),
         }
     }
 
-    /// Reads up to `most` texts; none at the end.
-    pub(super) fn read(&mut self, most: usize) -> Result<Vec<InputText>> {
-        let mut texts = Vec::new();
-        while texts.len() < most {
-            let mut bytes = Vec::new();
-            let read = self
-                .lines
-                .read_until(b'\n', &mut bytes)
-                .map_err(|source| io_error(&self.name, "reading", source))?;
-            if read == 0 {
-                break;
+    /// Whether a later run can begin behind what this one has read.
+    pub(super) fn can_be_skipped(&self) -> bool {
+        self.path.is_some()
+    }
+
+    /// How far the input was read.
+    pub(super) fn position(&self) -> Position {
+        Position {
+            bytes: self.bytes,
+            lines: self.line,
+            hash: self.hasher.finalize().to_hex().to_string(),
+        }
+    }
+
+    /// Goes on behind what an earlier run has read, if it read the same. If
+    /// not, the input stays at its start.
+    pub(super) fn skip(&mut self, read: &Position) -> Result<bool> {
+        let Some(path) = &self.path else {
+            return Ok(false);
+        };
+        let again = || {
+            let mut file = File::open(path)?;
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_reader((&mut file).take(read.bytes))?;
+            let is_same = hasher.finalize().to_hex().as_str() == read.hash;
+            Ok(is_same.then_some((file, hasher)))
+        };
+        let found = again().map_err(|source| io_error(&self.name, "reading", source))?;
+        let Some((file, hasher)) = found else {
+            return Ok(false);
+        };
+        self.lines = Box::new(BufReader::new(file));
+        (self.bytes, self.line, self.hasher) = (read.bytes, read.lines, hasher);
+        Ok(true)
+    }
+
+    /// Reads the next texts, as many as are well encoded together; none at the
+    /// end.
+    pub(super) fn read_chunk(&mut self) -> Result<Vec<InputText>> {
+        let (mut texts, start) = (Vec::new(), self.bytes);
+        while texts.len() < CHUNK && self.bytes - start < CHUNK_BYTES {
+            match self.read_text()? {
+                Some(text) => texts.push(text),
+                None => break,
             }
-            self.bytes += read as u64;
-            self.line += 1;
-            texts.push(self.parse(bytes)?);
         }
         Ok(texts)
+    }
+
+    /// Reads all texts that are left.
+    pub(super) fn read_all(&mut self) -> Result<Vec<InputText>> {
+        std::iter::from_fn(|| self.read_text().transpose()).collect()
+    }
+
+    fn read_text(&mut self) -> Result<Option<InputText>> {
+        let mut bytes = Vec::new();
+        let read = (&mut self.lines)
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut bytes)
+            .map_err(|source| io_error(&self.name, "reading", source))?;
+        if read == 0 {
+            return Ok(None);
+        }
+        self.hasher.update(&bytes);
+        self.bytes += read as u64;
+        self.line += 1;
+        if read as u64 == LONGEST_LINE && !bytes.ends_with(b"\n") {
+            return Err(self.invalid("a line of at most 256 MiB", "a longer one"));
+        }
+        self.parse(bytes).map(Some)
     }
 
     fn parse(&self, bytes: Vec<u8>) -> Result<InputText> {
@@ -117,7 +195,7 @@ mod tests {
     use super::*;
 
     fn read(bytes: &'static [u8], is_json: bool) -> Result<Vec<InputText>> {
-        Input::new(bytes, "texts".to_owned(), is_json).read(10)
+        Input::new(bytes, "texts".to_owned(), is_json).read_all()
     }
 
     #[test]

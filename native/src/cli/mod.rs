@@ -7,6 +7,7 @@ mod input;
 mod model;
 mod optimize;
 mod output;
+mod provider;
 mod runtime;
 mod search;
 

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use multivec::{
-    BatchLimit, Encoder, EncoderBuilder, Engine, GraphForm, Optimization, Options, Pooling,
+    Arena, BatchLimit, Encoder, EncoderBuilder, Engine, GraphForm, Optimization, Options, Pooling,
     Precision, Result, TruncationPolicy,
 };
 
 use super::demo;
+use super::provider::ProviderArguments;
 
 #[derive(Args)]
 pub(super) struct ModelArguments {
@@ -46,12 +47,17 @@ pub(super) struct ModelArguments {
     /// Most tokens of a batch, padding included.
     #[arg(long, value_name = "N")]
     token_budget: Option<usize>,
-    /// Threads of each session; all cores without it.
+    /// Threads of each session.
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
     /// Sessions that run batches side by side.
     #[arg(long, value_name = "N")]
     sessions: Option<usize>,
+    #[command(flatten)]
+    provider: ProviderArguments,
+    /// What becomes of memory that a batch needed.
+    #[arg(long, default_value = "keep")]
+    arena: ArenaName,
     /// The ONNX Runtime library; looked for without it.
     #[arg(long, value_name = "FILE")]
     library: Option<PathBuf>,
@@ -79,6 +85,16 @@ impl From<PrecisionName> for Precision {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+enum ArenaName {
+    /// Kept for the next batch.
+    Keep,
+    /// Given back after each batch.
+    Shrink,
+    /// Given back piece by piece.
+    Off,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
 enum TruncationName {
     /// Cut off, and count how many.
     Truncate,
@@ -103,7 +119,7 @@ impl ModelArguments {
                 demo::NAME.to_owned(),
             ),
         };
-        let encoder = builder.with_options(self.options()).build()?;
+        let encoder = builder.with_options(self.options()?).build()?;
         if let form @ GraphForm::Refused { .. } = encoder.info().graph {
             eprintln!(
                 "warning: {}: the graph runs {form}",
@@ -117,7 +133,7 @@ impl ModelArguments {
         })
     }
 
-    fn options(&self) -> Options {
+    pub(super) fn options(&self) -> Result<Options> {
         let mut options = Options::default();
         options.precision = self.precision.map(Precision::from);
         options.engine = match self.engine {
@@ -127,6 +143,12 @@ impl ModelArguments {
         options.optimization = match self.no_optimize {
             true => Optimization::Off,
             false => Optimization::Checked,
+        };
+        options.provider = self.provider.provider()?;
+        options.arena = match self.arena {
+            ArenaName::Keep => Arena::Keep,
+            ArenaName::Shrink => Arena::Shrink,
+            ArenaName::Off => Arena::Off,
         };
         options.threads = self.threads;
         options.sessions = self.sessions;
@@ -148,6 +170,6 @@ impl ModelArguments {
         if let Some(tokens) = self.token_budget {
             encode.batch_limit = BatchLimit::Tokens(tokens);
         }
-        options
+        Ok(options)
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::ProgressBar;
-use multivec::{Embedding, Match, Ranked, Result, TextKind, TokenRole, matches, rank};
+use multivec::{Control, Embedding, Match, Ranked, Result, TokenRole, matches, rank};
 use serde_json::{Value, json};
 
 use super::input::{Input, InputText};
@@ -32,16 +32,16 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<()> {
     let (mut input, _) = Input::open(&arguments.documents)?;
-    let texts = input.read(usize::MAX)?;
+    let texts = input.read_all()?;
     let encoder = arguments.model.load()?.encoder;
 
     let bar = ProgressBar::new(texts.len() as u64);
     let plain: Vec<&str> = texts.iter().map(|line| line.text.as_str()).collect();
-    let mut job = encoder.start(&plain, TextKind::Document)?;
-    while let Some(done) = job.run_next()? {
-        bar.inc(done as u64);
-    }
-    let documents = job.finish()?;
+    let moving = bar.clone();
+    let control = Control::new().with_progress(move |progress| {
+        moving.set_position(progress.done as u64);
+    });
+    let documents = encoder.with_control(control).encode_documents(&plain)?;
     bar.finish_and_clear();
 
     let queries = encoder.encode_queries(&arguments.queries)?;

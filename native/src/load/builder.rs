@@ -1,6 +1,6 @@
 //! The builder of an encoder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use multivec_core::batch::BatchLimit;
 use multivec_core::encoder::{Normalization, QueryExpansion};
@@ -10,8 +10,8 @@ use multivec_core::tokenize::TruncationPolicy;
 use multivec_core::{Backend, EncodeOptions, Encoder, Precision, Result};
 
 use super::files::ModelFiles;
-use super::{Engine, Optimization, Options, Provider};
-use crate::onnxruntime::OnnxRuntime;
+use super::{Arena, Engine, Optimization, Options, Provider, auto};
+use crate::onnxruntime::{self, OnnxRuntime, OrtBackend, SessionSettings};
 use crate::optimize::Published;
 use crate::tract;
 
@@ -115,6 +115,13 @@ impl EncoderBuilder {
         self
     }
 
+    /// What becomes of memory that a batch needed.
+    #[must_use]
+    pub fn with_arena(mut self, arena: Arena) -> Self {
+        self.options.arena = arena;
+        self
+    }
+
     /// Whether the graph is fused before it runs.
     #[must_use]
     pub fn with_optimization(mut self, optimization: Optimization) -> Self {
@@ -191,32 +198,66 @@ impl EncoderBuilder {
     /// `Io`, `MissingFile`, `ConfigSyntax`, `ConfigValue`, `InvalidTokenizer`,
     /// `InvalidModel` and `ModelMismatch` (all of [`Error`](crate::Error)) for
     /// what is wrong with the model, `InvalidOption` for options out of range,
-    /// `EngineUnavailable` without ONNX Runtime.
+    /// `EngineUnavailable` without ONNX Runtime, `ProviderUnavailable` for a
+    /// provider that cannot be had.
     pub fn build(&self) -> Result<Encoder> {
         let options = &self.options;
-        let parallelism = options.parallelism()?;
-        let files = match &self.source {
-            Source::Directory(root) => ModelFiles::from_dir(root, options)?,
-            Source::Bytes { rest, model } => ModelFiles::from_bytes(rest, model, options)?,
-        };
-        let backend: Box<dyn Backend> = match options.engine {
-            Engine::OnnxRuntime => {
-                let published = Published {
-                    runtime: &OnnxRuntime::load(options.library.as_deref())?,
-                    parts: &files.parts,
-                    model: &files.model,
-                    precision: files.precision,
-                    normalization: options.encode.normalization,
-                    parallelism,
-                    content: files.weights.to_hex(),
-                };
-                Box::new(match options.optimization {
-                    Optimization::Off => published.load()?,
-                    Optimization::Checked => published.load_fused(options.cache_dir.as_deref())?,
-                })
+        let (files, backend): (_, Box<dyn Backend>) = match (options.engine, &options.provider) {
+            (Engine::OnnxRuntime, Provider::Auto) => boxed(auto::choose(self)?),
+            (Engine::OnnxRuntime, provider) => boxed(self.load_with(provider.clone())?),
+            (Engine::Tract, _) => {
+                let parallelism = options.parallelism()?;
+                let files = self.files(options)?;
+                let backend = tract::load(files.model, files.precision, parallelism, options)?;
+                return Encoder::new(files.parts, backend, files.weights, &options.encode);
             }
-            Engine::Tract => tract::load(files.model, files.precision, parallelism, options)?,
         };
         Encoder::new(files.parts, backend, files.weights, &options.encode)
     }
+
+    /// Loads the model into ONNX Runtime, on that provider.
+    pub(super) fn load_with(&self, provider: Provider) -> Result<(ModelFiles, OrtBackend)> {
+        let options = &Options {
+            provider,
+            ..self.options.clone()
+        };
+        let parallelism = options.parallelism()?;
+        let files = self.files(options)?;
+        let runtime = OnnxRuntime::load(self.library())?;
+        onnxruntime::check_listed(&runtime, &options.provider)?;
+        let published = Published {
+            runtime: &runtime,
+            parts: &files.parts,
+            model: &files.model,
+            precision: files.precision,
+            normalization: options.encode.normalization,
+            settings: SessionSettings {
+                provider: options.provider.clone(),
+                parallelism,
+                arena: options.arena,
+            },
+            content: files.weights.to_hex(),
+        };
+        let backend = match options.optimization {
+            Optimization::Off => published.load()?,
+            Optimization::Checked => published.load_fused(options.cache_dir.as_deref())?,
+        };
+        Ok((files, backend))
+    }
+
+    /// Where the library is, if the user said so.
+    pub(super) fn library(&self) -> Option<&Path> {
+        self.options.library.as_deref()
+    }
+
+    fn files(&self, options: &Options) -> Result<ModelFiles> {
+        match &self.source {
+            Source::Directory(root) => ModelFiles::from_dir(root, options),
+            Source::Bytes { rest, model } => ModelFiles::from_bytes(rest, model, options),
+        }
+    }
+}
+
+fn boxed((files, backend): (ModelFiles, OrtBackend)) -> (ModelFiles, Box<dyn Backend>) {
+    (files, Box::new(backend))
 }

@@ -10,7 +10,7 @@ use multivec_core::graph::{Bytes, Graph, place, remove_final_normalization};
 use multivec_core::{Error, ModelParts, Precision, Result, WeightsHasher};
 
 use super::builder::ModelBytes;
-use super::{ModelDirectory, Options};
+use super::{ModelDirectory, Options, Provider};
 
 /// What a builder reads before an engine takes over.
 pub(super) struct ModelFiles {
@@ -34,7 +34,11 @@ pub(crate) struct ModelGraph {
 impl ModelFiles {
     pub(super) fn from_dir(root: &Path, options: &Options) -> Result<Self> {
         let directory = ModelDirectory::open(root)?;
-        let (path, precision) = directory.choose(options.precision)?;
+        // Devices other than the CPU have no use for INT8.
+        let has_fp32 = directory.model(Precision::Fp32).is_some();
+        let wants_fp32 = options.provider != Provider::Cpu && has_fp32;
+        let precision = options.precision.or(wants_fp32.then_some(Precision::Fp32));
+        let (path, precision) = directory.choose(precision)?;
         let named = |path: &Path| Ok::<_, Error>((path.display().to_string(), read(path)?));
         let (config, tokenizer) = (named(directory.config())?, named(directory.tokenizer())?);
         let parts = ModelParts::from_json((&config.0, &config.1), (&tokenizer.0, &tokenizer.1))?;

@@ -1,12 +1,18 @@
 //! From a model directory, or from bytes, to an encoder.
 
+mod auto;
 mod builder;
 mod directory;
 mod files;
 mod options;
+mod provider;
 
 pub use builder::{EncoderBuilder, ModelBytes};
 pub use directory::ModelDirectory;
 pub(crate) use files::{ModelGraph, read, read_tensor};
 pub(crate) use options::Parallelism;
-pub use options::{Engine, Optimization, Options, Provider};
+pub use options::{Arena, Engine, Optimization, Options};
+pub use provider::{
+    AmdOptions, ComputeUnits, CoreMlOptions, CudaOptions, DirectMlOptions, OpenVinoOptions,
+    Provider, TensorRtOptions, Tf32,
+};

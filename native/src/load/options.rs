@@ -1,9 +1,10 @@
 //! Everything that can be set when a model is loaded.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use multivec_core::{EncodeOptions, Error, Precision, Result};
+
+use super::Provider;
 
 /// What runs the graph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,23 +18,6 @@ pub enum Engine {
     Tract,
 }
 
-/// The hardware path of ONNX Runtime.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Provider {
-    /// The CPU.
-    #[default]
-    Cpu,
-}
-
-impl fmt::Display for Provider {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Cpu => "cpu",
-        })
-    }
-}
-
 /// Whether a graph is fused before it runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -43,6 +27,20 @@ pub enum Optimization {
     #[default]
     Checked,
     /// It runs as it was published.
+    Off,
+}
+
+/// What becomes of memory that ONNX Runtime needed for a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Arena {
+    /// It is kept for the next one, as much as the largest batch so far needed.
+    #[default]
+    Keep,
+    /// It is given back after each batch but for a first piece.
+    Shrink,
+    /// There is no arena: each piece is given back when it is not needed any
+    /// more. Least memory, and slower.
     Off,
 }
 
@@ -59,14 +57,20 @@ pub struct Options {
     pub precision: Option<Precision>,
     /// The hardware path.
     pub provider: Provider,
-    /// Threads of each session; by default all cores that the process may use
-    /// (CPU affinity and cgroup quota counted in), shared among the sessions.
-    /// Always 1 with tract.
+    /// Threads of each session. Always 1 with tract.
+    ///
+    /// Where neither this nor [`sessions`](Self::sessions) is set, every core
+    /// that the process may use (CPU affinity and cgroup quota counted in) has
+    /// a session of its own for batches that run side by side, and a batch
+    /// that runs alone has a session with the threads of all.
     pub threads: Option<usize>,
-    /// Sessions that run batches side by side. In ONNX Runtime each has a copy
-    /// of the weights, and there is 1 by default; in tract all share the
-    /// weights, and there are as many as cores.
+    /// Sessions that run batches side by side, with
+    /// [`threads`](Self::threads) each, or the cores shared among them. All
+    /// read the same weights. On a provider other than the CPU there is 1 by
+    /// default.
     pub sessions: Option<usize>,
+    /// What becomes of memory that a batch needed.
+    pub arena: Arena,
     /// Whether the graph is fused before it runs. With tract it is fused at
     /// every load, and nothing is kept.
     pub optimization: Optimization,
@@ -78,11 +82,26 @@ pub struct Options {
     pub library: Option<PathBuf>,
 }
 
+/// Most sessions that are opened unasked; on larger machines each has more
+/// than one core.
+const MOST_SESSIONS: usize = 16;
+
 /// Threads and sessions, resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Parallelism {
+    /// Sessions that run side by side.
     pub(crate) sessions: usize,
+    /// Threads of each of them.
     pub(crate) threads: usize,
+    /// Threads of one more, for a batch that runs alone; 0 for none.
+    pub(crate) wide: usize,
+}
+
+impl Parallelism {
+    /// Sessions that there may be.
+    pub(crate) fn most_sessions(self) -> usize {
+        self.sessions + usize::from(self.wide > 0)
+    }
 }
 
 impl Options {
@@ -98,10 +117,20 @@ impl Options {
         if self.engine == Engine::Tract {
             return self.tract_parallelism(cores);
         }
+        let is_left_to_us = self.threads.is_none() && self.sessions.is_none();
+        if is_left_to_us && self.provider == Provider::Cpu {
+            let sessions = cores.min(MOST_SESSIONS);
+            return Ok(Parallelism {
+                sessions,
+                threads: cores / sessions,
+                wide: if cores > 1 { cores } else { 0 },
+            });
+        }
         let sessions = self.sessions.unwrap_or(1);
         Ok(Parallelism {
             sessions,
             threads: self.threads.unwrap_or((cores / sessions).max(1)),
+            wide: 0,
         })
     }
 
@@ -117,9 +146,22 @@ impl Options {
                 library.display(),
             ));
         }
+        if !matches!(self.provider, Provider::Cpu | Provider::Auto) {
+            let found = &self.provider;
+            return Err(Error::option(
+                "provider",
+                "cpu with the engine tract",
+                found,
+            ));
+        }
+        if self.arena != Arena::Keep {
+            let found = format!("{:?}", self.arena);
+            return Err(Error::option("arena", "Keep with the engine tract", found));
+        }
         Ok(Parallelism {
             sessions: self.sessions.unwrap_or(cores),
             threads: 1,
+            wide: 0,
         })
     }
 }
@@ -134,8 +176,17 @@ mod tests {
         let found = Options::default()
             .parallelism()
             .expect("defaults are valid");
-        assert_eq!(found.threads, cores);
-        assert_eq!(found.sessions, 1);
+        assert_eq!(
+            found.sessions * found.threads,
+            cores.min(16) * (cores / cores.min(16))
+        );
+        assert_eq!(found.wide, if cores > 1 { cores } else { 0 });
+        let one = Options {
+            sessions: Some(1),
+            ..Options::default()
+        };
+        let found = one.parallelism().expect("one session is valid");
+        assert_eq!((found.sessions, found.threads, found.wide), (1, cores, 0));
     }
 
     #[test]
@@ -164,6 +215,14 @@ mod tests {
         let error = options.parallelism().expect_err("tract needs no library");
         assert_eq!(error.code(), "invalid_option");
         options.library = None;
+        options.provider = Provider::Xnnpack;
+        let error = options.parallelism().expect_err("tract has no providers");
+        assert!(error.to_string().contains("`provider`"), "{error}");
+        options.provider = Provider::Cpu;
+        options.arena = Arena::Off;
+        let error = options.parallelism().expect_err("tract has no arena");
+        assert!(error.to_string().contains("`arena`"), "{error}");
+        options.arena = Arena::Keep;
         options.threads = Some(2);
         let error = options.parallelism().expect_err("tract has one thread");
         assert_eq!(

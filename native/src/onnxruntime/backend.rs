@@ -1,137 +1,106 @@
-//! Sessions of ONNX Runtime behind the core's `Backend` trait.
-
-use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex};
+//! ONNX Runtime behind the core's `Backend` trait.
 
 use multivec_core::batch::TokenBatch;
-use multivec_core::graph::Bytes;
 use multivec_core::{Backend, BackendInfo, Error, GraphForm, Precision, Result, TokenStates};
-use ort::logging::LogLevel;
-use ort::session::Session;
-use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use ort::value::TensorRef;
+use ort::session::{NoSelectedOutputs, RunOptions, Session};
 
+use super::opener::{SessionGraph, SessionOpener, SessionSettings};
 use super::operators::Kernels;
+use super::placement::{self, Placement};
+use super::providers;
+use super::sessions::{Company, SessionPool};
 use super::signature::Signature;
 use super::{ENGINE, OnnxRuntime};
-use crate::load::{ModelGraph, Parallelism, Provider};
+use crate::load::{Arena, ModelGraph, Parallelism, Provider};
 
-/// The graph of a session.
-pub(crate) enum SessionGraph {
-    File(PathBuf),
-    Memory(Bytes),
-}
-
-const EXTERNAL_FOLDER: &str = "session.model_external_initializers_file_folder_path";
+/// What a run does with memory that it no longer needs, see [`Arena::Shrink`].
+const SHRINK: &str = "memory.enable_memory_arena_shrinkage";
 
 pub(crate) struct OrtBackend {
     sessions: SessionPool,
     signature: Signature,
     info: BackendInfo,
-    concurrency: usize,
+    parallelism: Parallelism,
+    run_options: RunOptions<NoSelectedOutputs>,
+    placement: Option<Placement>,
 }
 
 impl OrtBackend {
     pub(crate) fn load(
         runtime: &OnnxRuntime,
         model: &ModelGraph,
-        (graph, form): (&SessionGraph, GraphForm),
-        kernels: &Kernels,
-        (precision, parallelism): (Precision, Parallelism),
+        (graph, form, kernels): (SessionGraph, GraphForm, &Kernels),
+        (precision, settings): (Precision, SessionSettings),
     ) -> Result<Self> {
-        let file = model.file.as_str();
         let invalid = |error: ort::Error| Error::InvalidModel {
-            file: file.to_owned(),
+            file: model.file.clone(),
             engine: ENGINE,
             source: error.into(),
         };
-        let operators = kernels.domain().map_err(invalid)?;
-        let sessions = (0..parallelism.sessions)
-            .map(|_| {
-                let mut builder = configure(runtime, parallelism.threads)?;
-                if let Some(operators) = &operators {
-                    builder = builder.with_operators(Arc::clone(operators))?;
-                }
-                match (graph, &model.folder) {
-                    (SessionGraph::File(path), _) => builder.commit_from_file(path),
-                    (SessionGraph::Memory(graph), Some(folder)) => builder
-                        .with_config_entry(EXTERNAL_FOLDER, folder)?
-                        .commit_from_memory(graph),
-                    (SessionGraph::Memory(graph), None) => builder.commit_from_memory(graph),
-                }
-            })
-            .collect::<ort::Result<Vec<_>>>()
-            .map_err(invalid)?;
-        let signature = match sessions.first() {
-            Some(session) => Signature::read(file, session)?,
-            None => return Err(Error::option("sessions", "1 or more", 0)),
+        // A file may be replaced, so that all sessions read it now.
+        let is_file = matches!(graph, SessionGraph::File(_));
+        let opener = SessionOpener::new(runtime, model, (graph, kernels), settings.clone())?;
+        let mut first = opener.open_first()?;
+        let signature = Signature::read(&model.file, &first)?;
+        let mut run_options = RunOptions::new().map_err(invalid)?;
+        if settings.arena == Arena::Shrink {
+            run_options.set(SHRINK, "cpu:0").map_err(invalid)?;
+        }
+        let provider = &settings.provider;
+        let placement = match provider {
+            Provider::Cpu => None,
+            _ => {
+                let fails =
+                    |error| providers::unavailable(provider, &format!("it failed: {error}"));
+                let ran = signature.run(&mut first, (&probe(), &run_options));
+                drop(ran.map_err(fails)?);
+                Some(placement::read(&mut first, provider).map_err(fails)?)
+            }
         };
+        if placement.is_some_and(|found| found.placed == 0) {
+            let found = "it runs none of the model's operators";
+            return Err(providers::unavailable(provider, found));
+        }
+        let sessions = SessionPool::new(opener, first, settings.parallelism.sessions);
+        if is_file {
+            sessions.open_all()?;
+        }
         Ok(Self {
             info: BackendInfo {
                 engine: ENGINE,
                 engine_version: runtime.version().to_owned(),
-                provider: Provider::Cpu.to_string(),
+                provider: settings.provider.to_string(),
                 precision,
                 uses_token_type_ids: signature.uses_token_type_ids,
                 dim: signature.dim,
-                model_file: file.to_owned(),
+                model_file: model.file.clone(),
                 graph: form,
             },
-            sessions: SessionPool::new(sessions),
+            sessions,
             signature,
-            concurrency: parallelism.sessions,
+            parallelism: settings.parallelism,
+            run_options,
+            placement,
         })
     }
-}
 
-/// Settings that were measured to be the fastest on CPUs: all graph
-/// optimizations, no memory pattern, operators one after the other. INT8
-/// products are exact on CPUs without VNNI as well, where the faster ones
-/// saturate: 12 % slower there, and the same vectors everywhere.
-fn configure(runtime: &OnnxRuntime, threads: usize) -> ort::Result<SessionBuilder> {
-    Ok(Session::builder(runtime.environment())?
-        // What fails is returned; a library does not write to the terminal.
-        .with_log_level(LogLevel::Fatal)?
-        .with_optimization_level(GraphOptimizationLevel::Level3)?
-        .with_memory_pattern(false)?
-        .with_parallel_execution(false)?
-        .with_intra_threads(threads)?
-        .with_inter_threads(1)?
-        .with_precise_qmm()?)
-}
-
-impl Backend for OrtBackend {
-    fn info(&self) -> &BackendInfo {
-        &self.info
+    /// Which operators a provider other than the CPU runs.
+    pub(crate) fn placement(&self) -> Option<Placement> {
+        self.placement
     }
 
-    fn concurrency(&self) -> usize {
-        self.concurrency
-    }
-
-    fn run(&self, batch: &TokenBatch) -> Result<TokenStates> {
+    fn run_in(&self, company: Company, batch: &TokenBatch) -> Result<TokenStates> {
         let failed = |error: ort::Error| Error::Inference {
             engine: ENGINE,
             rows: batch.rows,
             length: batch.length,
             source: error.into(),
         };
-        let shape = [batch.rows, batch.length];
-        let zeros = match self.signature.uses_token_type_ids {
-            true => vec![0i64; batch.input_ids.len()],
-            false => Vec::new(),
-        };
-        let tensor = |values| TensorRef::<i64>::from_array_view((shape, values));
-        let mut inputs = ort::inputs! {
-            "input_ids" => tensor(batch.input_ids.as_slice()).map_err(failed)?,
-            "attention_mask" => tensor(batch.attention_mask.as_slice()).map_err(failed)?,
-        };
-        if self.signature.uses_token_type_ids {
-            let types = tensor(zeros.as_slice()).map_err(failed)?;
-            inputs.push(("token_type_ids".into(), types.into()));
-        }
-        self.sessions.with(|session| {
-            let outputs = session.run(inputs).map_err(failed)?;
+        let run = |session: &mut Session| {
+            let outputs = self
+                .signature
+                .run(session, (batch, &self.run_options))
+                .map_err(failed)?;
             let states = &outputs[self.signature.output.as_str()];
             let (found, data) = states.try_extract_tensor::<f32>().map_err(failed)?;
             match **found {
@@ -150,66 +119,39 @@ impl Backend for OrtBackend {
                     found: format!("{found}"),
                 }),
             }
-        })
-    }
-}
-
-/// Sessions that are handed out one caller at a time.
-struct SessionPool {
-    idle: Mutex<Vec<Session>>,
-    returned: Condvar,
-}
-
-impl SessionPool {
-    fn new(sessions: Vec<Session>) -> Self {
-        Self {
-            idle: Mutex::new(sessions),
-            returned: Condvar::new(),
-        }
-    }
-
-    fn with<T>(&self, work: impl FnOnce(&mut Session) -> T) -> T {
-        let mut lease = Lease {
-            pool: self,
-            session: Some(self.take()),
         };
-        match &mut lease.session {
-            Some(session) => work(session),
-            None => unreachable!("a lease holds its session until it is dropped"),
-        }
-    }
-
-    fn take(&self) -> Session {
-        let mut idle = self.idle.lock().unwrap_or_else(|lock| lock.into_inner());
-        loop {
-            match idle.pop() {
-                Some(session) => return session,
-                None => {
-                    idle = self
-                        .returned
-                        .wait(idle)
-                        .unwrap_or_else(|lock| lock.into_inner());
-                }
-            }
-        }
+        self.sessions.with(company, run)
     }
 }
 
-/// Gives the session back even if its user panics, so that nobody waits for
-/// it in vain.
-struct Lease<'a> {
-    pool: &'a SessionPool,
-    session: Option<Session>,
+impl Backend for OrtBackend {
+    fn info(&self) -> &BackendInfo {
+        &self.info
+    }
+
+    fn concurrency(&self) -> usize {
+        self.parallelism.sessions
+    }
+
+    fn parallelism(&self) -> usize {
+        self.parallelism.sessions * self.parallelism.threads
+    }
+
+    fn run(&self, batch: &TokenBatch) -> Result<TokenStates> {
+        self.run_in(Company::Alone, batch)
+    }
+
+    fn run_beside_others(&self, batch: &TokenBatch) -> Result<TokenStates> {
+        self.run_in(Company::Others, batch)
+    }
 }
 
-impl Drop for Lease<'_> {
-    fn drop(&mut self) {
-        let mut idle = self
-            .pool
-            .idle
-            .lock()
-            .unwrap_or_else(|lock| lock.into_inner());
-        idle.extend(self.session.take());
-        self.pool.returned.notify_one();
+/// A batch that any encoder takes.
+fn probe() -> TokenBatch {
+    TokenBatch {
+        rows: 1,
+        length: 4,
+        input_ids: vec![0; 4],
+        attention_mask: vec![1; 4],
     }
 }

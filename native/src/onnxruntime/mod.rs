@@ -3,12 +3,19 @@
 mod backend;
 mod elf;
 mod library;
+mod opener;
 mod operators;
+mod placement;
 mod places;
+mod providers;
+mod sessions;
+mod shared;
 mod signature;
 
-pub(crate) use backend::{OrtBackend, SessionGraph};
+pub(crate) use backend::OrtBackend;
 pub use library::{Candidate, OnnxRuntime};
+pub(crate) use opener::{SessionGraph, SessionSettings};
 pub(crate) use operators::Kernels;
+pub(crate) use providers::check_listed;
 
 pub(crate) const ENGINE: &str = "onnxruntime";

@@ -1,8 +1,9 @@
 //! The inputs and the output of a graph, checked against what an encoder has.
 
+use multivec_core::batch::TokenBatch;
 use multivec_core::{Error, Result};
-use ort::session::Session;
-use ort::value::{Outlet, TensorElementType, ValueType};
+use ort::session::{NoSelectedOutputs, RunOptions, Session, SessionOutputs};
+use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 const IDS: &str = "input_ids";
 const MASK: &str = "attention_mask";
@@ -70,6 +71,30 @@ impl Signature {
             output,
             dim: usize::try_from(dim).ok(),
         })
+    }
+}
+
+impl Signature {
+    /// Runs a session with a batch as its inputs.
+    pub(super) fn run<'a>(
+        &self,
+        session: &'a mut Session,
+        (batch, options): (&TokenBatch, &'a RunOptions<NoSelectedOutputs>),
+    ) -> ort::Result<SessionOutputs<'a>> {
+        let shape = [batch.rows, batch.length];
+        let zeros = match self.uses_token_type_ids {
+            true => vec![0i64; batch.input_ids.len()],
+            false => Vec::new(),
+        };
+        let tensor = |values| TensorRef::<i64>::from_array_view((shape, values));
+        let mut inputs = ort::inputs! {
+            IDS => tensor(batch.input_ids.as_slice())?,
+            MASK => tensor(batch.attention_mask.as_slice())?,
+        };
+        if self.uses_token_type_ids {
+            inputs.push((TYPES.into(), tensor(zeros.as_slice())?.into()));
+        }
+        session.run_with_options(inputs, options)
     }
 }
 

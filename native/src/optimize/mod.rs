@@ -11,8 +11,8 @@ use multivec_core::graph::{self, Bytes, Fused, Graph, Layers, Operators};
 use multivec_core::kernels::{self, Granularity};
 use multivec_core::{GraphForm, ModelParts, Precision, Result};
 
-use crate::load::{ModelGraph, Parallelism, read_tensor};
-use crate::onnxruntime::{Kernels, OnnxRuntime, OrtBackend, SessionGraph};
+use crate::load::{ModelGraph, Provider, read_tensor};
+use crate::onnxruntime::{Kernels, OnnxRuntime, OrtBackend, SessionGraph, SessionSettings};
 use cache::{Cache, Verdict};
 
 /// Changes with every change of what is fused, and how.
@@ -25,7 +25,7 @@ pub(crate) struct Published<'a> {
     pub(crate) model: &'a ModelGraph,
     pub(crate) precision: Precision,
     pub(crate) normalization: Normalization,
-    pub(crate) parallelism: Parallelism,
+    pub(crate) settings: SessionSettings,
     /// Hash of the weights.
     pub(crate) content: String,
 }
@@ -39,6 +39,11 @@ impl Published<'_> {
     /// Loads the fused graph where it gives the same vectors. What was found
     /// out is kept in `cache`, the user's own without one.
     pub(crate) fn load_fused(&self, cache: Option<&Path>) -> Result<OrtBackend> {
+        // Other providers compile graphs themselves, and know standard
+        // operators best.
+        if !matches!(self.settings.provider, Provider::Cpu | Provider::Cuda(_)) {
+            return self.load();
+        }
         let cache = Cache::open(cache, &self.key());
         match cache.as_ref().and_then(Cache::read) {
             Some(Verdict::Published) => return self.load(),
@@ -119,7 +124,8 @@ impl Published<'_> {
 
     fn open_fused(&self, mut graph: Graph, fused: Fused) -> Result<(OrtBackend, Kernels)> {
         let mut kernels = Kernels::none();
-        let operators = match kernels::are_fast() {
+        let runs_kernels = self.settings.provider == Provider::Cpu && kernels::are_fast();
+        let operators = match runs_kernels {
             true => Operators::Kernels,
             false => Operators::Contrib,
         };
@@ -127,7 +133,7 @@ impl Published<'_> {
             let file = &self.model.file;
             let external = |tensor: &_| read_tensor(tensor, self.model);
             let layers = graph::pack_linears(&mut graph, Layers::Quantized, file, &external)?;
-            kernels = Kernels::new(layers, self.parallelism.threads);
+            kernels = Kernels::new(layers, self.settings.parallelism.threads);
         }
         graph::for_onnxruntime(&mut graph, operators);
         let source = SessionGraph::Memory(graph.into_bytes().into());
@@ -139,18 +145,18 @@ impl Published<'_> {
         OrtBackend::load(
             self.runtime,
             self.model,
-            (&graph, form),
-            kernels,
-            (self.precision, self.parallelism),
+            (graph, form, kernels),
+            (self.precision, self.settings.clone()),
         )
     }
 
     fn key(&self) -> String {
         format!(
-            "{}-{:?}-{}-{VERSION}-{}",
+            "{}-{:?}-{}-{}-{VERSION}-{}",
             self.content,
             self.normalization,
             self.precision,
+            self.settings.provider,
             self.runtime.version()
         )
     }

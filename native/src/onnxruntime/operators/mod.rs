@@ -35,6 +35,14 @@ impl Kernels {
         }
     }
 
+    /// The same, for a session of that many threads.
+    pub(super) fn with_threads(&self, threads: usize) -> Self {
+        Self {
+            threads: if self.threads == 0 { 0 } else { threads },
+            ..self.clone()
+        }
+    }
+
     /// For graphs in which there is none.
     pub(crate) fn none() -> Self {
         Self::new(Vec::new(), 0)

@@ -1,6 +1,9 @@
 //! Packing of tokenized texts into batches.
 
+mod plan;
+
 use crate::tokenize::TokenizedText;
+pub use plan::{PADDING_SHARE, PADDING_TOKENS, plan};
 
 /// How much goes into one batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,32 +17,13 @@ pub enum BatchLimit {
 }
 
 impl BatchLimit {
+    /// Whether a batch of this shape is within the limit.
     fn admits(self, rows: usize, length: usize) -> bool {
         match self {
             Self::Texts(limit) => rows <= limit,
             Self::Tokens(limit) => rows.saturating_mul(length) <= limit,
         }
     }
-}
-
-/// Groups texts of similar length: positions into `lengths`, longest first,
-/// each position exactly once. Texts of equal length keep their order.
-pub fn plan(lengths: &[usize], limit: BatchLimit) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..lengths.len()).collect();
-    order.sort_by_key(|&text| std::cmp::Reverse(lengths[text]));
-
-    let mut batches: Vec<Vec<usize>> = Vec::new();
-    let mut longest = 0;
-    for text in order {
-        match batches.last_mut() {
-            Some(batch) if limit.admits(batch.len() + 1, longest) => batch.push(text),
-            _ => {
-                longest = lengths[text];
-                batches.push(vec![text]);
-            }
-        }
-    }
-    batches
 }
 
 /// The input of one run: `[rows, length]`, row-major, padded at the end.

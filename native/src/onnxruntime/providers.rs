@@ -1,0 +1,331 @@
+//! Execution providers: what each is called, told and needs.
+
+use multivec_core::{Error, Result};
+use ort::ep::{
+    self, ArbitrarilyConfigurableExecutionProvider as Configurable, ExecutionProviderDispatch,
+};
+use ort::session::builder::SessionBuilder;
+
+use super::OnnxRuntime;
+use crate::load::{AmdOptions, ComputeUnits, DirectMlOptions, Provider, Tf32};
+
+/// The name in ONNX Runtime's lists.
+pub(super) fn listed_name(provider: &Provider) -> &'static str {
+    match provider {
+        Provider::Cpu | Provider::Auto => "CPUExecutionProvider",
+        Provider::Cuda(_) => "CUDAExecutionProvider",
+        Provider::TensorRt(_) => "TensorrtExecutionProvider",
+        Provider::CoreMl(_) => "CoreMLExecutionProvider",
+        Provider::DirectMl(_) => "DmlExecutionProvider",
+        Provider::MiGraphX(_) => "MIGraphXExecutionProvider",
+        Provider::Rocm(_) => "ROCMExecutionProvider",
+        Provider::OpenVino(_) => "OpenVINOExecutionProvider",
+        Provider::Xnnpack => "XnnpackExecutionProvider",
+    }
+}
+
+/// Options under the names that ONNX Runtime has for them.
+///
+/// Source: ONNX Runtime, docs/execution-providers, a page for each.
+fn settings(provider: &Provider, threads: usize) -> Vec<(&'static str, String)> {
+    let mut settings = Vec::new();
+    let mut set = |key, value: Option<String>| {
+        settings.extend(value.map(|value| (key, value)));
+    };
+    let text = |number: Option<usize>| number.map(|number| number.to_string());
+    let folder = |path: &Option<std::path::PathBuf>| {
+        path.as_ref()
+            .map(|path| path.to_string_lossy().into_owned())
+    };
+    match provider {
+        // The last two have structures of their own.
+        Provider::Cpu | Provider::Auto | Provider::DirectMl(_) | Provider::MiGraphX(_) => {}
+        Provider::Cuda(options) => {
+            set("device_id", Some(options.device.to_string()));
+            set("gpu_mem_limit", text(options.memory_limit));
+            let tf32 = match options.tf32 {
+                Tf32::Off => "0",
+                Tf32::On => "1",
+            };
+            set("use_tf32", Some(tf32.to_owned()));
+            // The arena grows by what is needed, so that the limit is one.
+            let exact = options.memory_limit.map(|_| "kSameAsRequested".to_owned());
+            set("arena_extend_strategy", exact);
+        }
+        Provider::TensorRt(options) => {
+            set("device_id", Some(options.device.to_string()));
+            set("trt_max_workspace_size", text(options.memory_limit));
+            let cache = folder(&options.cache_dir);
+            set(
+                "trt_engine_cache_enable",
+                cache.as_ref().map(|_| "1".to_owned()),
+            );
+            set("trt_engine_cache_path", cache.clone());
+            set(
+                "trt_timing_cache_enable",
+                cache.as_ref().map(|_| "1".to_owned()),
+            );
+            set("trt_timing_cache_path", cache);
+        }
+        Provider::CoreMl(options) => {
+            let units = match options.compute_units {
+                ComputeUnits::All => "ALL",
+                ComputeUnits::CpuAndNeuralEngine => "CPUAndNeuralEngine",
+                ComputeUnits::CpuAndGpu => "CPUAndGPU",
+                ComputeUnits::CpuOnly => "CPUOnly",
+            };
+            // The older format has few of an encoder's operators.
+            set("ModelFormat", Some("MLProgram".to_owned()));
+            set("MLComputeUnits", Some(units.to_owned()));
+            set("ModelCacheDirectory", folder(&options.cache_dir));
+        }
+        Provider::Rocm(options) => {
+            set("device_id", Some(options.device.to_string()));
+            set("gpu_mem_limit", text(options.memory_limit));
+        }
+        Provider::OpenVino(options) => {
+            set("device_type", options.device.clone());
+            set("cache_dir", folder(&options.cache_dir));
+        }
+        Provider::Xnnpack => set("intra_op_num_threads", Some(threads.to_string())),
+    }
+    settings
+}
+
+/// A device that does not exist is refused by ONNX Runtime.
+fn device(position: u32) -> i32 {
+    i32::try_from(position).unwrap_or(i32::MAX)
+}
+
+fn direct_ml(options: &DirectMlOptions) -> ep::DirectML {
+    ep::DirectML::default().with_device_id(device(options.device))
+}
+
+fn mi_graphx(options: &AmdOptions) -> ep::MIGraphX {
+    let provider = ep::MIGraphX::default().with_device_id(device(options.device));
+    match options.memory_limit {
+        Some(limit) => provider.with_mem_limit(limit),
+        None => provider,
+    }
+}
+
+fn configured<P: Configurable>(provider: P, settings: Vec<(&'static str, String)>) -> P {
+    settings
+        .into_iter()
+        .fold(provider, |provider, (key, value)| {
+            provider.with_arbitrary_config(key, value)
+        })
+}
+
+/// What is registered with a session, the most wanted first; nothing for the
+/// CPU.
+fn dispatches(provider: &Provider, threads: usize) -> Vec<ExecutionProviderDispatch> {
+    let settings = settings(provider, threads);
+    match provider {
+        Provider::Cpu | Provider::Auto => Vec::new(),
+        Provider::Cuda(_) => vec![configured(ep::CUDA::default(), settings).build()],
+        // What TensorRT does not take stays on the device.
+        Provider::TensorRt(options) => vec![
+            configured(ep::TensorRT::default(), settings).build(),
+            ep::CUDA::default()
+                .with_device_id(device(options.device))
+                .with_tf32(false)
+                .build(),
+        ],
+        Provider::CoreMl(_) => vec![configured(ep::CoreML::default(), settings).build()],
+        Provider::DirectMl(options) => vec![direct_ml(options).build()],
+        Provider::MiGraphX(options) => vec![mi_graphx(options).build()],
+        Provider::Rocm(_) => vec![configured(ep::ROCm::default(), settings).build()],
+        Provider::OpenVino(_) => vec![configured(ep::OpenVINO::default(), settings).build()],
+        Provider::Xnnpack => vec![configured(ep::XNNPACK::default(), settings).build()],
+    }
+}
+
+/// Registers a provider with a session.
+pub(super) fn register(
+    mut builder: SessionBuilder,
+    provider: &Provider,
+    threads: usize,
+) -> Result<SessionBuilder> {
+    for dispatch in dispatches(provider, threads) {
+        let dispatch = dispatch.error_on_failure();
+        builder = builder
+            .with_execution_providers([dispatch])
+            .map_err(|error| unavailable(provider, &format!("ONNX Runtime refused it: {error}")))?;
+    }
+    Ok(builder)
+}
+
+/// Fails if the library was built without the provider.
+pub(crate) fn check_listed(runtime: &OnnxRuntime, provider: &Provider) -> Result<()> {
+    let listed = runtime.providers()?;
+    if listed.iter().any(|name| name == listed_name(provider)) {
+        return Ok(());
+    }
+    let found = format!("{} has {}", runtime.path().display(), listed.join(", "));
+    Err(unavailable(provider, &found))
+}
+
+pub(super) fn unavailable(provider: &Provider, found: &str) -> Error {
+    let expected = match provider {
+        Provider::Cpu | Provider::Auto => "a library of ONNX Runtime",
+        Provider::Cuda(_) => {
+            "the library of the Python package `onnxruntime-gpu`, with an NVIDIA driver and the \
+             CUDA and cuDNN versions that its release names"
+        }
+        Provider::TensorRt(_) => {
+            "the library of the Python package `onnxruntime-gpu`, with an NVIDIA driver and the \
+             CUDA, cuDNN and TensorRT versions that its release names"
+        }
+        Provider::CoreMl(_) => {
+            "macOS, with the library of the npm package `onnxruntime-node` or of the Python \
+             package `onnxruntime`"
+        }
+        Provider::DirectMl(_) => {
+            "Windows, with the library of the npm package `onnxruntime-node` or of the Python \
+             package `onnxruntime-directml`"
+        }
+        Provider::MiGraphX(_) => "a library that was built with MIGraphX, as AMD publishes it",
+        Provider::Rocm(_) => {
+            "a library of version 1.22 or older that was built with ROCm, as AMD publishes it"
+        }
+        Provider::OpenVino(_) => {
+            "the library of the Python package `onnxruntime-openvino`, with OpenVINO"
+        }
+        Provider::Xnnpack => "a library that was built with XNNPACK",
+    };
+    Error::ProviderUnavailable {
+        provider: provider.to_string(),
+        expected: format!("expected {expected}"),
+        found: found.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::{CoreMlOptions, CudaOptions, OpenVinoOptions, TensorRtOptions};
+
+    fn is_told(provider: &Provider, expected: &[(&str, &str)]) {
+        let found = settings(provider, 3);
+        let found: Vec<(&str, &str)> = found.iter().map(|(key, value)| (*key, &**value)).collect();
+        assert_eq!(found, expected, "{provider}");
+        let dispatches = dispatches(provider, 3);
+        let first = dispatches.first().map(|dispatch| dispatch.name());
+        assert_eq!(first, Some(listed_name(provider)));
+    }
+
+    #[test]
+    fn options_have_the_names_of_onnx_runtime() {
+        is_told(
+            &Provider::Cuda(CudaOptions::default()),
+            &[("device_id", "0"), ("use_tf32", "0")],
+        );
+        let options = CudaOptions {
+            device: 2,
+            memory_limit: Some(1 << 30),
+            tf32: Tf32::On,
+        };
+        is_told(
+            &Provider::Cuda(options),
+            &[
+                ("device_id", "2"),
+                ("gpu_mem_limit", "1073741824"),
+                ("use_tf32", "1"),
+                ("arena_extend_strategy", "kSameAsRequested"),
+            ],
+        );
+        let options = TensorRtOptions {
+            device: 1,
+            memory_limit: Some(1000),
+            cache_dir: Some("engines".into()),
+        };
+        is_told(
+            &Provider::TensorRt(options),
+            &[
+                ("device_id", "1"),
+                ("trt_max_workspace_size", "1000"),
+                ("trt_engine_cache_enable", "1"),
+                ("trt_engine_cache_path", "engines"),
+                ("trt_timing_cache_enable", "1"),
+                ("trt_timing_cache_path", "engines"),
+            ],
+        );
+        is_told(
+            &Provider::Rocm(AmdOptions {
+                device: 1,
+                memory_limit: Some(1000),
+            }),
+            &[("device_id", "1"), ("gpu_mem_limit", "1000")],
+        );
+        is_told(&Provider::Xnnpack, &[("intra_op_num_threads", "3")]);
+    }
+
+    #[test]
+    fn what_is_not_set_is_left_to_the_provider() {
+        is_told(
+            &Provider::TensorRt(TensorRtOptions::default()),
+            &[("device_id", "0")],
+        );
+        is_told(&Provider::OpenVino(OpenVinoOptions::default()), &[]);
+        let options = OpenVinoOptions {
+            device: Some("GPU.1".to_owned()),
+            cache_dir: Some("blobs".into()),
+        };
+        is_told(
+            &Provider::OpenVino(options),
+            &[("device_type", "GPU.1"), ("cache_dir", "blobs")],
+        );
+    }
+
+    #[test]
+    fn core_ml_is_told_its_units() {
+        for (compute_units, name) in [
+            (ComputeUnits::All, "ALL"),
+            (ComputeUnits::CpuAndNeuralEngine, "CPUAndNeuralEngine"),
+            (ComputeUnits::CpuAndGpu, "CPUAndGPU"),
+            (ComputeUnits::CpuOnly, "CPUOnly"),
+        ] {
+            let options = CoreMlOptions {
+                compute_units,
+                cache_dir: Some("compiled".into()),
+            };
+            is_told(
+                &Provider::CoreMl(options),
+                &[
+                    ("ModelFormat", "MLProgram"),
+                    ("MLComputeUnits", name),
+                    ("ModelCacheDirectory", "compiled"),
+                ],
+            );
+        }
+    }
+
+    #[test]
+    fn providers_with_structures_of_their_own() {
+        is_told(&Provider::DirectMl(DirectMlOptions { device: 2 }), &[]);
+        let found = format!("{:?}", direct_ml(&DirectMlOptions { device: 2 }));
+        assert!(found.contains("device_id: Some(2)"), "{found}");
+        let options = AmdOptions {
+            device: 2,
+            memory_limit: Some(1000),
+        };
+        is_told(&Provider::MiGraphX(options.clone()), &[]);
+        let found = format!("{:?}", mi_graphx(&options));
+        assert!(found.contains("device_id: 2"), "{found}");
+        assert!(found.contains("memory_limit: 1000"), "{found}");
+    }
+
+    #[test]
+    fn tensorrt_leaves_the_rest_to_the_same_device() {
+        let provider = Provider::TensorRt(TensorRtOptions::default());
+        let names: Vec<_> = dispatches(&provider, 1)
+            .iter()
+            .map(|dispatch| dispatch.name())
+            .collect();
+        assert_eq!(
+            names,
+            ["TensorrtExecutionProvider", "CUDAExecutionProvider"]
+        );
+    }
+}

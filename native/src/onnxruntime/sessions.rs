@@ -1,0 +1,166 @@
+//! Sessions that are handed out one caller at a time.
+
+use std::sync::{Condvar, Mutex, MutexGuard};
+
+use multivec_core::Result;
+use ort::session::Session;
+
+use super::opener::SessionOpener;
+
+/// What else runs beside a batch, as far as its caller knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Company {
+    Alone,
+    Others,
+}
+
+/// Sessions for batches that run side by side, and perhaps a wide one, with
+/// the threads of all of them, for a batch that runs alone. The two kinds
+/// never run at the same time, so that there are no more busy threads than
+/// cores.
+///
+/// Narrow sessions are opened when they are first needed.
+pub(super) struct SessionPool {
+    state: Mutex<State>,
+    changed: Condvar,
+    opener: SessionOpener,
+    /// Most narrow sessions.
+    most: usize,
+    has_wide: bool,
+}
+
+#[derive(Default)]
+struct State {
+    wide: Option<Session>,
+    /// Narrow sessions that are open and idle.
+    idle: Vec<Session>,
+    /// Narrow sessions in use.
+    busy: usize,
+    /// Callers are served in the order of their tickets.
+    next_ticket: u64,
+    serving: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Width {
+    Narrow,
+    Wide,
+}
+
+impl SessionPool {
+    /// `first` is the wide session where there is one, a narrow one otherwise;
+    /// `most` narrow ones may be opened.
+    pub(super) fn new(opener: SessionOpener, first: Session, most: usize) -> Self {
+        let has_wide = opener.has_wide();
+        let mut state = State::default();
+        match has_wide {
+            true => state.wide = Some(first),
+            false => state.idle.push(first),
+        }
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            opener,
+            most,
+            has_wide,
+        }
+    }
+
+    /// Opens every session that there may be.
+    pub(super) fn open_all(&self) -> Result<()> {
+        let open = self.lock().idle.len();
+        let opened = (open..self.most).map(|_| self.opener.open_narrow());
+        let opened = opened.collect::<Result<Vec<_>>>()?;
+        self.lock().idle.extend(opened);
+        Ok(())
+    }
+
+    /// Calls `work` with a session that nobody else has meanwhile.
+    pub(super) fn with<T>(
+        &self,
+        company: Company,
+        work: impl FnOnce(&mut Session) -> Result<T>,
+    ) -> Result<T> {
+        let (width, session) = self.take(company);
+        // Gives the place back whatever happens from here on.
+        let mut lease = Lease {
+            pool: self,
+            width,
+            session,
+        };
+        let session = match lease.session.take() {
+            Some(session) => session,
+            None => self.opener.open_narrow()?,
+        };
+        work(lease.session.insert(session))
+    }
+
+    /// Waits for a session, or for the right to open one.
+    fn take(&self, company: Company) -> (Width, Option<Session>) {
+        let mut state = self.lock();
+        let ticket = state.next_ticket;
+        state.next_ticket += 1;
+        loop {
+            let is_last = state.next_ticket == ticket + 1;
+            let is_alone = company == Company::Alone && is_last;
+            if state.serving == ticket
+                && let Some(width) = self.choose(&state, is_alone)
+            {
+                state.serving += 1;
+                let session = match width {
+                    Width::Wide => state.wide.take(),
+                    Width::Narrow => {
+                        state.busy += 1;
+                        state.idle.pop()
+                    }
+                };
+                drop(state);
+                // The next in line may find one as well.
+                self.changed.notify_all();
+                return (width, session);
+            }
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(|lock| lock.into_inner());
+        }
+    }
+
+    fn choose(&self, state: &State, is_alone: bool) -> Option<Width> {
+        // All narrow ones wait while the wide one runs.
+        if self.has_wide && state.wide.is_none() {
+            return None;
+        }
+        if self.has_wide && is_alone && state.busy == 0 {
+            return Some(Width::Wide);
+        }
+        (state.busy < self.most).then_some(Width::Narrow)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|lock| lock.into_inner())
+    }
+}
+
+/// Gives the session back even if its user panics, so that nobody waits for
+/// it in vain.
+struct Lease<'a> {
+    pool: &'a SessionPool,
+    width: Width,
+    session: Option<Session>,
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        let mut state = self.pool.lock();
+        match self.width {
+            Width::Wide => state.wide = self.session.take(),
+            Width::Narrow => {
+                state.busy -= 1;
+                state.idle.extend(self.session.take());
+            }
+        }
+        drop(state);
+        self.pool.changed.notify_all();
+    }
+}

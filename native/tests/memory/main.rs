@@ -1,0 +1,75 @@
+//! Memory that encoding takes, in processes of its own.
+
+#![allow(clippy::expect_used, clippy::panic)]
+#![cfg(target_os = "linux")]
+
+mod process;
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+const MEGABYTE: usize = 1 << 20;
+
+/// The largest memory of a run of `multivec encode` with the demo model, in
+/// megabytes.
+fn peak(texts: &str, more: &[&str]) -> usize {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = folder.path().join("in.txt");
+    fs::write(&input, texts).expect("the input is written");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_multivec"))
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .args(["encode", "--kind", "document", "--input"])
+        .arg(&input)
+        .arg("--output")
+        .arg(folder.path().join("out.safetensors"))
+        .args(more)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("multivec starts");
+    let mut peak = 0;
+    loop {
+        peak = peak.max(process::resident(child.id()));
+        if let Some(status) = child.try_wait().expect("its state is known") {
+            assert!(status.success(), "{more:?}: {status}");
+            return peak / MEGABYTE;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Texts of all lengths, the longest of which are cut off.
+fn mixed(count: usize) -> String {
+    let text = |at: usize| "a word and another ".repeat((at * at * 7) % 60) + "\n";
+    (0..count).map(text).collect()
+}
+
+/// Batches of very different shapes, one after the other.
+#[test]
+fn the_budget_of_tokens_is_a_ceiling() {
+    let texts = mixed(400);
+    let large = peak(&texts, &["--token-budget", "40000"]);
+    let small = peak(&texts, &["--token-budget", "512", "--arena", "off"]);
+    println!("{small} MB with 512 tokens, {large} MB with 40000");
+    assert!(small + 150 < large, "{small} MB, {large} MB");
+    assert!(small < 400, "{small} MB");
+}
+
+/// More texts take no more memory.
+#[test]
+fn a_corpus_streams() {
+    let few = peak(&mixed(300), &["--model", "tests/fixtures/tiny-bert"]);
+    let many = peak(&mixed(9000), &["--model", "tests/fixtures/tiny-bert"]);
+    println!("{few} MB for 300 texts, {many} MB for 9000");
+    assert!(many < few + 60, "{few} MB, {many} MB");
+}
+
+/// Ten megabytes in one line are cut off as any long text, and take no memory
+/// of their kind.
+#[test]
+fn a_text_of_ten_megabytes() {
+    let text = "a word and another ".repeat(10 * MEGABYTE / 19);
+    let peak = peak(&text, &["--model", "tests/fixtures/tiny-bert"]);
+    println!("{peak} MB");
+}

@@ -1,0 +1,113 @@
+//! Corpora that are larger than memory.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::iter::FusedIterator;
+
+use crate::config::TextKind;
+use crate::embedding::Embedding;
+use crate::error::Result;
+
+use super::Encoder;
+
+/// Texts that are read ahead by default: enough to find some of equal length.
+const READ_AHEAD: usize = 1024;
+
+/// Reading ahead also ends after so many bytes of text, so that long texts
+/// do not pile up.
+const READ_AHEAD_BYTES: usize = 1 << 20;
+
+/// Embeddings of texts that are read as they are needed, in input order. Made
+/// by [`Encoder::stream_documents`] and [`Encoder::stream`].
+///
+/// It holds the texts and embeddings of one read-ahead at most, however many
+/// texts there are. A failure is its last item.
+pub struct EmbeddingStream<I> {
+    encoder: Encoder,
+    kind: TextKind,
+    texts: I,
+    read_ahead: usize,
+    ready: VecDeque<Embedding>,
+    /// Texts that were read.
+    read: usize,
+    is_over: bool,
+}
+
+impl<I> EmbeddingStream<I>
+where
+    I: Iterator,
+    I::Item: AsRef<str>,
+{
+    pub(super) fn new(encoder: Encoder, texts: I, kind: TextKind) -> Self {
+        Self {
+            encoder,
+            kind,
+            texts,
+            read_ahead: READ_AHEAD,
+            ready: VecDeque::new(),
+            read: 0,
+            is_over: false,
+        }
+    }
+
+    /// Reads up to this many texts ahead; 1024 by default, and at least 1.
+    /// Fewer take less memory and come sooner, more pad less.
+    #[must_use]
+    pub fn with_read_ahead(mut self, texts: usize) -> Self {
+        self.read_ahead = texts.max(1);
+        self
+    }
+
+    /// Reads the next texts and encodes them.
+    fn refill(&mut self) -> Result<()> {
+        let (mut texts, mut bytes) = (Vec::new(), 0);
+        while texts.len() < self.read_ahead && bytes < READ_AHEAD_BYTES {
+            let Some(text) = self.texts.next() else {
+                self.is_over = true;
+                break;
+            };
+            bytes += text.as_ref().len();
+            texts.push(text);
+        }
+        let before = self.read;
+        self.read += texts.len();
+        self.ready = self.encoder.encode_part(&texts, self.kind, before)?.into();
+        Ok(())
+    }
+}
+
+impl<I> Iterator for EmbeddingStream<I>
+where
+    I: Iterator,
+    I::Item: AsRef<str>,
+{
+    type Item = Result<Embedding>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ready.is_empty()
+            && !self.is_over
+            && let Err(error) = self.refill()
+        {
+            self.is_over = true;
+            return Some(Err(error));
+        }
+        self.ready.pop_front().map(Ok)
+    }
+}
+
+impl<I> FusedIterator for EmbeddingStream<I>
+where
+    I: Iterator,
+    I::Item: AsRef<str>,
+{
+}
+
+impl<I> fmt::Debug for EmbeddingStream<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmbeddingStream")
+            .field("kind", &self.kind)
+            .field("read", &self.read)
+            .field("ready", &self.ready.len())
+            .finish_non_exhaustive()
+    }
+}
