@@ -58,9 +58,18 @@ pub(super) struct ModelArguments {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum EngineName {
+pub(super) enum EngineName {
     Onnxruntime,
     Tract,
+}
+
+impl From<EngineName> for Engine {
+    fn from(name: EngineName) -> Self {
+        match name {
+            EngineName::Onnxruntime => Self::OnnxRuntime,
+            EngineName::Tract => Self::Tract,
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -95,6 +104,11 @@ pub(super) struct LoadedModel {
 
 impl ModelArguments {
     pub(super) fn load(&self) -> Result<LoadedModel> {
+        self.load_with(self.options())
+    }
+
+    /// Loads the model with other options.
+    pub(super) fn load_with(&self, options: Options) -> Result<LoadedModel> {
         let start = Instant::now();
         let (builder, name) = match &self.model {
             Some(root) => (EncoderBuilder::from_dir(root), root.display().to_string()),
@@ -103,7 +117,7 @@ impl ModelArguments {
                 demo::NAME.to_owned(),
             ),
         };
-        let encoder = builder.with_options(self.options()).build()?;
+        let encoder = builder.with_options(options).build()?;
         if let form @ GraphForm::Refused { .. } = encoder.info().graph {
             eprintln!(
                 "warning: {}: the graph runs {form}",
@@ -117,13 +131,10 @@ impl ModelArguments {
         })
     }
 
-    fn options(&self) -> Options {
+    pub(super) fn options(&self) -> Options {
         let mut options = Options::default();
         options.precision = self.precision.map(Precision::from);
-        options.engine = match self.engine {
-            EngineName::Onnxruntime => Engine::OnnxRuntime,
-            EngineName::Tract => Engine::Tract,
-        };
+        options.engine = self.engine.into();
         options.optimization = match self.no_optimize {
             true => Optimization::Off,
             false => Optimization::Checked,

@@ -139,7 +139,7 @@ impl Output {
     }
 }
 
-fn folder(path: &Path) -> &Path {
+pub(super) fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -148,7 +148,7 @@ fn folder(path: &Path) -> &Path {
 
 /// A file that disappears unless it is given its name, readable as any other
 /// that the user makes.
-fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+pub(super) fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".multivec-");
     #[cfg(unix)]
