@@ -20,7 +20,11 @@
 mod load;
 mod onnxruntime;
 mod optimize;
+#[cfg(feature = "quantize")]
+mod quantize;
 mod tract;
+#[cfg(feature = "quantize")]
+mod whole;
 
 // Compiles and runs the README's examples.
 #[cfg(doctest)]
@@ -34,8 +38,11 @@ pub use load::{
 };
 pub use multivec_core::batch::BatchLimit;
 pub use multivec_core::encoder::{Normalization, QueryExpansion};
+pub use multivec_core::fidelity;
 pub use multivec_core::graph::Fused;
 pub use multivec_core::pool::Pooling;
+#[cfg(feature = "quantize")]
+pub use multivec_core::quantize::{LayerKind, WeightRange};
 pub use multivec_core::score::{
     Match, Ranked, matches, max_sim, max_sim_many, rank, rerank, similarity,
 };
@@ -47,3 +54,8 @@ pub use multivec_core::{
 };
 pub use onnxruntime::{Candidate, OnnxRuntime};
 pub use optimize::optimize_graph;
+#[cfg(feature = "quantize")]
+pub use quantize::{
+    Existing, Fidelity, FidelityTarget, LayerReport, QuantizeOptions, QuantizeReport, QuantizeStep,
+    quantize_model,
+};

@@ -1,6 +1,7 @@
 //! The command line `multivec`.
 
 mod cli;
+mod whole;
 
 use std::process::ExitCode;
 

@@ -157,7 +157,7 @@ fn is_random(node: &NodeProto) -> bool {
 }
 
 /// Drops tensors that no node reads.
-pub(super) fn remove_unused_initializers(graph: &mut Graph) {
+pub(crate) fn remove_unused_initializers(graph: &mut Graph) {
     let read: HashSet<String> = graph
         .nodes()
         .iter()

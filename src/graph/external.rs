@@ -1,9 +1,16 @@
 //! Weights that are kept in files beside the graph.
 
 use std::collections::{BTreeSet, HashMap};
+use std::io::{self, Write};
+
+use prost::bytes::Bytes;
 
 use super::Graph;
 use super::onnx::{GraphProto, StringStringEntryProto, TensorProto};
+use crate::error::Result;
+
+/// `TensorProto.DataLocation.EXTERNAL`
+const EXTERNAL: i32 = 1;
 
 impl Graph {
     /// The files that hold weights of this graph, as it names them: paths
@@ -30,11 +37,8 @@ impl Graph {
             let same = held.get(tensor.name.as_deref().unwrap_or_default());
             if is_large && same.is_some_and(|same| *same == tensor) {
                 tensor.raw_data = None;
-                tensor.data_location = Some(1);
-                tensor.external_data = vec![StringStringEntryProto {
-                    key: Some("location".to_owned()),
-                    value: Some(PUBLISHED.to_owned()),
-                }];
+                tensor.data_location = Some(EXTERNAL);
+                tensor.external_data = vec![entry("location", PUBLISHED)];
             }
         }
         self
@@ -93,6 +97,101 @@ pub fn place(tensor: &TensorProto) -> Option<Place<'_>> {
             None => None,
         },
     })
+}
+
+/// The bytes of a tensor of floats or 8-bit integers, wherever they are.
+///
+/// # Errors
+/// Those of `external`, which reads tensors that are in another file.
+pub fn tensor_bytes(
+    tensor: &TensorProto,
+    external: &dyn Fn(&TensorProto) -> Result<Bytes>,
+) -> Result<Bytes> {
+    if tensor.data_location == Some(EXTERNAL) {
+        return external(tensor);
+    }
+    Ok(match &tensor.raw_data {
+        Some(raw) => raw.clone(),
+        None if !tensor.float_data.is_empty() => {
+            let bytes = tensor
+                .float_data
+                .iter()
+                .flat_map(|value| value.to_le_bytes());
+            bytes.collect::<Vec<u8>>().into()
+        }
+        // Small integers are written one by one in 32 bits.
+        None => {
+            let bytes = tensor.int32_data.iter().map(|&value| value as u8);
+            bytes.collect::<Vec<u8>>().into()
+        }
+    })
+}
+
+/// A file of weights in the making, to be kept beside a graph.
+pub struct WeightsWriter<W> {
+    /// How tensors name the file, relative to the graph's own folder.
+    name: String,
+    out: W,
+    written: u64,
+}
+
+/// Tensors start at multiples of it, so that engines can map them.
+const PAGE: u64 = 4096;
+
+impl<W: Write> WeightsWriter<W> {
+    /// A file that is empty so far, under the name that graphs will use.
+    pub fn new(name: &str, out: W) -> Self {
+        Self {
+            name: name.to_owned(),
+            out,
+            written: 0,
+        }
+    }
+
+    /// Writes the bytes of a tensor, and lets the tensor name their place in
+    /// place of holding any.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn add(&mut self, tensor: &mut TensorProto, bytes: &[u8]) -> io::Result<()> {
+        let start = self.written.next_multiple_of(PAGE);
+        // Less than a page.
+        let gap = (start - self.written) as usize;
+        self.out.write_all(&[0; PAGE as usize][..gap])?;
+        self.out.write_all(bytes)?;
+        self.written = start + bytes.len() as u64;
+        *tensor = TensorProto {
+            name: tensor.name.take(),
+            dims: std::mem::take(&mut tensor.dims),
+            data_type: tensor.data_type,
+            doc_string: tensor.doc_string.take(),
+            data_location: Some(EXTERNAL),
+            external_data: vec![
+                entry("location", &self.name),
+                entry("offset", &start.to_string()),
+                entry("length", &bytes.len().to_string()),
+            ],
+            ..TensorProto::default()
+        };
+        Ok(())
+    }
+
+    /// Bytes so far, gaps included.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// The file, to be closed.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+}
+
+fn entry(key: &str, value: &str) -> StringStringEntryProto {
+    StringStringEntryProto {
+        key: Some(key.to_owned()),
+        value: Some(value.to_owned()),
+    }
 }
 
 fn collect<'a>(graph: &'a GraphProto, files: &mut BTreeSet<&'a str>) {

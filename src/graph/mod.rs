@@ -26,7 +26,8 @@ use prost::Message;
 pub use prost::bytes::Bytes;
 
 use crate::error::{Error, Result};
-pub use external::{Place, place};
+pub(crate) use clean::remove_unused_initializers;
+pub use external::{Place, WeightsWriter, place, tensor_bytes};
 pub use fuse::{DOMAIN, Fused, fuse};
 pub use integer_products::float_integer_products;
 pub use lower::{
@@ -34,9 +35,11 @@ pub use lower::{
 };
 pub use mask_lookup::replace_mask_lookup;
 pub use nan_guard::lift_nan_guards;
+pub(crate) use node::node;
 pub use normalization::remove_final_normalization;
 use onnx::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
 pub use value_info::drop_value_info;
+pub(crate) use values::Values;
 pub use vocabulary::vocabulary_size;
 
 /// An ONNX model whose graph can be matched and rewritten.
@@ -174,7 +177,7 @@ fn names(values: &[ValueInfoProto]) -> impl Iterator<Item = &str> {
     values.iter().filter_map(|value| value.name.as_deref())
 }
 
-fn has_subgraph(node: &NodeProto) -> bool {
+pub(crate) fn has_subgraph(node: &NodeProto) -> bool {
     node.attribute
         .iter()
         .any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty())

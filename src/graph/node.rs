@@ -53,7 +53,7 @@ impl NodeProto {
             .unwrap_or_default()
     }
 
-    pub(super) fn with_int(self, name: &str, value: i64) -> Self {
+    pub(crate) fn with_int(self, name: &str, value: i64) -> Self {
         self.with(AttributeProto {
             i: Some(value),
             ..attribute(name, INT)
@@ -110,7 +110,7 @@ fn attribute(name: &str, kind: i32) -> AttributeProto {
 }
 
 /// A node; its first output is its name.
-pub(super) fn node(operator: &str, domain: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
+pub(crate) fn node(operator: &str, domain: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
     let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     NodeProto {
         input: owned(inputs),

@@ -7,14 +7,14 @@ use super::node::node;
 use super::onnx::{BOOL, FLOAT, INT64, NodeProto, TensorProto};
 
 /// Where each value of a graph comes from, and who reads it.
-pub(super) struct Values<'a> {
+pub(crate) struct Values<'a> {
     producers: HashMap<&'a str, &'a NodeProto>,
     initializers: HashMap<&'a str, &'a TensorProto>,
     readers: HashMap<&'a str, usize>,
 }
 
 impl<'a> Values<'a> {
-    pub(super) fn new(graph: &'a Graph) -> Self {
+    pub(crate) fn new(graph: &'a Graph) -> Self {
         let proto = &graph.graph;
         let mut readers = HashMap::new();
         let inputs = proto.node.iter().flat_map(|node| &node.input);
@@ -35,7 +35,7 @@ impl<'a> Values<'a> {
     }
 
     /// The node that computes `value`, if it is one of `op`.
-    pub(super) fn made_by(&self, value: &str, op: &str) -> Option<&'a NodeProto> {
+    pub(crate) fn made_by(&self, value: &str, op: &str) -> Option<&'a NodeProto> {
         self.producers
             .get(value)
             .copied()
@@ -49,7 +49,7 @@ impl<'a> Values<'a> {
 
     /// The value before any chain of `ops` that it went through, each by its
     /// first input.
-    pub(super) fn before(&self, value: &'a str, ops: &[&str]) -> &'a str {
+    pub(crate) fn before(&self, value: &'a str, ops: &[&str]) -> &'a str {
         let mut value = value;
         // The graph is acyclic; the bound guards against corrupt ones.
         for _ in 0..16 {
@@ -106,7 +106,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    pub(super) fn constant(&self, value: &str) -> Option<&'a TensorProto> {
+    pub(crate) fn constant(&self, value: &str) -> Option<&'a TensorProto> {
         match self.made_by(value, "Constant") {
             Some(node) => node.attribute("value")?.t.as_ref(),
             None => self.initializers.get(value).copied(),

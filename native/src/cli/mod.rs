@@ -8,8 +8,10 @@ mod model;
 mod optimize;
 mod output;
 mod provider;
+mod quantize;
 mod runtime;
 mod search;
+mod verify;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -41,6 +43,10 @@ enum Command {
     Info(info::Arguments),
     /// Write a model with its graph fused for ONNX Runtime.
     Optimize(optimize::Arguments),
+    /// Write an INT8 model, made of the FP32 model.
+    Quantize(quantize::Arguments),
+    /// Measure how close a model comes to another one.
+    Verify(verify::Arguments),
     /// Show which ONNX Runtime libraries were found, and which one is used.
     Runtime(runtime::Arguments),
 }
@@ -50,6 +56,13 @@ enum Command {
 enum Format {
     Text,
     Json,
+}
+
+/// Whether a model comes as close as was asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Met,
+    Missed,
 }
 
 pub(crate) fn run() -> ExitCode {
@@ -63,6 +76,11 @@ pub(crate) fn run() -> ExitCode {
         Command::Search(arguments) => search::run(arguments, format),
         Command::Info(arguments) => info::run(arguments, format),
         Command::Optimize(arguments) => optimize::run(arguments, format),
+        Command::Quantize(arguments) => quantize::run(arguments, format),
+        Command::Verify(arguments) => match verify::run(arguments, format) {
+            Ok(Verdict::Missed) => return ExitCode::from(FAILURE),
+            other => other.map(drop),
+        },
         Command::Runtime(arguments) => runtime::run(arguments, format),
     };
     let Err(error) = done else {

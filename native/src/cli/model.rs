@@ -64,9 +64,18 @@ pub(super) struct ModelArguments {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum EngineName {
+pub(super) enum EngineName {
     Onnxruntime,
     Tract,
+}
+
+impl From<EngineName> for Engine {
+    fn from(name: EngineName) -> Self {
+        match name {
+            EngineName::Onnxruntime => Self::OnnxRuntime,
+            EngineName::Tract => Self::Tract,
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -111,6 +120,11 @@ pub(super) struct LoadedModel {
 
 impl ModelArguments {
     pub(super) fn load(&self) -> Result<LoadedModel> {
+        self.load_with(self.options()?)
+    }
+
+    /// Loads the model with other options.
+    pub(super) fn load_with(&self, options: Options) -> Result<LoadedModel> {
         let start = Instant::now();
         let (builder, name) = match &self.model {
             Some(root) => (EncoderBuilder::from_dir(root), root.display().to_string()),
@@ -119,7 +133,7 @@ impl ModelArguments {
                 demo::NAME.to_owned(),
             ),
         };
-        let encoder = builder.with_options(self.options()?).build()?;
+        let encoder = builder.with_options(options).build()?;
         if let form @ GraphForm::Refused { .. } = encoder.info().graph {
             eprintln!(
                 "warning: {}: the graph runs {form}",
@@ -136,10 +150,7 @@ impl ModelArguments {
     pub(super) fn options(&self) -> Result<Options> {
         let mut options = Options::default();
         options.precision = self.precision.map(Precision::from);
-        options.engine = match self.engine {
-            EngineName::Onnxruntime => Engine::OnnxRuntime,
-            EngineName::Tract => Engine::Tract,
-        };
+        options.engine = self.engine.into();
         options.optimization = match self.no_optimize {
             true => Optimization::Off,
             false => Optimization::Checked,

@@ -61,6 +61,15 @@ impl Published<'_> {
         self.try_fused(cache.as_ref())
     }
 
+    /// Loads the fused graph without a comparison, for graphs whose vectors
+    /// are compared anyway.
+    #[cfg(feature = "quantize")]
+    pub(crate) fn load_unchecked(&self) -> Result<OrtBackend> {
+        let mut graph = self.parse()?;
+        let fused = graph::fuse(&mut graph);
+        Ok(self.open_fused(graph, fused)?.0)
+    }
+
     fn open_kept(&self, fused: Fused, graph: Vec<u8>) -> Option<OrtBackend> {
         let kept = Graph::parse(&self.model.file, graph.into()).ok()?;
         let graph = kept.with_weights_of(&self.parse().ok()?)?;

@@ -3,6 +3,7 @@
 use prost::bytes::Bytes;
 
 use super::super::Graph;
+use super::super::external::tensor_bytes;
 use super::super::onnx::{FLOAT, NodeProto, TensorProto, UINT8};
 use super::super::values::elements;
 use crate::error::Result;
@@ -40,7 +41,7 @@ impl Held {
             name.and_then(|name| graph.initializer(name))
         };
         let bytes = |at: usize| match tensor(at) {
-            Some(tensor) => raw(tensor, external),
+            Some(tensor) => tensor_bytes(tensor, external),
             None => Ok(Bytes::new()),
         };
         let Some(matrix) = tensor(1) else {
@@ -230,27 +231,4 @@ fn activation(name: &str) -> Activation {
         "gated_gelu_tanh" => Activation::GatedGeluTanh,
         _ => Activation::None,
     }
-}
-
-/// The bytes of a tensor of floats or 8-bit integers, wherever they are.
-fn raw(tensor: &TensorProto, external: &dyn Fn(&TensorProto) -> Result<Bytes>) -> Result<Bytes> {
-    // `TensorProto.DataLocation.EXTERNAL`
-    if tensor.data_location == Some(1) {
-        return external(tensor);
-    }
-    Ok(match &tensor.raw_data {
-        Some(raw) => raw.clone(),
-        None if !tensor.float_data.is_empty() => {
-            let bytes = tensor
-                .float_data
-                .iter()
-                .flat_map(|value| value.to_le_bytes());
-            bytes.collect::<Vec<u8>>().into()
-        }
-        // Small integers are written one by one in 32 bits.
-        None => {
-            let bytes = tensor.int32_data.iter().map(|&value| value as u8);
-            bytes.collect::<Vec<u8>>().into()
-        }
-    })
 }

@@ -138,7 +138,7 @@ fn projections(graph: &Graph, nodes: &[NodeProto], layers: Layers) -> Vec<[usize
             .is_none_or(|offsets| offsets == [0; 3])
             && attention
                 .ints("widths")
-                .is_none_or(|widths| widths == [width; 3]);
+                .is_some_and(|widths| widths == [width; 3]);
         (is_ours(attention, "Attention") && is_whole && all.iter().all(is_own)).then_some(())?;
         let [queries, keys, values] = all.map(|name| makers.get(name.as_str()).copied());
         let (queries, keys, values) = (queries?, keys?, values?);

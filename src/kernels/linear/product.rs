@@ -206,11 +206,7 @@ fn write(values: &[f32], residual: Option<&[f32]>, out: &mut [f32]) {
                 out[at] = values[at] + residual[at];
             }
         }
-        None => {
-            for at in 0..values.len() {
-                out[at] = values[at];
-            }
-        }
+        None => out.copy_from_slice(values),
     }
 }
 

@@ -7,10 +7,9 @@ use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use serde_json::Value;
-use tempfile::NamedTempFile;
-
 use super::journal::{Identity, Journal};
+use crate::whole::beside;
+use serde_json::Value;
 
 /// Readers refuse more, in bytes.
 pub(super) const LARGEST_HEADER: usize = 100_000_000;
@@ -33,7 +32,7 @@ pub(super) fn write(
     journal: &mut Journal,
     rows: &mut File,
 ) -> io::Result<()> {
-    let file = temporary(path)?;
+    let file = beside(path)?;
     let mut out = BufWriter::new(file.as_file());
     // The header's length, known only when it is written.
     out.write_all(&[0; 8])?;
@@ -104,23 +103,6 @@ fn write_header(
 fn escaped(text: &str) -> String {
     let quoted = Value::from(text).to_string();
     quoted[1..quoted.len() - 1].to_owned()
-}
-
-/// A file that disappears unless it is given its name, readable as any other
-/// that the user makes.
-fn temporary(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".multivec-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
 }
 
 /// Counts what goes through it.

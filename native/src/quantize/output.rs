@@ -1,0 +1,146 @@
+//! The files of a quantized model.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use multivec_core::graph::Graph;
+use multivec_core::{Error, Result};
+use tempfile::NamedTempFile;
+
+use super::failed;
+use super::workspace::Workspace;
+use crate::load::ModelDirectory;
+use crate::whole::beside;
+
+const MODEL: &str = "model_int8.onnx";
+const DATA: &str = "model_int8.onnx.data";
+
+/// What happens to an INT8 model that is there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Existing {
+    /// It stays, and nothing is done.
+    #[default]
+    Refuse,
+    /// It is replaced, once the new one is whole.
+    Replace,
+}
+
+/// Where a model goes.
+pub(super) struct Destination {
+    folder: PathBuf,
+    /// Whether it is another directory than the model's.
+    is_apart: bool,
+}
+
+impl Destination {
+    pub(super) fn new(
+        directory: &ModelDirectory,
+        model: &Path,
+        output: Option<&Path>,
+        existing: Existing,
+    ) -> Result<Self> {
+        let home = model.parent().unwrap_or(Path::new(""));
+        if let Some(output) = output {
+            let root = directory.config().parent().unwrap_or(Path::new(""));
+            if is_same(output, home) || is_same(output, root) {
+                return Err(Error::option(
+                    "output",
+                    "another directory than the model's, or none, for a file beside the model",
+                    output.display(),
+                ));
+            }
+        }
+        let folder = output.unwrap_or(home).to_owned();
+        if existing == Existing::Refuse && folder.join(MODEL).exists() {
+            return Err(Error::option(
+                "output",
+                format!("a directory without {MODEL}, or leave to replace it"),
+                folder.display(),
+            ));
+        }
+        Ok(Self {
+            is_apart: output.is_some(),
+            folder,
+        })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Refuses to write over weights that the model is made of.
+    pub(super) fn check_weights_of(&self, graph: &Graph) -> Result<()> {
+        match !self.is_apart && graph.external_files().contains(DATA) {
+            true => Err(Error::option(
+                "output",
+                format!("a directory without {DATA}, where the model's weights are"),
+                self.folder.display(),
+            )),
+            false => Ok(()),
+        }
+    }
+
+    pub(super) fn make(&self) -> Result<()> {
+        fs::create_dir_all(&self.folder).map_err(|error| failed(&self.folder, "making", error))
+    }
+
+    /// Writes the model, its weights first; returns both files.
+    pub(super) fn write(
+        &self,
+        workspace: &Workspace,
+        kept: &BTreeSet<usize>,
+        limit: u64,
+    ) -> Result<(PathBuf, Option<PathBuf>)> {
+        let (file, weights) = (self.folder.join(MODEL), self.folder.join(DATA));
+        let fail = |error| failed(&weights, "writing", error);
+        let mut data = BufWriter::new(beside(&weights).map_err(fail)?);
+        let (model, is_external) = workspace.finish(kept, limit, (DATA, &mut data))?;
+        let data = data.into_inner().map_err(|error| fail(error.into()))?;
+        let data = match is_external {
+            true => {
+                keep(data, &weights)?;
+                Some(weights)
+            }
+            false => None,
+        };
+        self.put(MODEL, &model)?;
+        Ok((file, data))
+    }
+
+    /// Copies configuration and tokenizer where they are needed.
+    pub(super) fn copy_rest(&self, directory: &ModelDirectory) -> Result<()> {
+        if !self.is_apart {
+            return Ok(());
+        }
+        for (source, name) in [
+            (directory.config(), "onnx_config.json"),
+            (directory.tokenizer(), "tokenizer.json"),
+        ] {
+            self.put(name, &crate::load::read(source)?)?;
+        }
+        Ok(())
+    }
+
+    fn put(&self, name: &str, content: &[u8]) -> Result<()> {
+        let path = self.folder.join(name);
+        let fail = |error| failed(&path, "writing", error);
+        let mut file = beside(&path).map_err(fail)?;
+        file.write_all(content).map_err(fail)?;
+        keep(file, &path)
+    }
+}
+
+/// Gives a file its name, once all of it is on the disk.
+fn keep(file: NamedTempFile, path: &Path) -> Result<()> {
+    let fail = |error| failed(path, "writing", error);
+    file.as_file().sync_all().map_err(fail)?;
+    file.persist(path).map_err(|error| fail(error.error))?;
+    Ok(())
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}

@@ -1,0 +1,99 @@
+//! Whether a text's vectors depend on the texts beside it.
+
+use crate::batch::BatchLimit;
+use crate::embedding::Embedding;
+use crate::encoder::{EncodeOptions, Encoder};
+use crate::error::Result;
+use crate::tokenize::TruncationPolicy;
+
+/// Texts of a batch.
+const BATCH: usize = 32;
+
+/// The largest difference, in any component, between the vectors of a text
+/// alone and of the same text in company.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct BatchInvariance {
+    /// In batches of 32.
+    pub in_batch: f32,
+    /// In such batches, with the texts in the opposite order.
+    pub reordered: f32,
+    /// In a batch with a text of the model's maximum length.
+    pub beside_longest: f32,
+}
+
+impl BatchInvariance {
+    /// The largest of all.
+    pub fn largest(&self) -> f32 {
+        self.in_batch.max(self.reordered).max(self.beside_longest)
+    }
+}
+
+/// Encodes documents alone and in company. `options` are those that the
+/// encoder has; of these, the limit of a batch and what happens to long texts
+/// are this function's own.
+///
+/// # Errors
+/// As [`Encoder::with_options`] and [`Encoder::encode`].
+pub fn batch_invariance<T: AsRef<str>>(
+    encoder: &Encoder,
+    options: &EncodeOptions,
+    texts: &[T],
+) -> Result<BatchInvariance> {
+    let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+    let options = EncodeOptions {
+        batch_limit: BatchLimit::Texts(BATCH),
+        truncation: TruncationPolicy::Truncate,
+        ..options.clone()
+    };
+    let encoder = encoder.with_options(&options)?;
+    let alone = texts
+        .iter()
+        .map(|text| encoder.encode_document(text))
+        .collect::<Result<Vec<_>>>()?;
+    let in_batch = largest(&alone, &encoder.encode_documents(&texts)?);
+
+    let reversed: Vec<&str> = texts.iter().rev().copied().collect();
+    let mut found = encoder.encode_documents(&reversed)?;
+    found.reverse();
+    let reordered = largest(&alone, &found);
+
+    let longest = longest(&encoder, &texts);
+    let mut beside_longest = 0.;
+    for (texts, alone) in texts.chunks(BATCH - 1).zip(alone.chunks(BATCH - 1)) {
+        let mut batch = texts.to_vec();
+        batch.push(&longest);
+        // Other texts come first, the longest last.
+        let found = encoder.encode_documents(&batch)?;
+        beside_longest = f32::max(beside_longest, largest(alone, &found));
+    }
+    Ok(BatchInvariance {
+        in_batch,
+        reordered,
+        beside_longest,
+    })
+}
+
+/// A text that has more tokens than the model takes: no word is less than one.
+fn longest(encoder: &Encoder, texts: &[&str]) -> String {
+    let length = encoder.length(crate::TextKind::Document);
+    let words = texts.iter().flat_map(|text| text.split_whitespace());
+    let words: Vec<&str> = words.chain(["and"]).collect();
+    let words: Vec<&str> = words.into_iter().cycle().take(length).collect();
+    words.join(" ")
+}
+
+/// Infinite if shapes differ or any value is not a number.
+fn largest(alone: &[Embedding], found: &[Embedding]) -> f32 {
+    let pairs = alone.iter().zip(found);
+    let distances = pairs.flat_map(|(left, right)| {
+        let same = left.view().shape() == right.view().shape();
+        let (left, right) = (left.as_slice().iter(), right.as_slice().iter());
+        let distances = left.zip(right).map(|(left, right)| (left - right).abs());
+        distances.chain((!same).then_some(f32::INFINITY))
+    });
+    distances.fold(0., |largest, next| match next.is_nan() {
+        true => f32::INFINITY,
+        false => largest.max(next),
+    })
+}
