@@ -1,6 +1,12 @@
+//! `cargo xtask bench`: every bench, and `benches/RESULTS.md` from them;
 //! `cargo xtask bench-model`: the large model of the benches.
 
-use crate::command::{Result, cargo, step};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::command::{Result, cargo, program, root, step};
+use crate::setup;
 
 /// Writes the model in that precision, INT8 by default, see
 /// `benches/models/generate.rs`.
@@ -11,5 +17,142 @@ pub(crate) fn model(precision: Option<String>) -> Result {
             .args(["run", "--quiet", "--package", "multivec-core"])
             .args(["--example", "bench-model", "--"])
             .args(precision),
+    )
+}
+
+/// What to run, and how often.
+struct Plan {
+    sections: Vec<&'static str>,
+    quick: Option<&'static str>,
+}
+
+/// The sections that are run where none is named; `--web` adds the browser.
+const NATIVE: [&str; 5] = ["peers", "settings", "sessions", "criterion", "graph"];
+
+/// Runs benches and writes the tables of those sections.
+pub(crate) fn run(args: &[String]) -> Result {
+    let plan = Plan::read(args)?;
+    setup::node_packages()?;
+    for section in &plan.sections {
+        match *section {
+            "peers" => peers(&plan, "compare")?,
+            "settings" | "sessions" => peers(&plan, section)?,
+            "criterion" => criterion(&plan)?,
+            "graph" => graph()?,
+            _ => web(&plan)?,
+        }
+    }
+    build_peers()?;
+    step(
+        "the tables",
+        tool("multivec-peers")
+            .arg("report")
+            .args(&plan.sections)
+            .args(plan.quick),
+    )
+}
+
+impl Plan {
+    fn read(args: &[String]) -> Result<Self> {
+        let mut plan = Self {
+            sections: Vec::new(),
+            quick: None,
+        };
+        let mut web = None;
+        for arg in args {
+            let named = NATIVE.into_iter().find(|name| name == arg);
+            match (arg.as_str(), named) {
+                ("--quick", _) => plan.quick = Some("--quick"),
+                ("--web", _) => web = Some("web"),
+                (_, Some(section)) => plan.sections.push(section),
+                _ => {
+                    return Err(format!(
+                        "expected `--quick`, `--web` or one of {NATIVE:?}, found `{arg}`"
+                    ));
+                }
+            }
+        }
+        if plan.sections.is_empty() {
+            plan.sections.extend(NATIVE);
+        }
+        plan.sections.extend(web);
+        Ok(plan)
+    }
+}
+
+fn target() -> PathBuf {
+    root().join("target")
+}
+
+/// The peers have workspaces of their own, and share the target folder.
+fn build_peers() -> Result {
+    for folder in ["benches/peers", "benches/peers/next-plaid"] {
+        step(
+            &format!("{folder}, a release build"),
+            cargo()
+                .args(["build", "--quiet", "--release", "--locked"])
+                .arg("--manifest-path")
+                .arg(root().join(folder).join("Cargo.toml"))
+                .arg("--target-dir")
+                .arg(target()),
+        )?;
+    }
+    Ok(())
+}
+
+fn tool(name: &str) -> Command {
+    program(&target().join("release").join(name).to_string_lossy())
+}
+
+fn peers(plan: &Plan, command: &str) -> Result {
+    build_peers()?;
+    step(
+        &format!("multivec-peers {command}"),
+        tool("multivec-peers").arg(command).args(plan.quick),
+    )
+}
+
+fn criterion(plan: &Plan) -> Result {
+    // Benches that are gone would stay in the table.
+    let folder = target().join("criterion");
+    if folder.is_dir() {
+        fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    step(
+        "the bench `encode`",
+        cargo()
+            .args(["bench", "--bench", "encode", "--"])
+            .args(plan.quick),
+    )
+}
+
+fn graph() -> Result {
+    println!("==> the bench `graph`");
+    let output = cargo()
+        .args(["bench", "--quiet", "--bench", "graph"])
+        .args(["--features", "multivec/tract"])
+        .output()
+        .map_err(|error| format!("cargo bench: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    print!("{text}");
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let folder = target().join("bench");
+    fs::create_dir_all(&folder)
+        .and_then(|()| fs::write(folder.join("graph.txt"), text.as_bytes()))
+        .map_err(|error| format!("{}: {error}", folder.display()))
+}
+
+fn web(plan: &Plan) -> Result {
+    setup::wasm_target()?;
+    let browser = setup::browser()?;
+    step(
+        "engines in the browser",
+        program("npm")
+            .args(["run", "bench", "--"])
+            .args(plan.quick)
+            .current_dir(root().join("js"))
+            .env("CHROMIUM_PATH", &browser.chromium),
     )
 }

@@ -1,0 +1,127 @@
+//! `benches/RESULTS.md` and its plot, from what was measured.
+
+mod browser;
+mod criterion;
+mod markdown;
+mod peers;
+mod plot;
+
+use std::fs;
+
+use multivec_peers_protocol::Result;
+
+use crate::machine::Rounds;
+use crate::models::root;
+use crate::results::{self, Machine, Settings};
+use markdown::table;
+
+/// Sections in the order of the file.
+const SECTIONS: [&str; 6] = ["peers", "settings", "sessions", "criterion", "graph", "web"];
+
+const HEAD: &str = "# Benchmarks
+Written by `cargo xtask bench` (`--web` for browsers, `--quick` for fewer rounds). Each section tells when and on what it was measured; a run leaves the sections that it did not measure as they were. All that is compared ran in turns, in one run, on the same model files and texts; ratios are of medians of the same run.
+";
+
+/// Writes these sections anew.
+pub fn write(wanted: &[&str], rounds: Rounds) -> Result {
+    if let Some(unknown) = wanted.iter().find(|name| !SECTIONS.contains(name)) {
+        return Err(format!(
+            "expected sections of {SECTIONS:?}, found `{unknown}`"
+        ));
+    }
+    let path = root().join("benches/RESULTS.md");
+    let before = fs::read_to_string(&path).unwrap_or_default();
+    let mut text = HEAD.to_owned();
+    for name in SECTIONS {
+        let section = match wanted.contains(&name) {
+            true => Some(render(name, rounds)?),
+            false => former(&before, name),
+        };
+        if let Some(section) = section {
+            text += &format!("\n{}\n{}\n", marker(name), section.trim());
+        }
+    }
+    fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    println!("{}", path.display());
+    Ok(())
+}
+
+fn render(section: &str, rounds: Rounds) -> Result<String> {
+    match section {
+        "peers" => peers::section(&results::read("peers")?),
+        "settings" => Ok(settings(
+            "## Settings of multivec",
+            &results::read("settings")?,
+        )),
+        "sessions" => Ok(settings(
+            "## Settings of ONNX Runtime\nThe published graph alone, without tokenizing and without fused operators.",
+            &results::read("sessions")?,
+        )),
+        "criterion" => criterion::section(rounds),
+        "graph" => criterion::graph(rounds),
+        _ => browser::section(&results::read("web")?),
+    }
+}
+
+fn marker(section: &str) -> String {
+    format!("<!-- section: {section} -->")
+}
+
+/// A section of the file as it was.
+fn former(text: &str, section: &str) -> Option<String> {
+    let start = text.find(&marker(section))? + marker(section).len();
+    let rest = &text[start..];
+    let end = rest.find("<!-- section: ").unwrap_or(rest.len());
+    Some(rest[..end].to_owned())
+}
+
+/// The line that says when and on what.
+fn origin(machine: &Machine) -> String {
+    let Machine {
+        date,
+        cpu,
+        cores,
+        system,
+        onnxruntime,
+        quick,
+    } = machine;
+    let quick = match quick {
+        true => " A quick run: few rounds, not to be quoted.",
+        false => "",
+    };
+    format!("{date}; {cpu}, {cores} cores, {system}; ONNX Runtime {onnxruntime}.{quick}")
+}
+
+fn settings(head: &str, found: &Settings) -> String {
+    let mut text = format!("{head}\n\n{}\n", origin(&found.machine));
+    for one in &found.tables {
+        text += &format!(
+            "\n### {}\n{}\n{}\n",
+            one.title,
+            table(&one.columns, &one.rows),
+            one.note
+        );
+    }
+    text + &missing(&found.missing)
+}
+
+/// What was not measured, and why.
+fn missing(reasons: &[String]) -> String {
+    match reasons {
+        [] => String::new(),
+        reasons => format!("\nNot measured: {}.\n", reasons.join("; ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_is_found_whole() {
+        let text = "head\n<!-- section: peers -->\n## A\none\n\n<!-- section: web -->\n## B\n";
+        assert_eq!(former(text, "peers").as_deref(), Some("\n## A\none\n\n"));
+        assert_eq!(former(text, "web").as_deref(), Some("\n## B\n"));
+        assert_eq!(former(text, "graph"), None);
+    }
+}

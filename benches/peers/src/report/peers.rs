@@ -1,0 +1,127 @@
+//! Encoders on servers, side by side.
+
+use std::fs;
+
+use multivec_peers_protocol::Result;
+
+use super::markdown::{or_dash, table, three};
+use super::{missing, origin, plot};
+use crate::models::root;
+use crate::results::{Compared, Comparison, Measured};
+
+const PLOT: &str = "peers.svg";
+
+pub fn section(found: &Comparison) -> Result<String> {
+    let plot = root().join("benches").join(PLOT);
+    fs::write(&plot, plot::throughput(found))
+        .map_err(|error| format!("{}: {error}", plot.display()))?;
+    let mut text = format!(
+        "## Beside other encoders, on servers\n\n{}\n\n\
+         Each encoder runs in a process of its own, in its own settings by name; those of \
+         next-plaid-onnx 1.8.5: `default` (one thread), `cpu` (its CPU provider, all cores), \
+         `parallel` (a session a core), and `planned batches` (its functions that tokenize, sort \
+         and plan first). Ratios say how many times as fast multivec is in its default.\n\n\
+         ![Documents a second]({PLOT})\n",
+        origin(&found.machine)
+    );
+    for model in &found.models {
+        text += &compared(model);
+    }
+    text += &out_of_the_box(found);
+    Ok(text + &missing(&found.missing))
+}
+
+fn compared(model: &Compared) -> String {
+    let mut text = format!("\n### {}\n", model.model);
+    let cases: Vec<&str> = model
+        .encoders
+        .first()
+        .map(|first| {
+            first
+                .throughput
+                .iter()
+                .map(|(case, _)| case.as_str())
+                .collect()
+        })
+        .unwrap_or_default();
+    let measured: Vec<&Measured> = model
+        .encoders
+        .iter()
+        .filter(|encoder| !encoder.throughput.is_empty())
+        .collect();
+    let head = ["docs/s (ratio)"].into_iter().chain(cases.iter().copied());
+    let head: Vec<&str> = head.chain([COSINE]).collect();
+    let rows: Vec<Vec<String>> = measured
+        .iter()
+        .map(|encoder| {
+            let speeds = encoder.throughput.iter().zip(&measured[0].throughput);
+            let cells = speeds.map(|((_, speed), (_, own))| {
+                format!("{} ({:.2})", three(speed.median), own.median / speed.median)
+            });
+            let cosine = format!("{:.4}", encoder.cosine_mean);
+            [encoder.encoder.clone()]
+                .into_iter()
+                .chain(cells)
+                .chain([cosine])
+                .collect()
+        })
+        .collect();
+    text += &table(&head, &rows);
+    text += &format!("\nCosine: mean over rows, to {}.\n\n", model.reference);
+    text += &latency(model);
+    match model.skipped.as_slice() {
+        [] => text,
+        skipped => text + &format!("\nSkipped: {}.\n", skipped.join("; ")),
+    }
+}
+
+const COSINE: &str = "cosine";
+
+fn latency(model: &Compared) -> String {
+    let rows: Vec<Vec<String>> = model
+        .encoders
+        .iter()
+        .map(|encoder| {
+            vec![
+                encoder.encoder.clone(),
+                or_dash(encoder.query.map(|query| query.p50)),
+                or_dash(encoder.query.map(|query| query.p99)),
+                or_dash(encoder.first.map(|first| first.median)),
+            ]
+        })
+        .collect();
+    let head = [
+        "ms",
+        "query, p50",
+        "query, p99",
+        "process start to first embedding",
+    ];
+    table(&head, &rows)
+}
+
+/// Defaults against defaults: multivec takes INT8, next-plaid-onnx FP32.
+fn out_of_the_box(found: &Comparison) -> String {
+    let of = |precision: &str, encoder: &str| {
+        let name = format!("minilm-colbert {precision}");
+        let model = found.models.iter().find(|model| model.model == name)?;
+        model
+            .encoders
+            .iter()
+            .find(|measured| measured.encoder == encoder)
+    };
+    let pair = of("int8", "multivec, default").zip(of("fp32", "next-plaid-onnx, default"));
+    let Some((own, peer)) = pair else {
+        return String::new();
+    };
+    let ratios: Vec<String> = own
+        .throughput
+        .iter()
+        .zip(&peer.throughput)
+        .map(|((case, own), (_, peer))| format!("{case} {:.2}", own.median / peer.median))
+        .collect();
+    format!(
+        "\nWith nothing set at all, multivec takes the model in INT8 and next-plaid-onnx in FP32: \
+         the ratios are {}.\n",
+        ratios.join(", ")
+    )
+}

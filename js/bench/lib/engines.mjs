@@ -1,0 +1,14 @@
+// The engines that are compared.
+
+/** With one thread, and with as many as there are cores. */
+export function allEngines(cores) {
+  const threads = cores > 1 ? [1, cores] : [1];
+  return threads.flatMap((threads) => [
+    { engine: "multivec", build: "relaxed", threads, kind: "multivec", settings: { wasm: "relaxed", threads } },
+    { engine: "multivec", build: "base", threads, kind: "multivec", settings: { wasm: "base", threads } },
+    { engine: "onnxruntime-web", threads, kind: "onnxruntime", settings: { threads } },
+    { engine: "transformers.js", threads, kind: "transformers", settings: { threads } },
+  ]);
+}
+
+export const titleOf = ({ engine, build, threads }) => [engine, build, `${threads} threads`].filter(Boolean).join(" ");

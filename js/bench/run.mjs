@@ -1,0 +1,128 @@
+// Engines side by side in one session of the browser: `npm run bench`.
+//
+// `--quick` runs fewer rounds, `--only NAME` one model, whose part of
+// `target/bench/web.json` it replaces. Needs the built package and Chromium.
+
+import { execFileSync } from "node:child_process";
+import { cpus } from "node:os";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { build } from "esbuild";
+import { Encoder } from "../dist/index.js";
+import { root } from "../test/support/fixtures.mjs";
+import { startServer } from "../test/support/server.mjs";
+import { ISOLATION, launch, openPage } from "./lib/browser.mjs";
+import { allEngines } from "./lib/engines.mjs";
+import { checkEngines, loadEngines, measureCase, measureColdStart, measureMemory } from "./lib/measure.mjs";
+import { addresses, allModels, isThere, serveModel, sizeOf } from "./lib/models.mjs";
+import { textsOfLength } from "./lib/texts.mjs";
+
+const here = fileURLToPath(new URL("./", import.meta.url));
+const packageFolder = fileURLToPath(new URL("../", import.meta.url));
+const bundles = join(root, "target/bench/web");
+const results = join(root, "target/bench/web.json");
+
+const { values: options } = parseArgs({ options: { quick: { type: "boolean", default: false }, only: { type: "string" } } });
+const rounds = options.quick ? { single: 5, batch: 2, cold: 2 } : { single: 20, batch: 4, cold: 7 };
+
+/** The peers, which the package's users never get. */
+function installPeers() {
+  const stamp = join(here, "node_modules/.installed-lock");
+  const lock = readFileSync(join(here, "package-lock.json"), "utf8");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
+  execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: here, stdio: "inherit" });
+  writeFileSync(stamp, lock);
+}
+
+/** transformers.js has bare imports, which a page cannot resolve. */
+async function bundlePeers() {
+  await build({
+    stdin: { contents: 'export * from "@huggingface/transformers";', resolveDir: here },
+    outfile: join(bundles, "transformers.js"),
+    bundle: true,
+    format: "esm",
+    platform: "browser",
+    conditions: ["onnxruntime-web-use-extern-wasm"],
+    minify: true,
+    logLevel: "error",
+  });
+}
+
+async function measure(browser, server, model) {
+  console.log(`${model.name}, ${sizeOf(model)} bytes`);
+  serveModel(model, server);
+  const told = addresses(model, server.origin);
+  const read = (name) => new Uint8Array(readFileSync(join(model.folder, name)));
+  // Only to find texts; what is measured runs in the browser.
+  const encoder = await Encoder.load({
+    model: new Uint8Array(readFileSync(model.file)),
+    tokenizer: read("tokenizer.json"),
+    config: read("onnx_config.json"),
+  });
+  const page = await openPage(browser, server.origin);
+  const { loaded: engines, skipped } = await loadEngines(page, told, allEngines(cpus().length));
+  const reference = await checkEngines(page, model, engines, encoder);
+  for (const count of model.batches) {
+    for (const length of model.lengths) {
+      const texts = await textsOfLength(encoder, length, count);
+      await measureCase(page, engines, texts, count === 1 ? rounds.single : rounds.batch);
+    }
+  }
+  await measureMemory(page, engines);
+  const [text] = await textsOfLength(encoder, 32, 1);
+  encoder.dispose();
+  await page.end();
+  await measureColdStart(browser, server.origin, { model: told, engines, text, rounds: rounds.cold });
+  return {
+    name: model.name,
+    bytes: sizeOf(model),
+    reference,
+    engines: engines.map(({ kind, settings, name, ...found }) => found),
+    skipped,
+  };
+}
+
+function machine(browser) {
+  const version = (name) => JSON.parse(readFileSync(join(here, "node_modules", name, "package.json"), "utf8")).version;
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    cpu: cpus()[0].model,
+    cores: cpus().length,
+    browser: `Chromium ${browser.version()}`,
+    onnxruntimeWeb: version("onnxruntime-web"),
+    transformers: version("@huggingface/transformers"),
+    quick: options.quick,
+  };
+}
+
+installPeers();
+await bundlePeers();
+const server = await startServer(
+  {
+    "/page/": join(here, "page"),
+    "/multivec/": packageFolder,
+    "/onnxruntime/": join(here, "node_modules/onnxruntime-web/dist"),
+    "/bundled/": bundles,
+  },
+  { headers: ISOLATION },
+);
+const browser = await launch();
+try {
+  const models = allModels();
+  const wanted = options.only === undefined ? models : models.filter(({ name }) => name === options.only);
+  if (wanted.length === 0) throw new Error(`--only: expected one of ${models.map(({ name }) => name).join(", ")}, found ${options.only}`);
+  const missing = wanted.filter((model) => !isThere(model)).map(({ name, missing }) => `${name}: ${missing}`);
+  const kept = options.only !== undefined && existsSync(results) ? JSON.parse(readFileSync(results, "utf8")).models : [];
+  const found = { machine: machine(browser), models: kept.filter(({ name }) => name !== options.only), missing };
+  for (const model of wanted.filter(isThere)) found.models.push(await measure(browser, server, model));
+  const order = models.map(({ name }) => name);
+  found.models.sort((left, right) => order.indexOf(left.name) - order.indexOf(right.name));
+  mkdirSync(join(root, "target/bench"), { recursive: true });
+  writeFileSync(results, `${JSON.stringify(found, undefined, 1)}\n`);
+  console.log(results);
+} finally {
+  await browser.close();
+  await server.close();
+}
