@@ -72,6 +72,24 @@ fn the_final_normalization_is_removed_after_the_other_passes() {
     }
 }
 
+#[test]
+fn projections_of_the_same_rows_are_packed_as_one() {
+    for (file, linears, packed) in [
+        ("tests/fixtures/tiny-bert/model.onnx", 13, 9),
+        ("models/minilm-colbert/model_int8.onnx", 37, 25),
+        // Has one projection from the start.
+        ("tests/fixtures/tiny-modernbert/model_int8.onnx", 17, 17),
+    ] {
+        let mut graph = read(file);
+        fuse(&mut graph);
+        assert_eq!(count(&graph, "Linear"), linears, "{file}");
+        let none = |_: &TensorProto| Ok(Bytes::new());
+        let layers = pack_linears(&mut graph, Layers::All, file, &none).expect("they fit");
+        assert_eq!(layers.len(), packed, "{file}");
+        assert_eq!(count(&graph, "PackedLinear"), packed, "{file}");
+    }
+}
+
 /// Single bytes of the nodes are changed; what comes of it is an error, or
 /// some graph, but no panic and no allocation without bound.
 #[test]

@@ -6,7 +6,7 @@
 mod graphs;
 mod notation;
 
-use multivec::{Encoder, EncoderBuilder, Engine, ModelBytes, Normalization, Precision};
+use multivec::{Encoder, EncoderBuilder, Engine, GraphForm, ModelBytes, Normalization, Precision};
 
 /// Every operator, as lines that lead from `x`, floats of
 /// `[batch, length, 8]`, to `output`. Also there: `p`, the same above zero,
@@ -130,6 +130,10 @@ const CASES: &[(&str, &str)] = &[
     (
         "LpNormalization",
         "a = LpNormalization(x) axis=-1 p=2\n output = Add(a, one)",
+    ),
+    (
+        "Gemm as a linear layer",
+        "a = Reshape(x, rows)\n b = Gemm(a, square, row)\n c = Shape(x)\n output = Reshape(b, c)",
     ),
     ("MatMul", "output = MatMul(x, square)"),
     (
@@ -355,6 +359,22 @@ fn old_forms_of_operators() {
         ],
         9,
     );
+}
+
+#[test]
+fn products_with_weights_are_linear_layers() {
+    for lines in [
+        "a = MatMul(x, square)\n output = Add(row, a)",
+        "w = Transpose(square) perm=[1,0]\n a = MatMul(x, w)\n output = Add(a, row)",
+        "a = Reshape(x, rows)\n b = Gemm(a, square, row) transB=1\n c = Shape(x)\n output = Reshape(b, c)",
+    ] {
+        let encoder = load(&notation::model(lines, 17), Engine::Tract).expect("the graph runs");
+        let GraphForm::Fused(fused) = encoder.info().graph else {
+            panic!("{lines}: {}", encoder.info().graph);
+        };
+        assert_eq!(fused.linears, 1, "{lines}");
+        check(&[(lines, lines)], 17);
+    }
 }
 
 #[test]
