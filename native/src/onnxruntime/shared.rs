@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
-use multivec_core::graph::onnx::TensorProto;
+use multivec_core::graph::onnx::{StringStringEntryProto, TensorProto};
 use multivec_core::graph::{Bytes, Graph};
 use ort::session::builder::{PrepackedWeights, SessionBuilder};
 use ort::value::{DynValue, Tensor};
+
+/// Where a lean graph says that its weights are. There is no such file: an
+/// optimization that has to read a weight fails, and says so.
+const ELSEWHERE: &str = "multivec-shared-weights";
+/// `EXTERNAL`, from ONNX's `TensorProto.DataLocation`.
+const EXTERNAL: i32 = 1;
 
 /// Tensors of fewer bytes are left to each session.
 const LEAST: usize = 4 << 10;
@@ -31,19 +37,28 @@ impl SharedWeights {
         }
     }
 
-    /// The large tensors that `graph` holds itself.
-    pub(super) fn of(file: &str, graph: &Bytes) -> ort::Result<Self> {
-        let graph = Graph::parse(file, graph.clone()).map_err(ort::Error::wrap)?;
+    /// Takes the large tensors out of a graph. What is left of it runs in
+    /// sessions that they are lent to, and in no other.
+    pub(super) fn take_from(file: &str, graph: &Bytes) -> ort::Result<(Self, Bytes)> {
+        let mut graph = Graph::parse(file, graph.clone()).map_err(ort::Error::wrap)?;
         let mut tensors = Vec::new();
-        for tensor in graph.initializers() {
-            if let (Some(name), Some(value)) = (&tensor.name, shared(tensor)?) {
-                tensors.push((name.clone(), Arc::new(value)));
+        for tensor in &mut graph.proto_mut().initializer {
+            if let (Some(name), Some(value)) = (tensor.name.clone(), shared(tensor)?) {
+                tensors.push((name, Arc::new(value)));
+                // Otherwise each session would hold a copy for itself.
+                tensor.raw_data = None;
+                tensor.data_location = Some(EXTERNAL);
+                tensor.external_data = vec![StringStringEntryProto {
+                    key: Some("location".to_owned()),
+                    value: Some(ELSEWHERE.to_owned()),
+                }];
             }
         }
-        Ok(Self {
+        let shared = Self {
             tensors,
             prepacked: Some(PrepackedWeights::new()),
-        })
+        };
+        Ok((shared, graph.into_bytes().into()))
     }
 
     /// Lets a session use them in place of its own.

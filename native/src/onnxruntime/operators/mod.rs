@@ -59,15 +59,15 @@ impl Kernels {
         }
     }
 
-    /// The operators, to be registered with sessions.
-    pub(super) fn domain(&self) -> ort::Result<Option<Arc<OperatorDomain>>> {
+    /// The operators, to be registered with a session.
+    pub(super) fn domain(&self) -> ort::Result<Option<OperatorDomain>> {
         if self.threads == 0 {
             return Ok(None);
         }
         let domain = OperatorDomain::new(DOMAIN)?
             .add(LinearOperator(self.clone()))?
             .add(AttentionOperator(self.clone()))?;
-        Ok(Some(Arc::new(domain)))
+        Ok(Some(domain))
     }
 }
 
