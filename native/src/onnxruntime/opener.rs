@@ -93,9 +93,10 @@ impl SessionOpener {
             if let Ok(session) = opener.open(threads, profiling) {
                 return Ok((opener, session));
             }
-            // ONNX Runtime has to read a weight to optimize this graph, or
-            // cannot run it at all.
-            (opener.shared, opener.graph) = (SharedWeights::none(), SessionGraph::Memory(whole));
+            // A library that wants the weights in the graph has them there, or
+            // says what is wrong with it.
+            opener.shared = opener.shared.beside_the_whole();
+            opener.graph = SessionGraph::Memory(whole);
         }
         let session = opener.open(threads, profiling)?;
         Ok((opener, session))

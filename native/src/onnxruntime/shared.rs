@@ -7,8 +7,7 @@ use multivec_core::graph::{Bytes, Graph};
 use ort::session::builder::{PrepackedWeights, SessionBuilder};
 use ort::value::{DynValue, Tensor};
 
-/// Where a lean graph says that its weights are. There is no such file: an
-/// optimization that has to read a weight fails, and says so.
+/// Where a lean graph says that its weights are. There is no such file.
 const ELSEWHERE: &str = "multivec-shared-weights";
 /// `EXTERNAL`, from ONNX's `TensorProto.DataLocation`.
 const EXTERNAL: i32 = 1;
@@ -26,6 +25,14 @@ const INT8: i32 = 3;
 pub(super) struct SharedWeights {
     tensors: Vec<(String, Arc<DynValue>)>,
     prepacked: Option<PrepackedWeights>,
+    graph: GraphWeights,
+}
+
+/// Whether the graph of the sessions has the weights as well.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum GraphWeights {
+    Taken,
+    Kept,
 }
 
 impl SharedWeights {
@@ -34,7 +41,14 @@ impl SharedWeights {
         Self {
             tensors: Vec::new(),
             prepacked: None,
+            graph: GraphWeights::Kept,
         }
+    }
+
+    /// The same for sessions of the graph that they were taken from.
+    pub(super) fn beside_the_whole(mut self) -> Self {
+        self.graph = GraphWeights::Kept;
+        self
     }
 
     /// Takes the large tensors out of a graph. What is left of it runs in
@@ -57,6 +71,7 @@ impl SharedWeights {
         let shared = Self {
             tensors,
             prepacked: Some(PrepackedWeights::new()),
+            graph: GraphWeights::Taken,
         };
         Ok((shared, graph.into_bytes().into()))
     }
@@ -64,6 +79,10 @@ impl SharedWeights {
     /// Lets a session use them in place of its own.
     pub(super) fn lend_to(&self, mut builder: SessionBuilder) -> ort::Result<SessionBuilder> {
         for (name, value) in &self.tensors {
+            if self.graph == GraphWeights::Taken {
+                builder = builder.with_external_initializer(name, Arc::clone(value))?;
+            }
+            // Makes ONNX Runtime share what it packs of it, too.
             builder = builder.with_initializer(name, Arc::clone(value))?;
         }
         match &self.prepacked {

@@ -86,6 +86,27 @@ fn an_arena_is_shrunk_or_left_out() {
     assert!(shrink + 50 < keep && off + 50 < keep);
 }
 
+/// Eight sessions do not take eight times a model's memory.
+#[test]
+fn sessions_share_their_weights() {
+    let texts = "a word and another\n".repeat(3000);
+    let with = |sessions| {
+        let more = [
+            "--threads",
+            "1",
+            "--batch-size",
+            "1",
+            "--sessions",
+            sessions,
+        ];
+        last(&texts, &more)
+    };
+    let (one, eight) = (with("1"), with("8"));
+    println!("{one} MB with one session, {eight} MB with eight");
+    // The demo model has 23 MB; each session has an arena of its own.
+    assert!(eight < one + 7 * 16, "{one} MB, {eight} MB");
+}
+
 /// More texts take no more memory.
 #[test]
 fn a_corpus_streams() {
