@@ -66,7 +66,8 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Sessions that run batches side by side, with
     /// [`threads`](Self::threads) each, or the cores shared among them. All
-    /// read the same weights. On a provider other than the CPU there is 1 by
+    /// read the same weights, but for graphs that run as they were published,
+    /// from a file. On a provider other than the CPU there is 1 by
     /// default.
     pub sessions: Option<usize>,
     /// What becomes of memory that a batch needed.
@@ -119,10 +120,10 @@ impl Options {
         }
         let is_left_to_us = self.threads.is_none() && self.sessions.is_none();
         if is_left_to_us && self.provider == Provider::Cpu {
-            let sessions = cores.min(MOST_SESSIONS);
+            let threads = cores.div_ceil(MOST_SESSIONS);
             return Ok(Parallelism {
-                sessions,
-                threads: cores / sessions,
+                sessions: cores / threads,
+                threads,
                 wide: if cores > 1 { cores } else { 0 },
             });
         }
@@ -176,10 +177,8 @@ mod tests {
         let found = Options::default()
             .parallelism()
             .expect("defaults are valid");
-        assert_eq!(
-            found.sessions * found.threads,
-            cores.min(16) * (cores / cores.min(16))
-        );
+        let busy = found.sessions * found.threads;
+        assert!(busy <= cores && busy + found.threads > cores && found.sessions <= 16);
         assert_eq!(found.wide, if cores > 1 { cores } else { 0 });
         let one = Options {
             sessions: Some(1),

@@ -39,8 +39,9 @@ impl OrtBackend {
         };
         // A file may be replaced, so that all sessions read it now.
         let is_file = matches!(graph, SessionGraph::File(_));
-        let opener = SessionOpener::new(runtime, model, (graph, kernels), settings.clone())?;
-        let mut first = opener.open_first()?;
+        let graph = (graph, kernels);
+        let (opener, mut first) =
+            SessionOpener::open_first(runtime, model, graph, settings.clone())?;
         let signature = Signature::read(&model.file, &first)?;
         let mut run_options = RunOptions::new().map_err(invalid)?;
         if settings.arena == Arena::Shrink {

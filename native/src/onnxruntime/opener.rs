@@ -1,6 +1,7 @@
 //! How the sessions of a backend are opened, all alike but for their threads.
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use multivec_core::graph::Bytes;
 use multivec_core::{Error, Result};
@@ -50,47 +51,59 @@ pub(super) struct SessionOpener {
     kernels: Kernels,
     shared: SharedWeights,
     settings: SessionSettings,
+    // While it is opened a session holds weights that it gives up afterwards.
+    one_at_a_time: Mutex<()>,
 }
 
 impl SessionOpener {
-    pub(super) fn new(
+    /// Opens the session that a model is loaded with: the wide one, where
+    /// there is one. On providers other than the CPU its first run is
+    /// profiled.
+    pub(super) fn open_first(
         runtime: &OnnxRuntime,
         model: &ModelGraph,
         (graph, kernels): (SessionGraph, &Kernels),
         settings: SessionSettings,
-    ) -> Result<Self> {
-        let sessions = settings.parallelism.most_sessions();
-        let shared = match (&graph, sessions) {
-            (SessionGraph::Memory(bytes), 2..) if settings.provider == Provider::Cpu => {
-                SharedWeights::of(&model.file, bytes)
-                    .map_err(|error| invalid(&model.file, error))?
-            }
-            _ => SharedWeights::none(),
+    ) -> Result<(Self, Session)> {
+        let Parallelism { threads, wide, .. } = settings.parallelism;
+        let threads = if wide > 0 { wide } else { threads };
+        let is_cpu = settings.provider == Provider::Cpu;
+        let profiling = match is_cpu {
+            true => Profiling::Off,
+            false => Profiling::On,
         };
-        Ok(Self {
+        let mut opener = Self {
             runtime: runtime.clone(),
             file: model.file.clone(),
             folder: model.folder.clone(),
             graph,
             kernels: kernels.clone(),
-            shared,
+            shared: SharedWeights::none(),
             settings,
-        })
+            one_at_a_time: Mutex::default(),
+        };
+        if is_cpu
+            && opener.settings.parallelism.most_sessions() > 1
+            && let SessionGraph::Memory(whole) = &opener.graph
+        {
+            let whole = whole.clone();
+            let taken = SharedWeights::take_from(&opener.file, &whole);
+            let (shared, lean) = taken.map_err(|error| invalid(&opener.file, error))?;
+            (opener.shared, opener.graph) = (shared, SessionGraph::Memory(lean));
+            if let Ok(session) = opener.open(threads, profiling) {
+                return Ok((opener, session));
+            }
+            // A library that wants the weights in the graph has them there, or
+            // says what is wrong with it.
+            opener.shared = opener.shared.beside_the_whole();
+            opener.graph = SessionGraph::Memory(whole);
+        }
+        let session = opener.open(threads, profiling)?;
+        Ok((opener, session))
     }
 
     pub(super) fn has_wide(&self) -> bool {
         self.settings.parallelism.wide > 0
-    }
-
-    /// The session that a model is loaded with: the wide one, where there is
-    /// one. On providers other than the CPU its first run is profiled.
-    pub(super) fn open_first(&self) -> Result<Session> {
-        let Parallelism { threads, wide, .. } = self.settings.parallelism;
-        let profiling = match self.settings.provider {
-            Provider::Cpu => Profiling::Off,
-            _ => Profiling::On,
-        };
-        self.open(if wide > 0 { wide } else { threads }, profiling)
     }
 
     /// One of those that run side by side.
@@ -99,6 +112,8 @@ impl SessionOpener {
     }
 
     fn open(&self, threads: usize, profiling: Profiling) -> Result<Session> {
+        let turn = self.one_at_a_time.lock();
+        let _turn = turn.unwrap_or_else(|lock| lock.into_inner());
         let fails = |error| invalid(&self.file, error);
         let mut builder = self.configure(threads).map_err(fails)?;
         if profiling == Profiling::On {
@@ -154,7 +169,7 @@ fn invalid(file: &str, error: ort::Error) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use multivec_core::batch::TokenBatch;
     use ort::session::RunOptions;
 
@@ -163,33 +178,39 @@ mod tests {
     use super::*;
     use crate::load::{CudaOptions, read};
 
-    /// A session on the CPU that has run a batch and was profiled.
-    fn profiled() -> Session {
-        let file = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../tests/fixtures/tiny-bert/model.onnx"
-        );
+    const FILE: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../tests/fixtures/tiny-bert/model.onnx"
+    );
+
+    /// Sessions of a small model on the CPU.
+    pub(in crate::onnxruntime) fn opener(parallelism: Parallelism) -> (SessionOpener, Session) {
         let model = ModelGraph {
-            file: file.to_owned(),
-            bytes: read(file.as_ref()).expect("the fixture is there").into(),
+            file: FILE.to_owned(),
+            bytes: read(FILE.as_ref()).expect("the fixture is there").into(),
             path: None,
             folder: None,
         };
         let settings = SessionSettings {
             provider: Provider::Cpu,
-            parallelism: Parallelism {
-                sessions: 1,
-                threads: 1,
-                wide: 0,
-            },
+            parallelism,
             arena: Arena::Keep,
         };
         let runtime = OnnxRuntime::load(None).expect("there is a library");
         let graph = SessionGraph::Memory(model.bytes.clone());
         let graph = (graph, &Kernels::none());
-        let opener = SessionOpener::new(&runtime, &model, graph, settings).expect("it opens");
+        SessionOpener::open_first(&runtime, &model, graph, settings).expect("it opens")
+    }
+
+    /// A session that has run a batch and was profiled.
+    fn profiled() -> Session {
+        let (opener, _) = opener(Parallelism {
+            sessions: 1,
+            threads: 1,
+            wide: 0,
+        });
         let mut session = opener.open(1, Profiling::On).expect("it opens");
-        let signature = Signature::read(file, &session).expect("it is an encoder");
+        let signature = Signature::read(FILE, &session).expect("it is an encoder");
         let batch = TokenBatch {
             rows: 1,
             length: 4,

@@ -164,3 +164,74 @@ impl Drop for Lease<'_> {
         self.pool.changed.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
+    use super::super::opener::tests::opener;
+    use super::*;
+    use crate::load::Parallelism;
+
+    #[test]
+    fn wide_and_narrow_sessions_take_turns() {
+        let (opener, first) = opener(Parallelism {
+            sessions: 3,
+            threads: 1,
+            wide: 2,
+        });
+        let pool = SessionPool::new(opener, first, 3);
+        let (wide, side_by_side) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let check = |_: &mut Session| {
+            let state = pool.lock();
+            // One of the two kinds is in use, for this is called.
+            assert_ne!(state.wide.is_none(), state.busy > 0);
+            assert!(state.busy <= 3);
+            let seen = if state.busy == 0 {
+                &wide
+            } else {
+                &side_by_side
+            };
+            seen.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        };
+        // Nobody else is there: the wide one, unless others are announced.
+        pool.with(Company::Alone, check).expect("it opens");
+        assert_eq!(wide.load(Ordering::Relaxed), 1);
+        pool.with(Company::Others, check).expect("it opens");
+        assert_eq!(side_by_side.load(Ordering::Relaxed), 1);
+        thread::scope(|scope| {
+            for at in 0..16 {
+                let company = [Company::Alone, Company::Others][at % 2];
+                let (pool, check) = (&pool, &check);
+                scope.spawn(move || {
+                    for _ in 0..50 {
+                        pool.with(company, check).expect("it opens");
+                    }
+                });
+            }
+        });
+        let calls = wide.into_inner() + side_by_side.into_inner();
+        assert_eq!(calls, 2 + 16 * 50);
+        let state = pool.lock();
+        assert!(state.wide.is_some() && state.busy == 0 && state.idle.len() <= 3);
+        assert_eq!(state.serving, state.next_ticket);
+    }
+
+    #[test]
+    fn a_panic_gives_its_session_back() {
+        let (opener, first) = opener(Parallelism {
+            sessions: 1,
+            threads: 1,
+            wide: 0,
+        });
+        let pool = SessionPool::new(opener, first, 1);
+        thread::scope(|scope| {
+            let panics = || pool.with(Company::Alone, |_| -> Result<()> { panic!("on purpose") });
+            let ended = scope.spawn(panics).join();
+            assert!(ended.is_err());
+        });
+        pool.with(Company::Alone, |_| Ok(())).expect("it is back");
+    }
+}

@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
-use multivec_core::graph::onnx::TensorProto;
+use multivec_core::graph::onnx::{StringStringEntryProto, TensorProto};
 use multivec_core::graph::{Bytes, Graph};
 use ort::session::builder::{PrepackedWeights, SessionBuilder};
 use ort::value::{DynValue, Tensor};
+
+/// Where a lean graph says that its weights are. There is no such file.
+const ELSEWHERE: &str = "multivec-shared-weights";
+/// `EXTERNAL`, from ONNX's `TensorProto.DataLocation`.
+const EXTERNAL: i32 = 1;
 
 /// Tensors of fewer bytes are left to each session.
 const LEAST: usize = 4 << 10;
@@ -20,6 +25,14 @@ const INT8: i32 = 3;
 pub(super) struct SharedWeights {
     tensors: Vec<(String, Arc<DynValue>)>,
     prepacked: Option<PrepackedWeights>,
+    graph: GraphWeights,
+}
+
+/// Whether the graph of the sessions has the weights as well.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum GraphWeights {
+    Taken,
+    Kept,
 }
 
 impl SharedWeights {
@@ -28,27 +41,48 @@ impl SharedWeights {
         Self {
             tensors: Vec::new(),
             prepacked: None,
+            graph: GraphWeights::Kept,
         }
     }
 
-    /// The large tensors that `graph` holds itself.
-    pub(super) fn of(file: &str, graph: &Bytes) -> ort::Result<Self> {
-        let graph = Graph::parse(file, graph.clone()).map_err(ort::Error::wrap)?;
+    /// The same for sessions of the graph that they were taken from.
+    pub(super) fn beside_the_whole(mut self) -> Self {
+        self.graph = GraphWeights::Kept;
+        self
+    }
+
+    /// Takes the large tensors out of a graph. What is left of it runs in
+    /// sessions that they are lent to, and in no other.
+    pub(super) fn take_from(file: &str, graph: &Bytes) -> ort::Result<(Self, Bytes)> {
+        let mut graph = Graph::parse(file, graph.clone()).map_err(ort::Error::wrap)?;
         let mut tensors = Vec::new();
-        for tensor in graph.initializers() {
-            if let (Some(name), Some(value)) = (&tensor.name, shared(tensor)?) {
-                tensors.push((name.clone(), Arc::new(value)));
+        for tensor in &mut graph.proto_mut().initializer {
+            if let (Some(name), Some(value)) = (tensor.name.clone(), shared(tensor)?) {
+                tensors.push((name, Arc::new(value)));
+                // Otherwise each session would hold a copy for itself.
+                tensor.raw_data = None;
+                tensor.data_location = Some(EXTERNAL);
+                tensor.external_data = vec![StringStringEntryProto {
+                    key: Some("location".to_owned()),
+                    value: Some(ELSEWHERE.to_owned()),
+                }];
             }
         }
-        Ok(Self {
+        let shared = Self {
             tensors,
             prepacked: Some(PrepackedWeights::new()),
-        })
+            graph: GraphWeights::Taken,
+        };
+        Ok((shared, graph.into_bytes().into()))
     }
 
     /// Lets a session use them in place of its own.
     pub(super) fn lend_to(&self, mut builder: SessionBuilder) -> ort::Result<SessionBuilder> {
         for (name, value) in &self.tensors {
+            if self.graph == GraphWeights::Taken {
+                builder = builder.with_external_initializer(name, Arc::clone(value))?;
+            }
+            // Makes ONNX Runtime share what it packs of it, too.
             builder = builder.with_initializer(name, Arc::clone(value))?;
         }
         match &self.prepacked {

@@ -15,6 +15,20 @@ const MEGABYTE: usize = 1 << 20;
 /// The largest memory of a run of `multivec encode` with the demo model, in
 /// megabytes.
 fn peak(texts: &str, more: &[&str]) -> usize {
+    let all = memory(texts, more).into_iter();
+    all.max().unwrap_or(0) / MEGABYTE
+}
+
+/// The typical memory of the last fifth of a run, in megabytes.
+fn last(texts: &str, more: &[&str]) -> usize {
+    let all = memory(texts, more);
+    let mut end = all[all.len() * 4 / 5..].to_vec();
+    end.sort_unstable();
+    end[end.len() / 2] / MEGABYTE
+}
+
+/// The memory of such a run, in bytes, every few milliseconds.
+fn memory(texts: &str, more: &[&str]) -> Vec<usize> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let input = folder.path().join("in.txt");
     fs::write(&input, texts).expect("the input is written");
@@ -28,13 +42,13 @@ fn peak(texts: &str, more: &[&str]) -> usize {
         .stdout(Stdio::null())
         .spawn()
         .expect("multivec starts");
-    let mut peak = 0;
+    let mut seen = Vec::new();
     loop {
-        peak = peak.max(process::resident(child.id()));
         if let Some(status) = child.try_wait().expect("its state is known") {
             assert!(status.success(), "{more:?}: {status}");
-            return peak / MEGABYTE;
+            return seen;
         }
+        seen.push(process::resident(child.id()));
         thread::sleep(Duration::from_millis(2));
     }
 }
@@ -45,15 +59,52 @@ fn mixed(count: usize) -> String {
     (0..count).map(text).collect()
 }
 
-/// Batches of very different shapes, one after the other.
+/// Batches of very different shapes, one after the other, and many texts that
+/// would make one large batch.
 #[test]
 fn the_budget_of_tokens_is_a_ceiling() {
-    let texts = mixed(400);
+    let texts = mixed(30) + &("a word and another ".repeat(60) + "\n").repeat(120);
     let large = peak(&texts, &["--token-budget", "40000"]);
-    let small = peak(&texts, &["--token-budget", "512", "--arena", "off"]);
+    let small = peak(&texts, &["--token-budget", "512"]);
     println!("{small} MB with 512 tokens, {large} MB with 40000");
-    assert!(small + 150 < large, "{small} MB, {large} MB");
-    assert!(small < 400, "{small} MB");
+    assert!(small + 100 < large, "{small} MB, {large} MB");
+    assert!(small < 300, "{small} MB");
+}
+
+/// Memory that one large batch needed is not kept for the small ones after it.
+#[test]
+fn an_arena_is_shrunk_or_left_out() {
+    let long = ("a word and another ".repeat(60) + "\n").repeat(120);
+    let short = "a word\n".repeat(2000);
+    let texts = long + &short;
+    let at_the_end = |arena| {
+        let more = ["--token-budget", "40000", "--arena", arena];
+        last(&texts, &more)
+    };
+    let [keep, shrink, off] = ["keep", "shrink", "off"].map(at_the_end);
+    println!("{keep} MB kept, {shrink} MB shrunk, {off} MB without an arena");
+    assert!(shrink + 50 < keep && off + 50 < keep);
+}
+
+/// Eight sessions do not take eight times a model's memory.
+#[test]
+fn sessions_share_their_weights() {
+    let texts = "a word and another\n".repeat(3000);
+    let with = |sessions| {
+        let more = [
+            "--threads",
+            "1",
+            "--batch-size",
+            "1",
+            "--sessions",
+            sessions,
+        ];
+        last(&texts, &more)
+    };
+    let (one, eight) = (with("1"), with("8"));
+    println!("{one} MB with one session, {eight} MB with eight");
+    // The demo model has 23 MB; each session has an arena of its own.
+    assert!(eight < one + 7 * 16, "{one} MB, {eight} MB");
 }
 
 /// More texts take no more memory.
@@ -65,11 +116,12 @@ fn a_corpus_streams() {
     assert!(many < few + 60, "{few} MB, {many} MB");
 }
 
-/// Ten megabytes in one line are cut off as any long text, and take no memory
-/// of their kind.
+/// Ten megabytes in one line are cut off as any long text. The tokenizer needs
+/// some 130 times its bytes meanwhile.
 #[test]
 fn a_text_of_ten_megabytes() {
     let text = "a word and another ".repeat(10 * MEGABYTE / 19);
     let peak = peak(&text, &["--model", "tests/fixtures/tiny-bert"]);
     println!("{peak} MB");
+    assert!(peak < 2000, "{peak} MB");
 }

@@ -61,9 +61,8 @@ impl Kernels {
         }
     }
 
-    /// The operators, to be registered with sessions.
-    #[expect(clippy::arc_with_non_send_sync, reason = "sessions take no other")]
-    pub(super) fn domain(&self) -> ort::Result<Option<Arc<OperatorDomain>>> {
+    /// The operators, to be registered with a session.
+    pub(super) fn domain(&self) -> ort::Result<Option<OperatorDomain>> {
         if self.threads == 0 {
             return Ok(None);
         }
@@ -71,7 +70,7 @@ impl Kernels {
             .add(LinearOperator(self.clone()))?
             .add(AttentionOperator(self.clone()))?
             .add(NormalizeOperator(self.clone()))?;
-        Ok(Some(Arc::new(domain)))
+        Ok(Some(domain))
     }
 }
 
