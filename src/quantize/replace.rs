@@ -104,7 +104,7 @@ impl Made {
             &[&levels, weights, &zero],
             &format!("{result}_integers"),
         );
-        let sums = self.add_floats(&sums, &result);
+        let sums = self.cast(&sums, &result);
         let factors = self.add("Mul", &[&scale, scales], &format!("{result}_scales"));
         if operand(2).is_empty() {
             self.finish(old, "Mul", &[&sums, &factors]);
@@ -118,7 +118,7 @@ impl Made {
         let ids = old.input.get(1).map_or("", String::as_str);
         let result = old.output.concat();
         let levels = self.add("Gather", &[weights, ids], &format!("{result}_integers"));
-        let levels = self.add_floats(&levels, &result);
+        let levels = self.cast(&levels, &result);
         let factors = self.add("Gather", &[scales, ids], &format!("{result}_scales"));
         self.finish(old, "Mul", &[&levels, &factors]);
     }
@@ -136,7 +136,7 @@ impl Made {
         outputs
     }
 
-    fn add_floats(&mut self, value: &str, result: &str) -> String {
+    fn cast(&mut self, value: &str, result: &str) -> String {
         let output = self.names.unique(&format!("{result}_floats"));
         let cast = node("Cast", "", &[value], &[&output]);
         self.nodes.push(cast.with_int("to", FLOAT.into()));
