@@ -26,7 +26,7 @@ const bundles = join(root, "target/bench/web");
 const results = join(root, "target/bench/web.json");
 
 const { values: options } = parseArgs({ options: { quick: { type: "boolean", default: false }, only: { type: "string" } } });
-const rounds = options.quick ? { single: 5, batch: 1, cold: 2 } : { single: 20, batch: 4, cold: 7 };
+const rounds = options.quick ? { single: 5, batch: 1, cold: 2 } : { single: 20, batch: 5, cold: 7 };
 
 /** The peers, which the package's users never get. */
 function installPeers() {

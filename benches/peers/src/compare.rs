@@ -91,7 +91,7 @@ fn compare(model: &Model, rounds: Rounds) -> Result<Compared> {
         });
     }
     for case in &cases {
-        throughput(&mut contestants, case, rounds.count(8))?;
+        throughput(&mut contestants, case, rounds.count(9))?;
     }
     latency(&mut contestants, rounds.count(40))?;
     let encoders: Vec<(Encoder, Measured)> = contestants

@@ -117,7 +117,7 @@ impl Graph<'_> {
             "{}: options of sessions, {LENGTH} tokens",
             self.model.title()
         );
-        table(title, settings, DOCUMENTS, rounds.count(8))
+        table(title, settings, DOCUMENTS, rounds.count(9))
     }
 
     /// Outputs that are bound, against those that are copied out.
@@ -136,7 +136,7 @@ impl Graph<'_> {
             });
         }
         let title = format!("{}: IO binding, {LENGTH} tokens", self.model.title());
-        table(title, settings, DOCUMENTS, rounds.count(8))
+        table(title, settings, DOCUMENTS, rounds.count(9))
     }
 
     /// Where the time goes, by ONNX Runtime's own profile.
@@ -153,7 +153,7 @@ impl Graph<'_> {
             };
             build().map_err(text)?
         };
-        for _ in 0..rounds.count(8) {
+        for _ in 0..rounds.count(9) {
             run_batches(&mut session, BATCH)?;
         }
         let profile = session.end_profiling().map_err(text)?;

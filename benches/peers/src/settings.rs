@@ -124,7 +124,7 @@ fn precision(model: &Model, rounds: Rounds) -> Result<Option<Table>> {
         .collect();
     let settings = vec![setting("fp32", fp32, &texts), setting("int8", int8, &texts)];
     let title = format!("{}: precision, {LENGTH} tokens", model.title());
-    let mut table = table(title, settings, texts.len(), rounds.count(8))?;
+    let mut table = table(title, settings, texts.len(), rounds.count(9))?;
     table.note += &format!(
         " Cosine of INT8 rows to FP32: mean {:.4}, 1st percentile {:.4}, least {:.4}.",
         cosines.iter().sum::<f64>() / cosines.len() as f64,
@@ -157,7 +157,7 @@ fn threads(model: &Model, rounds: Rounds) -> Result<Table> {
         }
     }
     let title = format!("{}: sessions × threads, {LENGTH} tokens", model.title());
-    let mut table = table(title, settings, texts.len(), rounds.count(8))?;
+    let mut table = table(title, settings, texts.len(), rounds.count(9))?;
     table.note += &format!(" {cores} cores.");
     Ok(table)
 }
@@ -174,5 +174,5 @@ fn batches(model: &Model, rounds: Rounds) -> Result<Table> {
         settings.push(setting(&format!("{size} texts"), build(&builder)?, &texts));
     }
     let title = format!("{}: batches, {LENGTH} tokens", model.title());
-    table(title, settings, texts.len(), rounds.count(8))
+    table(title, settings, texts.len(), rounds.count(9))
 }
