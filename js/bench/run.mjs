@@ -7,6 +7,7 @@ import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
@@ -25,7 +26,7 @@ const bundles = join(root, "target/bench/web");
 const results = join(root, "target/bench/web.json");
 
 const { values: options } = parseArgs({ options: { quick: { type: "boolean", default: false }, only: { type: "string" } } });
-const rounds = options.quick ? { single: 5, batch: 2, cold: 2 } : { single: 20, batch: 4, cold: 7 };
+const rounds = options.quick ? { single: 5, batch: 1, cold: 2 } : { single: 20, batch: 5, cold: 7 };
 
 /** The peers, which the package's users never get. */
 function installPeers() {
@@ -84,7 +85,18 @@ async function measure(browser, server, model) {
   };
 }
 
-function machine(browser) {
+/** The part of all cores that is busy while this process waits, 0 to 1. */
+async function busyCores() {
+  const times = () => cpus().map(({ times }) => times);
+  const total = (all, names) => all.reduce((sum, one) => sum + names.reduce((part, name) => part + one[name], 0), 0);
+  const before = times();
+  await pause(2000);
+  const after = times();
+  const passed = (names) => total(after, names) - total(before, names);
+  return 1 - passed(["idle"]) / passed(["user", "nice", "sys", "idle", "irq"]);
+}
+
+function machine(browser, others) {
   const version = (name) => JSON.parse(readFileSync(join(here, "node_modules", name, "package.json"), "utf8")).version;
   return {
     date: new Date().toISOString().slice(0, 10),
@@ -93,6 +105,7 @@ function machine(browser) {
     browser: `Chromium ${browser.version()}`,
     onnxruntimeWeb: version("onnxruntime-web"),
     transformers: version("@huggingface/transformers"),
+    others,
     quick: options.quick,
   };
 }
@@ -108,6 +121,7 @@ const server = await startServer(
   },
   { headers: ISOLATION },
 );
+const others = await busyCores();
 const browser = await launch();
 try {
   const models = allModels();
@@ -115,7 +129,7 @@ try {
   if (wanted.length === 0) throw new Error(`--only: expected one of ${models.map(({ name }) => name).join(", ")}, found ${options.only}`);
   const missing = wanted.filter((model) => !isThere(model)).map(({ name, missing }) => `${name}: ${missing}`);
   const kept = options.only !== undefined && existsSync(results) ? JSON.parse(readFileSync(results, "utf8")).models : [];
-  const found = { machine: machine(browser), models: kept.filter(({ name }) => name !== options.only), missing };
+  const found = { machine: machine(browser, others), models: kept.filter(({ name }) => name !== options.only), missing };
   for (const model of wanted.filter(isThere)) found.models.push(await measure(browser, server, model));
   const order = models.map(({ name }) => name);
   found.models.sort((left, right) => order.indexOf(left.name) - order.indexOf(right.name));

@@ -20,10 +20,12 @@ pub(crate) fn model(precision: Option<String>) -> Result {
     )
 }
 
-/// What to run, and how often.
+/// What to run, and how.
 struct Plan {
     sections: Vec<&'static str>,
     quick: Option<&'static str>,
+    /// `--only` and a model, or nothing.
+    only: Vec<String>,
 }
 
 /// The sections that are run where none is named; `--web` adds the browser.
@@ -57,17 +59,23 @@ impl Plan {
         let mut plan = Self {
             sections: Vec::new(),
             quick: None,
+            only: Vec::new(),
         };
         let mut web = None;
-        for arg in args {
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
             let named = NATIVE.into_iter().find(|name| name == arg);
             match (arg.as_str(), named) {
                 ("--quick", _) => plan.quick = Some("--quick"),
                 ("--web", _) => web = Some("web"),
+                ("--only", _) => {
+                    let model = args.next().ok_or("--only: expected a model, found none")?;
+                    plan.only = vec![arg.clone(), model.clone()];
+                }
                 (_, Some(section)) => plan.sections.push(section),
                 _ => {
                     return Err(format!(
-                        "expected `--quick`, `--web` or one of {NATIVE:?}, found `{arg}`"
+                        "expected `--quick`, `--only MODEL`, `--web` or one of {NATIVE:?}, found `{arg}`"
                     ));
                 }
             }
@@ -108,7 +116,10 @@ fn peers(plan: &Plan, command: &str) -> Result {
     build_peers()?;
     step(
         &format!("multivec-peers {command}"),
-        tool("multivec-peers").arg(command).args(plan.quick),
+        tool("multivec-peers")
+            .arg(command)
+            .args(plan.quick)
+            .args(&plan.only),
     )
 }
 
@@ -152,6 +163,7 @@ fn web(plan: &Plan) -> Result {
         program("npm")
             .args(["run", "bench", "--"])
             .args(plan.quick)
+            .args(&plan.only)
             .current_dir(root().join("js"))
             .env("CHROMIUM_PATH", &browser.chromium),
     )

@@ -11,7 +11,7 @@ use crate::encoders::{self, Encoder};
 use crate::machine::{self, Rounds};
 use crate::models::{self, Model};
 use crate::process::Process;
-use crate::results::{Compared, Comparison, Latency, Measured};
+use crate::results::{self, Compared, Comparison, Latency, Measured};
 use crate::statistics::{Summary, percentile};
 use crate::texts::{self, Case};
 
@@ -20,14 +20,22 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Queries of a turn.
 const QUERIES: usize = 10;
 
-pub fn run(rounds: Rounds) -> Result<Comparison> {
-    let (models, missing) = models::all()?;
+pub fn run(rounds: Rounds, only: Option<&str>) -> Result<Comparison> {
+    let (models, missing) = models::all(only)?;
+    let machine = machine::describe(rounds)?;
+    let mut compared = match only {
+        Some(_) => {
+            results::read("peers").map_or_else(|_| Vec::new(), |found: Comparison| found.models)
+        }
+        None => Vec::new(),
+    };
+    for model in &models {
+        compared.retain(|before| before.model != model.title());
+        compared.push(compare(model, rounds)?);
+    }
     Ok(Comparison {
-        machine: machine::describe(rounds)?,
-        models: models
-            .iter()
-            .map(|model| compare(model, rounds))
-            .collect::<Result<_>>()?,
+        machine,
+        models: compared,
         missing,
     })
 }
@@ -42,7 +50,7 @@ struct Contestant {
 fn compare(model: &Model, rounds: Rounds) -> Result<Compared> {
     println!("{}", model.title());
     let own = model.encoder()?;
-    let cases = texts::cases(&own)?;
+    let cases = texts::cases(&own, |many| rounds.count(many / model.scale))?;
     let (reference, expected) = reference(model, &cases)?;
     let mut skipped = Vec::new();
     let mut contestants = Vec::new();
@@ -83,7 +91,7 @@ fn compare(model: &Model, rounds: Rounds) -> Result<Compared> {
         });
     }
     for case in &cases {
-        throughput(&mut contestants, case, rounds.count(8))?;
+        throughput(&mut contestants, case, rounds.count(9))?;
     }
     latency(&mut contestants, rounds.count(40))?;
     let encoders: Vec<(Encoder, Measured)> = contestants

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use multivec::OnnxRuntime;
 use multivec_peers_protocol::Result;
@@ -43,7 +43,9 @@ pub fn library() -> Result<Library> {
     ))
 }
 
+/// To be called before anything is measured.
 pub fn describe(rounds: Rounds) -> Result<Machine> {
+    let others = busy(Duration::from_secs(2));
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let field = |name: &str| {
         let line = info.lines().find(|line| line.starts_with(name))?;
@@ -69,8 +71,26 @@ pub fn describe(rounds: Rounds) -> Result<Machine> {
         cores: cores(),
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         onnxruntime: library()?.version,
+        others,
         quick: rounds == Rounds::Few,
     })
+}
+
+/// The part of all cores that is busy while this process sleeps, 0 to 1, by
+/// Linux's `/proc/stat`.
+fn busy(span: Duration) -> Option<f64> {
+    // All time of the cores, and that in which they had nothing to do.
+    let times = || -> Option<(f64, f64)> {
+        let text = fs::read_to_string("/proc/stat").ok()?;
+        let numbers = text.lines().next()?.split_whitespace().skip(1);
+        let all: Vec<f64> = numbers.map_while(|number| number.parse().ok()).collect();
+        Some((all.iter().take(8).sum(), all.get(3)? + all.get(4)?))
+    };
+    let (all, idle) = times()?;
+    std::thread::sleep(span);
+    let (all_after, idle_after) = times()?;
+    let part = 1. - (idle_after - idle) / (all_after - all);
+    part.is_finite().then_some(part)
 }
 
 /// How often everything is repeated.
@@ -83,6 +103,7 @@ pub enum Rounds {
 }
 
 impl Rounds {
+    /// Rounds, or documents of a round.
     pub fn count(self, many: usize) -> usize {
         match self {
             Self::Few => many.div_ceil(4),

@@ -1,9 +1,10 @@
 //! multivec beside other encoders, and its own settings; and the tables of
 //! all benches, `benches/RESULTS.md`. `cargo xtask bench` runs all of it.
 //!
-//! `multivec-peers compare|settings|sessions [--quick]` measures and writes
-//! `target/bench/*.json`; `multivec-peers report SECTION…` writes the tables of
-//! these sections anew and leaves the others as they were.
+//! `multivec-peers compare|settings|sessions [--quick] [--only MODEL]` measures
+//! and writes `target/bench/*.json`, with `--only` that model's part of it;
+//! `multivec-peers report SECTION…` writes the tables of these sections anew and
+//! leaves the others as they were.
 
 mod compare;
 mod encoders;
@@ -33,19 +34,23 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Vec<String>) -> Result {
-    let rounds = match args.iter().any(|arg| arg == "--quick") {
-        true => Rounds::Few,
-        false => Rounds::Many,
-    };
-    let words: Vec<&str> = args
-        .iter()
-        .map(String::as_str)
-        .filter(|&arg| arg != "--quick")
-        .collect();
+    let mut rounds = Rounds::Many;
+    let mut only = None;
+    let mut words = Vec::new();
+    let mut args = args.into_iter();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--quick" => rounds = Rounds::Few,
+            "--only" => only = Some(args.next().ok_or("--only: expected a model, found none")?),
+            _ => words.push(arg),
+        }
+    }
+    let only = only.as_deref();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["compare"] => results::write("peers", &compare::run(rounds)?),
-        ["settings"] => results::write("settings", &settings::run(rounds)?),
-        ["sessions"] => results::write("sessions", &sessions::run(rounds)?),
+        ["compare"] => results::write("peers", &compare::run(rounds, only)?),
+        ["settings"] => results::write("settings", &settings::run(rounds, only)?),
+        ["sessions"] => results::write("sessions", &sessions::run(rounds, only)?),
         ["report", sections @ ..] => report::write(sections, rounds),
         other => Err(format!(
             "expected `compare`, `settings`, `sessions` or `report`, found {other:?}"

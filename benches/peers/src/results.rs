@@ -80,6 +80,9 @@ pub struct Machine {
     pub cores: usize,
     pub system: String,
     pub onnxruntime: String,
+    /// The part of all cores that other processes took just before, 0 to 1;
+    /// `None` where that cannot be told.
+    pub others: Option<f64>,
     /// Whether fewer rounds were run than tables to be quoted need.
     pub quick: bool,
 }
@@ -102,6 +105,19 @@ pub fn read<T: DeserializeOwned>(name: &str) -> Result<T> {
     serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
+/// The tables of a former run that are not about that model; none where all
+/// models are measured.
+pub fn tables_of_others(name: &str, only: Option<&str>) -> Vec<Table> {
+    let Some(only) = only else {
+        return Vec::new();
+    };
+    let before = read(name).map_or_else(|_| Vec::new(), |found: Settings| found.tables);
+    before
+        .into_iter()
+        .filter(|table| !table.title.starts_with(&format!("{only}: ")))
+        .collect()
+}
+
 /// Engines in the browser, as `js/bench` writes it.
 #[derive(Debug, Deserialize)]
 pub struct Browser {
@@ -120,6 +136,8 @@ pub struct BrowserMachine {
     pub browser: String,
     pub onnxruntime_web: String,
     pub transformers: String,
+    /// The part of all cores that other processes took just before, 0 to 1.
+    pub others: Option<f64>,
     pub quick: bool,
 }
 

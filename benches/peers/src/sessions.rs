@@ -21,7 +21,7 @@ use serde_json::Value;
 use crate::encoders::cores;
 use crate::machine::{self, Rounds};
 use crate::models::{self, Model};
-use crate::results::{Settings, Table};
+use crate::results::{self, Settings, Table};
 use crate::settings::{Setting, table};
 
 const LENGTH: usize = 128;
@@ -30,15 +30,16 @@ const DOCUMENTS: usize = 32;
 /// Documents of a batch, unless a table is about that.
 const BATCH: usize = 16;
 
-pub fn run(rounds: Rounds) -> Result<Settings> {
+pub fn run(rounds: Rounds, only: Option<&str>) -> Result<Settings> {
     let library = machine::library()?;
     let environment = ort::init_from(&library.path)
         .map_err(|error| error.to_string())?
         .with_name("sessions")
         .build()
         .map_err(text)?;
-    let (models, missing) = models::all()?;
-    let mut tables = Vec::new();
+    let (models, missing) = models::all(only)?;
+    let machine = machine::describe(rounds)?;
+    let mut tables = results::tables_of_others("sessions", only);
     for model in &models {
         let graph = Graph {
             environment: &environment,
@@ -50,7 +51,7 @@ pub fn run(rounds: Rounds) -> Result<Settings> {
         tables.push(graph.operators(rounds)?);
     }
     Ok(Settings {
-        machine: machine::describe(rounds)?,
+        machine,
         tables,
         missing,
     })
@@ -116,7 +117,7 @@ impl Graph<'_> {
             "{}: options of sessions, {LENGTH} tokens",
             self.model.title()
         );
-        table(title, settings, DOCUMENTS, rounds.count(8))
+        table(title, settings, DOCUMENTS, rounds.count(9))
     }
 
     /// Outputs that are bound, against those that are copied out.
@@ -135,7 +136,7 @@ impl Graph<'_> {
             });
         }
         let title = format!("{}: IO binding, {LENGTH} tokens", self.model.title());
-        table(title, settings, DOCUMENTS, rounds.count(8))
+        table(title, settings, DOCUMENTS, rounds.count(9))
     }
 
     /// Where the time goes, by ONNX Runtime's own profile.
@@ -152,7 +153,7 @@ impl Graph<'_> {
             };
             build().map_err(text)?
         };
-        for _ in 0..rounds.count(8) {
+        for _ in 0..rounds.count(9) {
             run_batches(&mut session, BATCH)?;
         }
         let profile = session.end_profiling().map_err(text)?;

@@ -9,16 +9,17 @@ use multivec_peers_protocol::Result;
 use crate::encoders::cores;
 use crate::machine::{self, Rounds};
 use crate::models::{self, Model};
-use crate::results::{Settings, Table};
+use crate::results::{self, Settings, Table};
 use crate::statistics::{Summary, percentile};
 use crate::texts;
 
 /// Tokens of a document, special tokens and marker included.
 const LENGTH: usize = 128;
 
-pub fn run(rounds: Rounds) -> Result<Settings> {
-    let (models, missing) = models::all()?;
-    let mut tables = Vec::new();
+pub fn run(rounds: Rounds, only: Option<&str>) -> Result<Settings> {
+    let (models, missing) = models::all(only)?;
+    let machine = machine::describe(rounds)?;
+    let mut tables = results::tables_of_others("settings", only);
     for model in &models {
         println!("{}", model.title());
         tables.extend(precision(model, rounds)?);
@@ -26,7 +27,7 @@ pub fn run(rounds: Rounds) -> Result<Settings> {
         tables.push(batches(model, rounds)?);
     }
     Ok(Settings {
-        machine: machine::describe(rounds)?,
+        machine,
         tables,
         missing,
     })
@@ -108,7 +109,7 @@ fn precision(model: &Model, rounds: Rounds) -> Result<Option<Table>> {
     };
     let int8 = model.encoder()?;
     let fp32 = models::load(directory, Precision::Fp32)?;
-    let texts = texts::documents(&int8, LENGTH, 32)?;
+    let texts = texts::documents(&int8, LENGTH, 32 / model.scale)?;
     let encode = |encoder: &Encoder| {
         let found = encoder.encode_documents(&texts);
         found.map_err(|error| error.to_string())
@@ -122,8 +123,8 @@ fn precision(model: &Model, rounds: Rounds) -> Result<Option<Table>> {
         })
         .collect();
     let settings = vec![setting("fp32", fp32, &texts), setting("int8", int8, &texts)];
-    let title = format!("{}: precision, {LENGTH} tokens", model.name);
-    let mut table = table(title, settings, texts.len(), rounds.count(8))?;
+    let title = format!("{}: precision, {LENGTH} tokens", model.title());
+    let mut table = table(title, settings, texts.len(), rounds.count(9))?;
     table.note += &format!(
         " Cosine of INT8 rows to FP32: mean {:.4}, 1st percentile {:.4}, least {:.4}.",
         cosines.iter().sum::<f64>() / cosines.len() as f64,
@@ -136,7 +137,7 @@ fn precision(model: &Model, rounds: Rounds) -> Result<Option<Table>> {
 /// Sessions and the threads of each.
 fn threads(model: &Model, rounds: Rounds) -> Result<Table> {
     let default = model.encoder()?;
-    let texts = texts::documents(&default, LENGTH, 32)?;
+    let texts = texts::documents(&default, LENGTH, 32 / model.scale)?;
     let mut settings = vec![setting("default", default, &texts)];
     let cores = cores();
     let powers = (0..)
@@ -156,7 +157,7 @@ fn threads(model: &Model, rounds: Rounds) -> Result<Table> {
         }
     }
     let title = format!("{}: sessions × threads, {LENGTH} tokens", model.title());
-    let mut table = table(title, settings, texts.len(), rounds.count(8))?;
+    let mut table = table(title, settings, texts.len(), rounds.count(9))?;
     table.note += &format!(" {cores} cores.");
     Ok(table)
 }
@@ -164,7 +165,7 @@ fn threads(model: &Model, rounds: Rounds) -> Result<Table> {
 /// How much goes into a batch.
 fn batches(model: &Model, rounds: Rounds) -> Result<Table> {
     let default = model.encoder()?;
-    let texts = texts::documents(&default, LENGTH, 64)?;
+    let texts = texts::documents(&default, LENGTH, 64 / model.scale)?;
     let mut settings = vec![setting("default", default, &texts)];
     for size in [1, 4, 8, 16, 32, 64] {
         let builder = EncoderBuilder::from_dir(&model.directory)
@@ -173,5 +174,5 @@ fn batches(model: &Model, rounds: Rounds) -> Result<Table> {
         settings.push(setting(&format!("{size} texts"), build(&builder)?, &texts));
     }
     let title = format!("{}: batches, {LENGTH} tokens", model.title());
-    table(title, settings, texts.len(), rounds.count(8))
+    table(title, settings, texts.len(), rounds.count(9))
 }

@@ -16,8 +16,9 @@ pub struct Case {
     pub texts: Vec<String>,
 }
 
-/// The documents of all cases: of one length, and of mixed ones.
-pub fn cases(encoder: &Encoder) -> Result<Vec<Case>> {
+/// The documents of all cases: of one length, and of mixed ones; `count` makes
+/// fewer of them where that is enough.
+pub fn cases(encoder: &Encoder, count: impl Fn(usize) -> usize) -> Result<Vec<Case>> {
     let longest = encoder.length(TextKind::Document);
     // Log-normal, as lengths of passages are: half of them below 90 tokens.
     let mixed = LogNormal::new(90f64.ln(), 0.7).map_err(|error| error.to_string())?;
@@ -25,12 +26,12 @@ pub fn cases(encoder: &Encoder) -> Result<Vec<Case>> {
     let mixed: Vec<usize> = mixed
         .sample_iter(&mut random)
         .map(|length: f64| (length as usize).clamp(8, longest))
-        .take(64)
+        .take(count(64))
         .collect();
     [
-        ("24 tokens", vec![24; 64]),
-        ("128 tokens", vec![128; 64]),
-        ("300 tokens", vec![300; 32]),
+        ("24 tokens", vec![24; count(64)]),
+        ("128 tokens", vec![128; count(64)]),
+        ("300 tokens", vec![300; count(32)]),
         ("mixed lengths", mixed),
     ]
     .into_iter()

@@ -13,7 +13,7 @@ import { textsOfLength, tokenized } from "./texts.mjs";
 // compiler has caught up.
 const WARM_UP = 15;
 // Texts of a batch are many; what is slow about them was compiled before.
-const WARM_UP_BATCHES = 2;
+const WARM_UP_BATCHES = 1;
 // Threads of an engine spin for a while after a run, in another's way.
 const PAUSE = 10;
 // Milliseconds of a turn, so that short runs are not alone with their noise.

@@ -3,17 +3,14 @@
 use multivec_peers_protocol::Result;
 
 use super::markdown::{table, three};
-use super::missing;
+use super::{doubts, missing};
 use crate::results::{Browser, BrowserModel, Engine};
 
 pub fn section(found: &Browser) -> Result<String> {
     let machine = &found.machine;
-    let quick = match machine.quick {
-        true => " A quick run: few rounds, not to be quoted.",
-        false => "",
-    };
+    let doubts = doubts(machine.quick, machine.others.unwrap_or_default());
     let mut text = format!(
-        "## In the browser\n\n{}; {}, {} cores; {}; onnxruntime-web {}; transformers.js {}.{quick}\n\n{ABOUT}\n",
+        "## In the browser\n\n{}; {}, {} cores; {}; onnxruntime-web {}; transformers.js {}.{doubts}\n\n{ABOUT}\n",
         machine.date,
         machine.cpu,
         machine.cores,

@@ -83,13 +83,28 @@ fn origin(machine: &Machine) -> String {
         cores,
         system,
         onnxruntime,
+        others,
         quick,
     } = machine;
-    let quick = match quick {
-        true => " A quick run: few rounds, not to be quoted.",
-        false => "",
-    };
-    format!("{date}; {cpu}, {cores} cores, {system}; ONNX Runtime {onnxruntime}.{quick}")
+    let doubts = doubts(*quick, others.unwrap_or_default());
+    format!("{date}; {cpu}, {cores} cores, {system}; ONNX Runtime {onnxruntime}.{doubts}")
+}
+
+/// Why numbers are not to be quoted, if so. An idle system takes a percent or
+/// two of its cores.
+fn doubts(quick: bool, others: f64) -> String {
+    let mut text = String::new();
+    if quick {
+        text += " A quick run with few rounds, not to be quoted.";
+    }
+    if others > 0.05 {
+        let percent = 100. * others;
+        text += &format!(
+            " Other processes took {percent:.0} % of the cores just before, so that it is not to \
+             be quoted."
+        );
+    }
+    text
 }
 
 fn settings(head: &str, found: &Settings) -> String {
