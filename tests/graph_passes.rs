@@ -55,9 +55,11 @@ fn only_guards_that_can_fire_are_left_and_none_before_a_product() {
 }
 
 #[test]
-fn quantized_graphs_lose_their_value_info() {
+fn what_quantization_by_an_exporter_notes_of_values_is_dropped() {
     for (file, _) in MODELS {
-        assert_eq!(drop_value_info(&mut read(file)), file.contains("int8"));
+        // The demo model was quantized by this project.
+        let has_notes = file.contains("int8") && !file.starts_with("models/");
+        assert_eq!(drop_value_info(&mut read(file)), has_notes, "{file}");
     }
 }
 

@@ -76,16 +76,24 @@ fn fp32_batches() {
     }
 }
 
-/// Measured with ONNX Runtime 1.30 on a CPU with AVX2 and no VNNI: mean 0.98560,
-/// minimum 0.94676, over 1247 rows, each text alone. (0.98292 and 0.93650 with
-/// products that saturate.)
+/// A load, and the least mean, first percentile and minimum.
+type Floors<'a> = (parity::Load<'a>, [f64; 3]);
+
+/// Measured with ONNX Runtime 1.30 over 1247 rows, each text alone: mean
+/// 0.99892, first percentile 0.99718, minimum 0.99238. As published, with one
+/// scale for all rows of a text: 0.99283, 0.98047 and 0.96224.
 #[test]
 fn int8_of_the_demo_model() {
-    for load in [load, load_published] {
+    let forms: [Floors<'_>; 2] = [
+        (&load, [0.998, 0.996, 0.99]),
+        (&load_published, [0.992, 0.979, 0.955]),
+    ];
+    for (load, [mean, p1, minimum]) in forms {
         let encoder = load(&MINILM, Precision::Int8, &EncodeOptions::default());
         let found = parity::fidelity(&MINILM, &encoder);
         println!("INT8 against FP32, {}: {found:?}", encoder.info().graph);
-        assert!(found.mean >= 0.985, "{found:?}");
-        assert!(found.minimum >= 0.94, "{found:?}");
+        assert!(found.mean >= mean, "{found:?}");
+        assert!(found.p1 >= p1, "{found:?}");
+        assert!(found.minimum >= minimum, "{found:?}");
     }
 }
