@@ -5,6 +5,10 @@
 //! close to the FP32 model as was asked for. Which ones is measured, on the
 //! built-in sample of [`multivec_core::fidelity`].
 //!
+//! What is measured is what this machine runs: without the kernels'
+//! instructions, activations have one scale for a whole batch, and more layers
+//! stay in floats.
+//!
 //! Weights wait in files of their own meanwhile, so that memory never holds
 //! the model twice.
 
