@@ -141,6 +141,18 @@ const CASES: &[(&str, &str)] = &[
         "a = Transpose(x) perm=[0,2,1]\n b = MatMul(x, a)\n c = Softmax(b) axis=-1\n output = MatMul(c, x)",
     ),
     (
+        "MatMulNBits",
+        "output = com.microsoft.MatMulNBits(x, square_4, row) K=8 N=8 bits=4 block_size=16",
+    ),
+    (
+        "MatMulNBits with zero points",
+        "output = com.microsoft.MatMulNBits(x, square_4, row, row_u8) K=8 N=8 bits=4 block_size=16",
+    ),
+    (
+        "Gelu of ONNX Runtime",
+        "a = com.microsoft.Gelu(x)\n output = com.microsoft.FastGelu(a)",
+    ),
+    (
         "MatMulInteger",
         "q, s, z = DynamicQuantizeLinear(x)\n a = MatMulInteger(q, square_i8, z, zero_i8)\n b = Cast(a) to=1\n output = Mul(b, s)",
     ),

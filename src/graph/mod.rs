@@ -42,6 +42,9 @@ pub use value_info::drop_value_info;
 pub(crate) use values::Values;
 pub use vocabulary::vocabulary_size;
 
+/// The domain of the operators that ONNX Runtime adds to the standard ones.
+const CONTRIB: &str = "com.microsoft";
+
 /// An ONNX model whose graph can be matched and rewritten.
 ///
 /// Weights are slices of the bytes it was read from, not copies.

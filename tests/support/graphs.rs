@@ -100,10 +100,13 @@ pub fn model_of(graph: GraphProto, opset: i64) -> Vec<u8> {
     ModelProto {
         ir_version: Some(8),
         graph: Some(graph),
-        opset_import: vec![OperatorSetIdProto {
-            domain: Some(String::new()),
-            version: Some(opset),
-        }],
+        // Those of the standard, and those that ONNX Runtime adds.
+        opset_import: [("", opset), ("com.microsoft", 1)]
+            .map(|(domain, version)| OperatorSetIdProto {
+                domain: Some(domain.to_owned()),
+                version: Some(version),
+            })
+            .to_vec(),
         ..ModelProto::default()
     }
     .encode_to_vec()

@@ -16,7 +16,7 @@ use crate::onnxruntime::{Kernels, OnnxRuntime, OrtBackend, SessionGraph, Session
 use cache::{Cache, Verdict};
 
 /// Changes with every change of what is fused, and how.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 
 /// A model on its way into ONNX Runtime.
 pub(crate) struct Published<'a> {

@@ -1,4 +1,5 @@
-//! Small graphs as text, a node a line: `y, z = Operator(a, b) key=value`.
+//! Small graphs as text, a node a line: `y, z = Operator(a, b) key=value`,
+//! with the operator's domain and a dot before it if it has one.
 
 use multivec_core::graph::onnx::{AttributeProto, GraphProto, NodeProto, TensorProto};
 
@@ -67,6 +68,13 @@ fn constants() -> Vec<TensorProto> {
                 .map(|value| (value * 90.) as i8 as u8)
                 .collect::<Vec<_>>(),
         ),
+        // A block of 16 for each column, of which the half is there.
+        bytes(
+            "square_4",
+            2,
+            &[DIM as i64, 1, 8],
+            &(0..64u32).map(|at| (at * 29 + 3) as u8).collect::<Vec<_>>(),
+        ),
         integers("zero_i", &[], &[0]),
         integers("one_i", &[], &[1]),
         integers("three", &[], &[3]),
@@ -120,7 +128,9 @@ fn parse(line: &str) -> NodeProto {
             list => list.split(',').map(|name| name.trim().to_owned()).collect(),
         }
     };
+    let (domain, operator) = operator.rsplit_once('.').unwrap_or(("", operator));
     NodeProto {
+        domain: Some(domain.to_owned()),
         input: names(inputs),
         output: names(outputs),
         name: Some(format!("node of {outputs}")),

@@ -1,7 +1,8 @@
-//! Gaussian error linear units, written out.
+//! Gaussian error linear units, written out or by name.
 
 use std::collections::BTreeSet;
 
+use super::super::CONTRIB;
 use super::super::node::node;
 use super::super::onnx::NodeProto;
 use super::super::trace::{Tensor, Trace, erf};
@@ -46,6 +47,24 @@ pub(super) fn find(links: &Links<'_>, trace: &Trace<'_>, bend: &NodeProto) -> Op
         }
     }
     None
+}
+
+/// `Gelu` of [`DOMAIN`] in place of the standard one, or of one of ONNX
+/// Runtime's without a bias: nothing is gained but that others know it.
+pub(super) fn rename(gelu: &NodeProto) -> Option<Replacement> {
+    let is_alone = gelu.input.len() == 1 && gelu.domain.as_deref() == Some(CONTRIB);
+    let approximate = match gelu.op_type.as_deref()? {
+        "Gelu" if gelu.is("Gelu") && gelu.text("approximate") == "tanh" => "tanh",
+        "Gelu" if gelu.is("Gelu") || is_alone => "none",
+        "FastGelu" if is_alone => "tanh",
+        _ => return None,
+    };
+    let (input, output) = (gelu.input.first()?, gelu.output.first()?);
+    let renamed = node("Gelu", DOMAIN, &[input], &[output]);
+    Some(Replacement {
+        output: output.clone(),
+        nodes: vec![renamed.with_text("approximate", approximate)],
+    })
 }
 
 /// `x * (1 + erf(x / sqrt(2))) / 2`, Hendrycks and Gimpel, 2016, or its

@@ -156,6 +156,7 @@ pub fn fuse(graph: &mut Graph) -> Fused {
         fused.layer_norms = all.len() - fused.attentions;
         all.extend(nodes().filter_map(|node| gelu::find(&links, &trace, node)));
         fused.gelus = all.len() - fused.attentions - fused.layer_norms;
+        all.extend(nodes().filter_map(gelu::rename));
         all
     };
     apply(graph, replacements);

@@ -6,6 +6,7 @@ use super::super::Graph;
 use super::super::external::tensor_bytes;
 use super::super::onnx::{FLOAT, NodeProto, TensorProto, UINT8};
 use super::super::values::elements;
+use super::four_bits::{self, Blocks};
 use crate::error::Result;
 use crate::kernels::{Activation, Layer, Linear, WeightType, Weights};
 
@@ -44,6 +45,21 @@ impl Held {
             Some(tensor) => tensor_bytes(tensor, external),
             None => Ok(Bytes::new()),
         };
+        let floats = |at: usize| Ok(elements(&bytes(at)?, f32::from_le_bytes));
+        if four_bits::is_product(node) {
+            let (levels, scales, zeros, bias) = (bytes(1)?, floats(2)?, bytes(3)?, floats(5)?);
+            let Some(blocks) = Blocks::of(node) else {
+                return Ok(None);
+            };
+            let weights = blocks.floats(&levels, &scales, &zeros);
+            return Ok(weights.map(|weights| Self {
+                inner: blocks.inner,
+                outer: blocks.outer,
+                weights: HeldWeights::Floats(weights),
+                bias,
+                activation: Activation::None,
+            }));
+        }
         let Some(matrix) = tensor(1) else {
             return Ok(None);
         };
@@ -54,7 +70,6 @@ impl Held {
         };
         let size = |dim: i64| usize::try_from(dim).unwrap_or(0);
         let (inner, outer) = (size(inner), size(outer));
-        let floats = |at: usize| Ok(elements(&bytes(at)?, f32::from_le_bytes));
         let weights = match (matrix.data_type, transposed) {
             (Some(FLOAT), false) => HeldWeights::Floats(floats(1)?),
             (Some(FLOAT), true) => HeldWeights::Floats(turned(&floats(1)?, inner)),

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::super::CONTRIB;
 use super::super::node::node;
 use super::super::onnx::{FLOAT, NodeProto};
-use super::onnxruntime::CONTRIB;
 use super::parts::Parts;
 
 /// The levels, scale and zero point of values that were quantized before.

@@ -1,5 +1,6 @@
 //! Fused operators in the terms of an engine.
 
+mod four_bits;
 mod layer;
 mod linear;
 mod masks;

@@ -4,15 +4,13 @@
 
 use std::collections::HashMap;
 
-use super::super::Graph;
 use super::super::fuse::DOMAIN;
 use super::super::node::node;
 use super::super::onnx::NodeProto;
+use super::super::{CONTRIB, Graph};
 use super::linear;
 use super::masks::Masks;
 use super::parts::Parts;
-
-pub(super) const CONTRIB: &str = "com.microsoft";
 
 /// The operator that stands for `LayerNormalization` over the last axis where
 /// the kernels run; inputs and `epsilon` are the same.

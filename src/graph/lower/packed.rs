@@ -9,6 +9,7 @@ use super::super::Graph;
 use super::super::clean::remove_unused_initializers;
 use super::super::fuse::DOMAIN;
 use super::super::onnx::{NodeProto, TensorProto};
+use super::four_bits;
 use super::layer::Held;
 use crate::error::{Error, Result};
 use crate::kernels::Linear;
@@ -25,7 +26,8 @@ pub const PACKED_LINEAR: &str = "PackedLinear";
 pub enum Layers {
     /// Those with 8-bit weights.
     Quantized,
-    /// Those with floats, too.
+    /// Those with floats, too, and products with weights of 4 bits, which
+    /// become floats.
     All,
 }
 
@@ -33,7 +35,10 @@ impl Layers {
     fn has(self, node: &NodeProto) -> bool {
         // Floats have no scales.
         let is_quantized = node.input.get(2).is_some_and(|scales| !scales.is_empty());
-        is_ours(node, "Linear") && (self == Self::All || is_quantized)
+        match self {
+            Self::All => is_ours(node, "Linear") || four_bits::is_product(node),
+            Self::Quantized => is_ours(node, "Linear") && is_quantized,
+        }
     }
 }
 
@@ -57,8 +62,10 @@ pub fn pack_linears(
     let mut nodes = std::mem::take(&mut graph.proto_mut().node);
     let mut replace = |node: &mut NodeProto, layer: Linear| {
         let residual = node.input.get(5).cloned();
+        let is_linear = is_ours(node, "Linear");
         node.input.truncate(1);
-        node.input.extend(residual);
+        node.input.extend(residual.filter(|_| is_linear));
+        node.domain = Some(DOMAIN.to_owned());
         node.op_type = Some(PACKED_LINEAR.to_owned());
         node.attribute.clear();
         *node = std::mem::take(node)
@@ -123,7 +130,8 @@ fn projections(graph: &Graph, nodes: &[NodeProto], layers: Layers) -> Vec<[usize
         *readers.entry(name).or_default() += 1;
     }
     let makers: HashMap<&str, usize> = (nodes.iter().enumerate())
-        .filter(|(_, node)| layers.has(node) && node.input.get(5).is_none_or(String::is_empty))
+        .filter(|(_, node)| layers.has(node) && is_ours(node, "Linear"))
+        .filter(|(_, node)| node.input.get(5).is_none_or(String::is_empty))
         .flat_map(|(at, node)| node.output.iter().map(move |name| (name.as_str(), at)))
         .collect();
     let found = nodes.iter().enumerate().filter_map(|(at, attention)| {

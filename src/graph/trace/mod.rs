@@ -16,9 +16,9 @@ use std::collections::HashMap;
 
 use ndarray::{Array2, ArrayD};
 
-use super::Graph;
 use super::fuse::DOMAIN;
 use super::onnx::{INT64, NodeProto};
+use super::{CONTRIB, Graph};
 pub(super) use elementwise::erf;
 pub(super) use tensor::Tensor;
 
@@ -143,9 +143,9 @@ impl<'g> Trace<'g> {
 /// The outputs of one node, from its inputs.
 fn step<'v>(node: &NodeProto, value: impl Fn(&str) -> Option<&'v Tensor>) -> Option<Vec<Tensor>> {
     let is_ours = node.domain.as_deref() == Some(DOMAIN);
-    if !is_ours && !node.domain.as_deref().unwrap_or_default().is_empty() {
-        return None;
-    }
+    let is_contrib = node.domain.as_deref() == Some(CONTRIB);
+    let is_standard = matches!(node.domain.as_deref(), None | Some("" | "ai.onnx"));
+    (is_ours || is_contrib || is_standard).then_some(())?;
     let inputs = node
         .input
         .iter()
@@ -161,6 +161,9 @@ fn step<'v>(node: &NodeProto, value: impl Fn(&str) -> Option<&'v Tensor>) -> Opt
     let name = node.op_type.as_deref()?;
     if is_ours {
         return shapes::run_fused(name, &call);
+    }
+    if is_contrib {
+        return shapes::run_contrib(name, &call);
     }
     let outputs = movement::run(name, &call)
         .or_else(|| combine::run(name, &call))

@@ -30,7 +30,7 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
             Tensor::opaque(FLOAT, &[]),
             Tensor::opaque(UINT8, &[]),
         ]),
-        "CumSum" | "LpNormalization" => one(data.dtype(), data.shape()),
+        "CumSum" | "Gelu" | "LpNormalization" => one(data.dtype(), data.shape()),
         _ => None,
     }
 }
@@ -43,6 +43,18 @@ pub(super) fn run_fused(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     match name {
         "Gelu" => {}
         "Attention" => *shape.last_mut()? = size("heads")?.checked_mul(size("columns")?)?,
+        _ => return None,
+    }
+    Some(vec![Tensor::opaque(data.dtype(), &shape)])
+}
+
+/// Those that ONNX Runtime adds.
+pub(super) fn run_contrib(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
+    let data = call.input(0)?;
+    let mut shape = data.shape().to_vec();
+    match name {
+        "FastGelu" | "Gelu" => {}
+        "MatMulNBits" => *shape.last_mut()? = usize::try_from(call.node.int("N", 0)).ok()?,
         _ => return None,
     }
     Some(vec![Tensor::opaque(data.dtype(), &shape)])
