@@ -8,8 +8,8 @@ use super::{Isa, by_rows};
 pub(super) struct Wasm;
 
 /// Rows of a tile, and vectors of four columns.
-const ROWS: usize = 4;
-const VECTORS: usize = 2;
+const ROWS: usize = 2;
+const VECTORS: usize = 4;
 
 impl Isa for Wasm {
     #[cfg(target_feature = "relaxed-simd")]
@@ -67,7 +67,7 @@ impl Isa for Wasm {
         sums: *mut i32,
     ) {
         // SAFETY: the caller's.
-        unsafe { by_rows!(rows, integers(levels, stride, weights, groups, sums), 1 2 3 4) }
+        unsafe { by_rows!(rows, integers(levels, stride, weights, groups, sums), 1 2) }
     }
 
     #[inline(always)]
@@ -81,7 +81,7 @@ impl Isa for Wasm {
         sums_stride: usize,
     ) {
         // SAFETY: the caller's.
-        unsafe { by_rows!(rows, floats(left, stride, panel, depth, sums, sums_stride), 1 2 3 4) }
+        unsafe { by_rows!(rows, floats(left, stride, panel, depth, sums, sums_stride), 1 2) }
     }
 }
 
