@@ -9,7 +9,7 @@ import { build } from "vite";
 import { maxSim } from "../../dist/index.js";
 import { misbehave } from "../support/error-cases.mjs";
 import { demoModel, fixtures, modelFiles } from "../support/fixtures.mjs";
-import { checkPooling, checkScores, checkTokens, checkVectors } from "../support/parity.mjs";
+import { INT8_BOUNDS, checkPooling, checkScores, checkTokens, checkVectors } from "../support/parity.mjs";
 import { startServer } from "../support/server.mjs";
 import { CSP, launch, openPage } from "./support/browser.mjs";
 import { makeProject } from "./support/packed.mjs";
@@ -77,7 +77,7 @@ for (const worker of [true, false]) {
       const { length } = readFileSync(join(demoModel, "model_int8.onnx"));
       assert.deepEqual(last.model, { loaded: length, total: length });
       await checkTokens(driver, "minilm-colbert");
-      const found = await checkVectors(driver, "minilm-colbert", { mean: 0.98, lowest: 0.95 });
+      const found = await checkVectors(driver, "minilm-colbert", INT8_BOUNDS[info.provider]);
       context.diagnostic(`${info.provider}, loaded in ${ms.toFixed()} ms; INT8 against FP32: ${JSON.stringify(found)}`);
     });
 

@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { relaxedSimd } from "wasm-feature-detect";
 import * as multivec from "../../dist/index.js";
 import { modelFolder } from "../support/fixtures.mjs";
-import { checkPooling, checkScores, checkTokens, checkVectors, localDriver } from "../support/parity.mjs";
+import { INT8_BOUNDS, checkPooling, checkScores, checkTokens, checkVectors, localDriver } from "../support/parity.mjs";
 
 // Node 20 has relaxed SIMD behind a flag; browsers test it as well.
 const builds = (await relaxedSimd()) ? ["base", "relaxed"] : ["base"];
@@ -49,7 +49,7 @@ for (const wasm of builds) {
 
     test("tokens", () => checkTokens(driver, "minilm-colbert"));
     test("vectors", async (context) => {
-      const found = await checkVectors(driver, "minilm-colbert", { mean: 0.98, lowest: 0.95 });
+      const found = await checkVectors(driver, "minilm-colbert", INT8_BOUNDS[encoder.info.provider]);
       context.diagnostic(`INT8 against FP32: ${JSON.stringify(found)}`);
     });
   });

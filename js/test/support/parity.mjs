@@ -23,6 +23,15 @@ export async function checkTokens(driver, name) {
 }
 
 /**
+ * Bounds of the demo model's vectors in INT8, by the provider: with relaxed SIMD
+ * activations have 7 bits.
+ */
+export const INT8_BOUNDS = {
+  "wasm-simd128": { mean: 0.998, lowest: 0.99 },
+  "wasm-relaxed-simd": { mean: 0.996, lowest: 0.98 },
+};
+
+/**
  * Vectors of all texts: `bounds` is `{ difference, lowest, mean }`, each
  * optional. Returns what was found.
  */
