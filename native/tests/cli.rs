@@ -3,6 +3,8 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod command;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,24 +13,12 @@ use std::process::{Command, Output, Stdio};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
+use command::{last_json, multivec};
+
 const TEXTS: [&str; 3] = ["Bees make honey.", "", "naïve café Zürich"];
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-}
-
-fn multivec(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_multivec"))
-        .current_dir(root())
-        .args(arguments)
-        .output()
-        .expect("multivec starts")
-}
-
-fn last_json(output: &Output) -> Value {
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let line = stdout.lines().last().expect("a line on stdout");
-    serde_json::from_str(line).expect("the last line is JSON")
 }
 
 fn path(folder: &tempfile::TempDir, name: &str) -> String {

@@ -6,11 +6,8 @@ use std::io::{self, Write};
 use prost::bytes::Bytes;
 
 use super::Graph;
-use super::onnx::{GraphProto, StringStringEntryProto, TensorProto};
+use super::onnx::{EXTERNAL, GraphProto, StringStringEntryProto, TensorProto};
 use crate::error::Result;
-
-/// `TensorProto.DataLocation.EXTERNAL`
-const EXTERNAL: i32 = 1;
 
 impl Graph {
     /// The files that hold weights of this graph, as it names them: paths

@@ -18,6 +18,15 @@ impl NodeProto {
             && matches!(self.domain.as_deref().unwrap_or_default(), "" | "ai.onnx")
     }
 
+    /// Whether this is a `Gemm` that is a product and a sum, with nothing to be
+    /// scaled and rows as they are.
+    pub(crate) fn is_linear_gemm(&self) -> bool {
+        self.is("Gemm")
+            && self.int("transA", 0) == 0
+            && self.float("alpha", 1.) == 1.
+            && self.float("beta", 1.) == 1.
+    }
+
     /// The attribute of that name.
     pub fn attribute(&self, name: &str) -> Option<&AttributeProto> {
         self.attribute

@@ -8,6 +8,9 @@
 
 use prost::bytes::Bytes;
 
+/// `TensorProto.DataLocation`: the bytes are in another file.
+pub const EXTERNAL: i32 = 1;
+
 // `TensorProto.DataType`
 pub const FLOAT: i32 = 1;
 pub const UINT8: i32 = 2;

@@ -12,7 +12,9 @@ mod normalize;
 mod parallel;
 
 pub use attention::{Attention, Batch, Rotation, Rows};
-pub use linear::{Activation, Activations, Granularity, Layer, Linear, WeightType, Weights};
+pub use linear::{
+    Activation, Activations, Granularity, Layer, Linear, MOST_SUMMED, WeightType, Weights,
+};
 pub use normalize::Normalize;
 pub use parallel::{Parallel, Serial};
 

@@ -5,15 +5,13 @@ use std::collections::HashSet;
 use crate::error::{Error, Result};
 use crate::graph::onnx::{FLOAT, NodeProto, TensorProto};
 use crate::graph::{Graph, Values, has_subgraph};
+use crate::kernels::MOST_SUMMED;
 
 /// The first version of the standard operators with `DynamicQuantizeLinear`.
 const FIRST_OPSET: i64 = 11;
 /// Smaller tensors stay: nodes for their scales would cost more than they
 /// save.
 const FEWEST_WEIGHTS: usize = 1 << 10;
-/// The most that a kernel sums, see [`kernels`](crate::kernels). It is far
-/// from 2^16, from where on 8-bit products could overflow 32 bits.
-const MOST_SUMMED: usize = 1 << 14;
 
 /// What weights are used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -156,7 +154,7 @@ fn layer(values: &Values<'_>, of_texts: &HashSet<&str>, node: &NodeProto) -> Opt
     let operand = |at: usize| node.input.get(at).map(String::as_str);
     let (kind, weights, start) = if node.is("MatMul") {
         (LayerKind::Product, operand(1)?, Orientation::Plain)
-    } else if node.is("Gemm") && is_linear(node) {
+    } else if node.is_linear_gemm() {
         let start = match node.int("transB", 0) {
             0 => Orientation::Plain,
             _ => Orientation::Transposed,
@@ -191,11 +189,6 @@ fn layer(values: &Values<'_>, of_texts: &HashSet<&str>, node: &NodeProto) -> Opt
         orientation,
         outputs: vec![output.clone()],
     })
-}
-
-/// Whether a `Gemm` is a product and a sum, with nothing to be scaled.
-fn is_linear(gemm: &NodeProto) -> bool {
-    gemm.int("transA", 0) == 0 && gemm.float("alpha", 1.) == 1. && gemm.float("beta", 1.) == 1.
 }
 
 /// The constant that a value is, and how it is turned on its way.

@@ -2,23 +2,18 @@
 
 use std::sync::Arc;
 
-use multivec_core::graph::onnx::{StringStringEntryProto, TensorProto};
+use multivec_core::graph::onnx::{
+    EXTERNAL, FLOAT, INT8, StringStringEntryProto, TensorProto, UINT8,
+};
 use multivec_core::graph::{Bytes, Graph};
 use ort::session::builder::{PrepackedWeights, SessionBuilder};
 use ort::value::{DynValue, Tensor};
 
 /// Where a lean graph says that its weights are. There is no such file.
 const ELSEWHERE: &str = "multivec-shared-weights";
-/// `EXTERNAL`, from ONNX's `TensorProto.DataLocation`.
-const EXTERNAL: i32 = 1;
 
 /// Tensors of fewer bytes are left to each session.
 const LEAST: usize = 4 << 10;
-
-// Element types, from ONNX's `TensorProto.DataType`.
-const FLOAT: i32 = 1;
-const UINT8: i32 = 2;
-const INT8: i32 = 3;
 
 /// The large tensors of a graph, and what ONNX Runtime has made of them for
 /// its own products.

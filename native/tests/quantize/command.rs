@@ -1,24 +1,9 @@
 //! The commands `quantize` and `verify`, as a user runs them.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
-use serde_json::Value;
-
+use super::shared::{last_json, multivec};
 use super::*;
-
-fn multivec(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_multivec"))
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .args(arguments)
-        .output()
-        .expect("multivec starts")
-}
-
-fn last_json(output: &Output) -> Value {
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let line = stdout.lines().last().expect("a line on stdout");
-    serde_json::from_str(line).expect("the last line is JSON")
-}
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()

@@ -6,6 +6,8 @@ mod command;
 mod memory;
 mod models;
 mod refused;
+#[path = "../command/mod.rs"]
+mod shared;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ mod pack;
 mod product;
 
 pub(super) use levels::{RowScale, quantize_rows};
-pub use pack::{Layer, WeightType, Weights};
+pub use pack::{Layer, MOST_SUMMED, WeightType, Weights};
 use product::Factors;
 pub(super) use product::{Product, multiply_tiles};
 

@@ -3,8 +3,9 @@
 use super::super::isa::{Kind, Layout};
 use super::{Activation, Columns, Linear, Panels};
 
-/// Sums of products of 9 and 9 bits stay within 32.
-const MOST_ROWS: usize = 1 << 14;
+/// The most columns of a layer's input where weights have 8 bits: sums of
+/// products of 9 and 9 bits stay within 32.
+pub const MOST_SUMMED: usize = 1 << 14;
 
 /// The element type of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +71,7 @@ impl Layer<'_> {
                 ..
             } => {
                 bytes.len() == size
-                    && self.inner <= MOST_ROWS
+                    && self.inner <= MOST_SUMMED
                     && per_column(scales.len())
                     && (zero_points.is_empty() || per_column(zero_points.len()))
             }

@@ -4,9 +4,7 @@ use super::super::super::Graph;
 use super::super::super::onnx::{FLOAT, INT8, NodeProto, TensorProto, UINT8};
 use super::super::Links;
 use super::other;
-
-/// The largest layer that a kernel takes, see `kernels::Layer`.
-const MOST_ROWS: i64 = 1 << 14;
+use crate::kernels::MOST_SUMMED;
 
 /// A product with a constant matrix. Names are empty where there is nothing.
 #[derive(Default)]
@@ -32,7 +30,7 @@ impl<'g> Site<'_, 'g> {
     pub(super) fn matrix(&self, product: &'g NodeProto) -> Option<Matrix<'g>> {
         match product.op_type.as_deref()? {
             "MatMul" if product.is("MatMul") => self.floats(product),
-            "Gemm" if product.is("Gemm") => self.general(product),
+            "Gemm" => self.general(product),
             "MatMulInteger" if product.is("MatMulInteger") => self.integers(product),
             _ => None,
         }
@@ -63,15 +61,12 @@ impl<'g> Site<'_, 'g> {
         let [x, weights, bias @ ..] = product.input.as_slice() else {
             return None;
         };
-        let is_plain = product.float("alpha", 1.) == 1.
-            && product.float("beta", 1.) == 1.
-            && product.int("transA", 0) == 0;
         let transposed = product.int("transB", 0) != 0;
         let tensor = self.constant(weights)?;
         let outer = *tensor.dims.get(usize::from(!transposed))?;
         let bias = bias.first().map_or("", String::as_str);
         let fits = bias.is_empty() || self.is_row(bias, outer);
-        (is_plain && fits && has_type(tensor, &[FLOAT])).then_some(())?;
+        (product.is_linear_gemm() && fits && has_type(tensor, &[FLOAT])).then_some(())?;
         Some(Matrix {
             x,
             weights,
@@ -107,7 +102,7 @@ impl<'g> Site<'_, 'g> {
         let &[inner, outer] = tensor.dims.as_slice() else {
             return None;
         };
-        if inner > MOST_ROWS || zeros.first() != Some(row_zero) {
+        if inner > MOST_SUMMED as i64 || zeros.first() != Some(row_zero) {
             return None;
         }
         let zeros = match zeros.get(1).map_or("", String::as_str) {
