@@ -1,40 +1,43 @@
-//! Exponentials and what is made of them, so written that compilers vectorize
-//! them.
+//! Exponentials and what is made of them.
 
-use super::isa::Isa;
+use super::isa::Vector;
 
-/// Below this, the result is less than any score can matter.
-const LOWEST: f32 = -87.;
+/// Here and below, the result is 0.
+const LOWEST: f32 = -127.;
 /// Adding and subtracting it rounds to whole numbers: 1.5 * 2^23.
 pub(super) const ROUND: f32 = 12_582_912.;
 
-/// `e^x` for `x <= 0`; within 2 units in the last place.
-///
-/// Cody and Waite's reduction to `|r| <= ln(2) / 2`, then the Taylor
-/// polynomial of degree 7 there.
+/// `2^r` is `1 + r * (..)` for `|r| <= 1/2`, within 2e-9: a fit of its own, by
+/// reweighted least squares, so that the largest error is small.
+#[expect(clippy::approx_constant, reason = "fitted to what rounds around it")]
+const POWER: [f32; 6] = [
+    0.693_147_2,
+    0.240_226_48,
+    0.055_503_324,
+    0.009_618_437,
+    0.001_339_887_4,
+    0.000_153_533_62,
+];
+
+/// `2^x` for `x <= 0`, within 2 units in the last place; what is not a number
+/// stays so.
 #[inline(always)]
-pub(super) fn exp<I: Isa>(value: f32) -> f32 {
-    let x = if value > LOWEST { value } else { LOWEST };
-    let rounded = I::multiply_add(x, std::f32::consts::LOG2_E, ROUND);
-    let power = rounded - ROUND;
-    // ln(2) in two parts, the first exact in products with small integers.
-    let r = I::multiply_add(power, -0.693_359_4, x);
-    let r = I::multiply_add(power, 2.121_944_4e-4, r);
-    let sum = 1. / 5_040.;
-    let sum = I::multiply_add(sum, r, 1. / 720.);
-    let sum = I::multiply_add(sum, r, 1. / 120.);
-    let sum = I::multiply_add(sum, r, 1. / 24.);
-    let sum = I::multiply_add(sum, r, 1. / 6.);
-    let sum = I::multiply_add(sum, r, 0.5);
-    let sum = I::multiply_add(sum, r, 1.);
-    let sum = I::multiply_add(sum, r, 1.);
-    // The whole number is in the last bits; 127 is the exponent of 1.
-    let exponent = rounded
-        .to_bits()
-        .wrapping_sub(ROUND.to_bits())
-        .wrapping_add(127);
-    let scale = f32::from_bits(exponent << 23);
-    if value > LOWEST { sum * scale } else { 0. }
+pub(super) fn exp2<V: Vector>(value: V) -> V {
+    let x = V::splat(LOWEST).max(value);
+    let rounded = x.add(V::splat(ROUND));
+    let r = x.sub(rounded.sub(V::splat(ROUND)));
+    let sum = polynomial(POWER, r).mul_add(r, V::splat(1.));
+    sum.mul(rounded.power_of_two())
+}
+
+/// The first term is the constant one.
+#[inline(always)]
+fn polynomial<V: Vector>(terms: [f32; 6], x: V) -> V {
+    let mut sum = V::splat(terms[5]);
+    for at in (0..5).rev() {
+        sum = sum.mul_add(x, V::splat(terms[at]));
+    }
+    sum
 }
 
 /// `erf(z) / z` is this rational function of `z^2` up to [`SATURATED`], within
@@ -62,48 +65,52 @@ const SATURATED: f32 = 3.95;
 /// `x * (1 + erf(x / sqrt(2))) / 2`, Hendrycks and Gimpel, 2016; within
 /// `2e-7 * max(1, |x|)`.
 #[inline(always)]
-pub(super) fn gelu<I: Isa>(x: f32) -> f32 {
-    let z = clamp(x * std::f32::consts::FRAC_1_SQRT_2, SATURATED);
-    let square = z * z;
-    let sum = |terms: [f32; 6]| {
-        let terms = terms.into_iter().rev();
-        terms.fold(0., |sum, term| I::multiply_add(sum, square, term))
-    };
-    let erf = clamp(z * sum(ERF_OVER) / sum(ERF_UNDER), 1.);
-    let half = 0.5 * x;
-    I::multiply_add(half, erf, half)
+pub(super) fn gelu<V: Vector>(x: V) -> V {
+    let z = clamp(x.mul(V::splat(std::f32::consts::FRAC_1_SQRT_2)), SATURATED);
+    let square = z.mul(z);
+    let erf = z.mul(polynomial(ERF_OVER, square));
+    let erf = clamp(erf.div(polynomial(ERF_UNDER, square)), 1.);
+    let half = x.mul(V::splat(0.5));
+    half.mul_add(erf, half)
 }
 
 /// Numbers beyond the limit, on either side, become it.
 #[inline(always)]
-fn clamp(value: f32, limit: f32) -> f32 {
-    let value = if value < limit { value } else { limit };
-    if value > -limit { value } else { -limit }
+fn clamp<V: Vector>(value: V, limit: f32) -> V {
+    // What is not a number stays so.
+    V::splat(-limit).max(V::splat(limit).min(value))
 }
 
 /// The approximation of [`gelu`] by a hyperbolic tangent.
 #[inline(always)]
-pub(super) fn gelu_tanh<I: Isa>(x: f32) -> f32 {
+pub(super) fn gelu_tanh<V: Vector>(x: V) -> V {
     // x * (1 + tanh(u)) / 2 = x / (1 + e^-2u)
-    let twice = 2. * 0.797_884_6 * (x + 0.044_715 * x * x * x);
-    let e = exp::<I>(-twice.abs());
-    let share = if twice < 0. { e } else { 1. } / (1. + e);
-    x * share
+    let cube = x.mul(x).mul(x);
+    let twice = cube
+        .mul_add(V::splat(0.044_715), x)
+        .mul(V::splat(2. * 0.797_884_6));
+    let size = twice.max(V::splat(0.).sub(twice));
+    let e = exp2(size.mul(V::splat(-std::f32::consts::LOG2_E)));
+    let share = x.div(V::splat(1.).add(e));
+    // Above 0 it is `x / (1 + e)`, below `x * e / (1 + e)`.
+    let above = V::splat(0.).max(share);
+    let below = V::splat(0.).min(share);
+    below.mul_add(e, above)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::isa::Plain;
     use super::*;
 
     #[test]
-    fn is_the_exponential_function() {
-        for x in (0..=200_000).map(|at| at as f32 * -4.3e-4) {
-            let (found, expected) = (exp::<Plain>(x), f64::from(x).exp());
+    fn is_a_power_of_two() {
+        for x in (0..=200_000).map(|at| at as f32 * -6.3e-4) {
+            let (found, expected) = (exp2(x), f64::from(x).exp2());
             let error = (f64::from(found) - expected).abs() / expected;
             assert!(error <= 2.4e-7, "{x}: {found} {expected}");
         }
-        assert_eq!([f32::NEG_INFINITY, -1e30, -87.1].map(exp::<Plain>), [0.; 3]);
+        assert_eq!([f32::NEG_INFINITY, -1e30, -127.].map(exp2), [0.; 3]);
+        assert!(exp2(f32::NAN).is_nan());
     }
 
     /// The error function by its series, and its tail by a continued fraction
@@ -131,12 +138,12 @@ mod tests {
             let wide = f64::from(x);
             let bound = 2e-7 * wide.abs().max(1.);
             let expected = 0.5 * wide * (1. + erf(wide * std::f64::consts::FRAC_1_SQRT_2));
-            let found = f64::from(gelu::<Plain>(x));
+            let found = f64::from(gelu(x));
             assert!((found - expected).abs() <= bound, "{x}: {found} {expected}");
 
             let inner = (2. / std::f64::consts::PI).sqrt() * (wide + 0.044_715 * wide.powi(3));
             let expected = 0.5 * wide * (1. + inner.tanh());
-            let found = f64::from(gelu_tanh::<Plain>(x));
+            let found = f64::from(gelu_tanh(x));
             assert!(
                 (found - expected).abs() <= 2. * bound,
                 "{x}: {found} {expected}"

@@ -1,6 +1,6 @@
 //! Layer normalization.
 
-use super::isa::{self, Isa, Kind};
+use super::isa::{self, Isa, Kind, Vector};
 use super::parallel::{Parallel, Shared, ranges};
 
 /// Layer normalization (Ba et al., 2016) over rows:
@@ -47,42 +47,78 @@ impl Normalize<'_> {
 #[inline(always)]
 pub(super) fn normalize_rows<I: Isa>(normalize: &Normalize<'_>, rows: &[f32], out: &mut [f32]) {
     let columns = normalize.scale.len();
+    let bias = normalize.bias.unwrap_or(&[]);
+    let lanes = I::Vector::LANES;
+    let rest = columns - columns % lanes;
     let share = 1. / columns as f32;
     for (row, out) in rows
         .chunks_exact(columns)
         .zip(out.chunks_exact_mut(columns))
     {
-        let mean = sum(row, |x| x) * share;
-        let variance = sum(row, |x| (x - mean) * (x - mean)) * share;
+        let mean = sum_of_powers::<I::Vector, 1>(row, 0.) * share;
+        let variance = sum_of_powers::<I::Vector, 2>(row, mean) * share;
         let factor = 1. / (variance + normalize.epsilon).sqrt();
-        let values = row.iter().zip(normalize.scale);
-        match normalize.bias {
-            Some(bias) => {
-                for ((out, (x, scale)), bias) in out.iter_mut().zip(values).zip(bias) {
-                    *out = (x - mean) * factor * scale + bias;
-                }
+        for at in (0..rest).step_by(lanes) {
+            // SAFETY: a vector before the rest; all slices are of this size.
+            unsafe {
+                let value = normalized::<I::Vector>(row, normalize.scale, at, (mean, factor));
+                let value = match bias.is_empty() {
+                    true => value,
+                    false => value.add(I::Vector::load(bias.as_ptr().add(at))),
+                };
+                value.store(out.as_mut_ptr().add(at));
             }
-            None => {
-                for (out, (x, scale)) in out.iter_mut().zip(values) {
-                    *out = (x - mean) * factor * scale;
-                }
-            }
+        }
+        for at in rest..columns {
+            // SAFETY: within the row.
+            let value = unsafe { normalized::<f32>(row, normalize.scale, at, (mean, factor)) };
+            out[at] = value + bias.get(at).copied().unwrap_or(0.);
         }
     }
 }
 
-/// A sum in lanes of their own, so that no step waits for the one before.
+/// # Safety
+/// There is a vector at this place in both.
 #[inline(always)]
-fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
-    let mut lanes = [0f32; 32];
-    let (chunks, rest) = values.as_chunks::<32>();
-    for chunk in chunks {
-        for at in 0..32 {
-            lanes[at] += term(chunk[at]);
+unsafe fn normalized<V: Vector>(
+    row: &[f32],
+    scale: &[f32],
+    at: usize,
+    (mean, factor): (f32, f32),
+) -> V {
+    // SAFETY: the caller's.
+    let (value, scale) = unsafe {
+        (
+            V::load(row.as_ptr().add(at)),
+            V::load(scale.as_ptr().add(at)),
+        )
+    };
+    value.sub(V::splat(mean)).mul(V::splat(factor)).mul(scale)
+}
+
+/// The sum of values less `mean`, or of their squares.
+#[inline(always)]
+fn sum_of_powers<V: Vector, const POWER: u32>(values: &[f32], mean: f32) -> f32 {
+    // Sums of their own, so that no step waits for the one before.
+    let mut sums = [V::splat(0.); 4];
+    let block = 4 * V::LANES;
+    let rest = values.len() - values.len() % block;
+    for at in (0..rest).step_by(block) {
+        for (part, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: a vector before the rest.
+            let value = unsafe { V::load(values.as_ptr().add(at + part * V::LANES)) };
+            let value = value.sub(V::splat(mean));
+            *sum = match POWER {
+                1 => sum.add(value),
+                _ => value.mul_add(value, *sum),
+            };
         }
     }
-    let rest: f32 = rest.iter().map(|&value| term(value)).sum();
-    rest + lanes.iter().sum::<f32>()
+    let sum = sums[0].add(sums[1]).add(sums[2].add(sums[3])).sum();
+    let rest = values[rest..]
+        .iter()
+        .map(|value| (value - mean).powi(POWER as i32));
+    sum + rest.sum::<f32>()
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use std::arch::x86_64::*;
 
-use super::{Isa, by_rows};
+use super::{Isa, Vector, by_rows};
 
 pub(super) struct Avx2;
 
 impl Isa for Avx2 {
+    type Vector = __m256;
     // The instruction that multiplies 8 bits adds pairs in 16 and saturates;
     // that of 16 bits is exact and as fast.
     type Level = i16;
@@ -18,13 +19,17 @@ impl Isa for Avx2 {
     const CENTRED: bool = true;
 
     #[inline(always)]
-    fn multiply_add(left: f32, right: f32, sum: f32) -> f32 {
-        left.mul_add(right, sum)
-    }
-
-    #[inline(always)]
-    fn level(level: i32, zero: i32) -> i16 {
-        (level - zero) as i16
+    unsafe fn levels(values: __m256, zero: i32, at: *mut i16) {
+        // SAFETY: the caller's.
+        unsafe {
+            let least = _mm256_set1_epi32(-zero);
+            let largest = _mm256_set1_epi32(Self::LARGEST as i32 - zero);
+            let levels = _mm256_max_epi32(_mm256_cvtps_epi32(values), least);
+            let levels = _mm256_min_epi32(levels, largest);
+            let high = _mm256_extracti128_si256(levels, 1);
+            let levels = _mm_packs_epi32(_mm256_castsi256_si128(levels), high);
+            _mm_storeu_si128(at.cast(), levels);
+        }
     }
 
     #[inline(always)]
@@ -124,6 +129,115 @@ unsafe fn floats<const ROWS: usize>(
             let at = sums.add(row * sums_stride);
             _mm256_storeu_ps(at, tile[0]);
             _mm256_storeu_ps(at.add(8), tile[1]);
+        }
+    }
+}
+
+impl Vector for __m256 {
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    fn splat(value: f32) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { _mm256_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(at: *const f32) -> Self {
+        // SAFETY: the caller's.
+        unsafe { _mm256_loadu_ps(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, at: *mut f32) {
+        // SAFETY: the caller's.
+        unsafe { _mm256_storeu_ps(at, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn from_integers(at: *const i32, zero: i32, others: *const i32) -> Self {
+        // SAFETY: the caller's.
+        unsafe {
+            let others = _mm256_loadu_si256(others.cast());
+            let zeros = _mm256_mullo_epi32(_mm256_set1_epi32(zero), others);
+            _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_loadu_si256(at.cast()), zeros))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn from_plain_integers(at: *const i32) -> Self {
+        // SAFETY: the caller's.
+        unsafe { _mm256_cvtepi32_ps(_mm256_loadu_si256(at.cast())) }
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { _mm256_add_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { _mm256_sub_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { _mm256_mul_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { _mm256_div_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, sum: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { _mm256_fmadd_ps(self, factor, sum) }
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { _mm256_max_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { _mm256_min_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn power_of_two(self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe {
+            let exponent = _mm256_add_epi32(_mm256_castps_si256(self), _mm256_set1_epi32(127));
+            _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23))
+        }
+    }
+
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        // SAFETY: the instruction set is there.
+        unsafe {
+            let half = _mm_add_ps(_mm256_castps256_ps128(self), _mm256_extractf128_ps(self, 1));
+            let pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
+            _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)))
+        }
+    }
+
+    #[inline(always)]
+    fn largest(self) -> f32 {
+        // SAFETY: the instruction set is there.
+        unsafe {
+            let half = _mm_max_ps(_mm256_castps256_ps128(self), _mm256_extractf128_ps(self, 1));
+            let pair = _mm_max_ps(half, _mm_movehl_ps(half, half));
+            _mm_cvtss_f32(_mm_max_ss(pair, _mm_movehdup_ps(pair)))
         }
     }
 }

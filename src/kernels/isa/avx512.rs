@@ -2,11 +2,12 @@
 
 use std::arch::x86_64::*;
 
-use super::{Isa, by_rows};
+use super::{Isa, Vector, by_rows};
 
 pub(super) struct Avx512Vnni;
 
 impl Isa for Avx512Vnni {
+    type Vector = __m512;
     type Level = u8;
     type Weight = i8;
     const GROUP: usize = 4;
@@ -16,13 +17,13 @@ impl Isa for Avx512Vnni {
     const CENTRED: bool = false;
 
     #[inline(always)]
-    fn multiply_add(left: f32, right: f32, sum: f32) -> f32 {
-        left.mul_add(right, sum)
-    }
-
-    #[inline(always)]
-    fn level(level: i32, _: i32) -> u8 {
-        level as u8
+    unsafe fn levels(values: __m512, zero: i32, at: *mut u8) {
+        // SAFETY: the caller's.
+        unsafe {
+            let levels = _mm512_add_epi32(_mm512_cvtps_epi32(values), _mm512_set1_epi32(zero));
+            let levels = _mm512_max_epi32(levels, _mm512_setzero_si512());
+            _mm_storeu_si128(at.cast(), _mm512_cvtusepi32_epi8(levels));
+        }
     }
 
     #[inline(always)]
@@ -126,5 +127,105 @@ unsafe fn floats<const ROWS: usize>(
             _mm512_storeu_ps(at, tile[0]);
             _mm512_storeu_ps(at.add(16), tile[1]);
         }
+    }
+}
+
+impl Vector for __m512 {
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    fn splat(value: f32) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { _mm512_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(at: *const f32) -> Self {
+        // SAFETY: the caller's.
+        unsafe { _mm512_loadu_ps(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, at: *mut f32) {
+        // SAFETY: the caller's.
+        unsafe { _mm512_storeu_ps(at, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn from_integers(at: *const i32, zero: i32, others: *const i32) -> Self {
+        // SAFETY: the caller's.
+        unsafe {
+            let zeros = _mm512_mullo_epi32(_mm512_set1_epi32(zero), _mm512_loadu_epi32(others));
+            _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_loadu_epi32(at), zeros))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn from_plain_integers(at: *const i32) -> Self {
+        // SAFETY: the caller's.
+        unsafe { _mm512_cvtepi32_ps(_mm512_loadu_epi32(at)) }
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { _mm512_add_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { _mm512_sub_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { _mm512_mul_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { _mm512_div_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, sum: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { _mm512_fmadd_ps(self, factor, sum) }
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { _mm512_max_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { _mm512_min_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn power_of_two(self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe {
+            let exponent = _mm512_add_epi32(_mm512_castps_si512(self), _mm512_set1_epi32(127));
+            _mm512_castsi512_ps(_mm512_slli_epi32(exponent, 23))
+        }
+    }
+
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        // SAFETY: the instruction set is there.
+        unsafe { _mm512_reduce_add_ps(self) }
+    }
+
+    #[inline(always)]
+    fn largest(self) -> f32 {
+        // SAFETY: the instruction set is there.
+        unsafe { _mm512_reduce_max_ps(self) }
     }
 }

@@ -1,7 +1,7 @@
 //! The kernels, compiled for each instruction set, and the choice among them.
 
-use super::super::attention::{Head, attend_head};
-use super::super::linear::{Product, RowScale, multiply_tiles, quantize_rows};
+use super::super::attention::{Heads, attend_heads};
+use super::super::linear::{Product, Quantization, RowScale, multiply_tiles, quantize_rows};
 use super::super::normalize::{Normalize, normalize_rows};
 use super::{Isa, Kind};
 
@@ -54,8 +54,7 @@ kernel! {
     /// Quantizes rows, see [`quantize_rows`]. The levels are as many bytes as
     /// [`level_size`] says.
     quantize = quantize_rows(
-        rows: &[f32], columns: usize, range: Option<(f32, f32)>, stride: usize,
-        levels: &mut [u8], scales: &mut [RowScale]
+        how: Quantization, rows: &[f32], levels: &mut [u8], scales: &mut [RowScale]
     )
 }
 
@@ -67,8 +66,8 @@ kernel! {
 }
 
 kernel! {
-    /// One head of a text, see [`attend_head`].
-    attend = attend_head(head: &Head<'_>)
+    /// Heads of texts, see [`attend_heads`].
+    attend = attend_heads(heads: &Heads<'_>, which: std::ops::Range<usize>)
 }
 
 kernel! {

@@ -11,20 +11,23 @@ mod entries;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod plain;
+mod vector;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
 
 pub(super) use entries::{Layout, attend, multiply, normalize, quantize};
-#[cfg(test)]
-pub(super) use plain::Plain;
+pub(super) use vector::Vector;
 
 /// Products of small tiles, the inner loops of all others.
 ///
 /// Weights are in panels of `COLUMNS` columns: `[groups, COLUMNS, GROUP]`,
 /// where a group is so many rows of weights that one instruction multiplies.
 pub(super) trait Isa {
+    /// Floats that are worked on at a time. Panels are whole vectors, and so
+    /// are halves of them.
+    type Vector: Vector;
     /// How levels of quantized rows are held.
-    type Level: Copy + Default + Send + Sync;
+    type Level: Copy + Default + Into<i32> + Send + Sync;
     /// How weights are read by the product.
     type Weight: Copy + Default + 'static;
     /// Rows of weights in a group.
@@ -40,14 +43,15 @@ pub(super) trait Isa {
     /// What levels are held less of, where they are not centred.
     const OFFSET: i32 = 0;
 
-    /// `left * right + sum`, rounded once where there is an instruction for it.
-    #[inline(always)]
-    fn multiply_add(left: f32, right: f32, sum: f32) -> f32 {
-        left * right + sum
-    }
-
-    /// A level, less the zero point or not.
-    fn level(level: i32, zero: i32) -> Self::Level;
+    /// Writes levels of values that were divided by the scale of their row:
+    /// rounded to the nearest whole numbers, ties to even, plus the zero
+    /// point, within `0..=LARGEST`; less the zero point again where they are
+    /// centred.
+    ///
+    /// # Safety
+    /// The instructions must be there, and room for so many levels as there
+    /// are values. Values are finite.
+    unsafe fn levels(values: Self::Vector, zero: i32, at: *mut Self::Level);
 
     /// A panel of 8-bit weights as the product reads them.
     fn weights<'a>(panel: &'a [i8], scratch: &'a mut Vec<Self::Weight>) -> &'a [Self::Weight];
@@ -87,6 +91,8 @@ pub(super) trait Isa {
 
 /// The largest tile of any instruction set.
 pub(super) const LARGEST_TILE: usize = 12 * 32;
+/// The widest vector of any instruction set.
+pub(super) const MOST_LANES: usize = 16;
 /// The widest panel of any instruction set.
 pub(super) const WIDEST_PANEL: usize = 32;
 

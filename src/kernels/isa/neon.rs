@@ -3,11 +3,12 @@
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-use super::{Isa, by_rows};
+use super::{Isa, Vector, by_rows};
 
 pub(super) struct NeonDot;
 
 impl Isa for NeonDot {
+    type Vector = float32x4_t;
     type Level = i8;
     type Weight = i8;
     const GROUP: usize = 4;
@@ -19,13 +20,17 @@ impl Isa for NeonDot {
     const OFFSET: i32 = 128;
 
     #[inline(always)]
-    fn multiply_add(left: f32, right: f32, sum: f32) -> f32 {
-        left.mul_add(right, sum)
-    }
-
-    #[inline(always)]
-    fn level(level: i32, _: i32) -> i8 {
-        (level - Self::OFFSET) as i8
+    unsafe fn levels(values: float32x4_t, zero: i32, at: *mut i8) {
+        // SAFETY: the caller's.
+        unsafe {
+            let least = vdupq_n_s32(-Self::OFFSET);
+            let largest = vdupq_n_s32(Self::LARGEST as i32 - Self::OFFSET);
+            let levels = vaddq_s32(vcvtnq_s32_f32(values), vdupq_n_s32(zero - Self::OFFSET));
+            let levels = vmovn_s32(vminq_s32(vmaxq_s32(levels, least), largest));
+            let levels = vmovn_s16(vcombine_s16(levels, levels));
+            let levels = vget_lane_s32::<0>(vreinterpret_s32_s8(levels));
+            at.cast::<i32>().write_unaligned(levels);
+        }
     }
 
     #[inline(always)]
@@ -144,5 +149,102 @@ unsafe fn floats<const ROWS: usize>(
                 vst1q_f32(sums.add(row * sums_stride + part * 4), *sum);
             }
         }
+    }
+}
+
+impl Vector for float32x4_t {
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    fn splat(value: f32) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { vdupq_n_f32(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(at: *const f32) -> Self {
+        // SAFETY: the caller's.
+        unsafe { vld1q_f32(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, at: *mut f32) {
+        // SAFETY: the caller's.
+        unsafe { vst1q_f32(at, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn from_integers(at: *const i32, zero: i32, others: *const i32) -> Self {
+        // SAFETY: the caller's.
+        unsafe { vcvtq_f32_s32(vmlsq_n_s32(vld1q_s32(at), vld1q_s32(others), zero)) }
+    }
+
+    #[inline(always)]
+    unsafe fn from_plain_integers(at: *const i32) -> Self {
+        // SAFETY: the caller's.
+        unsafe { vcvtq_f32_s32(vld1q_s32(at)) }
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { vaddq_f32(self, other) }
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { vsubq_f32(self, other) }
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { vmulq_f32(self, other) }
+    }
+
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { vdivq_f32(self, other) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, sum: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { vfmaq_f32(sum, self, factor) }
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { vbslq_f32(vcgtq_f32(self, other), self, other) }
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe { vbslq_f32(vcltq_f32(self, other), self, other) }
+    }
+
+    #[inline(always)]
+    fn power_of_two(self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe {
+            let exponent = vaddq_s32(vreinterpretq_s32_f32(self), vdupq_n_s32(127));
+            vreinterpretq_f32_s32(vshlq_n_s32::<23>(exponent))
+        }
+    }
+
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        // SAFETY: the instruction set is there.
+        unsafe { vaddvq_f32(self) }
+    }
+
+    #[inline(always)]
+    fn largest(self) -> f32 {
+        // SAFETY: the instruction set is there.
+        unsafe { vmaxnmvq_f32(self) }
     }
 }

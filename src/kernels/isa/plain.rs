@@ -1,10 +1,12 @@
 //! No instructions in particular: what the others are compared with.
 
+use super::super::exp::ROUND;
 use super::Isa;
 
-pub(in super::super) struct Plain;
+pub(super) struct Plain;
 
 impl Isa for Plain {
+    type Vector = f32;
     type Level = u8;
     type Weight = i8;
     const GROUP: usize = 1;
@@ -14,8 +16,10 @@ impl Isa for Plain {
     const CENTRED: bool = false;
 
     #[inline(always)]
-    fn level(level: i32, _: i32) -> u8 {
-        level as u8
+    unsafe fn levels(values: f32, zero: i32, at: *mut u8) {
+        let level = (values + ROUND).to_bits().wrapping_sub(ROUND.to_bits()) as i32 + zero;
+        // SAFETY: the caller's.
+        unsafe { *at = level.clamp(0, Self::LARGEST as i32) as u8 }
     }
 
     #[inline(always)]

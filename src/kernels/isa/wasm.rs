@@ -3,7 +3,8 @@
 
 use std::arch::wasm32::*;
 
-use super::{Isa, by_rows};
+use super::super::exp::ROUND;
+use super::{Isa, Vector, by_rows};
 
 pub(super) struct Wasm;
 
@@ -12,6 +13,7 @@ const ROWS: usize = 2;
 const VECTORS: usize = 4;
 
 impl Isa for Wasm {
+    type Vector = v128;
     #[cfg(target_feature = "relaxed-simd")]
     type Level = u8;
     #[cfg(not(target_feature = "relaxed-simd"))]
@@ -36,10 +38,24 @@ impl Isa for Wasm {
     const CENTRED: bool = !cfg!(target_feature = "relaxed-simd");
 
     #[inline(always)]
-    fn level(level: i32, zero: i32) -> Self::Level {
-        match Self::CENTRED {
-            true => (level - zero) as Self::Level,
-            false => level as Self::Level,
+    unsafe fn levels(values: v128, zero: i32, at: *mut Self::Level) {
+        let nearest = f32x4_add(values, f32x4_splat(ROUND));
+        let offset = match Self::CENTRED {
+            true => 0,
+            false => zero,
+        };
+        // The whole number is in the last bits.
+        let levels = i32x4_sub(nearest, i32x4_splat(ROUND.to_bits() as i32 - offset));
+        let levels = i32x4_max(levels, i32x4_splat(offset - zero));
+        let largest = Self::LARGEST as i32 + offset - zero;
+        let levels = i32x4_min(levels, i32x4_splat(largest));
+        let levels = i16x8_narrow_i32x4(levels, levels);
+        // SAFETY: the caller's.
+        unsafe {
+            #[cfg(target_feature = "relaxed-simd")]
+            v128_store32_lane::<0>(i8x16_narrow_i16x8(levels, levels), at.cast());
+            #[cfg(not(target_feature = "relaxed-simd"))]
+            v128_store64_lane::<0>(levels, at.cast());
         }
     }
 
@@ -165,5 +181,93 @@ unsafe fn floats<const ROWS: usize>(
                 v128_store(sums.add(row * sums_stride + part * 4).cast(), *sum);
             }
         }
+    }
+}
+
+impl Vector for v128 {
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    fn splat(value: f32) -> Self {
+        f32x4_splat(value)
+    }
+
+    #[inline(always)]
+    unsafe fn load(at: *const f32) -> Self {
+        // SAFETY: the caller's.
+        unsafe { v128_load(at.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, at: *mut f32) {
+        // SAFETY: the caller's.
+        unsafe { v128_store(at.cast(), self) }
+    }
+
+    #[inline(always)]
+    unsafe fn from_integers(at: *const i32, zero: i32, others: *const i32) -> Self {
+        // SAFETY: the caller's.
+        unsafe {
+            let zeros = i32x4_mul(i32x4_splat(zero), v128_load(others.cast()));
+            f32x4_convert_i32x4(i32x4_sub(v128_load(at.cast()), zeros))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn from_plain_integers(at: *const i32) -> Self {
+        // SAFETY: the caller's.
+        unsafe { f32x4_convert_i32x4(v128_load(at.cast())) }
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        f32x4_add(self, other)
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        f32x4_sub(self, other)
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        f32x4_mul(self, other)
+    }
+
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        f32x4_div(self, other)
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, sum: Self) -> Self {
+        multiply_add(sum, self, factor)
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        f32x4_pmax(other, self)
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        f32x4_pmin(other, self)
+    }
+
+    #[inline(always)]
+    fn power_of_two(self) -> Self {
+        i32x4_shl(i32x4_add(self, i32x4_splat(127)), 23)
+    }
+
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        let pair = f32x4_add(self, i32x4_shuffle::<2, 3, 2, 3>(self, self));
+        f32x4_extract_lane::<0>(pair) + f32x4_extract_lane::<1>(pair)
+    }
+
+    #[inline(always)]
+    fn largest(self) -> f32 {
+        let pair = self.max(i32x4_shuffle::<2, 3, 2, 3>(self, self));
+        f32x4_extract_lane::<0>(pair).max(f32x4_extract_lane::<1>(pair))
     }
 }

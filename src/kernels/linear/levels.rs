@@ -1,74 +1,87 @@
 //! Rows of floats in 8 bits: `x = (level - zero) * scale`.
 
-use super::super::isa::Isa;
+use super::super::exp::ROUND;
+use super::super::isa::{Isa, MOST_LANES, Vector};
 
 /// What the levels of a row stand for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(in super::super) struct RowScale {
     pub(super) scale: f32,
     pub(super) zero: i32,
-    /// Sum of the levels less the zero point.
+    /// Sum of the levels less the zero point, if it was wanted.
     pub(super) sum: i32,
 }
 
 /// The least and the largest value, with 0 among them; not a number if any is
 /// not finite.
 pub(super) fn range(values: &[f32]) -> (f32, f32) {
-    range_of(values)
+    range_of::<f32>(values)
 }
 
 #[inline(always)]
-fn range_of(values: &[f32]) -> (f32, f32) {
-    let (mut low, mut high, mut odd) = ([0f32; 16], [0f32; 16], [0f32; 16]);
-    let (chunks, rest) = values.as_chunks::<16>();
-    for chunk in chunks {
-        for at in 0..16 {
-            let value = chunk[at];
-            low[at] = if value < low[at] { value } else { low[at] };
-            high[at] = if value > high[at] { value } else { high[at] };
-            // Not a number, once any value is not finite.
-            odd[at] += value * 0.;
-        }
+fn range_of<V: Vector>(values: &[f32]) -> (f32, f32) {
+    let (mut low, mut high, mut odd) = (V::splat(0.), V::splat(0.), V::splat(0.));
+    let rest = values.len() - values.len() % V::LANES;
+    for at in (0..rest).step_by(V::LANES) {
+        // SAFETY: a vector before the rest.
+        let value = unsafe { V::load(values.as_ptr().add(at)) };
+        low = value.min(low);
+        high = value.max(high);
+        // Not a number, once any value is not finite.
+        odd = value.mul_add(V::splat(0.), odd);
     }
-    for (at, &value) in rest.iter().enumerate() {
-        low[at] = if value < low[at] { value } else { low[at] };
-        high[at] = if value > high[at] { value } else { high[at] };
-        odd[at] += value * 0.;
+    let zero = V::splat(0.);
+    let (mut low, mut high, mut odd) = (-zero.sub(low).largest(), high.largest(), odd.sum());
+    for &value in &values[rest..] {
+        low = value.min(low);
+        high = value.max(high);
+        odd += value * 0.;
     }
-    let odd: f32 = odd.iter().sum();
-    let low = low.iter().copied().fold(0., f32::min);
-    let high = high.iter().copied().fold(0., f32::max);
     (low + odd, high + odd)
 }
 
-/// Quantizes rows of `columns`, each by its own range or all by the one that
-/// is given, as ONNX's `DynamicQuantizeLinear` does a tensor. Rows of levels
-/// are `stride` long and end in zeros.
+/// How rows are quantized.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Quantization {
+    /// Values of a row.
+    pub(super) columns: usize,
+    /// Levels of a row, of which those beyond the columns are zeros.
+    pub(super) stride: usize,
+    /// The range of all rows, if they do not have one each.
+    pub(super) range: Option<(f32, f32)>,
+    /// Whether sums of levels are wanted.
+    pub(super) is_summed: bool,
+}
+
+/// Quantizes rows as ONNX's `DynamicQuantizeLinear` does a tensor.
 #[inline(always)]
 pub(in super::super) fn quantize_rows<I: Isa>(
+    how: Quantization,
     rows: &[f32],
-    columns: usize,
-    range: Option<(f32, f32)>,
-    stride: usize,
     levels: &mut [u8],
     scales: &mut [RowScale],
 ) {
-    let size = stride * size_of::<I::Level>();
+    let size = how.stride * size_of::<I::Level>();
     assert_eq!(levels.len(), scales.len() * size, "levels for each row");
     let rows = rows
-        .chunks_exact(columns)
+        .chunks_exact(how.columns)
         .zip(levels.chunks_exact_mut(size));
     for ((row, levels), scale) in rows.zip(scales) {
-        let (low, high) = match range {
+        let (low, high) = match how.range {
             Some(range) => range,
-            None => range_of(row),
+            None => range_of::<I::Vector>(row),
         };
-        *scale = quantize_row::<I>(row, low, high, levels);
+        *scale = quantize_row::<I>(row, (low, high), levels, how.is_summed);
     }
 }
 
 #[inline(always)]
-fn quantize_row<I: Isa>(row: &[f32], low: f32, high: f32, levels: &mut [u8]) -> RowScale {
+fn quantize_row<I: Isa>(
+    row: &[f32],
+    (low, high): (f32, f32),
+    levels: &mut [u8],
+    is_summed: bool,
+) -> RowScale {
     let scale = match (high - low) / I::LARGEST {
         // Nothing but zeros: any scale will do.
         0. => 1.,
@@ -82,26 +95,52 @@ fn quantize_row<I: Isa>(row: &[f32], low: f32, high: f32, levels: &mut [u8]) -> 
             sum: 0,
         };
     }
-    let largest = I::LARGEST as i32;
-    let zero = (round(-low / scale)).clamp(0, largest);
+    let zero = (round(-low / scale)).clamp(0, I::LARGEST as i32);
     let size = size_of::<I::Level>();
     let (made, beyond) = levels.split_at_mut(row.len() * size);
     let made = made.as_mut_ptr().cast::<I::Level>();
-    let mut sum = 0;
-    for (at, &value) in row.iter().enumerate() {
-        let level = (round(value / scale) + zero).clamp(0, largest);
-        sum += level - zero;
-        // SAFETY: there is room for a level a value.
-        unsafe { made.add(at).write_unaligned(I::level(level, zero)) };
+    let divide = |values: I::Vector| values.div(I::Vector::splat(scale));
+    let lanes = I::Vector::LANES;
+    let rest = row.len() - row.len() % lanes;
+    for at in (0..rest).step_by(lanes) {
+        // SAFETY: a vector before the rest, and room for a level a value.
+        unsafe {
+            I::levels(
+                divide(I::Vector::load(row.as_ptr().add(at))),
+                zero,
+                made.add(at),
+            )
+        };
+    }
+    if rest < row.len() {
+        let (mut values, mut last) = ([0f32; MOST_LANES], [I::Level::default(); MOST_LANES]);
+        values[..row.len() - rest].copy_from_slice(&row[rest..]);
+        // SAFETY: the arrays have room for a vector, and `made` for the rest.
+        unsafe {
+            I::levels(
+                divide(I::Vector::load(values.as_ptr())),
+                zero,
+                last.as_mut_ptr(),
+            );
+            std::ptr::copy_nonoverlapping(last.as_ptr(), made.add(rest), row.len() - rest);
+        }
     }
     // What is beyond the row meets weights that are zero.
     beyond.fill(0);
+    let offset = if I::CENTRED { 0 } else { zero - I::OFFSET };
+    let sum = match is_summed {
+        true => (0..row.len())
+            // SAFETY: all levels of the row were written.
+            .map(|at| unsafe { made.add(at).read_unaligned() }.into() - offset)
+            .sum(),
+        false => 0,
+    };
     RowScale { scale, zero, sum }
 }
 
 /// To the nearest whole number, ties to even, for numbers up to 2^22.
 #[inline(always)]
 fn round(value: f32) -> i32 {
-    let bits = (value + super::super::exp::ROUND).to_bits();
-    bits.wrapping_sub(super::super::exp::ROUND.to_bits()) as i32
+    let bits = (value + ROUND).to_bits();
+    bits.wrapping_sub(ROUND.to_bits()) as i32
 }

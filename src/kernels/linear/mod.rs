@@ -4,7 +4,7 @@ mod levels;
 mod pack;
 mod product;
 
-pub(super) use levels::{RowScale, quantize_rows};
+pub(super) use levels::{Quantization, RowScale, quantize_rows};
 pub use pack::{Layer, MOST_SUMMED, WeightType, Weights};
 use product::Factors;
 pub(super) use product::{Product, multiply_tiles};
@@ -147,7 +147,8 @@ impl Linear {
             }
             Panels::Integers { weights, columns } => {
                 let stride = self.inner.next_multiple_of(layout.group);
-                quantized = self.quantize(activations, stride, threads);
+                let is_summed = !columns.zeros.is_empty();
+                quantized = self.quantize(activations, (stride, is_summed), threads);
                 let factors = Factors::Integers {
                     levels: &quantized.0,
                     scales: &quantized.1,
@@ -175,7 +176,7 @@ impl Linear {
     fn quantize(
         &self,
         activations: Activations<'_>,
-        stride: usize,
+        (stride, is_summed): (usize, bool),
         threads: &dyn Parallel,
     ) -> (Vec<u8>, Vec<RowScale>) {
         let rows = activations.rows;
@@ -183,9 +184,14 @@ impl Linear {
         let row_size = stride * self.kind.layout().level_size;
         let mut levels = vec![0u8; count * row_size];
         let mut scales = vec![RowScale::default(); count];
-        let range = match activations.granularity {
-            Granularity::Row => None,
-            Granularity::Tensor => Some(levels::range(rows)),
+        let how = Quantization {
+            columns: self.inner,
+            stride,
+            range: match activations.granularity {
+                Granularity::Row => None,
+                Granularity::Tensor => Some(levels::range(rows)),
+            },
+            is_summed,
         };
         let parts = ranges(count, 4 * threads.threads());
         let shared = (Shared::new(&mut levels), Shared::new(&mut scales));
@@ -195,7 +201,7 @@ impl Linear {
             let values = &rows[part.start * self.inner..part.end * self.inner];
             // SAFETY: the ranges do not overlap.
             let (levels, scales) = unsafe { (shared.0.part(bytes), shared.1.part(part)) };
-            isa::quantize(self.kind, values, self.inner, range, stride, levels, scales);
+            isa::quantize(self.kind, how, values, levels, scales);
         });
         (levels, scales)
     }

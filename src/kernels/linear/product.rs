@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::super::exp::{gelu, gelu_tanh};
-use super::super::isa::{Isa, LARGEST_TILE, WIDEST_PANEL};
+use super::super::isa::{Isa, LARGEST_TILE, Vector, WIDEST_PANEL};
 use super::super::parallel::Shared;
 use super::levels::RowScale;
 use super::{Activation, Columns, Linear};
@@ -74,8 +74,13 @@ fn floats<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usize
                 I::floats(count, left, inner, weights, inner, sums, I::COLUMNS);
             }
             for (at, sums) in sums.chunks_exact_mut(I::COLUMNS).take(count).enumerate() {
-                for (sum, bias) in sums.iter_mut().zip(bias) {
-                    *sum += bias;
+                for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
+                    // SAFETY: vectors are within the panel, which is whole ones.
+                    unsafe {
+                        let sums = sums.as_mut_ptr().add(column);
+                        let bias = I::Vector::load(bias.as_ptr().add(column));
+                        I::Vector::load(sums).add(bias).store(sums);
+                    }
                 }
                 finish::<I>(product, first + at, panel, sums);
             }
@@ -106,6 +111,11 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
         let weights = I::weights(packed, &mut scratch);
         assert_eq!(weights.len(), panel_size, "a panel of weights");
         let of_panel = panel * I::COLUMNS..(panel + 1) * I::COLUMNS;
+        let of_columns = OfPanel {
+            scales: &columns.scales[of_panel.clone()],
+            bias: &product.linear.bias[of_panel.clone()],
+            sums: columns.sums.get(of_panel.clone()),
+        };
         for first in rows.clone().step_by(I::ROWS) {
             let count = (rows.end - first).min(I::ROWS);
             // SAFETY: levels are whole rows up to `rows.end`, a panel is
@@ -115,46 +125,62 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
                 let (weights, sums) = (weights.as_ptr(), sums.as_mut_ptr());
                 I::integers(count, levels, stride, weights, groups, sums);
             }
+            columns.take_off_zeros(&of_panel, &scales[first..first + count], &mut sums);
             for (at, sums) in sums.chunks_exact(I::COLUMNS).take(count).enumerate() {
-                let (row, mut values) = (first + at, [0f32; WIDEST_PANEL]);
-                let bias = &product.linear.bias[of_panel.clone()];
-                columns.scale::<I>(of_panel.clone(), (sums, bias), scales[row], &mut values);
-                finish::<I>(product, row, panel, &mut values[..I::COLUMNS]);
+                let mut values = [0f32; WIDEST_PANEL];
+                of_columns.scale::<I>(sums, scales[first + at], &mut values);
+                finish::<I>(product, first + at, panel, &mut values[..I::COLUMNS]);
             }
         }
     }
 }
 
+/// What belongs to the columns of a panel.
+struct OfPanel<'a> {
+    scales: &'a [f32],
+    bias: &'a [f32],
+    sums: Option<&'a [i32]>,
+}
+
 impl Columns {
-    /// From the sums of a row to its values: takes off what zero points add,
-    /// scales, and adds the bias. In one pass, since a vector that was written
-    /// in parts is slow to be read.
+    /// Takes off what zero points of weights add to the sums of a tile, which
+    /// is nothing in most models.
     #[inline(always)]
-    fn scale<I: Isa>(
-        &self,
-        of_panel: Range<usize>,
-        (sums, bias): (&[i32], &[f32]),
-        row: RowScale,
-        values: &mut [f32; WIDEST_PANEL],
-    ) {
-        let scales = &self.scales[of_panel.clone()];
-        let zero = row.zero - I::OFFSET;
-        let value = |at: usize, sum: i32| sum as f32 * (row.scale * scales[at]) + bias[at];
-        if I::CENTRED && self.zeros.is_empty() {
-            for at in 0..I::COLUMNS {
-                values[at] = value(at, sums[at]);
+    fn take_off_zeros(&self, of_panel: &Range<usize>, rows: &[RowScale], sums: &mut [i32]) {
+        if self.zeros.is_empty() {
+            return;
+        }
+        let zeros = &self.zeros[of_panel.clone()];
+        for (sums, row) in sums.chunks_exact_mut(zeros.len()).zip(rows) {
+            for (sum, zero) in sums.iter_mut().zip(zeros) {
+                *sum -= zero * row.sum;
             }
-        } else if self.zeros.is_empty() {
-            let column = &self.sums[of_panel];
-            for at in 0..I::COLUMNS {
-                values[at] = value(at, sums[at] - zero * column[at]);
-            }
-        } else {
-            let zeros = &self.zeros[of_panel.clone()];
-            let column = self.sums.get(of_panel);
-            for at in 0..I::COLUMNS {
-                let offset = column.map_or(0, |column| zero * column[at]);
-                values[at] = value(at, sums[at] - offset - zeros[at] * row.sum);
+        }
+    }
+}
+
+impl OfPanel<'_> {
+    /// From the sums of a row to its values: takes off what its zero point
+    /// adds, scales, and adds the bias.
+    #[inline(always)]
+    fn scale<I: Isa>(&self, sums: &[i32], row: RowScale, values: &mut [f32; WIDEST_PANEL]) {
+        let (zero, row_scale) = (row.zero - I::OFFSET, I::Vector::splat(row.scale));
+        assert!(sums.len() == I::COLUMNS && self.scales.len() == I::COLUMNS);
+        for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
+            // SAFETY: all are of a panel, which is whole vectors.
+            unsafe {
+                let sums = sums.as_ptr().add(column);
+                let sum = match self.sums {
+                    Some(others) => {
+                        I::Vector::from_integers(sums, zero, others.as_ptr().add(column))
+                    }
+                    None => I::Vector::from_plain_integers(sums),
+                };
+                let scale = I::Vector::load(self.scales.as_ptr().add(column)).mul(row_scale);
+                let bias = I::Vector::load(self.bias.as_ptr().add(column));
+                // Rounded as on every other machine.
+                let value = sum.mul(scale).add(bias);
+                value.store(values.as_mut_ptr().add(column));
             }
         }
     }
@@ -163,64 +189,52 @@ impl Columns {
 /// From the values of a row in one panel to its outputs.
 #[inline(always)]
 fn finish<I: Isa>(product: &Product<'_>, row: usize, panel: usize, values: &mut [f32]) {
-    let linear = product.linear;
-    match linear.activation {
-        Activation::None => {}
-        Activation::Gelu => each(values, gelu::<I>),
-        Activation::GeluTanh => each(values, gelu_tanh::<I>),
-        Activation::GatedGelu => gate(values, gelu::<I>),
-        Activation::GatedGeluTanh => gate(values, gelu_tanh::<I>),
+    let half = I::COLUMNS / 2;
+    let width = match product.linear.activation.is_gated() {
+        true => half,
+        false => I::COLUMNS,
+    };
+    assert!(values.len() == I::COLUMNS);
+    for column in (0..width).step_by(I::Vector::LANES) {
+        // SAFETY: vectors are within the width, which is whole ones.
+        unsafe {
+            let place = values.as_mut_ptr().add(column);
+            let value = I::Vector::load(place);
+            let value = match product.linear.activation {
+                Activation::None => break,
+                Activation::Gelu => gelu(value),
+                Activation::GeluTanh => gelu_tanh(value),
+                Activation::GatedGelu => gelu(value).mul(I::Vector::load(place.add(half))),
+                Activation::GatedGeluTanh => gelu_tanh(value).mul(I::Vector::load(place.add(half))),
+            };
+            value.store(place);
+        }
     }
-    // Sizes that the compiler knows spare calls for a few values.
-    match linear.activation.is_gated() {
-        true => store(
-            product,
-            row,
-            panel * (I::COLUMNS / 2),
-            &values[..I::COLUMNS / 2],
-        ),
-        false => store(product, row, panel * I::COLUMNS, &values[..I::COLUMNS]),
-    }
+    store::<I>(product, row, panel * width, &values[..width]);
 }
 
 /// Writes values of a row from a column on, those that there are columns for.
 #[inline(always)]
-fn store(product: &Product<'_>, row: usize, first: usize, values: &[f32]) {
+fn store<I: Isa>(product: &Product<'_>, row: usize, first: usize, values: &[f32]) {
     let outer = product.linear.outer;
     let (start, width) = (row * outer + first, values.len().min(outer - first));
     // SAFETY: every row and panel is computed by one task alone.
     let out = unsafe { product.out.part(start..start + width) };
     let residual = product.residual.map(|rows| &rows[start..start + width]);
-    if out.len() == values.len() {
-        write(values, residual, out);
-    } else {
-        write(&values[..width], residual, out);
-    }
-}
-
-#[inline(always)]
-fn write(values: &[f32], residual: Option<&[f32]>, out: &mut [f32]) {
-    match residual {
-        Some(residual) => {
-            for at in 0..values.len() {
-                out[at] = values[at] + residual[at];
-            }
+    if out.len() < values.len() {
+        for (at, out) in out.iter_mut().enumerate() {
+            *out = values[at] + residual.map_or(0., |residual| residual[at]);
         }
-        None => out.copy_from_slice(values),
+        return;
     }
-}
-
-#[inline(always)]
-fn each(values: &mut [f32], activation: impl Fn(f32) -> f32) {
-    for value in values {
-        *value = activation(*value);
-    }
-}
-
-#[inline(always)]
-fn gate(values: &mut [f32], activation: impl Fn(f32) -> f32) {
-    let (left, right) = values.split_at_mut(values.len() / 2);
-    for (left, right) in left.iter_mut().zip(right) {
-        *left = activation(*left) * *right;
+    for column in (0..values.len()).step_by(I::Vector::LANES) {
+        // SAFETY: all are as long as the values, which are whole vectors.
+        unsafe {
+            let mut value = I::Vector::load(values.as_ptr().add(column));
+            if let Some(residual) = residual {
+                value = value.add(I::Vector::load(residual.as_ptr().add(column)));
+            }
+            value.store(out.as_mut_ptr().add(column));
+        }
     }
 }

@@ -1,5 +1,4 @@
 use super::super::exp::{gelu, gelu_tanh};
-use super::super::isa::Plain;
 use super::*;
 use crate::sample;
 
@@ -104,8 +103,8 @@ fn definition(
             terms.sum::<f64>() + f64::from(layer.bias[column])
         })
         .collect();
-    let gelu = |x: f64| f64::from(gelu::<Plain>(x as f32));
-    let tanh = |x: f64| f64::from(gelu_tanh::<Plain>(x as f32));
+    let gelu = |x: f64| f64::from(gelu(x as f32));
+    let tanh = |x: f64| f64::from(gelu_tanh(x as f32));
     let (left, right) = sums.split_at(layer.outer / 2);
     let gated =
         |one: &dyn Fn(f64) -> f64| left.iter().zip(right).map(|(l, r)| one(*l) * r).collect();

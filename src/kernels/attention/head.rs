@@ -1,0 +1,210 @@
+//! One head after the other.
+
+use std::ops::Range;
+
+use super::super::isa::{Isa, LARGEST_TILE};
+use super::super::parallel::Shared;
+use super::load::{Loaded, Queries};
+use super::weigh::weigh;
+use super::{Attention, Batch};
+
+/// Rows of scores that are computed at a time: few enough to stay in a cache.
+const ROWS: usize = 12;
+
+/// All heads of all texts: `text * heads + head`.
+pub(in super::super) struct Heads<'a> {
+    pub(super) attention: &'a Attention,
+    pub(super) batch: &'a Batch<'a>,
+    /// `[batch, length, heads * columns]`.
+    pub(super) context: Shared<'a, f32>,
+}
+
+/// One head of one text.
+#[derive(Clone, Copy)]
+pub(super) struct Head<'a> {
+    pub(super) attention: &'a Attention,
+    pub(super) batch: &'a Batch<'a>,
+    context: &'a Shared<'a, f32>,
+    pub(super) text: usize,
+    pub(super) head: usize,
+    /// Tokens up to the last one that is not padding.
+    pub(super) seen: usize,
+    /// The mask, where tokens before are unseen too.
+    holes: Option<&'a [i64]>,
+}
+
+#[inline(always)]
+pub(in super::super) fn attend_heads<I: Isa>(heads: &Heads<'_>, which: Range<usize>) {
+    let mut loaded = Loaded::default();
+    let mut scores = Vec::new();
+    for at in which {
+        Head::new(heads, at).attend::<I>(&mut loaded, &mut scores);
+    }
+}
+
+impl<'a> Head<'a> {
+    fn new(heads: &'a Heads<'_>, at: usize) -> Self {
+        let (attention, batch) = (heads.attention, heads.batch);
+        let (text, head) = (at / attention.heads, at % attention.heads);
+        let length = batch.length;
+        let mask = batch
+            .mask
+            .map(|mask| &mask[text * length..(text + 1) * length]);
+        // Padding at the end is seen by nobody.
+        let last = mask.map(|mask| mask.iter().rposition(|&bit| bit != 0));
+        let seen = last.map_or(length, |last| last.map_or(0, |last| last + 1));
+        Self {
+            attention,
+            batch,
+            context: &heads.context,
+            text,
+            head,
+            seen,
+            holes: mask.filter(|mask| mask[..seen].contains(&0)),
+        }
+    }
+
+    #[inline(always)]
+    fn attend<I: Isa>(&self, loaded: &mut Loaded, scores: &mut Vec<f32>) {
+        let (length, seen) = (self.batch.length, self.seen);
+        loaded.load::<I>(self);
+        let (loaded, queries) = (&*loaded, loaded.queries(self));
+        let stride = seen.next_multiple_of(I::COLUMNS);
+        scores.resize(ROWS.min(length) * stride, 0.);
+        for first in (0..length).step_by(ROWS) {
+            let rows = first..(first + ROWS).min(length);
+            // Columns that any of these rows can see, by whole panels of keys.
+            let (from, to) = match self.attention.window {
+                None => (0, seen),
+                Some(window) => (
+                    first.saturating_sub(window).min(seen),
+                    rows.end.saturating_add(window).min(seen),
+                ),
+            };
+            let seen = from - from % I::COLUMNS..to;
+            self.score::<I>(&queries, &loaded.keys, rows.clone(), &seen, scores);
+            let mut sums = [0f32; ROWS];
+            for (at, sum) in sums.iter_mut().enumerate().take(rows.len()) {
+                let scores = &mut scores[at * stride..][seen.start..];
+                let scores = &mut scores[..seen.len().next_multiple_of(I::COLUMNS)];
+                let holes = self.holes.map(|mask| &mask[seen.clone()]);
+                *sum = weigh::<I>(scores, self.visible(first + at, &seen), holes);
+            }
+            self.combine::<I>(scores, &loaded.values, rows, &seen, &sums);
+        }
+    }
+
+    /// Which of the columns a row can see, counted from the first.
+    #[inline(always)]
+    fn visible(&self, row: usize, columns: &Range<usize>) -> Range<usize> {
+        let Some(window) = self.attention.window else {
+            return 0..columns.len();
+        };
+        let end = row.saturating_add(window).saturating_add(1);
+        let end = end.saturating_sub(columns.start).min(columns.len());
+        let start = row.saturating_sub(window).saturating_sub(columns.start);
+        start.min(end)..end
+    }
+
+    /// Products of queries and keys.
+    #[inline(always)]
+    fn score<I: Isa>(
+        &self,
+        queries: &Queries<'_>,
+        keys: &[f32],
+        rows: Range<usize>,
+        seen: &Range<usize>,
+        scores: &mut [f32],
+    ) {
+        let columns = self.attention.columns;
+        let stride = self.seen.next_multiple_of(I::COLUMNS);
+        for panel in seen.start / I::COLUMNS..seen.end.div_ceil(I::COLUMNS) {
+            let keys = &keys[panel * columns * I::COLUMNS..][..columns * I::COLUMNS];
+            for row in rows.clone().step_by(I::ROWS) {
+                let count = (rows.end - row).min(I::ROWS);
+                let left = &queries.rows[row * queries.stride..];
+                let out = &mut scores[(row - rows.start) * stride + panel * I::COLUMNS..];
+                assert!(left.len() >= (count - 1) * queries.stride + columns);
+                assert!(out.len() >= (count - 1) * stride + I::COLUMNS);
+                // SAFETY: the slices hold `count` rows and a panel.
+                unsafe {
+                    let (left, panel, out) = (left.as_ptr(), keys.as_ptr(), out.as_mut_ptr());
+                    I::floats(count, left, queries.stride, panel, columns, out, stride);
+                }
+            }
+        }
+    }
+
+    /// Products of weights and values.
+    #[inline(always)]
+    fn combine<I: Isa>(
+        &self,
+        weights: &[f32],
+        values: &[f32],
+        rows: Range<usize>,
+        seen: &Range<usize>,
+        sums: &[f32; ROWS],
+    ) {
+        let stride = self.seen.next_multiple_of(I::COLUMNS);
+        let mut tile = [0f32; LARGEST_TILE];
+        for panel in 0..self.attention.columns.div_ceil(I::COLUMNS) {
+            let size = self.seen * I::COLUMNS;
+            let values = &values[panel * size..(panel + 1) * size][seen.start * I::COLUMNS..];
+            for row in (0..rows.len()).step_by(I::ROWS) {
+                let (count, depth) = ((rows.len() - row).min(I::ROWS), seen.len());
+                let weights = &weights[(row * stride + seen.start).min(weights.len())..];
+                assert!(depth == 0 || weights.len() >= (count - 1) * stride + depth);
+                assert!(values.len() >= depth * I::COLUMNS);
+                // SAFETY: the slices hold `count` rows of weights, as many
+                // values, and the tile has room for the largest.
+                unsafe {
+                    let (left, panel) = (weights.as_ptr(), values.as_ptr());
+                    let out = tile.as_mut_ptr();
+                    I::floats(count, left, stride, panel, depth, out, I::COLUMNS);
+                }
+                for (at, tile) in tile.chunks_exact(I::COLUMNS).take(count).enumerate() {
+                    let first = panel * I::COLUMNS;
+                    self.finish(rows.start + row + at, first, tile, sums[row + at]);
+                }
+            }
+        }
+    }
+
+    /// Writes sums of weighted values, of a row from a column on.
+    #[inline(always)]
+    fn finish(&self, position: usize, first: usize, sums: &[f32], weight: f32) {
+        let columns = self.attention.columns;
+        let width = sums.len().min(columns - first);
+        let row = self.text * self.batch.length + position;
+        let start = row * self.attention.heads * columns + self.head * columns + first;
+        // SAFETY: each head of each text is computed by one task alone.
+        let out = unsafe { self.context.part(start..start + width) };
+        if weight > 0. {
+            let share = 1. / weight;
+            for (out, sum) in out.iter_mut().zip(sums) {
+                *out = sum * share;
+            }
+        } else if weight.is_nan() {
+            out.fill(f32::NAN);
+        } else if self.attention.fill == f32::NEG_INFINITY {
+            out.fill(0.);
+        } else {
+            self.mean_value(first, out);
+        }
+    }
+
+    /// The mean of all values, padding too: what weights that are all equal
+    /// come to.
+    #[cold]
+    fn mean_value(&self, first: usize, out: &mut [f32]) {
+        let length = self.batch.length;
+        out.fill(0.);
+        for row in self.text * length..(self.text + 1) * length {
+            let first = self.head * self.attention.columns + first;
+            let values = self.batch.values.row(row, first, out.len());
+            for (out, value) in out.iter_mut().zip(values) {
+                *out += value / length as f32;
+            }
+        }
+    }
+}
