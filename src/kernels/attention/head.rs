@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::super::isa::{Isa, LARGEST_TILE};
+use super::super::isa::{Isa, LARGEST_TILE, Vector};
 use super::super::parallel::Shared;
 use super::load::{Loaded, Queries};
 use super::weigh::weigh;
@@ -164,7 +164,7 @@ impl<'a> Head<'a> {
                 }
                 for (at, tile) in tile.chunks_exact(I::COLUMNS).take(count).enumerate() {
                     let first = panel * I::COLUMNS;
-                    self.finish(rows.start + row + at, first, tile, sums[row + at]);
+                    self.finish::<I>(rows.start + row + at, first, tile, sums[row + at]);
                 }
             }
         }
@@ -172,7 +172,7 @@ impl<'a> Head<'a> {
 
     /// Writes sums of weighted values, of a row from a column on.
     #[inline(always)]
-    fn finish(&self, position: usize, first: usize, sums: &[f32], weight: f32) {
+    fn finish<I: Isa>(&self, position: usize, first: usize, sums: &[f32], weight: f32) {
         let columns = self.attention.columns;
         let width = sums.len().min(columns - first);
         let row = self.text * self.batch.length + position;
@@ -181,8 +181,19 @@ impl<'a> Head<'a> {
         let out = unsafe { self.context.part(start..start + width) };
         if weight > 0. {
             let share = 1. / weight;
-            for (out, sum) in out.iter_mut().zip(sums) {
-                *out = sum * share;
+            if out.len() < I::COLUMNS {
+                for (out, sum) in out.iter_mut().zip(sums) {
+                    *out = sum * share;
+                }
+                return;
+            }
+            for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
+                // SAFETY: both are a panel wide, which is whole vectors.
+                unsafe {
+                    let sum = I::Vector::load(sums.as_ptr().add(column));
+                    let out = out.as_mut_ptr().add(column);
+                    sum.mul(I::Vector::splat(share)).store(out);
+                }
             }
         } else if weight.is_nan() {
             out.fill(f32::NAN);

@@ -1,6 +1,6 @@
 //! Queries, keys and values of a head in the order in which products read them.
 
-use super::super::isa::Isa;
+use super::super::isa::{Isa, Vector};
 use super::Rows;
 use super::head::Head;
 
@@ -97,10 +97,16 @@ impl Loaded {
             for (panel, part) in row.chunks(I::COLUMNS).enumerate() {
                 let start = (panel * seen + position) * I::COLUMNS;
                 let place = &mut self.values[start..start + I::COLUMNS];
-                // A size that the compiler knows spares a call.
-                match part.len() == I::COLUMNS {
-                    true => place.copy_from_slice(&part[..I::COLUMNS]),
-                    false => place[..part.len()].copy_from_slice(part),
+                if part.len() < I::COLUMNS {
+                    place[..part.len()].copy_from_slice(part);
+                    continue;
+                }
+                for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
+                    // SAFETY: both are a panel wide, which is whole vectors.
+                    unsafe {
+                        let value = I::Vector::load(part.as_ptr().add(column));
+                        value.store(place.as_mut_ptr().add(column));
+                    }
                 }
             }
         }

@@ -42,8 +42,10 @@ macro_rules! kernel {
                     // SAFETY: a kind is made where its instructions are.
                     unsafe { run($($argument),*) }
                 }
+                #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+                Kind::WasmPairs => $kernel::<super::wasm::Wasm<true>>($($argument),*),
                 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-                Kind::Wasm => $kernel::<super::wasm::Wasm>($($argument),*),
+                Kind::Wasm => $kernel::<super::wasm::Wasm<false>>($($argument),*),
                 Kind::Plain => $kernel::<super::plain::Plain>($($argument),*),
             }
         }
@@ -114,8 +116,10 @@ impl Kind {
             Self::Avx2 => Layout::of::<super::avx2::Avx2>(),
             #[cfg(target_arch = "aarch64")]
             Self::NeonDot => Layout::of::<super::neon::NeonDot>(),
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            Self::WasmPairs => Layout::of::<super::wasm::Wasm<true>>(),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Self::Wasm => Layout::of::<super::wasm::Wasm>(),
+            Self::Wasm => Layout::of::<super::wasm::Wasm<false>>(),
             Self::Plain => Layout::of::<super::plain::Plain>(),
         }
     }

@@ -105,6 +105,8 @@ pub(super) enum Kind {
     Avx2,
     #[cfg(target_arch = "aarch64")]
     NeonDot,
+    #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+    WasmPairs,
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     Wasm,
     Plain,
@@ -132,6 +134,8 @@ impl Kind {
                 Self::NeonDot,
                 std::arch::is_aarch64_feature_detected!("dotprod"),
             ),
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            (Self::WasmPairs, wasm::sums_pairs()),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             (Self::Wasm, true),
             (Self::Plain, true),

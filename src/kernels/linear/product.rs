@@ -210,7 +210,11 @@ fn finish<I: Isa>(product: &Product<'_>, row: usize, panel: usize, values: &mut 
             value.store(place);
         }
     }
-    store::<I>(product, row, panel * width, &values[..width]);
+    // Lengths that the compiler knows spare calls for a few values.
+    match product.linear.activation.is_gated() {
+        true => store::<I>(product, row, panel * half, &values[..half]),
+        false => store::<I>(product, row, panel * I::COLUMNS, &values[..I::COLUMNS]),
+    }
 }
 
 /// Writes values of a row from a column on, those that there are columns for.
