@@ -5,6 +5,7 @@ use std::fmt;
 use crate::batch::TokenBatch;
 use crate::error::Result;
 use crate::graph::Fused;
+use crate::kernels::Parallel;
 
 /// An engine with a loaded model.
 ///
@@ -24,6 +25,12 @@ pub trait Backend: Send + Sync {
     /// such as tokenization. At least 1; where it is 1, the core starts none.
     fn parallelism(&self) -> usize {
         self.concurrency()
+    }
+
+    /// Threads that the core borrows for all that it does side by side. Where
+    /// there are none, it starts threads of its own.
+    fn threads(&self) -> Option<&dyn Parallel> {
+        None
     }
 
     /// Runs the graph on a batch and returns its raw output, row for row in

@@ -1,7 +1,9 @@
-// Builds both WebAssembly modules of the npm package, `js/wasm/{base,relaxed}`:
-// `node wasm/build.mjs`. Needs Rust by rustup; takes wasm-opt from the npm
-// package `binaryen` in `js/node_modules`. Safe to run again: cargo does only
-// what is left to do. With `--print-sizes` it measures what is there.
+// Builds the WebAssembly modules of the npm package,
+// `js/wasm/{base,relaxed,threads}`: `node wasm/build.mjs`. Needs Rust by
+// rustup, with the component `rust-src`, which it adds where it is missing;
+// takes wasm-opt from the npm package `binaryen` in `js/node_modules`. Safe to
+// run again: cargo does only what is left to do. With `--print-sizes` it
+// measures what is there.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
@@ -18,10 +20,22 @@ const tools = join(target, 'tools');
 const triple = 'wasm32-unknown-unknown';
 
 // A module with one instruction that an engine does not know fails to load as
-// a whole, so that relaxed SIMD takes a module of its own.
+// a whole, so that relaxed SIMD takes a module of its own, and so do threads.
 const variants = {
-  base: '+simd128',
-  relaxed: '+simd128,+relaxed-simd',
+  base: { features: '+simd128' },
+  relaxed: { features: '+simd128,+relaxed-simd' },
+  threads: {
+    features: '+simd128,+relaxed-simd,+atomics,+bulk-memory,+mutable-globals',
+    // Instances share a memory that is made outside of them, and each sets up
+    // the thread-local storage of its thread.
+    link: ['--shared-memory', '--import-memory', '--max-memory=4294967296', '--export=__wasm_init_tls',
+      '--export=__tls_size', '--export=__tls_align', '--export=__tls_base'],
+    // The standard library comes without atomics. To build it is the one
+    // thing here that Rust's stable compiler does not offer by itself.
+    cargo: ['-Z', 'build-std=std,panic_abort'],
+    env: { RUSTC_BOOTSTRAP: '1' },
+    optimize: ['--enable-threads'],
+  },
 };
 
 /** Runs a program to its end; lines of output begin with the variant. */
@@ -63,10 +77,24 @@ async function wasmBindgen() {
   return program;
 }
 
-function rustFlags(variant) {
+// The sources of the standard library.
+async function rustSources() {
+  const sysroot = String(execFileSync('rustc', ['--print', 'sysroot'], { cwd: root })).trim();
+  const library = join(sysroot, 'lib/rustlib/src/rust/library/Cargo.lock');
+  if (existsSync(library)) return;
+  console.log('adding the component rust-src');
+  try {
+    await run('rustup', ['component', 'add', 'rust-src']);
+  } catch (cause) {
+    throw new Error(`${library}: expected the sources of Rust's standard library, found none; \`rustup component add rust-src\` gets them`, { cause });
+  }
+}
+
+function rustFlags({ features, link = [] }) {
   const home = process.env.CARGO_HOME ?? join(homedir(), '.cargo');
   return [
-    `-Ctarget-feature=${variants[variant]}`,
+    `-Ctarget-feature=${features}`,
+    ...link.map((option) => `-Clink-arg=${option}`),
     // Messages of panics name source files, but not where they were built.
     `--remap-path-prefix=${join(home, 'registry/src')}=registry`,
     `--remap-path-prefix=${root.replace(/[/\\]$/, '')}=multivec`,
@@ -75,7 +103,8 @@ function rustFlags(variant) {
 
 async function build(variant, bindgen) {
   const prefix = `${variant}: `;
-  console.log(`${prefix}building with ${variants[variant]}`);
+  const settings = variants[variant];
+  console.log(`${prefix}building with ${settings.features}`);
   // The variants are built at the same time, because much of the work can use
   // one core only; each has a folder, because Cargo locks its own.
   const own = join(target, 'wasm', variant);
@@ -85,8 +114,8 @@ async function build(variant, bindgen) {
     // for a module: Cargo has no link-time optimization for a library that is
     // made for Rust as well.
     ['rustc', '--locked', '--package', 'multivec-wasm', '--lib', '--crate-type', 'cdylib',
-      '--target', triple, '--profile', 'wasm-release', '--target-dir', own],
-    { env: { CARGO_ENCODED_RUSTFLAGS: rustFlags(variant).join('\x1f') }, prefix },
+      '--target', triple, '--profile', 'wasm-release', '--target-dir', own, ...(settings.cargo ?? [])],
+    { env: { ...settings.env, CARGO_ENCODED_RUSTFLAGS: rustFlags(settings).join('\x1f') }, prefix },
   );
   // A failed step must not leave half a package: everything is made aside and
   // moved in place at the end.
@@ -95,11 +124,11 @@ async function build(variant, bindgen) {
   mkdirSync(aside, { recursive: true });
   const module = join(own, triple, 'wasm-release', 'multivec_wasm.wasm');
   await run(bindgen, ['--target', 'web', '--remove-name-section', '--out-dir', aside, module], { prefix });
-  await optimize(join(aside, 'multivec_wasm_bg.wasm'), prefix);
+  await optimize(join(aside, 'multivec_wasm_bg.wasm'), settings.optimize ?? [], prefix);
   return aside;
 }
 
-async function optimize(module, prefix) {
+async function optimize(module, options, prefix) {
   const program = join(root, 'js/node_modules/binaryen/bin/wasm-opt');
   if (!existsSync(program)) {
     throw new Error(`${program}: expected wasm-opt, found none; run \`npm ci\` in js/`);
@@ -112,7 +141,7 @@ async function optimize(module, prefix) {
     program, '-O1', '--enable-simd', '--enable-relaxed-simd', '--enable-bulk-memory',
     '--enable-bulk-memory-opt', '--enable-call-indirect-overlong',
     '--enable-sign-ext', '--enable-mutable-globals', '--enable-nontrapping-float-to-int',
-    '--enable-reference-types', '--enable-multivalue', module, '-o', optimized,
+    '--enable-reference-types', '--enable-multivalue', ...options, module, '-o', optimized,
   ], { prefix });
   renameSync(optimized, module);
   console.log(`${prefix}wasm-opt: ${before} to ${readFileSync(module).length} bytes`);
@@ -127,16 +156,19 @@ function printSizes() {
 }
 
 if (!process.argv.includes('--print-sizes')) {
+  await rustSources();
   const bindgen = await wasmBindgen();
   const built = await Promise.all(Object.keys(variants).map((variant) => build(variant, bindgen)));
-  const glue = built.map((folder) => readFileSync(join(folder, 'multivec_wasm.js')));
-  if (!glue[0].equals(glue[1])) {
-    throw new Error('the JavaScript of both variants: expected the same, found differences');
+  const [base, relaxed, threads] = built;
+  const glue = (folder) => readFileSync(join(folder, 'multivec_wasm.js'));
+  if (!glue(base).equals(glue(relaxed))) {
+    throw new Error('the JavaScript of `base` and `relaxed`: expected the same, found differences');
   }
   rmSync(output, { recursive: true, force: true });
-  cpSync(built[0], join(output, 'base'), { recursive: true });
+  cpSync(base, join(output, 'base'), { recursive: true });
   // The JavaScript beside the base module serves both.
   const module = 'multivec_wasm_bg.wasm';
-  cpSync(join(built[1], module), join(output, 'relaxed', module));
+  cpSync(join(relaxed, module), join(output, 'relaxed', module));
+  cpSync(threads, join(output, 'threads'), { recursive: true });
 }
 printSizes();

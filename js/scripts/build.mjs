@@ -12,7 +12,7 @@ const run = (command, ...args) => execFileSync(command, args, { cwd: js, stdio: 
 
 // wasm-opt takes minutes, and has nothing to do where no source is newer.
 const sources = ["src", "wasm/src", "wasm/Cargo.toml", "wasm/build.mjs", "Cargo.toml", "Cargo.lock"];
-const modules = ["base", "relaxed"].map((name) => join(js, "wasm", name, "multivec_wasm_bg.wasm"));
+const modules = ["base", "relaxed", "threads"].map((name) => join(js, "wasm", name, "multivec_wasm_bg.wasm"));
 const built = Math.min(...modules.map((path) => (existsSync(path) ? statSync(path).mtimeMs : 0)));
 if (sources.some((path) => newest(join(js, "..", path)) > built)) run(process.execPath, "../wasm/build.mjs");
 
@@ -20,8 +20,9 @@ rmSync(join(js, "dist"), { recursive: true, force: true });
 mkdirSync(join(js, "dist"));
 run(process.execPath, "node_modules/typescript/bin/tsc");
 
-const generated = readFileSync(join(js, "wasm/base/multivec_wasm.js"), "utf8");
-writeFileSync(join(js, "dist/glue.js"), glueModule(generated));
+const generated = (build) => readFileSync(join(js, "wasm", build, "multivec_wasm.js"), "utf8");
+writeFileSync(join(js, "dist/glue.js"), glueModule(generated("base")));
+writeFileSync(join(js, "dist/glue-threads.js"), glueModule(generated("threads"), { threads: true }));
 
 // The one dependency goes in, see src/features.ts.
 await build({

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
+import { chooseBuild, type WasmBuild } from "./build.js";
 import { Embedding, splitTexts } from "./embedding.js";
 import type { Engine } from "./engine/engine.js";
 import { LocalEngine } from "./engine/local.js";
@@ -7,7 +8,7 @@ import { EncoderError, optionError } from "./errors.js";
 import { loadFiles, type FileOptions } from "./loading/load.js";
 import type { ModelSource } from "./loading/source.js";
 import { encodeOptions, type CallOptions, type EncodeOptions, type TextKind } from "./options.js";
-import type { WasmBuild } from "./runtime.js";
+import { HelpedEngine } from "./threads/local.js";
 import { splitTokens } from "./tokenized.js";
 import type { TokenizedText } from "./tokens.js";
 import type { EngineInfo } from "./wasm.js";
@@ -20,7 +21,11 @@ export interface LoadOptions extends EncodeOptions, FileOptions {
    * wherever workers exist; not in Node.
    */
   worker?: boolean;
-  /** Threads to run on. Only 1 for now: WebAssembly threads need a build of their own. */
+  /**
+   * Threads to run on, 1 to 64. By default as many as there are cores, up to
+   * 4, where the page is cross-origin isolated and the engine not in the
+   * page's own thread; else 1, and `info.threadsLimit` says why.
+   */
   threads?: number;
   /** Forces a WebAssembly build; by default the best that the platform can run. */
   wasm?: WasmBuild;
@@ -60,7 +65,7 @@ export class Encoder {
     const { signal } = options;
     const encode = encodeOptions(options);
     signal?.throwIfAborted();
-    const engine = start(options);
+    const engine = await start(options);
     // Ends the download where the engine fails, and all where the user gives up.
     const abort = new AbortController();
     const stop = () => {
@@ -69,6 +74,7 @@ export class Encoder {
     };
     signal?.addEventListener("abort", stop, { once: true });
     try {
+      signal?.throwIfAborted();
       const [files] = await Promise.all([loadFiles(source, { ...options, signal: abort.signal }), engine.ready()]);
       const info = await engine.load({ ...files.bytes, names: files.names, precision: files.precision }, encode);
       signal?.throwIfAborted();
@@ -167,18 +173,15 @@ export class Encoder {
 /** Where the platform has `Symbol.dispose`: the same as {@link Encoder.dispose}. */
 export interface Encoder extends Disposable {}
 
-function start(options: LoadOptions): Engine {
-  const { worker = typeof Worker === "function", threads = 1, wasm, wasmBase } = options;
-  if (threads !== 1) throw optionError("threads", "1", threads);
-  const runtime = {
-    ...(wasm !== undefined && { wasm }),
-    ...(wasmBase !== undefined && { wasmBase: absolute(wasmBase) }),
-  };
-  if (!worker) return new LocalEngine(runtime);
-  if (typeof Worker !== "function") {
+async function start(options: LoadOptions): Promise<Engine> {
+  const { worker = typeof Worker === "function", threads, wasm, wasmBase } = options;
+  const base = wasmBase !== undefined && { wasmBase: absolute(wasmBase) };
+  if (worker && typeof Worker !== "function") {
     throw new EncoderError("unsupported", "option `worker`: this platform has no Web Workers; leave the option out to run in place");
   }
-  return new WorkerEngine(runtime);
+  const engine = { ...(await chooseBuild({ wasm, threads, worker })), ...base };
+  if (worker) return new WorkerEngine(engine);
+  return engine.threads > 1 ? new HelpedEngine(engine) : new LocalEngine(engine);
 }
 
 // A worker resolves relative addresses against its own.

@@ -1,18 +1,16 @@
-// Which WebAssembly build to take, and where it is.
+// The WebAssembly module: where it is, and instances of it.
 
-import { EncoderError, messageOf, optionError } from "./errors.js";
-import { features } from "./features.js";
+import type { WasmBuild } from "./build.js";
+import { EncoderError, messageOf } from "./errors.js";
 import { instantiate } from "./glue.js";
+import { instantiate as instantiateShared } from "./glue-threads.js";
 import { node } from "./platform.js";
+import { shareOut } from "./threads/engine.js";
 import type { WasmModule } from "./wasm.js";
-
-/** The two builds: for every browser with SIMD, and for those with relaxed SIMD. */
-export type WasmBuild = "base" | "relaxed";
 
 /** @internal */
 export interface RuntimeOptions {
-  /** Forces a build. */
-  wasm?: WasmBuild;
+  wasm: WasmBuild;
   /** Folder with what the package has in `wasm/`; by default that lies beside its code. */
   wasmBase?: string;
 }
@@ -20,46 +18,40 @@ export interface RuntimeOptions {
 const FILES: Record<WasmBuild, string> = {
   base: "base/multivec_wasm_bg.wasm",
   relaxed: "relaxed/multivec_wasm_bg.wasm",
+  threads: "threads/multivec_wasm_bg.wasm",
 };
 
 // Compiled once for all encoders of a thread.
 const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
-/** @internal */
-export async function loadRuntime(options: RuntimeOptions): Promise<WasmModule> {
-  const url = locate(await choose(options.wasm), options.wasmBase);
-  let module = compiled.get(url.href);
-  if (module === undefined) {
-    module = compile(url);
-    compiled.set(url.href, module);
+/** @internal A new instance, on the threads behind `ports` as well. */
+export async function loadRuntime({ wasm, wasmBase }: RuntimeOptions, ports: readonly MessagePort[]): Promise<WasmModule> {
+  const url = locate(wasm, wasmBase);
+  let compiling = compiled.get(url.href);
+  if (compiling === undefined) {
+    compiling = compile(url);
+    compiled.set(url.href, compiling);
     // A failure must not be kept for the next encoder.
-    module.catch(() => compiled.delete(url.href));
+    compiling.catch(() => compiled.delete(url.href));
   }
-  return instantiate(await module);
-}
-
-async function choose(forced: WasmBuild | undefined): Promise<WasmBuild> {
-  if (forced !== undefined && !(forced in FILES)) throw optionError("wasm", '"base" or "relaxed"', forced);
-  if (typeof WebAssembly === "undefined") {
-    throw new EncoderError("unsupported", "WebAssembly is not available here");
-  }
-  const relaxed = forced !== "base" && (await features.relaxedSimd());
-  if (relaxed) return "relaxed";
-  if (forced === "relaxed") {
-    throw new EncoderError("unsupported", "WebAssembly build `relaxed`: expected relaxed SIMD, which this platform lacks");
-  }
-  if (!(await features.simd())) {
-    throw new EncoderError("unsupported", "expected WebAssembly with SIMD (Chromium 91, Firefox 89, Safari 16.4), which this platform lacks");
-  }
-  return "base";
+  const module = await compiling;
+  if (wasm !== "threads") return instantiate(module);
+  const instance = await instantiateShared(module);
+  await shareOut(module, instance.memory, ports);
+  return instance;
 }
 
 function locate(build: WasmBuild, base: string | undefined): URL {
   if (base !== undefined) return new URL(FILES[build], base.endsWith("/") ? base : `${base}/`);
   // Literals, because bundlers look for exactly this form.
-  return build === "relaxed"
-    ? new URL("../wasm/relaxed/multivec_wasm_bg.wasm", import.meta.url)
-    : new URL("../wasm/base/multivec_wasm_bg.wasm", import.meta.url);
+  switch (build) {
+    case "base":
+      return new URL("../wasm/base/multivec_wasm_bg.wasm", import.meta.url);
+    case "relaxed":
+      return new URL("../wasm/relaxed/multivec_wasm_bg.wasm", import.meta.url);
+    case "threads":
+      return new URL("../wasm/threads/multivec_wasm_bg.wasm", import.meta.url);
+  }
 }
 
 async function compile(url: URL): Promise<WebAssembly.Module> {

@@ -11,6 +11,10 @@ export interface EngineInfo {
   engineVersion: string;
   /** The WebAssembly build that runs. */
   provider: "wasm-simd128" | "wasm-relaxed-simd" | "wasm";
+  /** Threads that it runs on. */
+  threads: number;
+  /** Why there is one thread, where that is not what was asked for; else `null`. */
+  threadsLimit: string | null;
   /** Precision of the weights. */
   precision: Precision;
   /** Columns of an embedding. */
@@ -71,7 +75,7 @@ export interface WasmJob {
 
 /** @internal */
 export interface WasmEncoder {
-  info(): EngineInfo;
+  info(): Omit<EngineInfo, "threadsLimit">;
   start(texts: string[], kind: TextKind, options: EncodeOptions): WasmJob;
   tokenize(texts: string[], kind: TextKind, options: EncodeOptions): TokenizedTexts;
   tokenTexts(ids: Uint32Array): string[];
@@ -88,4 +92,16 @@ export interface WasmModule {
     precision: Precision,
     options: EncodeOptions,
   ) => WasmEncoder;
+}
+
+/** @internal The build `threads`. */
+export interface ThreadsModule extends WasmModule {
+  /** What other instances share. */
+  memory: WebAssembly.Memory;
+  /** Counts the calling thread in, before it helps. */
+  enlist(): void;
+  /** Lends the calling thread; never returns, and throws where it breaks down. */
+  help(): void;
+  /** Makes the call fail that waits for this thread. */
+  reportFailure(): void;
 }

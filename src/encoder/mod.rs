@@ -266,11 +266,12 @@ impl Encoder {
     ) -> Result<Vec<TokenizedText>> {
         let layout = self.plan.layout(kind);
         let bytes: usize = texts.iter().map(|text| text.len()).sum();
+        let backend = self.shared.backend.as_ref();
         let workers = match bytes < BYTES_FOR_THREADS {
             true => 1,
-            false => self.shared.backend.parallelism(),
+            false => backend.parallelism(),
         };
-        workers::map(texts.len(), workers, |at| {
+        workers::map(texts.len(), workers, backend, |at| {
             self.control.check(0)?;
             self.shared
                 .tokenizer

@@ -68,17 +68,32 @@ impl EncodeJob {
     /// [`Error::DeadlineExceeded`] as the encoder's control says. The batch is
     /// then tried again by the next call.
     pub fn run_next(&mut self) -> Result<Option<usize>> {
-        let Some(batch) = self.batches.get(self.next) else {
+        self.run_up_to(1)
+    }
+
+    /// As [`run_next`](Self::run_next), with as many batches as the backend
+    /// runs side by side.
+    ///
+    /// # Errors
+    /// Those of [`run_next`](Self::run_next).
+    pub fn run_round(&mut self) -> Result<Option<usize>> {
+        let (workers, _) = self.company();
+        self.run_up_to(workers)
+    }
+
+    fn run_up_to(&mut self, batches: usize) -> Result<Option<usize>> {
+        let end = (self.next + batches).min(self.batches.len());
+        if self.next == end {
             return Ok(None);
-        };
-        self.encoder.control.check(self.done)?;
-        let rows = self.run(batch, Company::Alone)?;
-        let texts = batch.len();
-        self.store(self.next, rows);
-        self.next += 1;
-        self.done += texts;
-        self.encoder.control.report(self.done, self.texts.len());
-        Ok(Some(texts))
+        }
+        let found = self.run_until(end)?;
+        let before = self.done;
+        for (at, rows) in (self.next..).zip(found) {
+            self.done += self.batches[at].len();
+            self.store(at, rows);
+        }
+        self.next = end;
+        Ok(Some(self.done - before))
     }
 
     /// Number of texts.
@@ -92,7 +107,7 @@ impl EncodeJob {
     /// # Errors
     /// Those of [`run_next`](Self::run_next).
     pub fn finish(mut self) -> Result<Vec<Embedding>> {
-        for (at, rows) in (self.next..).zip(self.run_rest()?) {
+        for (at, rows) in (self.next..).zip(self.run_until(self.batches.len())?) {
             self.store(at, rows);
         }
         let Encoder { shared, plan, .. } = &self.encoder;
@@ -108,25 +123,38 @@ impl EncodeJob {
             .collect();
         match pooling {
             None => Ok(embeddings),
-            Some(pooling) => workers::map(embeddings.len(), shared.backend.parallelism(), |at| {
-                Ok(embeddings[at].pooled(pooling))
-            }),
+            Some(pooling) => {
+                let backend = shared.backend.as_ref();
+                workers::map(embeddings.len(), backend.parallelism(), backend, |at| {
+                    Ok(embeddings[at].pooled(pooling))
+                })
+            }
         }
     }
 
-    /// Runs the batches that are left; results in their order.
-    fn run_rest(&self) -> Result<Vec<Vec<Array2<f32>>>> {
-        let batches = &self.batches[self.next..];
+    /// On how many workers the batches that are left run.
+    fn company(&self) -> (usize, Company) {
+        let left = self.batches.len() - self.next;
         let concurrency = self.encoder.concurrency();
         // With few batches for many workers most cores would be idle, so that
         // the engine's threads share each batch instead.
-        let (workers, company) = match batches.len() * 2 > concurrency && batches.len() > 1 {
+        match left * 2 > concurrency && left > 1 {
             true => (concurrency, Company::Beside),
             false => (1, Company::Alone),
+        }
+    }
+
+    /// Runs the next batches, up to that one; results in their order.
+    fn run_until(&self, end: usize) -> Result<Vec<Vec<Array2<f32>>>> {
+        let batches = &self.batches[self.next..end];
+        let (workers, company) = match batches.len() {
+            0 | 1 => (1, Company::Alone),
+            _ => self.company(),
         };
         let control = &self.encoder.control;
         let done = AtomicUsize::new(self.done);
-        workers::map(batches.len(), workers, |at| {
+        let backend = self.encoder.shared.backend.as_ref();
+        workers::map(batches.len(), workers, backend, |at| {
             control.check(done.load(Ordering::Relaxed))?;
             let rows = self.run(&batches[at], company)?;
             let texts = batches[at].len();

@@ -7,6 +7,7 @@
 #[cfg(target_arch = "wasm32")]
 pub mod api;
 mod backend;
+mod threads;
 #[cfg(any(target_arch = "wasm32", test))]
 mod utf16;
 

@@ -1,14 +1,8 @@
 // Pages of the system's Chromium, and the engines in their workers.
 
-import { launch } from "../../test/e2e/support/browser.mjs";
+import { ISOLATION, launch } from "../../test/e2e/support/browser.mjs";
 
-// Without these two, a page has neither shared memory nor a fine clock.
-export const ISOLATION = {
-  "cross-origin-opener-policy": "same-origin",
-  "cross-origin-embedder-policy": "require-corp",
-};
-
-export { launch };
+export { ISOLATION, launch };
 
 /** A page in a profile of its own, where workers run engines. */
 export async function openPage(browser, origin) {

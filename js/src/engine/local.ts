@@ -1,21 +1,28 @@
 // The engine in this thread; the worker runs the same one.
 
-import { EncoderError, messageOf, type EncoderErrorCode } from "../errors.js";
+import type { Build } from "../build.js";
+import { EncoderError } from "../errors.js";
 import type { EncodeOptions, TextKind } from "../options.js";
 import { nextTask } from "../platform.js";
 import { loadRuntime, type RuntimeOptions } from "../runtime.js";
 import type { EncodedTexts, EngineInfo, TokenizedTexts, WasmEncoder, WasmModule } from "../wasm.js";
 import type { Control, Engine, EngineFiles } from "./engine.js";
+import { toEncoderError } from "./failure.js";
+
+/** @internal */
+export interface EngineOptions extends RuntimeOptions, Build {}
 
 /** @internal */
 export class LocalEngine implements Engine {
+  readonly #options: EngineOptions;
   #runtime: Promise<WasmModule> | undefined;
   #encoder: WasmEncoder | undefined;
   #disposed = false;
 
-  /** Starts to fetch and compile, while the model is still on its way. */
-  constructor(options: RuntimeOptions) {
-    this.#runtime = loadRuntime(options);
+  /** Starts to fetch and compile, while the model is still on its way. Helpers wait behind `ports`. */
+  constructor(options: EngineOptions, ports: readonly MessagePort[] = []) {
+    this.#options = options;
+    this.#runtime = loadRuntime(options, ports);
     // Reported by `ready`, which may never be called.
     this.#runtime.catch(() => undefined);
   }
@@ -31,7 +38,7 @@ export class LocalEngine implements Engine {
     return guard(() => {
       const { model, tokenizer, config, names, precision } = files;
       this.#encoder = new runtime.WasmEncoder(model, tokenizer, config, names, precision, options);
-      return this.#encoder.info();
+      return { ...this.#encoder.info(), threadsLimit: this.#options.threadsLimit };
     });
   }
 
@@ -100,14 +107,4 @@ function guard<T>(run: () => T): T {
   } catch (error) {
     throw toEncoderError(error);
   }
-}
-
-/** @internal */
-export function toEncoderError(error: unknown): EncoderError {
-  if (error instanceof EncoderError) return error;
-  const code = (error as { code?: unknown } | null)?.code;
-  // The module's own errors have a code of the union.
-  if (typeof code === "string") return new EncoderError(code as EncoderErrorCode, messageOf(error), { cause: error });
-  const memory = error instanceof RangeError && !/call stack/i.test(error.message);
-  return new EncoderError(memory ? "out_of_memory" : "panicked", `the engine failed: ${messageOf(error)}`, { cause: error });
 }

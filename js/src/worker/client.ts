@@ -4,9 +4,11 @@ import type { Control, Engine, EngineFiles } from "../engine/engine.js";
 import { disposed } from "../engine/local.js";
 import { EncoderError, fromData, messageOf } from "../errors.js";
 import type { EncodeOptions, EncodeProgress, TextKind } from "../options.js";
-import type { RuntimeOptions } from "../runtime.js";
+import type { EngineOptions } from "../engine/local.js";
+import { Helpers } from "../threads/helpers.js";
 import type { EncodedTexts, EngineInfo, TokenizedTexts } from "../wasm.js";
 import type { Answer, Call, CallRequest, Calls, Request } from "./protocol.js";
+import { spawnWorker } from "./spawn.js";
 
 interface Pending {
   resolve: (value: never) => void;
@@ -17,26 +19,19 @@ interface Pending {
 /** @internal */
 export class WorkerEngine implements Engine {
   readonly #worker: Worker;
+  readonly #helpers: Helpers;
   readonly #pending = new Map<number, Pending>();
   #nextId = 0;
   // Why no further call can succeed.
   #ended: EncoderError | undefined;
 
-  constructor(runtime: RuntimeOptions) {
-    try {
-      // This very form is what bundlers look for.
-      this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "multivec" });
-    } catch (cause) {
-      throw workerError(`it cannot be started: ${messageOf(cause)}`, cause);
-    }
+  constructor(options: EngineOptions) {
+    const end = (error: EncoderError) => this.#end(error);
+    this.#worker = spawnWorker(end);
     this.#worker.onmessage = ({ data }: MessageEvent<Answer>) => this.#receive(data);
-    this.#worker.onmessageerror = () => this.#end(workerError("a message could not be read"));
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      // Scripts that cannot be fetched give an event without a message.
-      this.#end(workerError(event.message || "its script could not be loaded (is it served, and does the content security policy allow worker-src 'self'?)"));
-    };
-    this.#send({ type: "start", runtime });
+    this.#helpers = new Helpers(options.threads - 1, end);
+    const { ports } = this.#helpers;
+    this.#send({ type: "start", options, ports }, ports);
   }
 
   ready(): Promise<null> {
@@ -116,11 +111,8 @@ export class WorkerEngine implements Engine {
   #end(error: EncoderError): void {
     this.#ended ??= error;
     this.#worker.terminate();
+    this.#helpers.end();
     for (const pending of this.#pending.values()) pending.reject(error);
     this.#pending.clear();
   }
-}
-
-function workerError(reason: string, cause?: unknown): EncoderError {
-  return new EncoderError("worker", `the worker failed: ${reason}`, { cause });
 }

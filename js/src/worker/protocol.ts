@@ -4,7 +4,7 @@
 import type { EngineFiles } from "../engine/engine.js";
 import type { ErrorData } from "../errors.js";
 import type { EncodeOptions, TextKind } from "../options.js";
-import type { RuntimeOptions } from "../runtime.js";
+import type { EngineOptions } from "../engine/local.js";
 import type { EncodedTexts, EngineInfo, TokenizedTexts } from "../wasm.js";
 
 /** @internal The calls, with what each takes and gives. */
@@ -24,7 +24,10 @@ export type CallRequest = { [C in Call]: { type: "call"; id: number; call: C; ar
 
 /** @internal */
 export type Request =
-  | { type: "start"; runtime: RuntimeOptions }
+  /** Makes it an engine, which helpers wait for behind `ports`. */
+  | { type: "start"; options: EngineOptions; ports: MessagePort[] }
+  /** Makes it a helper of the engine behind `port`. */
+  | { type: "lend"; port: MessagePort }
   | CallRequest
   /** Stops a call between two batches; it answers `aborted`. */
   | { type: "abort"; id: number };

@@ -1,7 +1,9 @@
 // The worker's script. Loaded by `client.ts` alone.
 
-import { LocalEngine, toEncoderError } from "../engine/local.js";
+import { toEncoderError } from "../engine/failure.js";
+import { LocalEngine } from "../engine/local.js";
 import { toData } from "../errors.js";
+import { lend } from "../threads/engine.js";
 import type { Answer, Calls, Call, CallRequest, Request } from "./protocol.js";
 
 /** The few parts of a worker's global scope that are used. */
@@ -17,7 +19,10 @@ let engine: LocalEngine | undefined;
 scope.onmessage = ({ data }) => {
   switch (data.type) {
     case "start":
-      engine = new LocalEngine(data.runtime);
+      engine = new LocalEngine(data.options, data.ports);
+      break;
+    case "lend":
+      lend(data.port);
       break;
     case "call":
       void answer(data);

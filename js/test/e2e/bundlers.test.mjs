@@ -11,7 +11,7 @@ import webpack from "webpack";
 import { demoModel, fixtures } from "../support/fixtures.mjs";
 import { readmeCode } from "../support/readme.mjs";
 import { startServer } from "../support/server.mjs";
-import { CSP, launch } from "./support/browser.mjs";
+import { CSP, ISOLATION, launch } from "./support/browser.mjs";
 import { makeProject } from "./support/packed.mjs";
 import { smoke } from "./support/smoke.mjs";
 
@@ -32,7 +32,7 @@ after(async () => {
 const src = (name) => join(project.folder, "src", name);
 
 /** Serves a folder with the page, whose script is at `script`, and tries it. */
-async function serve(folder, script, headers = { "content-security-policy": CSP }) {
+async function serve(folder, script, headers = { "content-security-policy": CSP, ...ISOLATION }) {
   const html = readFileSync(src("index.html"), "utf8").replace("./main.js", script);
   writeFileSync(join(folder, "index.html"), html);
   const app = await startServer({ "/": folder }, { headers });

@@ -22,15 +22,15 @@ before(() => {
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 test("the tarball holds what users need, and nothing else", (context) => {
-  const allowed = /^(dist\/.*\.(js|d\.ts)|wasm\/(base|relaxed)\/multivec_wasm_bg\.wasm|package\.json|README\.md|LICENSE)$/;
+  const allowed = /^(dist\/.*\.(js|d\.ts)|wasm\/(base|relaxed|threads)\/multivec_wasm_bg\.wasm|package\.json|README\.md|LICENSE)$/;
   assert.deepEqual(packed.files.filter((path) => !allowed.test(path)), []);
-  for (const path of ["dist/index.js", "dist/index.d.ts", "dist/worker/worker.js", "wasm/base/multivec_wasm_bg.wasm"]) {
+  for (const path of ["dist/index.js", "dist/index.d.ts", "dist/worker/worker.js", "wasm/base/multivec_wasm_bg.wasm", "wasm/threads/multivec_wasm_bg.wasm"]) {
     assert.ok(packed.files.includes(path), path);
   }
   context.diagnostic(`${(packed.size / MEBIBYTE).toFixed(2)} MiB packed, ${(packed.unpackedSize / MEBIBYTE).toFixed(2)} MiB unpacked`);
 });
 
-for (const build of ["base", "relaxed"]) {
+for (const build of ["base", "relaxed", "threads"]) {
   test(`size of the build \`${build}\``, (context) => {
     const bytes = readFileSync(join(packageFolder, `wasm/${build}/multivec_wasm_bg.wasm`));
     const compressed = brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_LGWIN]: 24, [constants.BROTLI_PARAM_QUALITY]: 11 } });

@@ -10,6 +10,7 @@ use super::health;
 use super::job::WasmJob;
 use super::options;
 use crate::backend::TractBackend;
+use crate::threads::POOL;
 use crate::utf16::Utf16Index;
 
 /// A loaded model.
@@ -50,6 +51,7 @@ impl WasmEncoder {
             ("engineVersion", info.engine_version.as_str().into()),
             ("provider", info.provider.as_str().into()),
             ("precision", info.precision.to_string().into()),
+            ("threads", (POOL.size() as u32).into()),
             (
                 "dim",
                 info.dim.map_or(JsValue::NULL, |dim| (dim as u32).into()),
@@ -155,6 +157,7 @@ fn load(
         ModelParts::from_json((&name("config")?, config), (&name("tokenizer")?, tokenizer))?;
     let mut weights = WeightsHasher::new();
     weights.update(&model);
-    let backend = TractBackend::load(&name("model")?, model, precision, options.normalization)?;
+    let backend = TractBackend::load(&name("model")?, model, precision, options.normalization)?
+        .with_concurrency(POOL.size());
     Encoder::new(parts, Box::new(backend), weights, &options)
 }

@@ -8,6 +8,8 @@ use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use wasm_bindgen::JsValue;
+
 use super::error::{JsResult, new};
 
 static PANIC: OnceLock<String> = OnceLock::new();
@@ -34,9 +36,24 @@ pub(super) fn check() -> JsResult<()> {
 
 fn report(info: &PanicHookInfo<'_>) {
     let message = info.to_string();
-    let error = new("panicked", &format!("internal error: {message}"));
+    // Where a thread that helps has failed before, that is the reason.
+    let error = match PANIC.get() {
+        None if OUT_OF_MEMORY.load(Ordering::Relaxed) => out_of_memory(),
+        first => new(
+            "panicked",
+            &format!("internal error: {}", first.unwrap_or(&message)),
+        ),
+    };
     let _ = PANIC.set(message);
     wasm_bindgen::throw_val(error);
+}
+
+fn out_of_memory() -> JsValue {
+    new(
+        "out_of_memory",
+        "the WebAssembly memory cannot grow any further: \
+         expected room for the model and a batch, found none",
+    )
 }
 
 /// The system's allocator, but a failure is thrown as an error that can be
@@ -70,11 +87,7 @@ unsafe impl GlobalAlloc for Reporting {
 fn checked(pointer: *mut u8) -> *mut u8 {
     // A second failure, while the error is made, falls through to a trap.
     if pointer.is_null() && !OUT_OF_MEMORY.swap(true, Ordering::Relaxed) {
-        wasm_bindgen::throw_val(new(
-            "out_of_memory",
-            "the WebAssembly memory cannot grow any further: \
-             expected room for the model and a batch, found none",
-        ));
+        wasm_bindgen::throw_val(out_of_memory());
     }
     pointer
 }

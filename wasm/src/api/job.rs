@@ -38,8 +38,8 @@ impl WasmJob {
         self.texts.len()
     }
 
-    /// Runs the next batch and returns how many texts it had; 0 when all are
-    /// done.
+    /// Runs the next batch, or one on each thread, and returns how many texts
+    /// there were; 0 when all are done.
     #[wasm_bindgen(js_name = runNext)]
     pub fn run_next(&self) -> JsResult<usize> {
         health::check()?;
@@ -47,7 +47,7 @@ impl WasmJob {
         let done = job
             .as_mut()
             .ok_or_else(finished)
-            .and_then(EncodeJob::run_next);
+            .and_then(EncodeJob::run_round);
         done.map(Option::unwrap_or_default).map_err(to_js)
     }
 

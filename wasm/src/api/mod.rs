@@ -7,12 +7,16 @@ mod health;
 mod job;
 mod options;
 mod score;
+#[cfg(target_feature = "atomics")]
+mod threads;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
 pub use encoder::WasmEncoder;
 pub use job::WasmJob;
 pub use score::{matches, max_sim, pool, rank};
+#[cfg(target_feature = "atomics")]
+pub use threads::{enlist, help, report_failure};
 
 /// The version of the package.
 #[wasm_bindgen]

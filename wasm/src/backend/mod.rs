@@ -11,9 +11,11 @@ use std::fmt;
 use multivec_core::batch::TokenBatch;
 use multivec_core::encoder::Normalization;
 use multivec_core::graph;
+use multivec_core::kernels::Parallel;
 use multivec_core::{Backend, BackendInfo, Error, Precision, Result, TokenStates};
 use tract_core::prelude::*;
 
+use crate::threads::POOL;
 use load::{Input, Loaded};
 
 /// The engine's name in messages and fingerprints.
@@ -143,6 +145,11 @@ impl Backend for TractBackend {
 
     fn concurrency(&self) -> usize {
         self.concurrency
+    }
+
+    fn threads(&self) -> Option<&dyn Parallel> {
+        // Elsewhere nobody lends any.
+        cfg!(target_arch = "wasm32").then_some(&POOL as &dyn Parallel)
     }
 
     fn run(&self, batch: &TokenBatch) -> Result<TokenStates> {

@@ -71,6 +71,13 @@ globalThis.api = {
     const query = await encoder.encodeQuery("still there");
     return { outcome, done, stopped, tokens: query.tokens, next: performance.now() - start };
   },
+  /** Disposes of the encoder in the middle of a call; tells how that ended. */
+  async disposeWhileEncoding() {
+    const call = encoder.encodeDocuments(Array(400).fill("a document of several words, to be encoded")).catch(failure);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    encoder.dispose();
+    return call;
+  },
   /** The longest time that the page could do nothing while documents are encoded. */
   async freeze(texts) {
     let last = performance.now();

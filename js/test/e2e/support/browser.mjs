@@ -30,3 +30,9 @@ export async function openPage(browser, url) {
 }
 
 export const CSP = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src *; img-src 'self' data:";
+
+/** Without these two, a page has no shared memory, and so no threads. */
+export const ISOLATION = {
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-embedder-policy": "require-corp",
+};

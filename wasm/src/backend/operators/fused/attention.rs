@@ -1,10 +1,11 @@
 //! Attention over all heads.
 
-use multivec_core::kernels::{self, Batch, Rotation, Rows, Serial};
+use multivec_core::kernels::{self, Batch, Rotation, Rows};
 use tract_core::internal::*;
 
 use super::super::super::node::Node;
 use super::{floats, positive, tensor};
+use crate::threads::POOL;
 
 pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let proto = node.proto;
@@ -109,7 +110,7 @@ impl EvalOp for AttentionOp {
             mask,
             rotation,
         };
-        self.attention.run(&batch, &mut context, &Serial);
+        self.attention.run(&batch, &mut context, &POOL);
         tensor(&[texts, length, width], context)
     }
 }

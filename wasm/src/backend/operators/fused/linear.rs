@@ -1,10 +1,11 @@
 //! Linear layers with 8-bit weights.
 
-use multivec_core::kernels::{Activations, Linear, Serial};
+use multivec_core::kernels::{Activations, Linear};
 use tract_core::internal::*;
 
 use super::super::super::node::Node;
 use super::{floats, positive, tensor};
+use crate::threads::POOL;
 
 pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let at = node.proto.int("layer", -1);
@@ -66,7 +67,7 @@ impl EvalOp for LinearOp {
             "expected a residual of {shape:?}, found {inputs:?}"
         );
         self.0
-            .run(Activations::by_row(rows), residual, &mut out, &Serial);
+            .run(Activations::by_row(rows), residual, &mut out, &POOL);
         tensor(&shape, out)
     }
 }

@@ -1,10 +1,11 @@
 //! Layer normalization over the last axis, with constant scale and bias.
 
-use multivec_core::kernels::{Normalize, Serial};
+use multivec_core::kernels::Normalize;
 use tract_core::internal::*;
 
 use super::super::super::node::Node;
 use super::{floats, tensor};
+use crate::threads::POOL;
 
 /// Wires the kernel where it applies.
 pub(in super::super) fn layer_normalization(node: &mut Node<'_>) -> TractResult<Option<OutletId>> {
@@ -67,7 +68,7 @@ impl EvalOp for NormalizeOp {
             bias,
         };
         let mut out = vec![0.; rows.len()];
-        normalize.run(rows, &mut out, &Serial);
+        normalize.run(rows, &mut out, &POOL);
         tensor(inputs[0].shape(), out)
     }
 }

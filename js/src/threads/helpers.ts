@@ -1,0 +1,27 @@
+// Workers whose threads are lent to an engine, as their owner sees them.
+
+import { spawnWorker } from "../worker/spawn.js";
+import type { EncoderError } from "../errors.js";
+import type { Request } from "../worker/protocol.js";
+
+/** @internal */
+export class Helpers {
+  /** The engine's ends. */
+  readonly ports: MessagePort[] = [];
+  readonly #workers: Worker[] = [];
+
+  /** Starts workers; `onFailure` hears of the first that cannot run. */
+  constructor(count: number, onFailure: (error: EncoderError) => void) {
+    for (let at = 0; at < count; at += 1) {
+      const worker = spawnWorker(onFailure);
+      this.#workers.push(worker);
+      const { port1, port2 } = new MessageChannel();
+      this.ports.push(port1);
+      worker.postMessage({ type: "lend", port: port2 } satisfies Request, [port2]);
+    }
+  }
+
+  end(): void {
+    for (const worker of this.#workers) worker.terminate();
+  }
+}
