@@ -20,14 +20,14 @@ pub struct Fingerprint {
 impl Fingerprint {
     pub(crate) fn new(
         weights: &WeightsHasher,
-        tokenizer_json: &[u8],
+        tokenizer: &blake3::Hash,
         config: &ModelConfig,
         normalized: bool,
         info: &BackendInfo,
     ) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(weights.0.finalize().as_bytes());
-        hasher.update(blake3::hash(tokenizer_json).as_bytes());
+        hasher.update(tokenizer.as_bytes());
         hasher.update(config.canonical().as_bytes());
         hasher.update(&[u8::from(normalized)]);
         let space = hasher.finalize().to_hex()[..32].to_owned();

@@ -32,7 +32,7 @@ const BYTES_FOR_THREADS: usize = 32 << 10;
 pub struct ModelParts {
     config: ModelConfig,
     tokenizer: TextTokenizer,
-    tokenizer_json: Vec<u8>,
+    tokenizer_hash: blake3::Hash,
 }
 
 impl ModelParts {
@@ -47,7 +47,7 @@ impl ModelParts {
         Ok(Self {
             config,
             tokenizer: text_tokenizer,
-            tokenizer_json: tokenizer.1.to_vec(),
+            tokenizer_hash: blake3::hash(tokenizer.1),
         })
     }
 
@@ -78,7 +78,7 @@ pub struct Encoder {
 struct Shared {
     config: ModelConfig,
     tokenizer: TextTokenizer,
-    tokenizer_json: Vec<u8>,
+    tokenizer_hash: blake3::Hash,
     weights: WeightsHasher,
     backend: Box<dyn Backend>,
     // What the loaded graph gives; fixed when the graph was loaded.
@@ -114,7 +114,7 @@ impl Encoder {
         let shared = Shared {
             config: parts.config,
             tokenizer: parts.tokenizer,
-            tokenizer_json: parts.tokenizer_json,
+            tokenizer_hash: parts.tokenizer_hash,
             weights,
             backend,
             normalization: plan.normalization,
@@ -337,7 +337,7 @@ impl Shared {
     fn fingerprint(&self) -> Fingerprint {
         Fingerprint::new(
             &self.weights,
-            &self.tokenizer_json,
+            &self.tokenizer_hash,
             &self.config,
             self.normalization == Normalization::L2,
             self.backend.info(),

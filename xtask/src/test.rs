@@ -83,7 +83,7 @@ pub(crate) fn web() -> Result {
         ]),
     )?;
     step(
-        "the npm package, with both WebAssembly builds",
+        "the npm package, with its WebAssembly builds",
         program("npm").args(["run", "build"]).current_dir(&js),
     )?;
     // The relaxed build runs the same parity tests from the npm package.

@@ -4,8 +4,9 @@
 export function allEngines(cores) {
   const threads = cores > 1 ? [1, cores] : [1];
   return threads.flatMap((threads) => [
-    { engine: "multivec", build: "relaxed", threads, kind: "multivec", settings: { wasm: "relaxed", threads } },
-    { engine: "multivec", build: "base", threads, kind: "multivec", settings: { wasm: "base", threads } },
+    ...(threads === 1 ? ["relaxed", "base"] : ["threads"]).map((build) => (
+      { engine: "multivec", build, threads, kind: "multivec", settings: { wasm: build, threads } }
+    )),
     { engine: "onnxruntime-web", threads, kind: "onnxruntime", settings: { threads } },
     { engine: "transformers.js", threads, kind: "transformers", settings: { threads } },
   ]);
