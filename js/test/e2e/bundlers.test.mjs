@@ -102,7 +102,7 @@ test("the README's quick start, in Vite", async () => {
 });
 
 test("Vite's development server", async () => {
-  const server = await createServer({ root: join(project.folder, "src"), logLevel: "error", server: { host: "127.0.0.1", port: 0, hmr: false } });
+  const server = await createServer({ root: join(project.folder, "src"), logLevel: "error", server: { host: "127.0.0.1", port: 0, hmr: false, headers: ISOLATION } });
   await server.listen();
   try {
     await smoke(browser, server.resolvedUrls.local[0], `${models.origin}/tiny-bert`);
