@@ -46,7 +46,9 @@ macro_rules! kernel {
                 Kind::WasmPairs => $kernel::<super::wasm::Wasm<true>>($($argument),*),
                 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
                 Kind::Wasm => $kernel::<super::wasm::Wasm<false>>($($argument),*),
-                Kind::Plain => $kernel::<super::plain::Plain>($($argument),*),
+                Kind::Plain => $kernel::<super::plain::Plain<1>>($($argument),*),
+                #[cfg(test)]
+                Kind::Blocks => $kernel::<super::plain::Plain<3>>($($argument),*),
             }
         }
     };
@@ -78,7 +80,7 @@ kernel! {
 }
 
 /// How panels are laid out for an instruction set.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Layout {
     /// Rows of weights in a group.
     pub(in super::super) group: usize,
@@ -86,11 +88,14 @@ pub(in super::super) struct Layout {
     pub(in super::super) columns: usize,
     /// Rows of a tile.
     pub(in super::super) rows: usize,
+    /// Levels of a row that share a scale, of so many.
+    pub(in super::super) block: fn(usize) -> usize,
     /// Bytes of a level.
     pub(in super::super) level_size: usize,
     /// Whether levels are held less the zero point of their row.
     pub(in super::super) centred: bool,
     /// The largest level.
+    #[cfg(test)]
     pub(in super::super) largest: f32,
 }
 
@@ -100,8 +105,10 @@ impl Layout {
             group: I::GROUP,
             columns: I::COLUMNS,
             rows: I::ROWS,
+            block: I::block,
             level_size: size_of::<I::Level>(),
             centred: I::CENTRED,
+            #[cfg(test)]
             largest: I::LARGEST,
         }
     }
@@ -120,7 +127,9 @@ impl Kind {
             Self::WasmPairs => Layout::of::<super::wasm::Wasm<true>>(),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Self::Wasm => Layout::of::<super::wasm::Wasm<false>>(),
-            Self::Plain => Layout::of::<super::plain::Plain>(),
+            Self::Plain => Layout::of::<super::plain::Plain<1>>(),
+            #[cfg(test)]
+            Self::Blocks => Layout::of::<super::plain::Plain<3>>(),
         }
     }
 }

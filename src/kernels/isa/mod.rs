@@ -36,6 +36,9 @@ pub(super) trait Isa {
     const ROWS: usize;
     /// Columns of a tile.
     const COLUMNS: usize;
+    /// Parts of a row that have a scale each: the fewer levels there are, the
+    /// more scales are needed.
+    const BLOCKS: usize = 1;
     /// The largest level; the least is 0.
     const LARGEST: f32;
     /// Whether levels are held less the zero point of their row.
@@ -52,6 +55,13 @@ pub(super) trait Isa {
     /// The instructions must be there, and room for so many levels as there
     /// are values. Values are finite.
     unsafe fn levels(values: Self::Vector, zero: i32, at: *mut Self::Level);
+
+    /// Levels of a row that share a scale, of so many; the last ones may be
+    /// fewer.
+    #[inline(always)]
+    fn block(levels: usize) -> usize {
+        levels.div_ceil(Self::BLOCKS).next_multiple_of(Self::GROUP)
+    }
 
     /// A panel of 8-bit weights as the product reads them.
     fn weights<'a>(panel: &'a [i8], scratch: &'a mut Vec<Self::Weight>) -> &'a [Self::Weight];
@@ -93,8 +103,6 @@ pub(super) trait Isa {
 pub(super) const LARGEST_TILE: usize = 12 * 32;
 /// The widest vector of any instruction set.
 pub(super) const MOST_LANES: usize = 16;
-/// The widest panel of any instruction set.
-pub(super) const WIDEST_PANEL: usize = 32;
 
 /// An instruction set that kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +118,9 @@ pub(super) enum Kind {
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     Wasm,
     Plain,
+    /// The same with several scales a row.
+    #[cfg(test)]
+    Blocks,
 }
 
 impl Kind {

@@ -3,15 +3,18 @@
 use super::super::exp::ROUND;
 use super::Isa;
 
-pub(super) struct Plain;
+const COLUMNS: usize = 8;
 
-impl Isa for Plain {
+pub(super) struct Plain<const BLOCKS: usize>;
+
+impl<const BLOCKS: usize> Isa for Plain<BLOCKS> {
     type Vector = f32;
     type Level = u8;
     type Weight = i8;
     const GROUP: usize = 1;
     const ROWS: usize = 4;
-    const COLUMNS: usize = 8;
+    const COLUMNS: usize = COLUMNS;
+    const BLOCKS: usize = BLOCKS;
     const LARGEST: f32 = 255.;
     const CENTRED: bool = false;
 
@@ -37,7 +40,7 @@ impl Isa for Plain {
         sums: *mut i32,
     ) {
         for row in 0..rows {
-            let mut sum = [0i32; Self::COLUMNS];
+            let mut sum = [0i32; COLUMNS];
             for group in 0..groups {
                 // SAFETY: the caller's slices hold all groups and rows.
                 let level = i32::from(unsafe { *levels.add(row * stride + group) });
@@ -48,7 +51,11 @@ impl Isa for Plain {
                 }
             }
             // SAFETY: the caller's tile holds all rows.
-            unsafe { sums.add(row * Self::COLUMNS).cast::<[i32; 8]>().write(sum) };
+            unsafe {
+                sums.add(row * Self::COLUMNS)
+                    .cast::<[i32; COLUMNS]>()
+                    .write(sum)
+            };
         }
     }
 
@@ -63,7 +70,7 @@ impl Isa for Plain {
         sums_stride: usize,
     ) {
         for row in 0..rows {
-            let mut sum = [0f32; Self::COLUMNS];
+            let mut sum = [0f32; COLUMNS];
             for step in 0..depth {
                 // SAFETY: the caller's slices hold all of the depth and rows.
                 let factor = unsafe { *left.add(row * stride + step) };
@@ -73,7 +80,11 @@ impl Isa for Plain {
                 }
             }
             // SAFETY: the caller's rows of sums have these columns.
-            unsafe { sums.add(row * sums_stride).cast::<[f32; 8]>().write(sum) };
+            unsafe {
+                sums.add(row * sums_stride)
+                    .cast::<[f32; COLUMNS]>()
+                    .write(sum)
+            };
         }
     }
 }

@@ -31,6 +31,12 @@ impl<const PAIRS: bool> Isa for Wasm<PAIRS> {
     };
     const ROWS: usize = ROWS;
     const COLUMNS: usize = 4 * VECTORS;
+    // More are slower, and hardly more exact.
+    const BLOCKS: usize = if cfg!(target_feature = "relaxed-simd") {
+        2
+    } else {
+        1
+    };
     // The relaxed product is defined for 7 bits.
     const LARGEST: f32 = if cfg!(target_feature = "relaxed-simd") {
         127.

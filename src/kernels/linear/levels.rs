@@ -3,7 +3,7 @@
 use super::super::exp::ROUND;
 use super::super::isa::{Isa, MOST_LANES, Vector};
 
-/// What the levels of a row stand for.
+/// What the levels of a row, or of a block of it, stand for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(in super::super) struct RowScale {
     pub(super) scale: f32,
@@ -62,16 +62,23 @@ pub(in super::super) fn quantize_rows<I: Isa>(
     scales: &mut [RowScale],
 ) {
     let size = how.stride * size_of::<I::Level>();
-    assert_eq!(levels.len(), scales.len() * size, "levels for each row");
+    let block = I::block(how.stride);
+    let blocks = how.stride.div_ceil(block);
+    let count = scales.len() / blocks;
+    assert_eq!(levels.len(), count * size, "levels for each row");
+    assert_eq!(scales.len(), count * blocks, "scales for each row");
     let rows = rows
         .chunks_exact(how.columns)
         .zip(levels.chunks_exact_mut(size));
-    for ((row, levels), scale) in rows.zip(scales) {
-        let (low, high) = match how.range {
-            Some(range) => range,
-            None => range_of::<I::Vector>(row),
-        };
-        *scale = quantize_row::<I>(row, (low, high), levels, how.is_summed);
+    for ((row, levels), scales) in rows.zip(scales.chunks_exact_mut(blocks)) {
+        let levels = levels.chunks_mut(block * size_of::<I::Level>());
+        for ((row, levels), scale) in row.chunks(block).zip(levels).zip(scales) {
+            let (low, high) = match how.range {
+                Some(range) => range,
+                None => range_of::<I::Vector>(row),
+            };
+            *scale = quantize_row::<I>(row, (low, high), levels, how.is_summed);
+        }
     }
 }
 

@@ -99,7 +99,8 @@ enum Panels {
 #[derive(Clone, Debug, Default)]
 struct Columns {
     scales: Vec<f32>,
-    /// Sums of weights, where levels are not centred; else nothing.
+    /// Sums of weights, where levels are not centred; else nothing. One for
+    /// each block of rows in a panel, `[panels, blocks, COLUMNS]`.
     sums: Vec<i32>,
     /// Zero points of weights, where any is not 0; else nothing.
     zeros: Vec<i32>,
@@ -183,7 +184,8 @@ impl Linear {
         let count = rows.len() / self.inner;
         let row_size = stride * self.kind.layout().level_size;
         let mut levels = vec![0u8; count * row_size];
-        let mut scales = vec![RowScale::default(); count];
+        let blocks = stride.div_ceil((self.kind.layout().block)(stride));
+        let mut scales = vec![RowScale::default(); count * blocks];
         let how = Quantization {
             columns: self.inner,
             stride,
@@ -199,6 +201,7 @@ impl Linear {
             let part = parts[at].clone();
             let bytes = part.start * row_size..part.end * row_size;
             let values = &rows[part.start * self.inner..part.end * self.inner];
+            let part = part.start * blocks..part.end * blocks;
             // SAFETY: the ranges do not overlap.
             let (levels, scales) = unsafe { (shared.0.part(bytes), shared.1.part(part)) };
             isa::quantize(self.kind, how, values, levels, scales);

@@ -165,15 +165,18 @@ impl Layer<'_> {
             all => i32::from(weight_type.signed(all[column])),
         };
         let zeros: Vec<i32> = order.iter().map(|at| at.map_or(0, zero)).collect();
-        let panel = self.inner.next_multiple_of(layout.group) * layout.columns;
-        let sum = |panel: &[i8], column: usize| -> i32 {
-            let groups = panel.chunks_exact(layout.group);
+        let stride = self.inner.next_multiple_of(layout.group);
+        let panel = stride * layout.columns;
+        let block = (layout.block)(stride) * layout.columns;
+        let sum = |block: &[i8], column: usize| -> i32 {
+            let groups = block.chunks_exact(layout.group);
             let own = groups.skip(column).step_by(layout.columns).flatten();
             own.map(|&weight| i32::from(weight)).sum()
         };
         let sums = weights
             .chunks_exact(panel)
-            .flat_map(|panel| (0..layout.columns).map(move |column| sum(panel, column)));
+            .flat_map(|panel| panel.chunks(block))
+            .flat_map(|block| (0..layout.columns).map(move |column| sum(block, column)));
         Columns {
             scales: order.iter().map(|at| at.map_or(0., scale)).collect(),
             sums: match layout.centred {

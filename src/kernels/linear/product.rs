@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::super::exp::{gelu, gelu_tanh};
-use super::super::isa::{Isa, LARGEST_TILE, Vector, WIDEST_PANEL};
+use super::super::isa::{Isa, LARGEST_TILE, Vector};
 use super::super::parallel::Shared;
 use super::levels::RowScale;
 use super::{Activation, Columns, Linear};
@@ -100,36 +100,42 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
     else {
         return;
     };
-    let groups = stride / I::GROUP;
-    let panel_size = groups * I::GROUP * I::COLUMNS;
+    let panel_size = stride * I::COLUMNS;
     let row_size = stride * size_of::<I::Level>();
     let levels = &levels[..rows.end * row_size];
+    let size = I::block(stride);
+    let blocks = stride.div_ceil(size);
     let mut scratch = Vec::new();
-    let mut sums = [0i32; LARGEST_TILE];
+    let (mut sums, mut values) = ([0i32; LARGEST_TILE], [0f32; LARGEST_TILE]);
     for panel in panels {
         let packed = &weights[panel * panel_size..(panel + 1) * panel_size];
         let weights = I::weights(packed, &mut scratch);
         assert_eq!(weights.len(), panel_size, "a panel of weights");
-        let of_panel = panel * I::COLUMNS..(panel + 1) * I::COLUMNS;
-        let of_columns = OfPanel {
-            scales: &columns.scales[of_panel.clone()],
-            bias: &product.linear.bias[of_panel.clone()],
-            sums: columns.sums.get(of_panel.clone()),
-        };
+        let columns = OfPanel::new::<I>(columns, &product.linear.bias, panel, blocks);
         for first in rows.clone().step_by(I::ROWS) {
             let count = (rows.end - first).min(I::ROWS);
-            // SAFETY: levels are whole rows up to `rows.end`, a panel is
-            // whole, and the tile has room for the largest.
-            unsafe {
-                let levels = levels.as_ptr().add(first * row_size).cast();
-                let (weights, sums) = (weights.as_ptr(), sums.as_mut_ptr());
-                I::integers(count, levels, stride, weights, groups, sums);
+            for block in 0..blocks {
+                let start = block * size;
+                let groups = (stride - start).min(size) / I::GROUP;
+                // SAFETY: levels are whole rows up to `rows.end`, a panel is
+                // whole, and the tile has room for the largest.
+                unsafe {
+                    let levels = levels.as_ptr().add(first * row_size).cast::<I::Level>();
+                    let weights = weights.as_ptr().add(start * I::COLUMNS);
+                    let sums = sums.as_mut_ptr();
+                    I::integers(count, levels.add(start), stride, weights, groups, sums);
+                }
+                let scales = &scales[first * blocks..(first + count) * blocks];
+                let scales = scales.iter().skip(block).step_by(blocks);
+                let sums = sums.chunks_exact_mut(I::COLUMNS);
+                let values = values.chunks_exact_mut(I::COLUMNS);
+                for ((sums, values), &scale) in sums.zip(values).zip(scales) {
+                    columns.take_off_zeros(scale, sums);
+                    columns.add_scaled::<I>(block, sums, scale, values);
+                }
             }
-            columns.take_off_zeros(&of_panel, &scales[first..first + count], &mut sums);
-            for (at, sums) in sums.chunks_exact(I::COLUMNS).take(count).enumerate() {
-                let mut values = [0f32; WIDEST_PANEL];
-                of_columns.scale::<I>(sums, scales[first + at], &mut values);
-                finish::<I>(product, first + at, panel, &mut values[..I::COLUMNS]);
+            for (at, values) in values.chunks_exact_mut(I::COLUMNS).take(count).enumerate() {
+                finish::<I>(product, first + at, panel, values);
             }
         }
     }
@@ -139,48 +145,66 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
 struct OfPanel<'a> {
     scales: &'a [f32],
     bias: &'a [f32],
+    zeros: Option<&'a [i32]>,
+    /// One for each block of rows, `[blocks, COLUMNS]`.
     sums: Option<&'a [i32]>,
+    blocks: usize,
 }
 
-impl Columns {
-    /// Takes off what zero points of weights add to the sums of a tile, which
-    /// is nothing in most models.
-    #[inline(always)]
-    fn take_off_zeros(&self, of_panel: &Range<usize>, rows: &[RowScale], sums: &mut [i32]) {
-        if self.zeros.is_empty() {
-            return;
-        }
-        let zeros = &self.zeros[of_panel.clone()];
-        for (sums, row) in sums.chunks_exact_mut(zeros.len()).zip(rows) {
-            for (sum, zero) in sums.iter_mut().zip(zeros) {
-                *sum -= zero * row.sum;
-            }
+impl<'a> OfPanel<'a> {
+    fn new<I: Isa>(columns: &'a Columns, bias: &'a [f32], panel: usize, blocks: usize) -> Self {
+        let of_panel = panel * I::COLUMNS..(panel + 1) * I::COLUMNS;
+        let of_blocks = of_panel.start * blocks..of_panel.end * blocks;
+        Self {
+            scales: &columns.scales[of_panel.clone()],
+            bias: &bias[of_panel.clone()],
+            zeros: columns.zeros.get(of_panel),
+            sums: columns.sums.get(of_blocks),
+            blocks,
         }
     }
-}
 
-impl OfPanel<'_> {
-    /// From the sums of a row to its values: takes off what its zero point
-    /// adds, scales, and adds the bias.
+    /// Takes off what zero points of weights add to the sums of a row, which
+    /// is nothing in most models.
     #[inline(always)]
-    fn scale<I: Isa>(&self, sums: &[i32], row: RowScale, values: &mut [f32; WIDEST_PANEL]) {
+    fn take_off_zeros(&self, row: RowScale, sums: &mut [i32]) {
+        for (sum, zero) in sums.iter_mut().zip(self.zeros.unwrap_or_default()) {
+            *sum -= zero * row.sum;
+        }
+    }
+
+    /// From the sums of a block of a row to what it adds to the row's values:
+    /// takes off what its zero point adds, and scales. The last one adds the
+    /// bias.
+    #[inline(always)]
+    fn add_scaled<I: Isa>(&self, block: usize, sums: &[i32], row: RowScale, values: &mut [f32]) {
         let (zero, row_scale) = (row.zero - I::OFFSET, I::Vector::splat(row.scale));
-        assert!(sums.len() == I::COLUMNS && self.scales.len() == I::COLUMNS);
+        let others = self
+            .sums
+            .map(|sums| &sums[block * I::COLUMNS..][..I::COLUMNS]);
+        assert!(sums.len() == I::COLUMNS && values.len() == I::COLUMNS);
+        assert!(self.scales.len() == I::COLUMNS && self.bias.len() == I::COLUMNS);
         for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
             // SAFETY: all are of a panel, which is whole vectors.
             unsafe {
                 let sums = sums.as_ptr().add(column);
-                let sum = match self.sums {
+                let sum = match others {
                     Some(others) => {
                         I::Vector::from_integers(sums, zero, others.as_ptr().add(column))
                     }
                     None => I::Vector::from_plain_integers(sums),
                 };
                 let scale = I::Vector::load(self.scales.as_ptr().add(column)).mul(row_scale);
-                let bias = I::Vector::load(self.bias.as_ptr().add(column));
                 // Rounded as on every other machine.
-                let value = sum.mul(scale).add(bias);
-                value.store(values.as_mut_ptr().add(column));
+                let mut value = sum.mul(scale);
+                let place = values.as_mut_ptr().add(column);
+                if block > 0 {
+                    value = I::Vector::load(place).add(value);
+                }
+                if block + 1 == self.blocks {
+                    value = value.add(I::Vector::load(self.bias.as_ptr().add(column)));
+                }
+                value.store(place);
             }
         }
     }

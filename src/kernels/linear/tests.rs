@@ -81,25 +81,30 @@ fn weight(layer: &Layer<'_>, row: usize, column: usize) -> f64 {
     }
 }
 
-/// The definition, in 64 bits, with `DynamicQuantizeLinear` on each row.
+/// The definition, in 64 bits, with `DynamicQuantizeLinear` on each row, or on
+/// each block of it.
 fn definition(
     layer: &Layer<'_>,
     row: &[f32],
-    largest: f64,
+    (largest, block): (f64, usize),
     tensor: Option<(f32, f32)>,
 ) -> Vec<f64> {
-    let (low, high) = tensor.unwrap_or_else(|| levels::range(row));
-    let scale = (high - low) / largest as f32;
-    let zero = f64::from((-low / scale).round_ties_even());
-    let level = |x: f32| (f64::from((x / scale).round_ties_even()) + zero).clamp(0., largest);
-    let value = |x: f32| match layer.weights {
-        Weights::Floats(_) => f64::from(x),
-        Weights::Integers { .. } => (level(x) - zero) * f64::from(scale),
+    let quantized = |block: &[f32]| -> Vec<f64> {
+        let (low, high) = tensor.unwrap_or_else(|| levels::range(block));
+        let scale = (high - low) / largest as f32;
+        let zero = f64::from((-low / scale).round_ties_even());
+        let level = |x: f32| (f64::from((x / scale).round_ties_even()) + zero).clamp(0., largest);
+        let values = block.iter().map(|&x| match layer.weights {
+            Weights::Floats(_) => f64::from(x),
+            Weights::Integers { .. } => (level(x) - zero) * f64::from(scale),
+        });
+        values.collect()
     };
+    let values: Vec<f64> = row.chunks(block).flat_map(quantized).collect();
     let sums: Vec<f64> = (0..layer.outer)
         .map(|column| {
-            let terms = row.iter().enumerate();
-            let terms = terms.map(|(at, &x)| value(x) * weight(layer, at, column));
+            let terms = values.iter().enumerate();
+            let terms = terms.map(|(at, value)| value * weight(layer, at, column));
             terms.sum::<f64>() + f64::from(layer.bias[column])
         })
         .collect();
@@ -166,7 +171,7 @@ fn is_the_definition_on_every_instruction_set() {
                 weights: Weights::Floats(&floats),
                 ..signed
             };
-            for kind in Kind::all() {
+            for kind in Kind::all().into_iter().chain([Kind::Blocks]) {
                 for layer in [signed, unsigned, floats] {
                     check(&sample, &layer, kind);
                 }
@@ -176,7 +181,8 @@ fn is_the_definition_on_every_instruction_set() {
 }
 
 fn check(sample: &Sample, layer: &Layer<'_>, kind: Kind) {
-    let largest = kind.layout().largest;
+    let layout = kind.layout();
+    let block = (layout.block)(layer.inner.next_multiple_of(layout.group));
     for granularity in [Granularity::Row, Granularity::Tensor] {
         let linear = layer.pack_for(kind).expect("sizes fit");
         let width = linear.outer();
@@ -192,7 +198,7 @@ fn check(sample: &Sample, layer: &Layer<'_>, kind: Kind) {
         linear.run(activations, None, &mut plain, &super::super::Serial);
         let tensor = (granularity == Granularity::Tensor).then(|| levels::range(&sample.rows));
         for (at, row) in sample.rows.chunks_exact(layer.inner).enumerate() {
-            let expected = definition(layer, row, f64::from(largest), tensor);
+            let expected = definition(layer, row, (layout.largest.into(), block), tensor);
             for (column, expected) in expected.iter().enumerate() {
                 let at = at * width + column;
                 // A gate multiplies what both its factors were rounded by.
