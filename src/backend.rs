@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::batch::TokenBatch;
+use crate::batch::{CACHED_TOKENS, TokenBatch};
 use crate::error::Result;
 use crate::graph::Fused;
 use crate::kernels::Parallel;
@@ -25,6 +25,11 @@ pub trait Backend: Send + Sync {
     /// such as tokenization. At least 1; where it is 1, the core starts none.
     fn parallelism(&self) -> usize {
         self.concurrency()
+    }
+
+    /// Tokens of the batches that it is fastest with.
+    fn batch_tokens(&self) -> usize {
+        CACHED_TOKENS
     }
 
     /// Threads that the core borrows for all that it does side by side. Where

@@ -5,10 +5,17 @@ mod plan;
 use crate::tokenize::TokenizedText;
 pub use plan::{PADDING_SHARE, PADDING_TOKENS, plan};
 
+/// Tokens whose states stay in a core's caches from one layer to the next:
+/// where a batch has a core of its own, larger ones are slower. With many more
+/// weights than tokens, smaller ones would be.
+pub const CACHED_TOKENS: usize = 512;
+
 /// How much goes into one batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BatchLimit {
+    /// As many tokens as the engine is fastest with.
+    Auto,
     /// At most this many texts.
     Texts(usize),
     /// At most this many tokens, padding included; a single longer text still
@@ -17,10 +24,19 @@ pub enum BatchLimit {
 }
 
 impl BatchLimit {
+    /// The limit, where `tokens` are what the engine is fastest with.
+    pub(crate) fn or_tokens(self, tokens: usize) -> Self {
+        match self {
+            Self::Auto => Self::Tokens(tokens),
+            given => given,
+        }
+    }
+
     /// Whether a batch of this shape is within the limit.
     fn admits(self, rows: usize, length: usize) -> bool {
         match self {
             Self::Texts(limit) => rows <= limit,
+            Self::Auto => rows.saturating_mul(length) <= CACHED_TOKENS,
             Self::Tokens(limit) => rows.saturating_mul(length) <= limit,
         }
     }

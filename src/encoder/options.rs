@@ -59,7 +59,7 @@ impl Default for EncodeOptions {
             truncation: TruncationPolicy::Truncate,
             normalization: Normalization::L2,
             pooling: None,
-            batch_limit: BatchLimit::Tokens(2048),
+            batch_limit: BatchLimit::Auto,
         }
     }
 }

@@ -41,6 +41,7 @@ impl EncodeJob {
     pub(super) fn new(encoder: Encoder, texts: Vec<TokenizedText>, kind: TextKind) -> Self {
         let lengths: Vec<usize> = texts.iter().map(TokenizedText::len).collect();
         let limit = encoder.plan.batch_limit;
+        let limit = limit.or_tokens(encoder.shared.backend.batch_tokens());
         let mut batches = batch::plan(&lengths, limit, encoder.concurrency());
         // A text without any token, not even a special one, has nothing to
         // run, and its row of padding alone could spoil those of others.

@@ -1,6 +1,6 @@
 //! ONNX Runtime behind the core's `Backend` trait.
 
-use multivec_core::batch::TokenBatch;
+use multivec_core::batch::{CACHED_TOKENS, TokenBatch};
 use multivec_core::{Backend, BackendInfo, Error, GraphForm, Precision, Result, TokenStates};
 use ort::session::{NoSelectedOutputs, RunOptions, Session};
 
@@ -15,6 +15,9 @@ use crate::load::{Arena, ModelGraph, Parallelism, Provider};
 
 /// What a run does with memory that it no longer needs, see [`Arena::Shrink`].
 const SHRINK: &str = "memory.enable_memory_arena_shrinkage";
+
+/// Tokens of a batch for a device, which has more cores to fill.
+const DEVICE_TOKENS: usize = 2048;
 
 pub(crate) struct OrtBackend {
     sessions: SessionPool,
@@ -136,6 +139,13 @@ impl Backend for OrtBackend {
 
     fn parallelism(&self) -> usize {
         self.parallelism.sessions * self.parallelism.threads
+    }
+
+    fn batch_tokens(&self) -> usize {
+        match self.placement {
+            None => CACHED_TOKENS,
+            Some(_) => DEVICE_TOKENS,
+        }
     }
 
     fn run(&self, batch: &TokenBatch) -> Result<TokenStates> {
