@@ -10,6 +10,7 @@ mod isa;
 mod linear;
 mod normalize;
 mod parallel;
+mod switch;
 
 pub use attention::{Attention, Batch, Rotation, Rows};
 pub use linear::{
@@ -17,6 +18,7 @@ pub use linear::{
 };
 pub use normalize::Normalize;
 pub use parallel::{Parallel, Serial};
+pub use switch::SharedGranularity;
 
 /// Whether this machine has instructions that the kernels are written for.
 /// Without them they are right, and slower than an engine's own operators.

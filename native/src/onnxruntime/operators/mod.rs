@@ -5,10 +5,9 @@ mod linear;
 mod normalize;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use multivec_core::graph::DOMAIN;
-use multivec_core::kernels::{Granularity, Linear, Parallel};
+use multivec_core::kernels::{Linear, Parallel, SharedGranularity};
 use ort::operator::{ComputeContext, OperatorDomain};
 use ort::value::ValueRef;
 
@@ -21,7 +20,7 @@ use normalize::NormalizeOperator;
 pub(crate) struct Kernels {
     /// The layers that were taken out of the graph.
     layers: Arc<[Arc<Linear>]>,
-    by_tensor: Arc<AtomicBool>,
+    granularity: SharedGranularity,
     /// Threads of each session; 0 where there are no operators.
     threads: usize,
 }
@@ -30,7 +29,7 @@ impl Kernels {
     pub(crate) fn new(layers: Vec<Arc<Linear>>, threads: usize) -> Self {
         Self {
             layers: layers.into(),
-            by_tensor: Arc::default(),
+            granularity: SharedGranularity::default(),
             threads,
         }
     }
@@ -48,17 +47,9 @@ impl Kernels {
         Self::new(Vec::new(), 0)
     }
 
-    /// Quantizes activations in this way from now on.
-    pub(crate) fn set_granularity(&self, granularity: Granularity) {
-        let by_tensor = granularity == Granularity::Tensor;
-        self.by_tensor.store(by_tensor, Ordering::Relaxed);
-    }
-
-    fn granularity(&self) -> Granularity {
-        match self.by_tensor.load(Ordering::Relaxed) {
-            true => Granularity::Tensor,
-            false => Granularity::Row,
-        }
+    /// How activations are quantized.
+    pub(crate) fn granularity(&self) -> &SharedGranularity {
+        &self.granularity
     }
 
     /// The operators, to be registered with a session.
