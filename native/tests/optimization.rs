@@ -70,7 +70,7 @@ fn a_graph_is_fused_once_and_kept() {
                 fused.attentions,
                 fused.rotary,
                 fused.windowed,
-                fused.layer_norms,
+                fused.layer_normalizations,
                 fused.gelus
             ),
             (4, 4, 2, 9, 4)

@@ -32,7 +32,8 @@ pub use external::{External, Place, WeightsWriter, place, put_in, tensor_bytes};
 pub use fuse::{DOMAIN, Fused, fuse};
 pub use integer_products::float_integer_products;
 pub use lower::{
-    KERNEL_NORMALIZATION, Layers, Operators, PACKED_LINEAR, for_onnxruntime, pack_linears,
+    KERNEL_NORMALIZATION, Layers, Operators, PACKED_EMBEDDING, PACKED_LINEAR, SCALE_TO_LENGTH,
+    for_onnxruntime, pack_embeddings, pack_linears,
 };
 pub use mask_lookup::replace_mask_lookup;
 pub use nan_guard::lift_nan_guards;

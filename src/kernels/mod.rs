@@ -5,14 +5,18 @@
 //! instruction sets, see `isa`.
 
 mod attention;
+mod embedding;
 mod exp;
 mod isa;
+mod length;
 mod linear;
 mod normalize;
 mod parallel;
 mod switch;
 
 pub use attention::{Attention, Batch, Rotation, Rows};
+pub use embedding::{Embedding, Levels, Scaled};
+pub use length::{Bound, ScaleToLength};
 pub use linear::{
     Activation, Activations, Granularity, Layer, Linear, MOST_SUMMED, WeightType, Weights,
 };

@@ -56,7 +56,8 @@ impl GraphRunner for OrtGraphs<'_> {
             let external = |tensor: &_| self.model.weights.read(tensor);
             let file = self.model.file();
             let layers = graph::pack_linears(&mut graph, Layers::Quantized, file, &external)?;
-            kernels = Kernels::new(layers, self.settings.parallelism.threads);
+            let tables = graph::pack_embeddings(&mut graph, file, &external)?;
+            kernels = Kernels::new(layers, tables, self.settings.parallelism.threads);
         }
         graph::for_onnxruntime(&mut graph, operators);
         let source = SessionGraph::Memory(graph);

@@ -40,6 +40,7 @@ impl TractGraph<'_> {
         let vocabulary = graph::vocabulary_size(&graph);
         let inputs = inputs(file, &graph)?;
         let layers = graph::pack_linears(&mut graph, Layers::All, file, external)?;
+        let tables = graph::pack_embeddings(&mut graph, file, external)?;
         let invalid = |error: TractError| Error::InvalidModel {
             file: file.to_owned(),
             engine: ENGINE,
@@ -47,6 +48,7 @@ impl TractGraph<'_> {
         };
         let parts = Parts {
             layers: &layers,
+            tables: &tables,
             granularity,
             external,
         };

@@ -2,7 +2,7 @@
 
 use multivec_core::graph::External;
 use multivec_core::graph::onnx::{NodeProto, TensorProto};
-use multivec_core::kernels::{Linear, SharedGranularity};
+use multivec_core::kernels::{Embedding, Linear, SharedGranularity};
 use tract_core::internal::*;
 use tract_core::ops::binary::{BinMiniOp, TypedBinOp};
 use tract_core::ops::cast::{cast, wire_cast};
@@ -27,7 +27,9 @@ pub(super) struct Node<'a> {
 pub(super) struct Parts<'a> {
     /// Layers that were taken out of it.
     pub(super) layers: &'a [Arc<Linear>],
-    /// How they quantize their rows.
+    /// Tables that were.
+    pub(super) tables: &'a [Arc<Embedding>],
+    /// How layers quantize their rows.
     pub(super) granularity: SharedGranularity,
     /// Reads tensors that are in files.
     pub(super) external: &'a External<'a>,

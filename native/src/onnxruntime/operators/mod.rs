@@ -1,17 +1,21 @@
 //! The core's kernels as operators of ONNX Runtime, on its threads.
 
 mod attention;
+mod embedding;
+mod length;
 mod linear;
 mod normalize;
 
 use std::sync::Arc;
 
 use multivec_core::graph::DOMAIN;
-use multivec_core::kernels::{Linear, Parallel, SharedGranularity};
+use multivec_core::kernels::{Embedding, Linear, Parallel, SharedGranularity};
 use ort::operator::{ComputeContext, OperatorDomain};
 use ort::value::ValueRef;
 
 use attention::AttentionOperator;
+use embedding::EmbeddingOperator;
+use length::LengthOperator;
 use linear::LinearOperator;
 use normalize::NormalizeOperator;
 
@@ -20,15 +24,21 @@ use normalize::NormalizeOperator;
 pub(crate) struct Kernels {
     /// The layers that were taken out of the graph.
     layers: Arc<[Arc<Linear>]>,
+    tables: Arc<[Arc<Embedding>]>,
     granularity: SharedGranularity,
     /// Threads of each session; 0 where there are no operators.
     threads: usize,
 }
 
 impl Kernels {
-    pub(crate) fn new(layers: Vec<Arc<Linear>>, threads: usize) -> Self {
+    pub(crate) fn new(
+        layers: Vec<Arc<Linear>>,
+        tables: Vec<Arc<Embedding>>,
+        threads: usize,
+    ) -> Self {
         Self {
             layers: layers.into(),
+            tables: tables.into(),
             granularity: SharedGranularity::default(),
             threads,
         }
@@ -44,7 +54,7 @@ impl Kernels {
 
     /// For graphs in which there is none.
     pub(crate) fn none() -> Self {
-        Self::new(Vec::new(), 0)
+        Self::new(Vec::new(), Vec::new(), 0)
     }
 
     /// How activations are quantized.
@@ -60,6 +70,8 @@ impl Kernels {
         let domain = OperatorDomain::new(DOMAIN)?
             .add(LinearOperator(self.clone()))?
             .add(AttentionOperator(self.clone()))?
+            .add(EmbeddingOperator(self.clone()))?
+            .add(LengthOperator(self.clone()))?
             .add(NormalizeOperator(self.clone()))?;
         Ok(Some(domain))
     }
