@@ -30,8 +30,11 @@ pub(crate) trait GraphRunner {
     /// The model, as it was published.
     fn model(&self) -> &ModelGraph;
 
-    /// Whether fused graphs are any better than the published one.
+    /// Whether fused graphs run at all.
     fn wants_fused(&self) -> bool;
+
+    /// Whether what was fused in a graph runs better for it.
+    fn gains_by(&self, fused: &Fused) -> bool;
 
     /// Names what decides which vectors a graph gives.
     fn key(&self) -> String;
@@ -102,7 +105,7 @@ impl<R: GraphRunner> Published<'_, R> {
         let published_graph = &self.runner.model().graph;
         let mut graph = published_graph.clone();
         let fused = graph::fuse(&mut graph);
-        if fused.is_plain() {
+        if !self.runner.gains_by(&fused) {
             keep(cache, &Verdict::Published);
             return self.load();
         }

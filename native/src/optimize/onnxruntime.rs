@@ -29,6 +29,10 @@ impl GraphRunner for OrtGraphs<'_> {
         matches!(self.settings.provider, Provider::Cpu | Provider::Cuda(_))
     }
 
+    fn gains_by(&self, fused: &Fused) -> bool {
+        !fused.is_plain()
+    }
+
     fn key(&self) -> String {
         format!("{}-{}", self.settings.provider, self.runtime.version())
     }

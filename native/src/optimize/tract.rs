@@ -26,6 +26,10 @@ impl GraphRunner for TractGraphs<'_> {
         true
     }
 
+    fn gains_by(&self, fused: &Fused) -> bool {
+        !fused.is_empty()
+    }
+
     fn key(&self) -> String {
         format!("tract-{}", TractBackend::VERSION)
     }

@@ -65,15 +65,15 @@ pub fn fuse(graph: &mut Graph) -> Fused {
         all.extend(nodes().filter_map(|node| length::find(&links, &trace, node)));
         fused.l2_normalizations = since_then(&all);
         all.extend(nodes().filter_map(|node| embedding::find(graph, &links, &trace, node)));
-        fused.embeddings = since_then(&all);
-        let made = all.iter().flat_map(|replacement| &replacement.nodes);
-        let is_quantized = |node: &&NodeProto| embedding::is_quantized(node);
-        fused.quantized_embeddings = made.filter(is_quantized).count();
         all.extend(nodes().filter_map(gelu::rename));
         all
     };
     apply(graph, replacements);
     graph.remove_dead_nodes();
+    // Lookups of scales are gone.
+    let count = |is: fn(&NodeProto) -> bool| graph.nodes().iter().filter(|node| is(node)).count();
+    fused.embeddings = count(embedding::is_embedding);
+    fused.quantized_embeddings = count(embedding::is_quantized);
     // What follows a linear layer is easier to see now.
     let layers: Vec<Replacement> = {
         let links = Links::new(graph);
