@@ -20,7 +20,7 @@ use crate::load::{Arena, ModelGraph, Parallelism, Provider};
 /// The graph of a session.
 pub(crate) enum SessionGraph {
     File(PathBuf),
-    Memory(Graph),
+    Memory(Box<Graph>),
 }
 
 /// The same, as ONNX Runtime takes it.
@@ -212,7 +212,7 @@ pub(super) mod tests {
             arena: Arena::Keep,
         };
         let runtime = OnnxRuntime::load(None).expect("there is a library");
-        let graph = SessionGraph::Memory(model.graph.clone());
+        let graph = SessionGraph::Memory(model.graph.clone().into());
         let graph = (graph, &Kernels::none());
         SessionOpener::open_first(&runtime, &model, graph, settings).expect("it opens")
     }

@@ -40,7 +40,7 @@ impl GraphRunner for OrtGraphs<'_> {
     fn open_published(&self, form: GraphForm) -> Result<OrtBackend> {
         let source = match &self.model.path {
             Some(path) => SessionGraph::File(path.clone()),
-            None => SessionGraph::Memory(self.model.graph.clone()),
+            None => SessionGraph::Memory(self.model.graph.clone().into()),
         };
         self.open(source, form, &Kernels::none())
     }
@@ -64,7 +64,7 @@ impl GraphRunner for OrtGraphs<'_> {
             kernels = Kernels::new(layers, tables, self.settings.parallelism.threads);
         }
         graph::for_onnxruntime(&mut graph, operators);
-        let source = SessionGraph::Memory(graph);
+        let source = SessionGraph::Memory(graph.into());
         let backend = self.open(source, GraphForm::Fused(fused), &kernels)?;
         Ok((backend, kernels.granularity().clone()))
     }
