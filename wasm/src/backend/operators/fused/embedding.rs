@@ -1,10 +1,11 @@
 //! Rows of tables that were taken out of the graph.
 
-use multivec_core::kernels::{Embedding, Serial};
+use multivec_core::kernels::Embedding;
 use tract_core::internal::*;
 
 use super::super::super::node::Node;
 use super::{positive, tensor};
+use crate::threads::POOL;
 
 pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let at = node.proto.int("table", -1);
@@ -51,7 +52,7 @@ impl EvalOp for EmbeddingOp {
         shape.push(self.0.columns());
         let ids = ids.try_as_plain_ram()?.as_slice::<i64>()?;
         let mut out = vec![0.; ids.len() * self.0.columns()];
-        if let Err(id) = self.0.run(ids, &mut out, &Serial) {
+        if let Err(id) = self.0.run(ids, &mut out, &POOL) {
             bail!("expected token ids below {}, found {id}", self.0.rows());
         }
         tensor(&shape, out)

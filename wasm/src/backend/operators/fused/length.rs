@@ -1,10 +1,11 @@
 //! L2 normalization over the last axis.
 
-use multivec_core::kernels::{Bound, ScaleToLength, Serial};
+use multivec_core::kernels::{Bound, ScaleToLength};
 use tract_core::internal::*;
 
 use super::super::super::node::Node;
 use super::{floats, tensor};
+use crate::threads::POOL;
 
 pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let bound = node.proto.text("bound");
@@ -37,7 +38,7 @@ impl EvalOp for LengthOp {
         let rows = floats(&inputs, 0)?;
         let columns = inputs[0].shape().last().copied().unwrap_or(0);
         let mut out = vec![0.; rows.len()];
-        self.0.run(rows, columns, &mut out, &Serial);
+        self.0.run(rows, columns, &mut out, &POOL);
         tensor(inputs[0].shape(), out)
     }
 }
