@@ -1,34 +1,37 @@
 //! The backend of tract, in builds that have it.
 
-use multivec_core::{Backend, Precision, Result};
+use multivec_core::{Backend, Result};
 
-#[cfg(feature = "tract")]
-use crate::load::Optimization;
-use crate::load::{ModelGraph, Options, Parallelism};
+use crate::load::{ModelFiles, Options, Parallelism};
 
 #[cfg(feature = "tract")]
 pub(crate) fn load(
-    model: ModelGraph,
-    precision: Precision,
+    files: &ModelFiles,
     parallelism: Parallelism,
     options: &Options,
 ) -> Result<Box<dyn Backend>> {
-    let normalization = options.encode.normalization;
-    let load = match options.optimization {
-        Optimization::Off => multivec_wasm::TractBackend::load_published,
-        Optimization::Checked => multivec_wasm::TractBackend::load,
+    use crate::load::Optimization;
+    use crate::optimize::{Published, TractGraphs};
+
+    let published = Published {
+        runner: TractGraphs {
+            model: &files.model,
+            precision: files.precision,
+            concurrency: parallelism.sessions,
+        },
+        parts: &files.parts,
+        precision: files.precision,
+        normalization: options.encode.normalization,
+        content: files.weights.to_hex(),
     };
-    let backend = load(&model.file, model.bytes, precision, normalization)?;
-    Ok(Box::new(backend.with_concurrency(parallelism.sessions)))
+    Ok(Box::new(match options.optimization {
+        Optimization::Off => published.load()?,
+        Optimization::Checked => published.load_fused(options.cache_dir.as_deref())?,
+    }))
 }
 
 #[cfg(not(feature = "tract"))]
-pub(crate) fn load(
-    _: ModelGraph,
-    _: Precision,
-    _: Parallelism,
-    _: &Options,
-) -> Result<Box<dyn Backend>> {
+pub(crate) fn load(_: &ModelFiles, _: Parallelism, _: &Options) -> Result<Box<dyn Backend>> {
     Err(multivec_core::Error::EngineUnavailable {
         engine: "tract",
         expected: "expected a build of multivec with the cargo feature `tract`".to_owned(),

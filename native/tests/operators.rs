@@ -102,6 +102,30 @@ const CASES: &[(&str, &str)] = &[
         "a = Cast(x) to=7\n b = Sub(a, a)\n c = Add(b, three)\n output = GatherElements(x, c) axis=2",
     ),
     (
+        "Gather from a table of levels",
+        "a = Gather(table_u8, input_ids)\n b = DequantizeLinear(a, half, zero_u8)\n output = Add(x, b)",
+    ),
+    (
+        "Gather from a table of levels by columns",
+        "a = Gather(table_i8, input_ids)\n b = DequantizeLinear(a, row, row_i8) axis=-1\n output = Add(x, b)",
+    ),
+    (
+        "Gather from dequantized rows",
+        "a = DequantizeLinear(table_i8, rows_of_scales, rows_of_zeros) axis=0\n b = Gather(a, input_ids)\n output = Add(x, b)",
+    ),
+    (
+        "Gather from dequantized columns",
+        "a = DequantizeLinear(table_u8, row, row_u8) axis=1\n b = Gather(a, input_ids) axis=-2\n output = Add(x, b)",
+    ),
+    (
+        "Gather of levels and scales",
+        "a = Gather(table_i8, input_ids)\n b = Cast(a) to=1\n c = Gather(column_of_scales, input_ids)\n d = Mul(b, c)\n output = Add(x, d)",
+    ),
+    (
+        "Gather by positions",
+        "a = Shape(input_ids)\n b = Gather(a, one_i) axis=0\n c = Range(zero_i, b, one_i)\n d = Cast(c) to=6\n e = Unsqueeze(d, zero_list)\n f = Gather(table, e)\n output = Add(x, f)",
+    ),
+    (
         "GatherND",
         "a = Shape(input_ids)\n b = ConstantOfShape(a)\n c = Cast(b) to=7\n d = Unsqueeze(c, last)\n e = GatherND(x, d) batch_dims=2\n output = Unsqueeze(e, last)",
     ),
@@ -130,6 +154,18 @@ const CASES: &[(&str, &str)] = &[
     (
         "LpNormalization",
         "a = LpNormalization(x) axis=-1 p=2\n output = Add(a, one)",
+    ),
+    (
+        "L2 normalization as torch has it",
+        "a = ReduceL2(x) axes=[-1] keepdims=1\n b = Clip(a, tiny)\n c = Shape(x)\n d = Expand(b, c)\n e = Div(x, d)\n output = Add(e, one)",
+    ),
+    (
+        "L2 normalization by a root",
+        "a = Mul(x, x)\n b = ReduceSum(a, last)\n c = Add(b, half)\n d = Sqrt(c)\n e = Div(x, d)\n output = Add(e, one)",
+    ),
+    (
+        "L2 normalization by a reciprocal of a sum",
+        "a = ReduceSumSquare(x) axes=[2]\n b = Sqrt(a)\n c = Add(half, b)\n d = Reciprocal(c)\n e = Mul(d, x)\n output = Add(e, one)",
     ),
     (
         "Gemm as a linear layer",
@@ -386,6 +422,34 @@ fn products_with_weights_are_linear_layers() {
         };
         assert_eq!(fused.linears, 1, "{lines}");
         check(&[(lines, lines)], 17);
+    }
+}
+
+/// What is looked up and scaled is recognised in each of its forms, beside the
+/// lookup of `x`.
+#[test]
+fn embeddings_and_l2_normalizations_are_recognised() {
+    for (name, lines) in CASES {
+        let is_lookup = name.starts_with("Gather from a table")
+            || name.starts_with("Gather from dequantized")
+            || name.starts_with("Gather of levels");
+        let expected = match *name {
+            "Gather by positions" => [2, 0, 0],
+            _ if is_lookup => [2, 1, 0],
+            name if name.starts_with("L2 normalization") => [1, 0, 1],
+            "LpNormalization" => [1, 0, 1],
+            _ => continue,
+        };
+        let encoder = load(&notation::model(lines, 17), Engine::Tract).expect("the graph runs");
+        let GraphForm::Fused(fused) = encoder.info().graph else {
+            panic!("{name}: {}", encoder.info().graph);
+        };
+        let found = [
+            fused.embeddings,
+            fused.quantized_embeddings,
+            fused.l2_normalizations,
+        ];
+        assert_eq!(found, expected, "{name}");
     }
 }
 

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use multivec::{
-    Encoder, EncoderBuilder, GraphForm, Normalization, Optimization, Precision, optimize_graph,
+    Encoder, EncoderBuilder, Engine, GraphForm, Normalization, Optimization, Precision,
+    optimize_graph,
 };
 
 const MODEL: &str = concat!(
@@ -19,14 +20,22 @@ const TEXTS: [&str; 3] = [
     "",
 ];
 
-fn builder(cache: &Path) -> EncoderBuilder {
+/// Those of this build.
+const ENGINES: &[Engine] = match cfg!(feature = "tract") {
+    true => &[Engine::OnnxRuntime, Engine::Tract],
+    false => &[Engine::OnnxRuntime],
+};
+
+fn builder(cache: &Path, engine: Engine) -> EncoderBuilder {
     EncoderBuilder::from_dir(MODEL)
         .with_precision(Precision::Fp32)
+        .with_engine(engine)
         .with_cache_dir(cache)
 }
 
-fn load(cache: &Path) -> Encoder {
-    builder(cache).build().expect("the model loads")
+fn load(cache: &Path, engine: Engine) -> Encoder {
+    let built = builder(cache, engine).build();
+    built.unwrap_or_else(|error| panic!("{engine:?}: {error}"))
 }
 
 /// The only entry of a cache.
@@ -50,93 +59,103 @@ fn assert_equal(left: &Encoder, right: &Encoder) {
 
 #[test]
 fn a_graph_is_fused_once_and_kept() {
-    let cache = tempfile::tempdir().expect("a temporary folder");
-    let first = load(cache.path());
-    let GraphForm::Fused(fused) = first.info().graph else {
-        panic!("{}", first.info().graph);
-    };
-    assert_eq!(
-        (
-            fused.attentions,
-            fused.rotary,
-            fused.windowed,
-            fused.layer_norms,
-            fused.gelus
-        ),
-        (4, 4, 2, 9, 4)
-    );
-    assert!(fused.nodes_after * 5 < fused.nodes_before, "{fused}");
-    assert!(first.fingerprint().computed().ends_with("/fp32/fused"));
+    for &engine in ENGINES {
+        let cache = tempfile::tempdir().expect("a temporary folder");
+        let first = load(cache.path(), engine);
+        let GraphForm::Fused(fused) = first.info().graph else {
+            panic!("{}", first.info().graph);
+        };
+        assert_eq!(
+            (
+                fused.attentions,
+                fused.rotary,
+                fused.windowed,
+                fused.layer_normalizations,
+                fused.gelus
+            ),
+            (4, 4, 2, 9, 4)
+        );
+        assert!(fused.nodes_after * 5 < fused.nodes_before, "{fused}");
+        assert!(first.fingerprint().computed().ends_with("/fp32/fused"));
 
-    let graph = entry(cache.path()).join("model.onnx");
-    let written = |path: &Path| {
-        fs::metadata(path)
-            .and_then(|data| data.modified())
-            .expect("a time")
-    };
-    let before = written(&graph);
-    let second = load(cache.path());
-    assert_eq!(written(&graph), before);
-    assert_eq!(first.info(), second.info());
-    assert_equal(&first, &second);
+        let graph = entry(cache.path()).join("model.onnx");
+        let written = |path: &Path| {
+            fs::metadata(path)
+                .and_then(|data| data.modified())
+                .expect("a time")
+        };
+        let before = written(&graph);
+        let second = load(cache.path(), engine);
+        assert_eq!(written(&graph), before);
+        assert_eq!(first.info(), second.info());
+        assert_equal(&first, &second);
 
-    let published = builder(cache.path())
-        .with_optimization(Optimization::Off)
-        .build()
-        .expect("the model loads");
-    assert_eq!(published.info().graph, GraphForm::Published);
-    assert!(published.fingerprint().computed().ends_with("/fp32"));
-    assert_equal(&first, &published);
+        let published = builder(cache.path(), engine)
+            .with_optimization(Optimization::Off)
+            .build()
+            .expect("the model loads");
+        assert_eq!(published.info().graph, GraphForm::Published);
+        assert!(published.fingerprint().computed().ends_with("/fp32"));
+        assert_equal(&first, &published);
+    }
 }
 
 #[test]
 fn a_damaged_graph_is_made_again() {
-    let cache = tempfile::tempdir().expect("a temporary folder");
-    let first = load(cache.path());
-    let graph = entry(cache.path()).join("model.onnx");
-    let whole = fs::read(&graph).expect("it is there");
-    for damaged in [whole[..100].to_vec(), vec![0xff; whole.len()]] {
-        fs::write(&graph, damaged).expect("it can be written");
-        let second = load(cache.path());
-        assert_eq!(first.info(), second.info());
-        assert_eq!(fs::read(&graph).expect("it is there"), whole);
+    for &engine in ENGINES {
+        let cache = tempfile::tempdir().expect("a temporary folder");
+        let first = load(cache.path(), engine);
+        let graph = entry(cache.path()).join("model.onnx");
+        let whole = fs::read(&graph).expect("it is there");
+        for damaged in [whole[..100].to_vec(), vec![0xff; whole.len()]] {
+            fs::write(&graph, damaged).expect("it can be written");
+            let second = load(cache.path(), engine);
+            assert_eq!(first.info(), second.info());
+            assert_eq!(fs::read(&graph).expect("it is there"), whole);
+        }
     }
 }
 
 #[test]
 fn a_graph_that_was_refused_runs_as_published() {
-    let cache = tempfile::tempdir().expect("a temporary folder");
-    let fused = load(cache.path());
-    let verdict = entry(cache.path()).join("verdict.txt");
-    fs::write(&verdict, "refused 0.5").expect("it can be written");
-    let refused = load(cache.path());
-    assert_eq!(refused.info().graph, GraphForm::Refused { distance: 0.5 });
-    assert_equal(&fused, &refused);
+    for &engine in ENGINES {
+        let cache = tempfile::tempdir().expect("a temporary folder");
+        let fused = load(cache.path(), engine);
+        let verdict = entry(cache.path()).join("verdict.txt");
+        fs::write(&verdict, "refused 0.5").expect("it can be written");
+        let refused = load(cache.path(), engine);
+        assert_eq!(refused.info().graph, GraphForm::Refused { distance: 0.5 });
+        assert_equal(&fused, &refused);
+    }
 }
 
 #[test]
 fn each_normalization_has_a_graph_of_its_own() {
-    let cache = tempfile::tempdir().expect("a temporary folder");
-    let scaled = load(cache.path());
-    let raw = builder(cache.path())
-        .with_normalization(Normalization::Off)
-        .build()
-        .expect("the model loads");
-    let row = |encoder: &Encoder| {
-        let found = encoder.encode_document(TEXTS[0]).expect("a text encodes");
-        found.row(0).dot(&found.row(0)).sqrt()
-    };
-    assert!((row(&scaled) - 1.).abs() < 1e-5);
-    assert!((row(&raw) - 1.).abs() > 1e-2);
+    for &engine in ENGINES {
+        let cache = tempfile::tempdir().expect("a temporary folder");
+        let scaled = load(cache.path(), engine);
+        let raw = builder(cache.path(), engine)
+            .with_normalization(Normalization::Off)
+            .build()
+            .expect("the model loads");
+        let row = |encoder: &Encoder| {
+            let found = encoder.encode_document(TEXTS[0]).expect("a text encodes");
+            found.row(0).dot(&found.row(0)).sqrt()
+        };
+        assert!((row(&scaled) - 1.).abs() < 1e-5);
+        assert!((row(&raw) - 1.).abs() > 1e-2);
+    }
 }
 
 #[test]
 fn a_cache_that_cannot_be_written_is_no_error() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let file = folder.path().join("file");
-    fs::write(&file, "no folder").expect("it can be written");
-    let encoder = load(&file);
-    assert!(matches!(encoder.info().graph, GraphForm::Fused(_)));
+    for &engine in ENGINES {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("file");
+        fs::write(&file, "no folder").expect("it can be written");
+        let encoder = load(&file, engine);
+        assert!(matches!(encoder.info().graph, GraphForm::Fused(_)));
+    }
 }
 
 #[test]
@@ -158,5 +177,49 @@ fn a_fused_model_is_a_model() {
         .expect("the model loads");
     // There is nothing left to fuse.
     assert_eq!(written.info().graph, GraphForm::Published);
-    assert_equal(&written, &load(&cache));
+    assert_equal(&written, &load(&cache, Engine::OnnxRuntime));
+}
+
+/// What one engine found out about a graph is not what another one does.
+#[cfg(feature = "tract")]
+#[test]
+fn each_engine_has_a_verdict_of_its_own() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let ort = load(cache.path(), Engine::OnnxRuntime);
+    fs::write(entry(cache.path()).join("verdict.txt"), "refused 0.5").expect("written");
+    let tract = load(cache.path(), Engine::Tract);
+    assert!(matches!(tract.info().graph, GraphForm::Fused(_)));
+    assert_equal(&ort, &tract);
+    let entries = fs::read_dir(cache.path().join("graphs")).expect("a folder");
+    assert_eq!(entries.count(), 2);
+    let again = load(cache.path(), Engine::OnnxRuntime);
+    assert_eq!(again.info().graph, GraphForm::Refused { distance: 0.5 });
+}
+
+/// Layers of 8 bits are compared with one scale for all rows, as they are
+/// published, and run with one for each.
+#[test]
+fn rows_are_quantized_each_by_its_own_range() {
+    for &engine in ENGINES {
+        let cache = tempfile::tempdir().expect("a temporary folder");
+        let load = || {
+            EncoderBuilder::from_dir(MODEL)
+                .with_precision(Precision::Int8)
+                .with_engine(engine)
+                .with_cache_dir(cache.path())
+                .build()
+                .unwrap_or_else(|error| panic!("{engine:?}: {error}"))
+        };
+        for encoder in [load(), load()] {
+            let GraphForm::Fused(fused) = encoder.info().graph else {
+                panic!("{engine:?}: {}", encoder.info().graph);
+            };
+            assert_eq!(fused.quantized, 17);
+            let alone = encoder.encode_document(TEXTS[1]).expect("a text encodes");
+            let all = encoder.encode_documents(&TEXTS).expect("texts encode");
+            for (left, right) in alone.as_slice().iter().zip(all[1].as_slice()) {
+                assert!((left - right).abs() <= 1e-5, "{left} {right}");
+            }
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use prost::bytes::Bytes;
 
 use super::Graph;
+use super::lean::SMALL;
 use super::onnx::{EXTERNAL, GraphProto, StringStringEntryProto, TensorProto};
 use crate::error::Result;
 
@@ -25,12 +26,31 @@ const PUBLISHED: &str = "published";
 const KEPT: usize = 1 << 10;
 
 impl Graph {
+    /// Reads small tensors that are in files of their own, so that passes see
+    /// them.
+    ///
+    /// # Errors
+    /// Those of `external`, which reads a tensor.
+    pub fn read_small(&mut self, external: &External<'_>) -> Result<()> {
+        for tensor in &mut self.graph.initializer {
+            let length = place(tensor).and_then(|place| place.length);
+            if length.is_some_and(|length| length <= SMALL as u64) {
+                let bytes = external(tensor)?;
+                put_in(tensor, bytes);
+            }
+        }
+        Ok(())
+    }
+
     /// The graph without the large tensors that `published` has too, by name.
     #[must_use]
     pub fn without_weights_of(mut self, published: &Self) -> Self {
         let held = by_name(published);
         for tensor in &mut self.graph.initializer {
-            let is_large = tensor.raw_data.as_ref().is_some_and(|raw| raw.len() > KEPT);
+            let is_large = match &tensor.raw_data {
+                Some(raw) => raw.len() > KEPT,
+                None => tensor.data_location == Some(EXTERNAL),
+            };
             let same = held.get(tensor.name.as_deref().unwrap_or_default());
             if is_large && same.is_some_and(|same| *same == tensor) {
                 tensor.raw_data = None;
@@ -54,6 +74,16 @@ impl Graph {
         }
         Some(self)
     }
+}
+
+/// Reads tensors whose bytes are not in the graph.
+pub type External<'a> = dyn Fn(&TensorProto) -> Result<Bytes> + 'a;
+
+/// Lets a tensor hold its bytes itself.
+pub fn put_in(tensor: &mut TensorProto, bytes: Bytes) {
+    tensor.external_data.clear();
+    tensor.data_location = None;
+    tensor.raw_data = Some(bytes);
 }
 
 fn by_name(graph: &Graph) -> HashMap<&str, &TensorProto> {
@@ -100,10 +130,7 @@ pub fn place(tensor: &TensorProto) -> Option<Place<'_>> {
 ///
 /// # Errors
 /// Those of `external`, which reads tensors that are in another file.
-pub fn tensor_bytes(
-    tensor: &TensorProto,
-    external: &dyn Fn(&TensorProto) -> Result<Bytes>,
-) -> Result<Bytes> {
+pub fn tensor_bytes(tensor: &TensorProto, external: &External<'_>) -> Result<Bytes> {
     if tensor.data_location == Some(EXTERNAL) {
         return external(tensor);
     }
@@ -184,7 +211,7 @@ impl<W: Write> WeightsWriter<W> {
     }
 }
 
-fn entry(key: &str, value: &str) -> StringStringEntryProto {
+pub(super) fn entry(key: &str, value: &str) -> StringStringEntryProto {
     StringStringEntryProto {
         key: Some(key.to_owned()),
         value: Some(value.to_owned()),

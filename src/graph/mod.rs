@@ -7,6 +7,7 @@ mod clean;
 mod external;
 mod fuse;
 mod integer_products;
+mod lean;
 mod lower;
 mod mask_lookup;
 mod nan_guard;
@@ -27,11 +28,12 @@ pub use prost::bytes::Bytes;
 
 use crate::error::{Error, Result};
 pub(crate) use clean::remove_unused_initializers;
-pub use external::{Place, WeightsWriter, place, tensor_bytes};
+pub use external::{External, Place, WeightsWriter, place, put_in, tensor_bytes};
 pub use fuse::{DOMAIN, Fused, fuse};
 pub use integer_products::float_integer_products;
 pub use lower::{
-    KERNEL_NORMALIZATION, Layers, Operators, PACKED_LINEAR, for_onnxruntime, pack_linears,
+    KERNEL_NORMALIZATION, Layers, Operators, PACKED_EMBEDDING, PACKED_LINEAR, SCALE_TO_LENGTH,
+    for_onnxruntime, pack_embeddings, pack_linears,
 };
 pub use mask_lookup::replace_mask_lookup;
 pub use nan_guard::lift_nan_guards;

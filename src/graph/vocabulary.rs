@@ -12,10 +12,12 @@ pub fn vocabulary_size(graph: &Graph) -> Option<usize> {
     graph
         .nodes()
         .iter()
-        .filter(|node| node.is("Gather"))
         .filter_map(|node| {
-            let [table, ids] = node.input.as_slice() else {
-                return None;
+            let (table, ids) = match (node.operator().as_str(), node.input.as_slice()) {
+                ("Gather", [table, ids]) | ("ai.multivec.Embedding", [ids, table, ..]) => {
+                    (table, ids)
+                }
+                _ => return None,
             };
             if values.before(ids, &["Cast", "Identity"]) != "input_ids" {
                 return None;
@@ -52,6 +54,15 @@ mod tests {
     fn counts_the_rows_of_the_embedding_table() {
         assert_eq!(vocabulary_size(&lookup("input_ids")), Some(7));
         assert_eq!(vocabulary_size(&lookup("cast_ids")), Some(7));
+    }
+
+    #[test]
+    fn counts_them_in_fused_graphs() {
+        let mut graph = lookup("cast_ids");
+        let mut embedding = node("Embedding", &["cast_ids", "table"], "rows");
+        embedding.domain = Some("ai.multivec".to_owned());
+        graph.proto_mut().node[2] = embedding;
+        assert_eq!(vocabulary_size(&graph), Some(7));
     }
 
     #[test]

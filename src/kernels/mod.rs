@@ -5,18 +5,24 @@
 //! instruction sets, see `isa`.
 
 mod attention;
+mod embedding;
 mod exp;
 mod isa;
+mod length;
 mod linear;
 mod normalize;
 mod parallel;
+mod switch;
 
 pub use attention::{Attention, Batch, Rotation, Rows};
+pub use embedding::{Embedding, Levels, Scaled};
+pub use length::{Bound, ScaleToLength};
 pub use linear::{
     Activation, Activations, Granularity, Layer, Linear, MOST_SUMMED, WeightType, Weights,
 };
 pub use normalize::Normalize;
 pub use parallel::{Parallel, Serial};
+pub use switch::SharedGranularity;
 
 /// Whether this machine has instructions that the kernels are written for.
 /// Without them they are right, and slower than an engine's own operators.

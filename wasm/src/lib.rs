@@ -11,4 +11,4 @@ mod threads;
 #[cfg(any(target_arch = "wasm32", test))]
 mod utf16;
 
-pub use backend::TractBackend;
+pub use backend::{TractBackend, TractGraph};

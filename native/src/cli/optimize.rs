@@ -1,11 +1,12 @@
 //! `multivec optimize`.
 
 use std::fs;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use multivec::{Error, ModelDirectory, Precision, Result, optimize_graph};
-use serde_json::json;
+use multivec::{Error, Fused, ModelDirectory, Precision, Result, optimize_graph};
+use serde_json::{Map, Value};
 
 use super::model::PrecisionName;
 use super::{Format, io_error, print};
@@ -49,28 +50,14 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<()> {
         fs::copy(source, output.join(name)).map_err(|error| failed(source, "copying", error))?;
     }
     fs::write(&file, graph).map_err(|error| failed(&file, "writing", error))?;
+    let counts = Fused::NAMES.into_iter().zip(fused.counts());
     if format == Format::Json {
-        let object = json!({
-            "file": file.display().to_string(),
-            "attentions": fused.attentions,
-            "rotary": fused.rotary,
-            "windowed": fused.windowed,
-            "layer_normalizations": fused.layer_norms,
-            "gelus": fused.gelus,
-            "nodes_before": fused.nodes_before,
-            "nodes_after": fused.nodes_after,
-        });
-        return print(&object.to_string());
+        let counts = counts.map(|((name, _), count)| (name.to_owned(), count.into()));
+        let file = ("file".to_owned(), file.display().to_string().into());
+        let object: Map<String, Value> = iter::once(file).chain(counts).collect();
+        return print(&Value::from(object).to_string());
     }
-    for (what, count) in [
-        ("attentions", fused.attentions),
-        ("  with rotary embedding", fused.rotary),
-        ("  with a sliding window", fused.windowed),
-        ("layer normalizations", fused.layer_norms),
-        ("GELUs", fused.gelus),
-        ("nodes before", fused.nodes_before),
-        ("nodes after", fused.nodes_after),
-    ] {
+    for ((_, what), count) in counts {
         print(&format!("{what:<26}{count:>6}"))?;
     }
     print(&format!("written to {}", file.display()))

@@ -12,7 +12,7 @@ use multivec_core::{Backend, EncodeOptions, Encoder, Precision, Result};
 use super::files::ModelFiles;
 use super::{Arena, Engine, Optimization, Options, Provider, auto};
 use crate::onnxruntime::{self, OnnxRuntime, OrtBackend, SessionSettings};
-use crate::optimize::Published;
+use crate::optimize::{OrtGraphs, Published};
 use crate::tract;
 
 /// The files of a model, in memory.
@@ -208,7 +208,7 @@ impl EncoderBuilder {
             (Engine::Tract, _) => {
                 let parallelism = options.parallelism()?;
                 let files = self.files(options)?;
-                let backend = tract::load(files.model, files.precision, parallelism, options)?;
+                let backend = tract::load(&files, parallelism, options)?;
                 return Encoder::new(files.parts, backend, files.weights, &options.encode);
             }
         };
@@ -226,16 +226,19 @@ impl EncoderBuilder {
         let runtime = OnnxRuntime::load(self.library())?;
         onnxruntime::check_listed(&runtime, &options.provider)?;
         let published = Published {
-            runtime: &runtime,
+            runner: OrtGraphs {
+                runtime: &runtime,
+                model: &files.model,
+                precision: files.precision,
+                settings: SessionSettings {
+                    provider: options.provider.clone(),
+                    parallelism,
+                    arena: options.arena,
+                },
+            },
             parts: &files.parts,
-            model: &files.model,
             precision: files.precision,
             normalization: options.encode.normalization,
-            settings: SessionSettings {
-                provider: options.provider.clone(),
-                parallelism,
-                arena: options.arena,
-            },
             content: files.weights.to_hex(),
         };
         let backend = match options.optimization {

@@ -4,12 +4,14 @@ mod auto;
 mod builder;
 mod directory;
 mod files;
+mod graph;
 mod options;
 mod provider;
 
 pub use builder::{EncoderBuilder, ModelBytes};
 pub use directory::ModelDirectory;
-pub(crate) use files::{ModelGraph, read, read_tensor};
+pub(crate) use files::{ModelFiles, read};
+pub(crate) use graph::{ModelGraph, WeightFiles};
 pub(crate) use options::Parallelism;
 pub use options::{Arena, Engine, Optimization, Options};
 pub use provider::{

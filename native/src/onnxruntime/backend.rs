@@ -36,7 +36,7 @@ impl OrtBackend {
         (precision, settings): (Precision, SessionSettings),
     ) -> Result<Self> {
         let invalid = |error: ort::Error| Error::InvalidModel {
-            file: model.file.clone(),
+            file: model.file().to_owned(),
             engine: ENGINE,
             source: error.into(),
         };
@@ -45,7 +45,7 @@ impl OrtBackend {
         let graph = (graph, kernels);
         let (opener, mut first) =
             SessionOpener::open_first(runtime, model, graph, settings.clone())?;
-        let signature = Signature::read(&model.file, &first)?;
+        let signature = Signature::read(model.file(), &first)?;
         let mut run_options = RunOptions::new().map_err(invalid)?;
         if settings.arena == Arena::Shrink {
             run_options.set(SHRINK, "cpu:0").map_err(invalid)?;
@@ -77,7 +77,7 @@ impl OrtBackend {
                 precision,
                 uses_token_type_ids: signature.uses_token_type_ids,
                 dim: signature.dim,
-                model_file: model.file.clone(),
+                model_file: model.file().to_owned(),
                 graph: form,
             },
             sessions,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use multivec_core::graph::Bytes;
+use multivec_core::graph::Graph;
 use multivec_core::{Error, Result};
 use ort::ep;
 use ort::logging::LogLevel;
@@ -13,14 +13,20 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use super::operators::Kernels;
 use super::placement::profile_prefix;
 use super::providers;
-use super::shared::SharedWeights;
+use super::shared::{SharedWeights, Taken};
 use super::{ENGINE, OnnxRuntime};
 use crate::load::{Arena, ModelGraph, Parallelism, Provider};
 
 /// The graph of a session.
 pub(crate) enum SessionGraph {
     File(PathBuf),
-    Memory(Bytes),
+    Memory(Box<Graph>),
+}
+
+/// The same, as ONNX Runtime takes it.
+enum Source {
+    File(PathBuf),
+    Memory(Vec<u8>),
 }
 
 /// Everything about a session but its graph.
@@ -47,7 +53,7 @@ pub(super) struct SessionOpener {
     runtime: OnnxRuntime,
     file: String,
     folder: Option<String>,
-    graph: SessionGraph,
+    source: Source,
     kernels: Kernels,
     shared: SharedWeights,
     settings: SessionSettings,
@@ -72,31 +78,44 @@ impl SessionOpener {
             true => Profiling::Off,
             false => Profiling::On,
         };
+        let weights = &model.weights;
+        let mut whole = None;
+        let (source, shared) = match graph {
+            SessionGraph::File(path) => (Source::File(path), SharedWeights::none()),
+            SessionGraph::Memory(mut graph) if is_cpu => {
+                whole = Some(graph.clone());
+                let taken = match settings.parallelism.most_sessions() {
+                    1 => Taken::ModelFile,
+                    _ => Taken::Anywhere,
+                };
+                let shared = SharedWeights::take_from(&mut graph, weights, taken)?;
+                (Source::Memory(graph.into_bytes()), shared)
+            }
+            SessionGraph::Memory(mut graph) => {
+                weights.fill(&mut graph)?;
+                (Source::Memory(graph.into_bytes()), SharedWeights::none())
+            }
+        };
+        let folder = weights.folder().map(|folder| folder.display().to_string());
         let mut opener = Self {
             runtime: runtime.clone(),
-            file: model.file.clone(),
-            folder: model.folder.clone(),
-            graph,
+            file: model.file().to_owned(),
+            folder,
+            source,
             kernels: kernels.clone(),
-            shared: SharedWeights::none(),
+            shared,
             settings,
             one_at_a_time: Mutex::default(),
         };
-        if is_cpu
-            && opener.settings.parallelism.most_sessions() > 1
-            && let SessionGraph::Memory(whole) = &opener.graph
-        {
-            let whole = whole.clone();
-            let taken = SharedWeights::take_from(&opener.file, &whole);
-            let (shared, lean) = taken.map_err(|error| invalid(&opener.file, error))?;
-            (opener.shared, opener.graph) = (shared, SessionGraph::Memory(lean));
+        if let Some(mut whole) = whole {
             if let Ok(session) = opener.open(threads, profiling) {
                 return Ok((opener, session));
             }
             // A library that wants the weights in the graph has them there, or
             // says what is wrong with it.
+            weights.fill(&mut whole)?;
             opener.shared = opener.shared.beside_the_whole();
-            opener.graph = SessionGraph::Memory(whole);
+            opener.source = Source::Memory(whole.into_bytes());
         }
         let session = opener.open(threads, profiling)?;
         Ok((opener, session))
@@ -150,17 +169,17 @@ impl SessionOpener {
             builder = builder.with_operators(operators)?;
         }
         builder = self.shared.lend_to(builder)?;
-        match (&self.graph, &self.folder) {
-            (SessionGraph::File(path), _) => builder.commit_from_file(path),
-            (SessionGraph::Memory(graph), Some(folder)) => builder
+        match (&self.source, &self.folder) {
+            (Source::File(path), _) => builder.commit_from_file(path),
+            (Source::Memory(graph), Some(folder)) => builder
                 .with_config_entry(EXTERNAL_FOLDER, folder)?
                 .commit_from_memory(graph),
-            (SessionGraph::Memory(graph), None) => builder.commit_from_memory(graph),
+            (Source::Memory(graph), None) => builder.commit_from_memory(graph),
         }
     }
 }
 
-fn invalid(file: &str, error: ort::Error) -> Error {
+pub(super) fn invalid(file: &str, error: ort::Error) -> Error {
     Error::InvalidModel {
         file: file.to_owned(),
         engine: ENGINE,
@@ -185,19 +204,15 @@ pub(super) mod tests {
 
     /// Sessions of a small model on the CPU.
     pub(in crate::onnxruntime) fn opener(parallelism: Parallelism) -> (SessionOpener, Session) {
-        let model = ModelGraph {
-            file: FILE.to_owned(),
-            bytes: read(FILE.as_ref()).expect("the fixture is there").into(),
-            path: None,
-            folder: None,
-        };
+        let bytes = read(FILE.as_ref()).expect("the fixture is there");
+        let model = ModelGraph::parse(FILE, bytes.into()).expect("it is a graph");
         let settings = SessionSettings {
             provider: Provider::Cpu,
             parallelism,
             arena: Arena::Keep,
         };
         let runtime = OnnxRuntime::load(None).expect("there is a library");
-        let graph = SessionGraph::Memory(model.bytes.clone());
+        let graph = SessionGraph::Memory(model.graph.clone().into());
         let graph = (graph, &Kernels::none());
         SessionOpener::open_first(&runtime, &model, graph, settings).expect("it opens")
     }

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use multivec_core::Result;
 use multivec_core::graph::onnx::{
     EXTERNAL, FLOAT, INT8, StringStringEntryProto, TensorProto, UINT8,
 };
-use multivec_core::graph::{Bytes, Graph};
+use multivec_core::graph::{Graph, put_in};
 use ort::session::builder::{PrepackedWeights, SessionBuilder};
 use ort::value::{DynValue, Tensor};
+
+use super::opener::invalid;
+use crate::load::WeightFiles;
 
 /// Where a lean graph says that its weights are. There is no such file.
 const ELSEWHERE: &str = "multivec-shared-weights";
@@ -23,15 +27,24 @@ pub(super) struct SharedWeights {
     graph: GraphWeights,
 }
 
+/// Which tensors are taken out of a graph.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// All large ones, wherever they are, for sessions that share them.
+    Anywhere,
+    /// Those of the model file that are not in the graph.
+    ModelFile,
+}
+
 /// Whether the graph of the sessions has the weights as well.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum GraphWeights {
-    Taken,
+    Without,
     Kept,
 }
 
 impl SharedWeights {
-    /// For a backend with one session.
+    /// For sessions that have a graph with its weights.
     pub(super) fn none() -> Self {
         Self {
             tensors: Vec::new(),
@@ -46,13 +59,17 @@ impl SharedWeights {
         self
     }
 
-    /// Takes the large tensors out of a graph. What is left of it runs in
-    /// sessions that they are lent to, and in no other.
-    pub(super) fn take_from(file: &str, graph: &Bytes) -> ort::Result<(Self, Bytes)> {
-        let mut graph = Graph::parse(file, graph.clone()).map_err(ort::Error::wrap)?;
+    /// Takes large tensors out of a graph. What is left of it runs in sessions
+    /// that they are lent to, and in no other.
+    pub(super) fn take_from(graph: &mut Graph, weights: &WeightFiles, from: Taken) -> Result<Self> {
         let mut tensors = Vec::new();
         for tensor in &mut graph.proto_mut().initializer {
-            if let (Some(name), Some(value)) = (tensor.name.clone(), shared(tensor)?) {
+            let is_own = weights.hold(tensor);
+            if from == Taken::ModelFile && !is_own {
+                continue;
+            }
+            let name = tensor.name.clone();
+            if let (Some(name), Some(value)) = (name, shared(tensor, weights)?) {
                 tensors.push((name, Arc::new(value)));
                 // Otherwise each session would hold a copy for itself.
                 tensor.raw_data = None;
@@ -61,20 +78,22 @@ impl SharedWeights {
                     key: Some("location".to_owned()),
                     value: Some(ELSEWHERE.to_owned()),
                 }];
+            } else if is_own {
+                let bytes = weights.read(tensor)?;
+                put_in(tensor, bytes);
             }
         }
-        let shared = Self {
+        Ok(Self {
             tensors,
             prepacked: Some(PrepackedWeights::new()),
-            graph: GraphWeights::Taken,
-        };
-        Ok((shared, graph.into_bytes().into()))
+            graph: GraphWeights::Without,
+        })
     }
 
     /// Lets a session use them in place of its own.
     pub(super) fn lend_to(&self, mut builder: SessionBuilder) -> ort::Result<SessionBuilder> {
         for (name, value) in &self.tensors {
-            if self.graph == GraphWeights::Taken {
+            if self.graph == GraphWeights::Without {
                 builder = builder.with_external_initializer(name, Arc::clone(value))?;
             }
             // Makes ONNX Runtime share what it packs of it, too.
@@ -88,29 +107,54 @@ impl SharedWeights {
 }
 
 /// A tensor as a value of its own, where that is worth it.
-fn shared(tensor: &TensorProto) -> ort::Result<Option<DynValue>> {
-    let Some(raw) = tensor.raw_data.as_ref().filter(|raw| raw.len() >= LEAST) else {
-        return Ok(None);
-    };
+fn shared(tensor: &TensorProto, weights: &WeightFiles) -> Result<Option<DynValue>> {
     let shape = tensor.dims.clone();
     let count = shape.iter().try_fold(1usize, |count, &size| {
         count.checked_mul(usize::try_from(size).ok()?)
     });
+    let size = match tensor.data_type {
+        Some(FLOAT) => size_of::<f32>(),
+        Some(INT8 | UINT8) => 1,
+        _ => return Ok(None),
+    };
+    let is_outside = tensor.data_location == Some(EXTERNAL);
+    let held = match &tensor.raw_data {
+        Some(raw) => raw.len(),
+        None if is_outside => count.unwrap_or(0).saturating_mul(size),
+        None => 0,
+    };
+    if held < LEAST {
+        return Ok(None);
+    }
+    let value = match tensor.data_type {
+        Some(FLOAT) => {
+            let values = match &tensor.raw_data {
+                Some(raw) => floats(raw),
+                None => weights.read_floats(tensor)?,
+            };
+            let is_whole = count == Some(values.len());
+            is_whole.then(|| Tensor::from_array((shape, values)).map(Tensor::into_dyn))
+        }
+        _ => {
+            // Not copied where nobody else holds them.
+            let bytes = Vec::from(weights.bytes_of(tensor)?);
+            let is_whole = count == Some(bytes.len());
+            let is_signed = tensor.data_type == Some(INT8);
+            is_whole.then(|| match is_signed {
+                true => {
+                    let values: Vec<i8> = bytes.into_iter().map(|byte| byte as i8).collect();
+                    Tensor::from_array((shape, values)).map(Tensor::into_dyn)
+                }
+                false => Tensor::from_array((shape, bytes)).map(Tensor::into_dyn),
+            })
+        }
+    };
     // A tensor that contradicts itself is left to ONNX Runtime to refuse.
-    let is_whole = |size: usize| count.and_then(|count| count.checked_mul(size)) == Some(raw.len());
-    Ok(match tensor.data_type {
-        Some(FLOAT) if is_whole(size_of::<f32>()) => {
-            let values: Vec<f32> = raw
-                .chunks_exact(size_of::<f32>())
-                .filter_map(|bytes| Some(f32::from_le_bytes(bytes.try_into().ok()?)))
-                .collect();
-            Some(Tensor::from_array((shape, values))?.into_dyn())
-        }
-        Some(UINT8) if is_whole(1) => Some(Tensor::from_array((shape, raw.to_vec()))?.into_dyn()),
-        Some(INT8) if is_whole(1) => {
-            let values: Vec<i8> = raw.iter().map(|&byte| byte as i8).collect();
-            Some(Tensor::from_array((shape, values))?.into_dyn())
-        }
-        _ => None,
-    })
+    let invalid = |error| invalid(weights.model(), error);
+    value.transpose().map_err(invalid)
+}
+
+fn floats(raw: &[u8]) -> Vec<f32> {
+    let values = raw.as_chunks().0.iter();
+    values.map(|&bytes| f32::from_le_bytes(bytes)).collect()
 }

@@ -50,7 +50,7 @@ impl Cache {
                 let mut number = || words.next()?.parse::<usize>().ok();
                 // A graph that was cut short has another size.
                 let size = number()?;
-                let counts: Option<Vec<usize>> = (0..10).map(|_| number()).collect();
+                let counts: Option<Vec<usize>> = (0..Fused::COUNT).map(|_| number()).collect();
                 let fused = Fused::from_counts(counts?.try_into().ok()?);
                 let graph = fs::read(self.folder.join(GRAPH)).ok()?;
                 (graph.len() == size).then_some(Verdict::Fused { fused, graph })?

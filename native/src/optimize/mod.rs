@@ -1,54 +1,78 @@
-//! Fused graphs for ONNX Runtime: made once, checked against the published
-//! ones, and kept.
+//! Fused graphs: made once, checked against the published ones on the engine
+//! that is to run them, and kept.
 
 mod cache;
+mod onnxruntime;
+#[cfg(feature = "tract")]
+mod tract;
 
 use std::path::Path;
 
 use multivec_core::encoder::Normalization;
 use multivec_core::equivalence::Probes;
-use multivec_core::graph::{self, Bytes, Fused, Graph, Layers, Operators};
-use multivec_core::kernels::{self, Granularity};
-use multivec_core::{GraphForm, ModelParts, Precision, Result};
+use multivec_core::graph::{self, Fused, Graph, Operators};
+use multivec_core::kernels::{Granularity, SharedGranularity};
+use multivec_core::{Backend, GraphForm, ModelParts, Precision, Result};
 
-use crate::load::{ModelGraph, Provider, read_tensor};
-use crate::onnxruntime::{Kernels, OnnxRuntime, OrtBackend, SessionGraph, SessionSettings};
+use crate::load::ModelGraph;
 use cache::{Cache, Verdict};
+pub(crate) use onnxruntime::OrtGraphs;
+#[cfg(feature = "tract")]
+pub(crate) use tract::TractGraphs;
 
 /// Changes with every change of what is fused, and how.
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 
-/// A model on its way into ONNX Runtime.
-pub(crate) struct Published<'a> {
-    pub(crate) runtime: &'a OnnxRuntime,
+/// What runs a model's graphs.
+pub(crate) trait GraphRunner {
+    type Backend: Backend;
+
+    /// The model, as it was published.
+    fn model(&self) -> &ModelGraph;
+
+    /// Whether fused graphs run at all.
+    fn wants_fused(&self) -> bool;
+
+    /// Whether what was fused in a graph runs better for it.
+    fn gains_by(&self, fused: &Fused) -> bool;
+
+    /// Names what decides which vectors a graph gives.
+    fn key(&self) -> String;
+
+    /// Opens the published graph.
+    fn open_published(&self, form: GraphForm) -> Result<Self::Backend>;
+
+    /// Opens a fused one; its layers quantize their rows as is set.
+    fn open_fused(&self, graph: Graph, fused: Fused) -> Result<(Self::Backend, SharedGranularity)>;
+}
+
+/// A model on its way into an engine.
+pub(crate) struct Published<'a, R> {
+    pub(crate) runner: R,
     pub(crate) parts: &'a ModelParts,
-    pub(crate) model: &'a ModelGraph,
     pub(crate) precision: Precision,
     pub(crate) normalization: Normalization,
-    pub(crate) settings: SessionSettings,
     /// Hash of the weights.
     pub(crate) content: String,
 }
 
-impl Published<'_> {
+impl<R: GraphRunner> Published<'_, R> {
     /// Loads the graph as it was published.
-    pub(crate) fn load(&self) -> Result<OrtBackend> {
-        self.open_published(GraphForm::Published)
+    pub(crate) fn load(&self) -> Result<R::Backend> {
+        self.runner.open_published(GraphForm::Published)
     }
 
     /// Loads the fused graph where it gives the same vectors. What was found
     /// out is kept in `cache`, the user's own without one.
-    pub(crate) fn load_fused(&self, cache: Option<&Path>) -> Result<OrtBackend> {
-        // Other providers compile graphs themselves, and know standard
-        // operators best.
-        if !matches!(self.settings.provider, Provider::Cpu | Provider::Cuda(_)) {
+    pub(crate) fn load_fused(&self, cache: Option<&Path>) -> Result<R::Backend> {
+        if !self.runner.wants_fused() {
             return self.load();
         }
         let cache = Cache::open(cache, &self.key());
         match cache.as_ref().and_then(Cache::read) {
             Some(Verdict::Published) => return self.load(),
             Some(Verdict::Refused { distance }) => {
-                return self.open_published(GraphForm::Refused { distance });
+                return self.runner.open_published(GraphForm::Refused { distance });
             }
             // A file that was damaged since is made again.
             Some(Verdict::Fused { fused, graph }) => {
@@ -64,23 +88,24 @@ impl Published<'_> {
     /// Loads the fused graph without a comparison, for graphs whose vectors
     /// are compared anyway.
     #[cfg(feature = "quantize")]
-    pub(crate) fn load_unchecked(&self) -> Result<OrtBackend> {
-        let mut graph = self.parse()?;
+    pub(crate) fn load_unchecked(&self) -> Result<R::Backend> {
+        let mut graph = self.runner.model().graph.clone();
         let fused = graph::fuse(&mut graph);
-        Ok(self.open_fused(graph, fused)?.0)
+        Ok(self.runner.open_fused(graph, fused)?.0)
     }
 
-    fn open_kept(&self, fused: Fused, graph: Vec<u8>) -> Option<OrtBackend> {
-        let kept = Graph::parse(&self.model.file, graph.into()).ok()?;
-        let graph = kept.with_weights_of(&self.parse().ok()?)?;
-        Some(self.open_fused(graph, fused).ok()?.0)
+    fn open_kept(&self, fused: Fused, graph: Vec<u8>) -> Option<R::Backend> {
+        let model = self.runner.model();
+        let kept = Graph::parse(model.file(), graph.into()).ok()?;
+        let graph = kept.with_weights_of(&model.graph)?;
+        Some(self.runner.open_fused(graph, fused).ok()?.0)
     }
 
-    fn try_fused(&self, cache: Option<&Cache>) -> Result<OrtBackend> {
-        let published_graph = self.parse()?;
+    fn try_fused(&self, cache: Option<&Cache>) -> Result<R::Backend> {
+        let published_graph = &self.runner.model().graph;
         let mut graph = published_graph.clone();
         let fused = graph::fuse(&mut graph);
-        if fused.is_plain() {
+        if !self.runner.gains_by(&fused) {
             keep(cache, &Verdict::Published);
             return self.load();
         }
@@ -92,16 +117,16 @@ impl Published<'_> {
             return Ok(published);
         };
         drop(published);
-        let kept = graph.clone().without_weights_of(&published_graph);
-        drop(published_graph);
+        let kept = graph.clone().without_weights_of(published_graph);
         // Activations are quantized as the published graph does it, so that
         // nothing but the order of additions may differ.
         let answer = self
+            .runner
             .open_fused(graph, fused)
-            .and_then(|(backend, kernels)| {
-                kernels.set_granularity(Granularity::Tensor);
+            .and_then(|(backend, granularity)| {
+                granularity.set(Granularity::Tensor);
                 let found = probes.run(&backend)?;
-                kernels.set_granularity(Granularity::Row);
+                granularity.set(Granularity::Row);
                 Ok((found, backend))
             });
         // A graph that does not run is as far away as can be.
@@ -116,57 +141,16 @@ impl Published<'_> {
             distance = difference.distance;
         }
         keep(cache, &Verdict::Refused { distance });
-        self.open_published(GraphForm::Refused { distance })
-    }
-
-    fn parse(&self) -> Result<Graph> {
-        Graph::parse(&self.model.file, self.model.bytes.clone())
-    }
-
-    fn open_published(&self, form: GraphForm) -> Result<OrtBackend> {
-        let source = match &self.model.path {
-            Some(path) => SessionGraph::File(path.clone()),
-            None => SessionGraph::Memory(self.model.bytes.clone()),
-        };
-        self.open(source, form, &Kernels::none())
-    }
-
-    fn open_fused(&self, mut graph: Graph, fused: Fused) -> Result<(OrtBackend, Kernels)> {
-        let mut kernels = Kernels::none();
-        let runs_kernels = self.settings.provider == Provider::Cpu && kernels::are_fast();
-        let operators = match runs_kernels {
-            true => Operators::Kernels,
-            false => Operators::Contrib,
-        };
-        if operators == Operators::Kernels {
-            let file = &self.model.file;
-            let external = |tensor: &_| read_tensor(tensor, self.model);
-            let layers = graph::pack_linears(&mut graph, Layers::Quantized, file, &external)?;
-            kernels = Kernels::new(layers, self.settings.parallelism.threads);
-        }
-        graph::for_onnxruntime(&mut graph, operators);
-        let source = SessionGraph::Memory(graph.into_bytes().into());
-        let backend = self.open(source, GraphForm::Fused(fused), &kernels)?;
-        Ok((backend, kernels))
-    }
-
-    fn open(&self, graph: SessionGraph, form: GraphForm, kernels: &Kernels) -> Result<OrtBackend> {
-        OrtBackend::load(
-            self.runtime,
-            self.model,
-            (graph, form, kernels),
-            (self.precision, self.settings.clone()),
-        )
+        self.runner.open_published(GraphForm::Refused { distance })
     }
 
     fn key(&self) -> String {
         format!(
-            "{}-{:?}-{}-{}-{VERSION}-{}",
+            "{}-{:?}-{}-{VERSION}-{}",
             self.content,
             self.normalization,
             self.precision,
-            self.settings.provider,
-            self.runtime.version()
+            self.runner.key()
         )
     }
 }
@@ -179,11 +163,11 @@ impl Published<'_> {
 /// [`Error::Io`](crate::Error::Io) if the file cannot be read,
 /// [`Error::InvalidModel`](crate::Error::InvalidModel) if it is no ONNX model.
 pub fn optimize_graph(model: &Path) -> Result<(Vec<u8>, Fused)> {
-    let file = model.display().to_string();
-    let bytes: Bytes = crate::load::read(model)?.into();
-    let mut graph = Graph::parse(&file, bytes)?;
+    let model = ModelGraph::open(model)?;
+    let mut graph = model.graph;
     let fused = graph::fuse(&mut graph);
     graph::for_onnxruntime(&mut graph, Operators::Contrib);
+    model.weights.fill(&mut graph)?;
     Ok((graph.into_bytes(), fused))
 }
 

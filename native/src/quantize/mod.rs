@@ -21,7 +21,6 @@ mod workspace;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use multivec_core::graph::{Bytes, Graph};
 use multivec_core::quantize::{self, WeightRange};
 use multivec_core::{Error, ModelParts, Precision, Result};
 
@@ -118,15 +117,14 @@ pub fn quantize_model(
     let (config, tokenizer) = (named(directory.config())?, named(directory.tokenizer())?);
     let parts = ModelParts::from_json((&config.0, &config.1), (&tokenizer.0, &tokenizer.1))?;
 
-    let model = open(path)?;
-    let graph = Graph::parse(&model.file, model.bytes.clone())?;
-    let layers = quantize::layers(&graph, &model.file)?;
-    destination.check_weights_of(&graph)?;
-    let bytes_before = size(path, &graph)?;
+    let model = ModelGraph::open(path)?;
+    let layers = quantize::layers(&model.graph, model.file())?;
+    destination.check_weights_of(&model)?;
+    let bytes_before = size(path, &model)?;
     destination.make()?;
     let workspace = Workspace::fill(
         destination.folder(),
-        (model, graph, layers),
+        (model, layers),
         options.range,
         progress,
     )?;
@@ -170,20 +168,11 @@ impl QuantizeOptions {
     }
 }
 
-fn open(path: &Path) -> Result<ModelGraph> {
-    Ok(ModelGraph {
-        file: path.display().to_string(),
-        bytes: Bytes::from(read(path)?),
-        path: None,
-        folder: path.parent().map(|folder| folder.display().to_string()),
-    })
-}
-
 /// Bytes of a model with its weights, wherever they are.
-fn size(path: &Path, graph: &Graph) -> Result<u64> {
+fn size(path: &Path, model: &ModelGraph) -> Result<u64> {
     let folder = path.parent().unwrap_or(Path::new(""));
-    let beside = graph.external_files().into_iter();
-    let beside = beside
+    let beside = model
+        .files_beside()
         .map(|name| length(&folder.join(name)))
         .sum::<Result<u64>>()?;
     Ok(length(path)? + beside)

@@ -5,13 +5,12 @@ use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use multivec_core::graph::Graph;
 use multivec_core::{Error, Result};
 use tempfile::NamedTempFile;
 
 use super::failed;
 use super::workspace::Workspace;
-use crate::load::ModelDirectory;
+use crate::load::{ModelDirectory, ModelGraph};
 use crate::whole::beside;
 
 const MODEL: &str = "model_int8.onnx";
@@ -72,8 +71,8 @@ impl Destination {
     }
 
     /// Refuses to write over weights that the model is made of.
-    pub(super) fn check_weights_of(&self, graph: &Graph) -> Result<()> {
-        match !self.is_apart && graph.external_files().contains(DATA) {
+    pub(super) fn check_weights_of(&self, model: &ModelGraph) -> Result<()> {
+        match !self.is_apart && model.files_beside().any(|name| name == DATA) {
             true => Err(Error::option(
                 "output",
                 format!("a directory without {DATA}, where the model's weights are"),

@@ -15,7 +15,7 @@ use super::workspace::Workspace;
 use crate::OnnxRuntime;
 use crate::load::{Arena, ModelGraph, Parallelism, Provider};
 use crate::onnxruntime::SessionSettings;
-use crate::optimize::Published;
+use crate::optimize::{OrtGraphs, Published};
 
 /// The sample as the FP32 model encodes it, and what it takes to have other
 /// models encode it.
@@ -38,7 +38,8 @@ impl<'a> Trials<'a> {
         // model in memory.
         let mut model = workspace.reference();
         let path = workspace.folder().join("reference.onnx");
-        fs::write(&path, &model.bytes).map_err(|error| failed(&path, "writing", error))?;
+        let bytes = model.graph.clone().into_bytes();
+        fs::write(&path, bytes).map_err(|error| failed(&path, "writing", error))?;
         model.path = Some(path);
         let backend = published(runtime, parts, &model).load()?;
         let sample = Sample::built_in();
@@ -65,22 +66,25 @@ fn published<'a>(
     runtime: &'a OnnxRuntime,
     parts: &'a ModelParts,
     model: &'a ModelGraph,
-) -> Published<'a> {
+) -> Published<'a, OrtGraphs<'a>> {
     Published {
-        runtime,
+        runner: OrtGraphs {
+            runtime,
+            model,
+            precision: Precision::Int8,
+            settings: SessionSettings {
+                provider: Provider::Cpu,
+                parallelism: Parallelism {
+                    sessions: 1,
+                    threads: std::thread::available_parallelism().map_or(1, usize::from),
+                    wide: 0,
+                },
+                arena: Arena::default(),
+            },
+        },
         parts,
-        model,
         precision: Precision::Int8,
         normalization: Normalization::L2,
-        settings: SessionSettings {
-            provider: Provider::Cpu,
-            parallelism: Parallelism {
-                sessions: 1,
-                threads: std::thread::available_parallelism().map_or(1, usize::from),
-                wide: 0,
-            },
-            arena: Arena::default(),
-        },
         content: String::new(),
     }
 }

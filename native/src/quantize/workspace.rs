@@ -6,14 +6,13 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use multivec_core::graph::onnx::TensorProto;
-use multivec_core::graph::{Bytes, Graph, WeightsWriter, place, tensor_bytes};
+use multivec_core::graph::{Bytes, Graph, WeightsWriter, place, put_in};
 use multivec_core::quantize::{self, Layer, QuantizedLayer, WeightRange};
 use multivec_core::{Error, Result};
 use tempfile::TempDir;
 
 use super::{QuantizeStep, failed};
-use crate::load::{ModelGraph, read_tensor};
+use crate::load::ModelGraph;
 
 const FP32: &str = "fp32.data";
 const INT8: &str = "int8.data";
@@ -36,7 +35,7 @@ impl Workspace {
     /// of.
     pub(super) fn fill(
         root: &Path,
-        (model, mut graph, layers): (ModelGraph, Graph, Vec<Layer>),
+        (model, layers): (ModelGraph, Vec<Layer>),
         range: WeightRange,
         progress: &mut dyn FnMut(QuantizeStep),
     ) -> Result<Self> {
@@ -47,18 +46,20 @@ impl Workspace {
             let file = File::create(folder.path().join(name)).map_err(fail)?;
             Ok::<_, Error>(WeightsWriter::new(name, BufWriter::new(file)))
         };
-        let external = |tensor: &TensorProto| read_tensor(tensor, &model);
+        let ModelGraph {
+            mut graph, weights, ..
+        } = model;
 
         let mut int8 = create(INT8)?;
         let of = layers.len();
         let mut quantized = Vec::new();
         for (done, layer) in (1..).zip(layers) {
             let bytes = match layer.tensor(&graph) {
-                Some(tensor) => tensor_bytes(tensor, &external)?,
+                Some(tensor) => weights.bytes_of(tensor)?,
                 None => Bytes::new(),
             };
-            let weights = quantize::quantize_weights(&layer, &model.file, range, &bytes)?;
-            let mut layer = weights.into_layer(layer);
+            let levels = quantize::quantize_weights(&layer, weights.model(), range, &bytes)?;
+            let mut layer = levels.into_layer(layer);
             let levels = layer.weights.raw_data.take().unwrap_or_default();
             int8.add(&mut layer.weights, &levels).map_err(fail)?;
             quantized.push(layer);
@@ -71,27 +72,21 @@ impl Workspace {
             if !is_external && held.max(tensor.float_data.len() * 4) <= KEPT {
                 continue;
             }
-            let bytes = tensor_bytes(tensor, &external)?;
+            let bytes = weights.bytes_of(tensor)?;
             if bytes.len() > KEPT {
                 fp32.add(tensor, &bytes).map_err(fail)?;
             } else {
-                tensor.external_data.clear();
-                tensor.data_location = None;
-                tensor.raw_data = Some(bytes);
+                put_in(tensor, bytes);
             }
         }
         for file in [int8, fp32] {
             file.into_inner().flush().map_err(fail)?;
         }
-        // Small tensors are slices of the model's bytes, and would hold all.
-        let file = model.file;
-        drop(model.bytes);
-        let bytes = graph.into_bytes();
         Ok(Self {
-            graph: Graph::parse(&file, bytes.into())?,
+            graph,
             layers: quantized,
             folder,
-            file,
+            file: weights.model().to_owned(),
         })
     }
 
@@ -114,12 +109,7 @@ impl Workspace {
     }
 
     fn model(&self, graph: Graph) -> ModelGraph {
-        ModelGraph {
-            file: self.file.clone(),
-            bytes: graph.into_bytes().into(),
-            path: None,
-            folder: Some(self.folder().display().to_string()),
-        }
+        ModelGraph::in_folder(&self.file, graph, self.folder())
     }
 
     fn quantized(&self, kept: &BTreeSet<usize>) -> Graph {
@@ -151,14 +141,12 @@ impl Workspace {
             if place(tensor).is_none() {
                 continue;
             }
-            let bytes = read_tensor(tensor, &model)?;
+            let bytes = model.weights.read(tensor)?;
             if is_external {
                 let fail = |error| failed(Path::new(name), "writing", error);
                 writer.add(tensor, &bytes).map_err(fail)?;
             } else {
-                tensor.external_data.clear();
-                tensor.data_location = None;
-                tensor.raw_data = Some(bytes);
+                put_in(tensor, bytes);
             }
         }
         Ok((graph.into_bytes(), is_external))

@@ -3,9 +3,12 @@
 #![allow(clippy::expect_used, clippy::panic)]
 #![cfg(target_os = "linux")]
 
+mod floats;
+mod loading;
 mod process;
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -19,6 +22,12 @@ fn peak(texts: &str, more: &[&str]) -> usize {
     all.max().unwrap_or(0) / MEGABYTE
 }
 
+/// The same in bytes, with another cache directory than the user's.
+fn peak_with(texts: &str, more: &[&str], cache: &Path) -> usize {
+    let all = memory_with(texts, more, (Some(cache), process::largest));
+    all.into_iter().max().unwrap_or(0)
+}
+
 /// The typical memory of the last fifth of a run, in megabytes.
 fn last(texts: &str, more: &[&str]) -> usize {
     let all = memory(texts, more);
@@ -29,10 +38,22 @@ fn last(texts: &str, more: &[&str]) -> usize {
 
 /// The memory of such a run, in bytes, every few milliseconds.
 fn memory(texts: &str, more: &[&str]) -> Vec<usize> {
+    memory_with(texts, more, (None, process::resident))
+}
+
+fn memory_with(
+    texts: &str,
+    more: &[&str],
+    (cache, measure): (Option<&Path>, fn(u32) -> usize),
+) -> Vec<usize> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let input = folder.path().join("in.txt");
     fs::write(&input, texts).expect("the input is written");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_multivec"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_multivec"));
+    if let Some(cache) = cache {
+        command.env("XDG_CACHE_HOME", cache);
+    }
+    let mut child = command
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .args(["encode", "--kind", "document", "--input"])
         .arg(&input)
@@ -48,7 +69,7 @@ fn memory(texts: &str, more: &[&str]) -> Vec<usize> {
             assert!(status.success(), "{more:?}: {status}");
             return seen;
         }
-        seen.push(process::resident(child.id()));
+        seen.push(measure(child.id()));
         thread::sleep(Duration::from_millis(2));
     }
 }

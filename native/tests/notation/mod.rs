@@ -48,6 +48,7 @@ fn constants() -> Vec<TensorProto> {
         scalar("half", 0.5),
         scalar("one", 1.),
         scalar("two", 2.),
+        scalar("tiny", 1e-12),
         scalar("root_two", std::f32::consts::SQRT_2),
         tensor("row", &[DIM as i64], row().collect()),
         tensor("square", &[DIM as i64, DIM as i64], square().collect()),
@@ -68,6 +69,21 @@ fn constants() -> Vec<TensorProto> {
                 .map(|value| (value * 90.) as i8 as u8)
                 .collect::<Vec<_>>(),
         ),
+        bytes(
+            "table_u8",
+            2,
+            &[VOCABULARY as i64, DIM as i64],
+            &levels(DIM),
+        ),
+        bytes(
+            "table_i8",
+            3,
+            &[VOCABULARY as i64, DIM as i64],
+            &levels(DIM),
+        ),
+        bytes("rows_of_zeros", 3, &[VOCABULARY as i64], &levels(1)),
+        tensor("rows_of_scales", &[VOCABULARY as i64], scales()),
+        tensor("column_of_scales", &[VOCABULARY as i64, 1], scales()),
         // A block of 16 for each column, of which the half is there.
         bytes(
             "square_4",
@@ -96,6 +112,16 @@ fn constants() -> Vec<TensorProto> {
         list("parts", &[3, 5]),
         list("thrice", &[1, 1, 3]),
     ]
+}
+
+fn levels(columns: usize) -> Vec<u8> {
+    let levels = 0..VOCABULARY * columns;
+    levels.map(|at| (at * 31 + at / 5) as u8).collect()
+}
+
+fn scales() -> Vec<f32> {
+    let scales = 0..VOCABULARY;
+    scales.map(|at| (at % 9 + 1) as f32 * 0.01).collect()
 }
 
 fn integers(name: &str, dims: &[i64], values: &[i64]) -> TensorProto {

@@ -153,14 +153,18 @@ fn weights_are_read_from_and_written_to_files_of_their_own() {
     let length = |path: &Path| fs::metadata(path).expect("it is there").len();
     assert_eq!(report.bytes_after, length(&data) + length(&report.file));
     assert!(length(&report.file) < length(&plain.join("model_int8.onnx")) * 3 / 4);
-    for form in [Optimization::Checked, Optimization::Off] {
-        let encode = |root: &Path| {
-            let encoder = load(root, Precision::Int8, Engine::OnnxRuntime, form);
-            EncodedSample::new(&encoder, &sample()).expect("texts encode")
-        };
-        let (left, right) = (encode(&plain), encode(&beside));
-        assert_eq!(left.documents, right.documents, "{form:?}");
-        assert_eq!(left.queries, right.queries, "{form:?}");
+    let mut engines = vec![Engine::OnnxRuntime];
+    engines.extend(cfg!(feature = "tract").then_some(Engine::Tract));
+    for engine in engines {
+        for form in [Optimization::Checked, Optimization::Off] {
+            let encode = |root: &Path| {
+                let encoder = load(root, Precision::Int8, engine, form);
+                EncodedSample::new(&encoder, &sample()).expect("texts encode")
+            };
+            let (left, right) = (encode(&plain), encode(&beside));
+            assert_eq!(left.documents, right.documents, "{engine:?} {form:?}");
+            assert_eq!(left.queries, right.queries, "{engine:?} {form:?}");
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use ndarray::Array4;
 use super::super::node::node;
 use super::super::onnx::NodeProto;
 use super::super::trace::{Tensor, Trace};
+use super::super::values::constant_node;
 use super::mask::{Probes, Term};
 use super::projection::{self, Projection};
 use super::{BATCH, DOMAIN, LENGTH, Links, Replacement};
@@ -59,7 +60,12 @@ pub(super) fn find(
     let output = merged(links, trace, context.output.first()?, heads, columns)?;
 
     let rows = [&queries, &keys, &values];
-    let mut inputs: Vec<&str> = rows.iter().map(|rows| rows.base.as_str()).collect();
+    let mut flat = Flat::new(output);
+    let bases = rows.map(|rows| match rows.is_flat {
+        true => flat.by_text(&rows.base, rows.width),
+        false => rows.base.clone(),
+    });
+    let mut inputs: Vec<&str> = bases.iter().map(String::as_str).collect();
     inputs.push(if mask.is_some() { "attention_mask" } else { "" });
     if let Some(rotary) = &queries.rotary {
         inputs.extend([rotary.cos.as_str(), rotary.sin.as_str()]);
@@ -75,7 +81,12 @@ pub(super) fn find(
         .as_ref()
         .is_some_and(|rotary| rotary.interleaved);
     let of_rows = |of: fn(&Projection) -> usize| rows.map(|rows| of(rows) as i64);
-    let attention = node("Attention", DOMAIN, &inputs, &[output])
+    let is_flat = trace.shape(output)?.len() == 2;
+    let context = match is_flat {
+        true => format!("{output}.by_text"),
+        false => output.to_owned(),
+    };
+    let attention = node("Attention", DOMAIN, &inputs, &[&context])
         .with_int("heads", heads as i64)
         .with_float("scale", scores.scale * queries.scale * keys.scale)
         .with_int("window", window.map_or(0, |window| window as i64))
@@ -84,10 +95,48 @@ pub(super) fn find(
         .with_int("interleaved", i64::from(interleaved))
         .with_ints("offsets", &of_rows(|rows| rows.offset))
         .with_ints("widths", &of_rows(|rows| rows.width));
+    let mut nodes = flat.nodes;
+    nodes.push(attention);
+    if is_flat {
+        let shape = format!("{output}.shape");
+        nodes.push(constant_node(&shape, &[-1, (heads * columns) as i64]));
+        nodes.push(node("Reshape", "", &[&context, &shape], &[output]));
+    }
     Some(Replacement {
         output: output.to_owned(),
-        nodes: vec![attention],
+        nodes,
     })
+}
+
+/// Nodes that take rows of all texts apart again.
+struct Flat<'a> {
+    /// Begins the names of values.
+    name: &'a str,
+    nodes: Vec<NodeProto>,
+}
+
+impl<'a> Flat<'a> {
+    fn new(name: &'a str) -> Self {
+        Self {
+            name,
+            nodes: Vec::new(),
+        }
+    }
+
+    /// `[batch, length, width]` of `[batch * length, width]`.
+    fn by_text(&mut self, base: &str, width: usize) -> String {
+        let of = |what: &str| format!("{}.{what}.{base}", self.name);
+        let [texts, columns, shape, rows] = ["texts", "columns", "shape", "rows"].map(of);
+        if !self.nodes.iter().any(|node| node.output == [rows.as_str()]) {
+            self.nodes.extend([
+                node("Shape", "", &["attention_mask"], &[&texts]),
+                constant_node(&columns, &[width as i64]),
+                node("Concat", "", &[&texts, &columns], &[&shape]).with_int("axis", 0),
+                node("Reshape", "", &[base, &shape], &[&rows]),
+            ]);
+        }
+        rows
+    }
 }
 
 /// Whether an `Attention` turns queries and keys; no other node that replaces
@@ -181,7 +230,7 @@ fn scores<'g>(links: &Links<'g>, trace: &Trace<'_>, value: &'g str) -> Option<Sc
     None
 }
 
-/// The rows of all heads side by side that `context`, `[batch, heads, length,
+/// The rows of all heads side by side, by text or one after the other, that `context`, `[batch, heads, length,
 /// columns]`, is moved to.
 fn merged<'g>(
     links: &Links<'g>,
@@ -192,7 +241,8 @@ fn merged<'g>(
 ) -> Option<&'g str> {
     let mut value = context;
     for _ in 0..8 {
-        if trace.shape(value)? == [BATCH, LENGTH, heads * columns] {
+        let shape = trace.shape(value)?;
+        if shape == [BATCH, LENGTH, heads * columns] || shape == [BATCH * LENGTH, heads * columns] {
             break;
         }
         value = links.data_reader(value)?.output.first()?;
@@ -207,8 +257,14 @@ fn merged<'g>(
     let Tensor::Float(found) = trace.replay(value, context, base)? else {
         return None;
     };
-    let is_merged = found
-        .indexed_iter()
-        .all(|(at, &found)| found == numbers[[at[0], at[2] / columns, at[1], at[2] % columns]]);
+    let expected = (0..BATCH * LENGTH).flat_map(|row| {
+        let column = move |at: usize| [row / LENGTH, at / columns, row % LENGTH, at % columns];
+        (0..heads * columns).map(column)
+    });
+    let is_merged = found.len() == numbers.len()
+        && found
+            .iter()
+            .zip(expected)
+            .all(|(&found, at)| found == numbers[at]);
     is_merged.then_some(value)
 }

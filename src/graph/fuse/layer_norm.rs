@@ -92,7 +92,7 @@ fn mean_of<'g>(links: &Links<'g>, trace: &Trace<'_>, value: &str) -> Option<&'g 
 }
 
 /// What `value` is the square of.
-fn squared<'g>(links: &Links<'g>, trace: &Trace<'_>, value: &str) -> Option<&'g str> {
+pub(super) fn squared<'g>(links: &Links<'g>, trace: &Trace<'_>, value: &str) -> Option<&'g str> {
     let square = links.producer(value)?;
     let [left, right] = square.input.as_slice() else {
         return None;

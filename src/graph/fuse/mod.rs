@@ -4,18 +4,21 @@
 //! operator it stands for.
 
 mod attention;
+mod counts;
+mod embedding;
 mod gelu;
 mod layer_norm;
+mod length;
 mod linear;
 mod mask;
 mod projection;
 
 use std::collections::HashMap;
-use std::fmt;
 
-use super::onnx::NodeProto;
+use super::onnx::{NodeProto, TensorProto};
 use super::trace::Trace;
 use super::{Graph, clean, has_subgraph};
+pub use counts::Fused;
 use mask::Probes;
 
 /// The domain of the operators that this project defines.
@@ -25,111 +28,9 @@ pub const DOMAIN: &str = "ai.multivec";
 const BATCH: usize = 2;
 const LENGTH: usize = 5;
 
-/// How many of each operator were recognised.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fused {
-    /// Attention over all heads, with scale, mask, window and rotary embedding.
-    pub attentions: usize,
-    /// Of these, those with rotary embedding.
-    pub rotary: usize,
-    /// Of these, those with a sliding window.
-    pub windowed: usize,
-    /// Layer normalizations.
-    pub layer_norms: usize,
-    /// Gaussian error linear units, by erf or tanh.
-    pub gelus: usize,
-    /// Linear layers, with bias, activation and residual.
-    pub linears: usize,
-    /// Of these, those with 8-bit weights and dynamically quantized rows.
-    pub quantized: usize,
-    /// Of these, those with a gate.
-    pub gated: usize,
-    /// Nodes before.
-    pub nodes_before: usize,
-    /// Nodes after.
-    pub nodes_after: usize,
-}
-
-impl Fused {
-    /// All numbers, in the order of the fields.
-    pub fn counts(&self) -> [usize; 10] {
-        [
-            self.attentions,
-            self.rotary,
-            self.windowed,
-            self.layer_norms,
-            self.gelus,
-            self.linears,
-            self.quantized,
-            self.gated,
-            self.nodes_before,
-            self.nodes_after,
-        ]
-    }
-
-    /// The opposite of [`counts`](Self::counts).
-    pub fn from_counts(counts: [usize; 10]) -> Self {
-        let [
-            attentions,
-            rotary,
-            windowed,
-            layer_norms,
-            gelus,
-            linears,
-            quantized,
-            gated,
-            nodes_before,
-            nodes_after,
-        ] = counts;
-        Self {
-            attentions,
-            rotary,
-            windowed,
-            layer_norms,
-            gelus,
-            linears,
-            quantized,
-            gated,
-            nodes_before,
-            nodes_after,
-        }
-    }
-
-    /// Whether nothing was recognised that an engine would not run as well
-    /// from standard operators: products of floats at the most.
-    pub fn is_plain(&self) -> bool {
-        self.attentions + self.layer_norms + self.gelus + self.quantized == 0
-    }
-
-    /// Whether nothing was recognised.
-    pub fn is_empty(&self) -> bool {
-        self.attentions + self.layer_norms + self.gelus + self.linears == 0
-    }
-}
-
-impl fmt::Display for Fused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} attentions ({} rotary, {} windowed), {} layer normalizations, {} GELUs, \
-             {} linear layers ({} quantized, {} gated); {} nodes, {} before",
-            self.attentions,
-            self.rotary,
-            self.windowed,
-            self.layer_norms,
-            self.gelus,
-            self.linears,
-            self.quantized,
-            self.gated,
-            self.nodes_after,
-            self.nodes_before
-        )
-    }
-}
-
 /// Cleans a graph and puts encoder operators in it: standard
-/// `LayerNormalization`, and `Attention`, `Gelu` and `Linear` of [`DOMAIN`]. What is not
-/// recognised stays as it was.
+/// `LayerNormalization`, and `Attention`, `Embedding`, `Gelu`, `Linear` and
+/// `ScaleToLength` of [`DOMAIN`]. What is not recognised stays as it was.
 pub fn fuse(graph: &mut Graph) -> Fused {
     let mut fused = Fused {
         nodes_before: graph.nodes().len(),
@@ -148,19 +49,31 @@ pub fn fuse(graph: &mut Graph) -> Fused {
         let mut all: Vec<Replacement> = nodes()
             .filter_map(|node| attention::find(graph.opset(), &links, &trace, &probes, node))
             .collect();
-        fused.attentions = all.len();
+        let mut count = all.len();
+        fused.attentions = count;
         let made = || all.iter().flat_map(|replacement| &replacement.nodes);
         fused.rotary = made().filter(|node| attention::is_rotary(node)).count();
         fused.windowed = made().filter(|node| attention::is_windowed(node)).count();
+        let mut since_then = |all: &[Replacement]| {
+            let before = std::mem::replace(&mut count, all.len());
+            all.len() - before
+        };
         all.extend(nodes().filter_map(|node| layer_norm::find(&links, &trace, node)));
-        fused.layer_norms = all.len() - fused.attentions;
+        fused.layer_normalizations = since_then(&all);
         all.extend(nodes().filter_map(|node| gelu::find(&links, &trace, node)));
-        fused.gelus = all.len() - fused.attentions - fused.layer_norms;
+        fused.gelus = since_then(&all);
+        all.extend(nodes().filter_map(|node| length::find(&links, &trace, node)));
+        fused.l2_normalizations = since_then(&all);
+        all.extend(nodes().filter_map(|node| embedding::find(graph, &links, &trace, node)));
         all.extend(nodes().filter_map(gelu::rename));
         all
     };
     apply(graph, replacements);
     graph.remove_dead_nodes();
+    // Lookups of scales are gone.
+    let count = |is: fn(&NodeProto) -> bool| graph.nodes().iter().filter(|node| is(node)).count();
+    fused.embeddings = count(embedding::is_embedding);
+    fused.quantized_embeddings = count(embedding::is_quantized);
     // What follows a linear layer is easier to see now.
     let layers: Vec<Replacement> = {
         let links = Links::new(graph);
@@ -247,6 +160,12 @@ impl<'g> Links<'g> {
     }
 }
 
+/// A tensor of the model itself.
+fn constant<'g>(graph: &'g Graph, links: &Links<'g>, name: &str) -> Option<&'g TensorProto> {
+    let tensor = graph.initializer(name)?;
+    links.producer(name).is_none().then_some(tensor)
+}
+
 /// New nodes for the one that computes `output`, which they compute now.
 struct Replacement {
     output: String,
@@ -277,23 +196,23 @@ mod tests {
         for (file, expected) in [
             (
                 "tests/fixtures/tiny-bert/model.onnx",
-                [2, 0, 0, 5, 2, 13, 0, 0],
+                [2, 0, 0, 5, 2, 13, 0, 0, 3, 0, 1],
             ),
             (
                 "tests/fixtures/tiny-bert/model_int8.onnx",
-                [2, 0, 0, 5, 2, 13, 13, 0],
+                [2, 0, 0, 5, 2, 13, 13, 0, 3, 3, 1],
             ),
             (
                 "tests/fixtures/tiny-modernbert/model.onnx",
-                [4, 4, 2, 9, 4, 17, 0, 4],
+                [4, 4, 2, 9, 4, 17, 0, 4, 1, 0, 1],
             ),
             (
                 "tests/fixtures/tiny-modernbert/model_int8.onnx",
-                [4, 4, 2, 9, 4, 17, 17, 4],
+                [4, 4, 2, 9, 4, 17, 17, 4, 1, 1, 1],
             ),
             (
                 "models/minilm-colbert/model_int8.onnx",
-                [6, 0, 0, 13, 6, 37, 36, 0],
+                [6, 0, 0, 13, 6, 37, 36, 0, 3, 1, 1],
             ),
         ] {
             let root = env!("CARGO_MANIFEST_DIR");
@@ -301,7 +220,7 @@ mod tests {
             let mut graph = Graph::parse(file, bytes.into()).expect("the fixture is a graph");
             let fused = fuse(&mut graph);
             eprintln!("{file}: {fused}");
-            let found = &fused.counts()[..8];
+            let found = &fused.counts()[..11];
             assert_eq!(fused, Fused::from_counts(fused.counts()));
             assert_eq!(found, expected, "{file}");
         }

@@ -17,10 +17,12 @@ pub(super) struct Rotary {
     pub(super) interleaved: bool,
 }
 
-/// Heads cut out of the rows of a `[batch, length, width]` value.
+/// Heads cut out of the rows of a value.
 #[derive(Clone, Debug)]
 pub(super) struct Projection {
     pub(super) base: String,
+    /// Whether it is `[batch * length, width]`, not `[batch, length, width]`.
+    pub(super) is_flat: bool,
     /// The first column.
     pub(super) offset: usize,
     pub(super) width: usize,
@@ -46,10 +48,12 @@ pub(super) fn find(
         false => (first, second),
     };
     let (base, tables) = ascend(links, trace, value, batch, length)?;
-    let width = *trace.shape(&base)?.last()?;
+    let shape = trace.shape(&base)?;
+    let width = *shape.last()?;
 
     let rows = random_rows(batch, length, width);
-    let replayed = trace.replay(value, &base, Tensor::Float(rows.clone().into_dyn()))?;
+    let given = rows.clone().into_shape_with_order(shape).ok()?;
+    let replayed = trace.replay(value, &base, Tensor::Float(given))?;
     let Tensor::Float(found) = replayed else {
         return None;
     };
@@ -73,6 +77,7 @@ pub(super) fn find(
             let scale = ratio(&found, &expected)?;
             Some(Projection {
                 base: base.clone(),
+                is_flat: shape.len() == 2,
                 offset,
                 width,
                 scale,
@@ -81,8 +86,8 @@ pub(super) fn find(
         })
 }
 
-/// Goes up to the first value of rows, `[batch, length, _]`, and on the way
-/// past the sum of two products with tables that a rotary embedding is.
+/// Goes up to the first value of rows, `[batch, length, _]`, or all of them one
+/// after the other, and on the way past the sum of two products with tables that a rotary embedding is.
 fn ascend(
     links: &Links<'_>,
     trace: &Trace<'_>,
@@ -106,10 +111,12 @@ fn ascend(
     let mut tables = None;
     // Exporters write a dozen nodes; the bound guards against cycles.
     for _ in 0..64 {
-        if trace
-            .shape(value)
-            .is_some_and(|shape| shape.len() == 3 && shape[0] == batch && shape[1] == length)
-        {
+        let is_rows = |shape: &[usize]| match *shape {
+            [texts, tokens, _] => (texts, tokens) == (batch, length),
+            [rows, _] => rows == batch * length,
+            _ => false,
+        };
+        if trace.shape(value).is_some_and(is_rows) {
             return Some((value.to_owned(), tables));
         }
         let node = links.producer(value)?;

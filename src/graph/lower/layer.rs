@@ -3,8 +3,8 @@
 use prost::bytes::Bytes;
 
 use super::super::Graph;
-use super::super::external::tensor_bytes;
-use super::super::onnx::{FLOAT, NodeProto, TensorProto, UINT8};
+use super::super::external::{External, tensor_bytes};
+use super::super::onnx::{FLOAT, NodeProto, UINT8};
 use super::super::values::elements;
 use super::four_bits::{self, Blocks};
 use crate::error::Result;
@@ -35,7 +35,7 @@ impl Held {
     pub(super) fn read(
         graph: &Graph,
         node: &NodeProto,
-        external: &dyn Fn(&TensorProto) -> Result<Bytes>,
+        external: &External<'_>,
     ) -> Result<Option<Self>> {
         let tensor = |at: usize| {
             let name = node.input.get(at).filter(|name| !name.is_empty());

@@ -8,13 +8,16 @@ use super::super::fuse::DOMAIN;
 use super::super::node::node;
 use super::super::onnx::NodeProto;
 use super::super::{CONTRIB, Graph};
-use super::linear;
 use super::masks::Masks;
 use super::parts::Parts;
+use super::{length, linear, tables};
 
 /// The operator that stands for `LayerNormalization` over the last axis where
 /// the kernels run; inputs and `epsilon` are the same.
 pub const KERNEL_NORMALIZATION: &str = "LayerNormalization";
+
+/// The operator of L2 normalization, see [`fuse`](super::super::fuse()).
+pub const SCALE_TO_LENGTH: &str = "ScaleToLength";
 
 /// Whose operators run what was fused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +27,9 @@ pub enum Operators {
     /// of `com.microsoft`, and the standard ones of quantization. Every
     /// library of ONNX Runtime runs such a graph.
     Contrib,
-    /// This project's for attention, linear layers and layer normalization,
-    /// which have to be registered with a session; the rest is ONNX Runtime's.
+    /// This project's for attention, embeddings, linear layers and
+    /// normalizations, which have to be registered with a session; the rest is
+    /// ONNX Runtime's.
     Kernels,
 }
 
@@ -33,16 +37,18 @@ pub enum Operators {
 pub fn for_onnxruntime(graph: &mut Graph, operators: Operators) {
     let mut parts = Parts::new(graph);
     let mut masks = Masks::default();
-    let mut tables = HashMap::new();
+    let mut angles = HashMap::new();
     let mut levels = HashMap::new();
     let nodes = std::mem::take(&mut graph.proto_mut().node);
     for node in &nodes {
         let is_ours = node.domain.as_deref() == Some(DOMAIN);
-        let is_attention = node.op_type.as_deref() == Some("Attention");
-        let is_lowered = operators == Operators::Contrib || !is_attention;
+        let is_kernel = matches!(node.op_type.as_deref(), Some("Attention" | SCALE_TO_LENGTH));
+        let is_lowered = operators == Operators::Contrib || !is_kernel;
         match node.op_type.as_deref().filter(|_| is_ours && is_lowered) {
             Some("Linear") => linear::lower(node, &mut parts, &mut levels),
-            Some("Attention") => attention(node, &mut parts, &mut masks, &mut tables),
+            Some("Attention") => attention(node, &mut parts, &mut masks, &mut angles),
+            Some("Embedding") => tables::lower(node, graph, &mut parts),
+            Some(SCALE_TO_LENGTH) => length::lower(node, &mut parts),
             Some("Gelu") => gelu(node, &mut parts),
             _ if operators == Operators::Kernels && is_row_normalization(node) => {
                 let mut kernel = node.clone();

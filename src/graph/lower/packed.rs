@@ -3,12 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use prost::bytes::Bytes;
-
 use super::super::Graph;
 use super::super::clean::remove_unused_initializers;
+use super::super::external::External;
 use super::super::fuse::DOMAIN;
-use super::super::onnx::{NodeProto, TensorProto};
+use super::super::onnx::NodeProto;
 use super::four_bits;
 use super::layer::Held;
 use crate::error::{Error, Result};
@@ -56,7 +55,7 @@ pub fn pack_linears(
     graph: &mut Graph,
     layers: Layers,
     file: &str,
-    external: &dyn Fn(&TensorProto) -> Result<Bytes>,
+    external: &External<'_>,
 ) -> Result<Vec<Arc<Linear>>> {
     let mut packed: Vec<Arc<Linear>> = Vec::new();
     let mut nodes = std::mem::take(&mut graph.proto_mut().node);

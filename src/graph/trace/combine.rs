@@ -13,9 +13,8 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
         "CumSum" => cumulative_sum(call),
         "MatMul" => product(call.input(0)?, call.input(1)?),
         "Range" => range(call),
-        "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceProd" | "ReduceMean" | "ReduceL2" => {
-            reduce(name, call)
-        }
+        "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceProd" | "ReduceMean" | "ReduceL2"
+        | "ReduceSumSquare" => reduce(name, call),
         "Shape" => shape(call),
         "Size" => {
             let count = count(call.input(0)?.shape())?;
@@ -230,13 +229,13 @@ fn reduce(name: &str, call: &Call<'_>) -> Option<Tensor> {
         array
     };
     let fold = |mut array: ArrayD<f64>| -> Option<ArrayD<f64>> {
-        if name == "ReduceL2" {
+        if matches!(name, "ReduceL2" | "ReduceSumSquare") {
             array.mapv_inplace(|one| one * one);
         }
         for &at in &sorted {
             let count = array.shape()[at];
             let folded = match name {
-                "ReduceSum" | "ReduceL2" => array.sum_axis(Axis(at)),
+                "ReduceSum" | "ReduceL2" | "ReduceSumSquare" => array.sum_axis(Axis(at)),
                 "ReduceMean" => array.mean_axis(Axis(at))?,
                 "ReduceProd" => array.fold_axis(Axis(at), 1., |all, one| all * one),
                 _ if count == 0 => return None,

@@ -214,7 +214,7 @@ impl Layer<'_> {
 impl WeightType {
     /// In the range of `i8`. Weights and zero points are moved alike, so that
     /// their difference stays.
-    fn signed(self, byte: u8) -> i8 {
+    pub(in super::super) fn signed(self, byte: u8) -> i8 {
         match self {
             Self::Int8 => byte as i8,
             Self::Uint8 => (byte ^ 0x80) as i8,

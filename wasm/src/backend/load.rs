@@ -1,11 +1,12 @@
-//! From the bytes of a model to a plan.
+//! From a graph to a plan.
 
-use multivec_core::encoder::Normalization;
+use multivec_core::graph::onnx::TensorProto;
 use multivec_core::graph::{self, Graph, Layers};
 use multivec_core::{Error, GraphForm, Result};
 use tract_core::internal::*;
 
-use super::{ENGINE, wiring};
+use super::node::Parts;
+use super::{ENGINE, TractGraph, wiring};
 
 /// What an encoder's graph may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,16 +26,53 @@ pub(super) struct Loaded {
     pub(super) vocabulary: Option<usize>,
 }
 
-pub(super) fn load(
-    file: &str,
-    bytes: graph::Bytes,
-    normalization: Normalization,
-    is_published: bool,
-) -> Result<Loaded> {
-    let (mut graph, form) = rewrite(file, bytes, normalization, is_published)?;
-    let vocabulary = graph::vocabulary_size(&graph);
-    let inputs = inputs(file, &graph)?;
-    let layers = graph::pack_linears(&mut graph, Layers::All, file, &|tensor| {
+impl TractGraph<'_> {
+    pub(super) fn load(self) -> Result<Loaded> {
+        let Self {
+            file,
+            mut graph,
+            form,
+            external,
+            granularity,
+            ..
+        } = self;
+        rewrite(&mut graph);
+        let vocabulary = graph::vocabulary_size(&graph);
+        let inputs = inputs(file, &graph)?;
+        let layers = graph::pack_linears(&mut graph, Layers::All, file, external)?;
+        let tables = graph::pack_embeddings(&mut graph, file, external)?;
+        let invalid = |error: TractError| Error::InvalidModel {
+            file: file.to_owned(),
+            engine: ENGINE,
+            source: format!("{error:#}").into(),
+        };
+        let parts = Parts {
+            layers: &layers,
+            tables: &tables,
+            granularity,
+            external,
+        };
+        let model = wiring::wire(&graph, &parts).map_err(invalid)?;
+        // The bytes are held until their tensors are read, and no longer.
+        drop(graph);
+        let plan = model
+            .into_optimized()
+            .and_then(TypedModel::into_runnable)
+            .map_err(invalid)?;
+        let dim = dim(file, &plan)?;
+        Ok(Loaded {
+            form,
+            inputs,
+            plan,
+            dim,
+            vocabulary,
+        })
+    }
+}
+
+/// Reads no tensors, where there are no files.
+pub(super) fn no_files(file: &str) -> impl Fn(&TensorProto) -> Result<graph::Bytes> {
+    move |tensor| {
         Err(Error::InvalidModel {
             file: file.to_owned(),
             engine: ENGINE,
@@ -44,51 +82,18 @@ pub(super) fn load(
             )
             .into(),
         })
-    })?;
-    // The bytes are held until their tensors are read, and no longer.
-    let plan = wiring::wire(&graph, &layers).and_then(|model| {
-        drop(graph);
-        model.into_optimized()?.into_runnable()
-    });
-    let plan = plan.map_err(|error| Error::InvalidModel {
-        file: file.to_owned(),
-        engine: ENGINE,
-        source: format!("{error:#}").into(),
-    })?;
-    let dim = dim(file, &plan)?;
-    Ok(Loaded {
-        form,
-        inputs,
-        plan,
-        dim,
-        vocabulary,
-    })
+    }
 }
 
-/// Rewrites what tract cannot read or is slow at.
-fn rewrite(
-    file: &str,
-    bytes: graph::Bytes,
-    normalization: Normalization,
-    is_published: bool,
-) -> Result<(Graph, GraphForm)> {
-    let mut graph = Graph::parse(file, bytes)?;
-    let form = match is_published {
-        true => GraphForm::Published,
-        false => GraphForm::from(graph::fuse(&mut graph)),
-    };
-    // What is not fused.
-    graph::replace_mask_lookup(&mut graph);
-    graph::lift_nan_guards(&mut graph);
+/// Rewrites what tract cannot read or is slow at, where it is not fused.
+fn rewrite(graph: &mut Graph) {
+    graph::replace_mask_lookup(graph);
+    graph::lift_nan_guards(graph);
     // Many times as fast as tract's integer kernel for AVX2. In a browser the
     // gain is small and memory is dear.
     if cfg!(not(target_arch = "wasm32")) {
-        graph::float_integer_products(&mut graph);
+        graph::float_integer_products(graph);
     }
-    if normalization == Normalization::Off {
-        graph::remove_final_normalization(&mut graph);
-    }
-    Ok((graph, form))
 }
 
 fn inputs(file: &str, graph: &Graph) -> Result<Vec<Input>> {

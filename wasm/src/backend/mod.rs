@@ -10,9 +10,9 @@ use std::fmt;
 
 use multivec_core::batch::TokenBatch;
 use multivec_core::encoder::Normalization;
-use multivec_core::graph;
-use multivec_core::kernels::Parallel;
-use multivec_core::{Backend, BackendInfo, Error, Precision, Result, TokenStates};
+use multivec_core::graph::{self, External, Graph};
+use multivec_core::kernels::{Parallel, SharedGranularity};
+use multivec_core::{Backend, BackendInfo, Error, GraphForm, Precision, Result, TokenStates};
 use tract_core::prelude::*;
 
 use crate::threads::POOL;
@@ -20,8 +20,6 @@ use load::{Input, Loaded};
 
 /// The engine's name in messages and fingerprints.
 const ENGINE: &str = "tract";
-/// The engine's version, as pinned in the workspace.
-const ENGINE_VERSION: &str = "0.23.9";
 
 /// A model in tract, the inference engine in Rust.
 ///
@@ -35,60 +33,79 @@ pub struct TractBackend {
     concurrency: usize,
 }
 
+/// A graph on its way into tract.
+pub struct TractGraph<'a> {
+    /// The model file, for messages.
+    pub file: &'a str,
+    /// As it was published, or fused.
+    pub graph: Graph,
+    /// Which of the two it is.
+    pub form: GraphForm,
+    /// That of the weights.
+    pub precision: Precision,
+    /// Reads weights that are not in the graph.
+    pub external: &'a External<'a>,
+    /// How layers with 8-bit weights quantize their rows.
+    pub granularity: SharedGranularity,
+}
+
 impl TractBackend {
+    /// The engine's version, as pinned in the workspace.
+    pub const VERSION: &str = "0.23.9";
+
     /// Loads an ONNX model from its bytes; `file` names it in messages.
     /// `precision` is that of its weights. With [`Normalization::Off`] the
     /// graph's final normalization is removed. Attention and the like run
-    /// fused where they are recognised, see [`graph::fuse`].
+    /// fused where they are recognised, see [`graph::fuse`]; whether they give
+    /// the same vectors as before is not looked at here.
     ///
     /// # Errors
     /// [`Error::InvalidModel`] for bytes that are no ONNX model or that tract
-    /// cannot run, [`Error::ModelMismatch`] if inputs or output are not those
-    /// of an encoder.
+    /// cannot run, and for weights that are not among them,
+    /// [`Error::ModelMismatch`] if inputs or output are not those of an
+    /// encoder.
     pub fn load(
         file: &str,
         bytes: impl Into<graph::Bytes>,
         precision: Precision,
         normalization: Normalization,
     ) -> Result<Self> {
-        Self::open(file, bytes, precision, normalization, false)
+        let mut graph = Graph::parse(file, bytes.into())?;
+        if normalization == Normalization::Off {
+            graph::remove_final_normalization(&mut graph);
+        }
+        let form = GraphForm::from(graph::fuse(&mut graph));
+        Self::open(TractGraph {
+            file,
+            graph,
+            form,
+            precision,
+            external: &load::no_files(file),
+            granularity: SharedGranularity::default(),
+        })
     }
 
-    /// As [`load`](Self::load), with every operator as it was published.
+    /// Loads a graph in whichever form it is.
     ///
     /// # Errors
-    /// Those of [`load`](Self::load).
-    pub fn load_published(
-        file: &str,
-        bytes: impl Into<graph::Bytes>,
-        precision: Precision,
-        normalization: Normalization,
-    ) -> Result<Self> {
-        Self::open(file, bytes, precision, normalization, true)
-    }
-
-    fn open(
-        file: &str,
-        bytes: impl Into<graph::Bytes>,
-        precision: Precision,
-        normalization: Normalization,
-        is_published: bool,
-    ) -> Result<Self> {
+    /// Those of [`load`](Self::load), and those of reading weights.
+    pub fn open(graph: TractGraph<'_>) -> Result<Self> {
+        let (file, precision) = (graph.file.to_owned(), graph.precision);
         let Loaded {
             form,
             inputs,
             plan,
             dim,
             vocabulary,
-        } = load::load(file, bytes.into(), normalization, is_published)?;
+        } = graph.load()?;
         let info = BackendInfo {
             engine: ENGINE,
-            engine_version: ENGINE_VERSION.to_owned(),
+            engine_version: Self::VERSION.to_owned(),
             provider: PROVIDER.to_owned(),
             precision,
             uses_token_type_ids: inputs.contains(&Input::Types),
             dim: Some(dim),
-            model_file: file.to_owned(),
+            model_file: file,
             graph: form,
         };
         Ok(Self {
@@ -186,7 +203,10 @@ mod tests {
     #[test]
     fn the_version_is_the_one_that_is_pinned() {
         let manifest = include_str!("../../../Cargo.toml");
-        let pin = format!("tract-core = {{ version = \"={}\"", super::ENGINE_VERSION);
+        let pin = format!(
+            "tract-core = {{ version = \"={}\"",
+            super::TractBackend::VERSION
+        );
         assert!(manifest.contains(&pin));
     }
 }

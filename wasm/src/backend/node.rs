@@ -1,7 +1,8 @@
 //! One ONNX node while it is wired into a tract model.
 
+use multivec_core::graph::External;
 use multivec_core::graph::onnx::{NodeProto, TensorProto};
-use multivec_core::kernels::Linear;
+use multivec_core::kernels::{Embedding, Linear, SharedGranularity};
 use tract_core::internal::*;
 use tract_core::ops::binary::{BinMiniOp, TypedBinOp};
 use tract_core::ops::cast::{cast, wire_cast};
@@ -17,10 +18,21 @@ pub(super) struct Node<'a> {
     pub(super) inputs: TVec<Option<OutletId>>,
     /// Version of the standard operators.
     pub(super) opset: i64,
-    /// Layers that were taken out of the graph.
-    pub(super) layers: &'a [Arc<Linear>],
+    pub(super) parts: &'a Parts<'a>,
     name: String,
     steps: usize,
+}
+
+/// What a graph is without.
+pub(super) struct Parts<'a> {
+    /// Layers that were taken out of it.
+    pub(super) layers: &'a [Arc<Linear>],
+    /// Tables that were.
+    pub(super) tables: &'a [Arc<Embedding>],
+    /// How layers quantize their rows.
+    pub(super) granularity: SharedGranularity,
+    /// Reads tensors that are in files.
+    pub(super) external: &'a External<'a>,
 }
 
 impl<'a> Node<'a> {
@@ -30,14 +42,14 @@ impl<'a> Node<'a> {
         model: &'a mut TypedModel,
         inputs: TVec<Option<OutletId>>,
         opset: i64,
-        layers: &'a [Arc<Linear>],
+        parts: &'a Parts<'a>,
     ) -> Self {
         Self {
             proto,
             model,
             inputs,
             opset,
-            layers,
+            parts,
             name,
             steps: 0,
         }
@@ -201,7 +213,7 @@ impl<'a> Node<'a> {
         let attribute = self.proto.attribute(name);
         attribute
             .and_then(|attribute| attribute.t.as_ref())
-            .map(|proto: &TensorProto| tensor::read(proto))
+            .map(|proto: &TensorProto| tensor::read(proto, self.parts.external))
             .transpose()
     }
 

@@ -1,6 +1,7 @@
 //! Tensors of ONNX as tract's.
 
-use multivec_core::graph::onnx::TensorProto;
+use multivec_core::graph::External;
+use multivec_core::graph::onnx::{EXTERNAL, TensorProto};
 use tract_core::internal::*;
 
 /// The element type of a `TensorProto.DataType`.
@@ -22,21 +23,19 @@ pub(super) fn dtype(code: i64) -> TractResult<DatumType> {
     })
 }
 
-/// Reads a tensor.
-pub(super) fn read(proto: &TensorProto) -> TractResult<Tensor> {
+/// Reads a tensor; one that is in another file, by `external`.
+pub(super) fn read(proto: &TensorProto, external: &External<'_>) -> TractResult<Tensor> {
     let name = proto.name.as_deref().unwrap_or_default();
-    convert(proto).with_context(|| format!("in the tensor `{name}`"))
+    convert(proto, external).with_context(|| format!("in the tensor `{name}`"))
 }
 
-fn convert(proto: &TensorProto) -> TractResult<Tensor> {
-    // `TensorProto.DataLocation.EXTERNAL`
-    if proto.data_location == Some(1) {
-        bail!("expected weights within the model, found them in a file beside it");
-    }
+fn convert(proto: &TensorProto, external: &External<'_>) -> TractResult<Tensor> {
     let dtype = dtype(i64::from(proto.data_type.unwrap_or_default()))?;
     let shape = shape(proto, dtype)?;
-    let Some(raw) = &proto.raw_data else {
-        return listed(proto, &shape, dtype);
+    let raw = match &proto.raw_data {
+        _ if proto.data_location == Some(EXTERNAL) => &external(proto)?,
+        Some(raw) => raw,
+        None => return listed(proto, &shape, dtype),
     };
     let expected = shape.iter().product::<usize>() * dtype.size_of();
     ensure!(
@@ -108,6 +107,7 @@ fn as_dtype(tensor: Tensor, dtype: DatumType) -> TractResult<Tensor> {
 mod tests {
     #![allow(clippy::expect_used)]
 
+    use super::super::load::no_files;
     use super::*;
 
     /// A tensor of `[2]` of a data type's code, in raw bytes.
@@ -119,6 +119,10 @@ mod tests {
             raw_data: Some(bytes.to_vec().into()),
             ..TensorProto::default()
         }
+    }
+
+    fn read(proto: &TensorProto) -> TractResult<Tensor> {
+        super::read(proto, &no_files("model.onnx"))
     }
 
     fn error(proto: &TensorProto) -> String {
@@ -187,7 +191,10 @@ mod tests {
             data_location: Some(1),
             ..raw(1, &[0; 8])
         };
-        assert!(error(&proto).contains("found them in a file beside it"));
+        assert!(error(&proto).contains("found it in a file beside it"));
+        let beside = |_: &TensorProto| Ok([1.5f32.to_le_bytes(); 2].concat().into());
+        let found = super::read(&proto, &beside).expect("a tensor");
+        assert_eq!(found, tensor1(&[1.5f32, 1.5]));
     }
 
     #[test]

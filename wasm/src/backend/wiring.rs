@@ -4,21 +4,23 @@ use std::collections::{BTreeSet, HashMap};
 
 use multivec_core::graph::Graph;
 use multivec_core::graph::onnx::NodeProto;
-use multivec_core::kernels::Linear;
 use tract_core::internal::*;
 
-use super::node::Node;
+use super::node::{Node, Parts};
 use super::{operators, tensor};
 
 /// Wires the graph for `[batch, length]` inputs of 64-bit integers, of any
 /// size. Inputs are in the order of the graph.
-pub(super) fn wire(graph: &Graph, layers: &[Arc<Linear>]) -> TractResult<TypedModel> {
+pub(super) fn wire(graph: &Graph, parts: &Parts<'_>) -> TractResult<TypedModel> {
     check_operators(graph)?;
     let mut model = TypedModel::default();
     let mut values = HashMap::new();
     for tensor in graph.initializers() {
         let name = tensor.name.as_deref().unwrap_or_default();
-        values.insert(name, model.add_const(name, tensor::read(tensor)?)?);
+        values.insert(
+            name,
+            model.add_const(name, tensor::read(tensor, parts.external)?)?,
+        );
     }
     let shape = [
         model.symbols.sym("batch").to_dim(),
@@ -29,7 +31,7 @@ pub(super) fn wire(graph: &Graph, layers: &[Arc<Linear>]) -> TractResult<TypedMo
     }
     let opset = graph.opset();
     for (at, proto) in graph.nodes().iter().enumerate() {
-        let outlets = wire_node(at, proto, &mut model, &values, (opset, layers))
+        let outlets = wire_node(at, proto, &mut model, &values, (opset, parts))
             .with_context(|| describe(proto))?;
         for (name, outlet) in proto.output.iter().zip(outlets) {
             values.insert(name.as_str(), outlet);
@@ -64,7 +66,7 @@ fn wire_node(
     proto: &NodeProto,
     model: &mut TypedModel,
     values: &HashMap<&str, OutletId>,
-    (opset, layers): (i64, &[Arc<Linear>]),
+    (opset, parts): (i64, &Parts<'_>),
 ) -> TractResult<TVec<OutletId>> {
     let operator = operators::find(&proto.operator()).with_context(|| proto.operator())?;
     let inputs = proto
@@ -80,7 +82,7 @@ fn wire_node(
         .collect::<TractResult<_>>()?;
     // The position keeps names apart that a graph uses twice.
     let name = format!("{at}.{}", proto.name.as_deref().unwrap_or_default());
-    let outlets = operator(&mut Node::new(name, proto, model, inputs, opset, layers))?;
+    let outlets = operator(&mut Node::new(name, proto, model, inputs, opset, parts))?;
     ensure!(
         proto.output.len() <= outlets.len(),
         "expected {} outputs, found {}",

@@ -75,7 +75,7 @@ impl Kernel for LinearKernel {
         let (_, out) = output.try_extract_tensor_mut::<f32>()?;
         let activations = Activations {
             rows,
-            granularity: self.kernels.granularity(),
+            granularity: self.kernels.granularity().get(),
         };
         let threads = SessionThreads {
             context,

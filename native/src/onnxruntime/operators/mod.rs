@@ -1,18 +1,21 @@
 //! The core's kernels as operators of ONNX Runtime, on its threads.
 
 mod attention;
+mod embedding;
+mod length;
 mod linear;
 mod normalize;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use multivec_core::graph::DOMAIN;
-use multivec_core::kernels::{Granularity, Linear, Parallel};
+use multivec_core::kernels::{Embedding, Linear, Parallel, SharedGranularity};
 use ort::operator::{ComputeContext, OperatorDomain};
 use ort::value::ValueRef;
 
 use attention::AttentionOperator;
+use embedding::EmbeddingOperator;
+use length::LengthOperator;
 use linear::LinearOperator;
 use normalize::NormalizeOperator;
 
@@ -21,16 +24,22 @@ use normalize::NormalizeOperator;
 pub(crate) struct Kernels {
     /// The layers that were taken out of the graph.
     layers: Arc<[Arc<Linear>]>,
-    by_tensor: Arc<AtomicBool>,
+    tables: Arc<[Arc<Embedding>]>,
+    granularity: SharedGranularity,
     /// Threads of each session; 0 where there are no operators.
     threads: usize,
 }
 
 impl Kernels {
-    pub(crate) fn new(layers: Vec<Arc<Linear>>, threads: usize) -> Self {
+    pub(crate) fn new(
+        layers: Vec<Arc<Linear>>,
+        tables: Vec<Arc<Embedding>>,
+        threads: usize,
+    ) -> Self {
         Self {
             layers: layers.into(),
-            by_tensor: Arc::default(),
+            tables: tables.into(),
+            granularity: SharedGranularity::default(),
             threads,
         }
     }
@@ -45,20 +54,12 @@ impl Kernels {
 
     /// For graphs in which there is none.
     pub(crate) fn none() -> Self {
-        Self::new(Vec::new(), 0)
+        Self::new(Vec::new(), Vec::new(), 0)
     }
 
-    /// Quantizes activations in this way from now on.
-    pub(crate) fn set_granularity(&self, granularity: Granularity) {
-        let by_tensor = granularity == Granularity::Tensor;
-        self.by_tensor.store(by_tensor, Ordering::Relaxed);
-    }
-
-    fn granularity(&self) -> Granularity {
-        match self.by_tensor.load(Ordering::Relaxed) {
-            true => Granularity::Tensor,
-            false => Granularity::Row,
-        }
+    /// How activations are quantized.
+    pub(crate) fn granularity(&self) -> &SharedGranularity {
+        &self.granularity
     }
 
     /// The operators, to be registered with a session.
@@ -69,6 +70,8 @@ impl Kernels {
         let domain = OperatorDomain::new(DOMAIN)?
             .add(LinearOperator(self.clone()))?
             .add(AttentionOperator(self.clone()))?
+            .add(EmbeddingOperator(self.clone()))?
+            .add(LengthOperator(self.clone()))?
             .add(NormalizeOperator(self.clone()))?;
         Ok(Some(domain))
     }

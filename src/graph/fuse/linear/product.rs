@@ -138,8 +138,7 @@ impl<'g> Site<'_, 'g> {
 
     /// A tensor of the model itself.
     pub(super) fn constant(&self, name: &str) -> Option<&'g TensorProto> {
-        let tensor = self.graph.initializer(name)?;
-        self.links.producer(name).is_none().then_some(tensor)
+        super::super::constant(self.graph, self.links, name)
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) fn find(name: &str) -> Option<Operator> {
         "CastLike" => cast_like,
         "Clip" => clip,
         "Dropout" | "Identity" => |node| Ok(tvec!(node.input(0)?)),
-        "Gelu" => gelu,
+        "Gelu" | "com.microsoft.Gelu" | "com.microsoft.FastGelu" => gelu,
         "Pow" => pow,
         "Relu" => relu,
         "Where" => select,
@@ -122,8 +122,10 @@ fn clip(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
 /// `x / 2 * (1 + erf(x / sqrt(2)))`, or its approximation by tanh.
 pub(super) fn gelu(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let input = node.input(0)?;
+    ensure!(node.inputs.len() == 1, "expected no bias");
     let one = node.scalar(1., input)?;
-    let inner = if node.proto.text("approximate") == "tanh" {
+    let is_fast = node.proto.op_type.as_deref() == Some("FastGelu");
+    let inner = if is_fast || node.proto.text("approximate") == "tanh" {
         let squared = node.mul(input, input)?;
         let cubed = node.scale(squared, 0.044_715)?;
         let sum = node.add(cubed, one)?;

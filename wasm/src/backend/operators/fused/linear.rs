@@ -1,6 +1,6 @@
 //! Linear layers with 8-bit weights.
 
-use multivec_core::kernels::{Activations, Linear};
+use multivec_core::kernels::{Activations, Linear, SharedGranularity};
 use tract_core::internal::*;
 
 use super::super::super::node::Node;
@@ -9,13 +9,18 @@ use crate::threads::POOL;
 
 pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let at = node.proto.int("layer", -1);
-    let layer = usize::try_from(at).ok().and_then(|at| node.layers.get(at));
+    let layer = usize::try_from(at)
+        .ok()
+        .and_then(|at| node.parts.layers.get(at));
     let layer = layer.with_context(|| format!("expected a layer, found {at}"))?;
-    let op = LinearOp(Arc::clone(layer));
+    let op = LinearOp {
+        layer: Arc::clone(layer),
+        granularity: node.parts.granularity.clone(),
+    };
     ensure!(
-        op.0.outer() == positive(node, "outer")?,
+        op.layer.outer() == positive(node, "outer")?,
         "expected {} columns",
-        op.0.outer()
+        op.layer.outer()
     );
     let mut inputs = tvec![node.input(0)?];
     inputs.extend(node.optional(1));
@@ -24,11 +29,14 @@ pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
 
 /// A layer of the core, on rows and perhaps a residual.
 #[derive(Clone, Debug)]
-struct LinearOp(Arc<Linear>);
+struct LinearOp {
+    layer: Arc<Linear>,
+    granularity: SharedGranularity,
+}
 
 impl PartialEq for LinearOp {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.layer, &other.layer)
     }
 }
 
@@ -49,13 +57,13 @@ impl EvalOp for LinearOp {
         let rows = floats(&inputs, 0)?;
         let mut shape: TVec<usize> = inputs[0].shape().into();
         ensure!(
-            shape.last() == Some(&self.0.inner()),
+            shape.last() == Some(&self.layer.inner()),
             "expected rows of {}, found {:?}",
-            self.0.inner(),
+            self.layer.inner(),
             inputs[0]
         );
         if let Some(last) = shape.last_mut() {
-            *last = self.0.outer();
+            *last = self.layer.outer();
         }
         let residual = match inputs.len() {
             2 => Some(floats(&inputs, 1)?),
@@ -66,8 +74,11 @@ impl EvalOp for LinearOp {
             residual.is_none_or(|residual| residual.len() == out.len()),
             "expected a residual of {shape:?}, found {inputs:?}"
         );
-        self.0
-            .run(Activations::by_row(rows), residual, &mut out, &POOL);
+        let activations = Activations {
+            rows,
+            granularity: self.granularity.get(),
+        };
+        self.layer.run(activations, residual, &mut out, &POOL);
         tensor(&shape, out)
     }
 }
@@ -76,7 +87,7 @@ impl TypedOp for LinearOp {
     fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
         let mut shape: TVec<TDim> = inputs[0].shape.to_tvec();
         if let Some(last) = shape.last_mut() {
-            *last = self.0.outer().to_dim();
+            *last = self.layer.outer().to_dim();
         }
         Ok(tvec!(f32::fact(shape)))
     }

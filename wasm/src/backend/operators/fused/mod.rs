@@ -1,6 +1,8 @@
 //! The operators that the core puts in fused graphs, over its kernels.
 
 mod attention;
+mod embedding;
+mod length;
 mod linear;
 mod normalize;
 
@@ -14,7 +16,9 @@ pub(super) fn find(name: &str) -> Option<Operator> {
     Some(match name {
         "ai.multivec.Attention" => attention::wire,
         "ai.multivec.Gelu" => elementwise::gelu,
+        "ai.multivec.PackedEmbedding" => embedding::wire,
         "ai.multivec.PackedLinear" => linear::wire,
+        "ai.multivec.ScaleToLength" => length::wire,
         _ => return None,
     })
 }

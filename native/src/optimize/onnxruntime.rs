@@ -1,0 +1,82 @@
+//! Graphs in ONNX Runtime.
+
+use multivec_core::graph::{self, Fused, Graph, Layers, Operators};
+use multivec_core::kernels::{self, SharedGranularity};
+use multivec_core::{GraphForm, Precision, Result};
+
+use super::GraphRunner;
+use crate::load::{ModelGraph, Provider};
+use crate::onnxruntime::{Kernels, OnnxRuntime, OrtBackend, SessionGraph, SessionSettings};
+
+/// A model's graphs, as sessions of these settings run them.
+pub(crate) struct OrtGraphs<'a> {
+    pub(crate) runtime: &'a OnnxRuntime,
+    pub(crate) model: &'a ModelGraph,
+    pub(crate) precision: Precision,
+    pub(crate) settings: SessionSettings,
+}
+
+impl GraphRunner for OrtGraphs<'_> {
+    type Backend = OrtBackend;
+
+    fn model(&self) -> &ModelGraph {
+        self.model
+    }
+
+    /// Other providers compile graphs themselves, and know standard operators
+    /// best.
+    fn wants_fused(&self) -> bool {
+        matches!(self.settings.provider, Provider::Cpu | Provider::Cuda(_))
+    }
+
+    fn gains_by(&self, fused: &Fused) -> bool {
+        !fused.is_plain()
+    }
+
+    fn key(&self) -> String {
+        format!("{}-{}", self.settings.provider, self.runtime.version())
+    }
+
+    fn open_published(&self, form: GraphForm) -> Result<OrtBackend> {
+        let source = match &self.model.path {
+            Some(path) => SessionGraph::File(path.clone()),
+            None => SessionGraph::Memory(self.model.graph.clone().into()),
+        };
+        self.open(source, form, &Kernels::none())
+    }
+
+    fn open_fused(
+        &self,
+        mut graph: Graph,
+        fused: Fused,
+    ) -> Result<(OrtBackend, SharedGranularity)> {
+        let mut kernels = Kernels::none();
+        let runs_kernels = self.settings.provider == Provider::Cpu && kernels::are_fast();
+        let operators = match runs_kernels {
+            true => Operators::Kernels,
+            false => Operators::Contrib,
+        };
+        if operators == Operators::Kernels {
+            let external = |tensor: &_| self.model.weights.read(tensor);
+            let file = self.model.file();
+            let layers = graph::pack_linears(&mut graph, Layers::Quantized, file, &external)?;
+            let tables = graph::pack_embeddings(&mut graph, file, &external)?;
+            kernels = Kernels::new(layers, tables, self.settings.parallelism.threads);
+        }
+        graph::for_onnxruntime(&mut graph, operators);
+        let source = SessionGraph::Memory(graph.into());
+        let backend = self.open(source, GraphForm::Fused(fused), &kernels)?;
+        Ok((backend, kernels.granularity().clone()))
+    }
+}
+
+impl OrtGraphs<'_> {
+    fn open(&self, graph: SessionGraph, form: GraphForm, kernels: &Kernels) -> Result<OrtBackend> {
+        OrtBackend::load(
+            self.runtime,
+            self.model,
+            (graph, form, kernels),
+            (self.precision, self.settings.clone()),
+        )
+    }
+}

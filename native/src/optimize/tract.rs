@@ -1,0 +1,66 @@
+//! Graphs in tract.
+
+use multivec_core::graph::{Fused, Graph};
+use multivec_core::kernels::SharedGranularity;
+use multivec_core::{GraphForm, Precision, Result};
+use multivec_wasm::{TractBackend, TractGraph};
+
+use super::GraphRunner;
+use crate::load::ModelGraph;
+
+/// A model's graphs, as so many threads run them side by side.
+pub(crate) struct TractGraphs<'a> {
+    pub(crate) model: &'a ModelGraph,
+    pub(crate) precision: Precision,
+    pub(crate) concurrency: usize,
+}
+
+impl GraphRunner for TractGraphs<'_> {
+    type Backend = TractBackend;
+
+    fn model(&self) -> &ModelGraph {
+        self.model
+    }
+
+    fn wants_fused(&self) -> bool {
+        true
+    }
+
+    fn gains_by(&self, fused: &Fused) -> bool {
+        !fused.is_empty()
+    }
+
+    fn key(&self) -> String {
+        format!("tract-{}", TractBackend::VERSION)
+    }
+
+    fn open_published(&self, form: GraphForm) -> Result<TractBackend> {
+        let graph = self.model.graph.clone();
+        self.open(graph, form, &SharedGranularity::default())
+    }
+
+    fn open_fused(&self, graph: Graph, fused: Fused) -> Result<(TractBackend, SharedGranularity)> {
+        let granularity = SharedGranularity::default();
+        let backend = self.open(graph, GraphForm::Fused(fused), &granularity)?;
+        Ok((backend, granularity))
+    }
+}
+
+impl TractGraphs<'_> {
+    fn open(
+        &self,
+        graph: Graph,
+        form: GraphForm,
+        granularity: &SharedGranularity,
+    ) -> Result<TractBackend> {
+        let backend = TractBackend::open(TractGraph {
+            file: self.model.file(),
+            graph,
+            form,
+            precision: self.precision,
+            external: &|tensor| self.model.weights.read(tensor),
+            granularity: granularity.clone(),
+        })?;
+        Ok(backend.with_concurrency(self.concurrency))
+    }
+}
