@@ -195,7 +195,10 @@ impl Linear {
             },
             is_summed,
         };
-        let parts = ranges(count, 4 * threads.threads());
+        let parts = ranges(
+            count,
+            (rows.len() / VALUES_A_TASK).min(4 * threads.threads()),
+        );
         let shared = (Shared::new(&mut levels), Shared::new(&mut scales));
         threads.run(parts.len(), &|at| {
             let part = parts[at].clone();
@@ -210,6 +213,9 @@ impl Linear {
     }
 }
 
+/// Fewest values that are quantized by a task: it takes microseconds to have
+/// another thread do it.
+const VALUES_A_TASK: usize = 16 << 10;
 /// Bytes of rows that stay in a core's cache while panels go by.
 const ROWS_IN_CACHE: usize = 256 << 10;
 /// Tasks for each thread, so that none waits long for the others.
