@@ -3,7 +3,9 @@
 //!
 //! Both run in the same process on the same texts, in turns, so that what
 //! disturbs the machine disturbs both; the table shows medians and their
-//! ratio. Nothing is timed before both gave the same vectors. Measured are the
+//! ratio. Nothing is timed before both gave the same vectors. Time and peak
+//! memory of loading are those of processes that do nothing else: as published,
+//! fused for the first time, and from what was kept of it. Measured are the
 //! demo model, its FP32 form where `MULTIVEC_FP32_MODEL` is the path of its
 //! `model.onnx`, and what `cargo xtask bench-model` made.
 
@@ -11,11 +13,14 @@
 
 #[path = "../tests/common/mod.rs"]
 mod common;
+#[path = "graph/loading.rs"]
+mod loading;
 #[path = "encode/texts.rs"]
 mod texts;
 
+use std::fs;
 use std::hint::black_box;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use multivec::{
@@ -29,6 +34,9 @@ const SHAPES: [(usize, usize); 3] = [(24, 32), (128, 8), (300, 8)];
 const ROUNDS: usize = 9;
 
 fn main() {
+    if loading::run_child() {
+        return;
+    }
     for (name, builder) in models() {
         for engine in [Engine::OnnxRuntime, Engine::Tract] {
             match pair(&builder, engine) {
@@ -38,6 +46,7 @@ fn main() {
             }
         }
     }
+    measure_loading();
 }
 
 fn models() -> Vec<(&'static str, EncoderBuilder)> {
@@ -54,11 +63,10 @@ fn models() -> Vec<(&'static str, EncoderBuilder)> {
         demo(MINILM.int8.to_vec(), Precision::Int8),
     )];
     if let Some(path) = std::env::var_os("MULTIVEC_FP32_MODEL") {
-        let model = std::fs::read(path).expect("MULTIVEC_FP32_MODEL is a file");
+        let model = fs::read(path).expect("MULTIVEC_FP32_MODEL is a file");
         models.push(("minilm-colbert fp32", demo(model, Precision::Fp32)));
     }
-    let large =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-models/gte-moderncolbert-shape");
+    let large = large();
     if large.is_dir() {
         let builder = EncoderBuilder::from_dir(large).with_precision(Precision::Int8);
         models.push(("gte-moderncolbert-shape int8", builder));
@@ -66,6 +74,33 @@ fn models() -> Vec<(&'static str, EncoderBuilder)> {
         println!("no large model: `cargo xtask bench-model` makes one");
     }
     models
+}
+
+fn large() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-models/gte-moderncolbert-shape")
+}
+
+/// What has the weights in files, as they are loaded from.
+fn measure_loading() {
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/minilm-colbert");
+    loading::measure("minilm-colbert int8", &demo, Precision::Int8);
+    if let Some(path) = std::env::var_os("MULTIVEC_FP32_MODEL") {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for name in ["onnx_config.json", "tokenizer.json"] {
+            fs::copy(demo.join(name), folder.path().join(name)).expect("it can be copied");
+        }
+        fs::copy(path, folder.path().join("model.onnx")).expect("it can be copied");
+        loading::measure("minilm-colbert fp32", folder.path(), Precision::Fp32);
+    }
+    for (precision, file) in [
+        (Precision::Int8, "model_int8.onnx"),
+        (Precision::Fp32, "model.onnx"),
+    ] {
+        if large().join(file).is_file() {
+            let name = format!("gte-moderncolbert-shape {precision}");
+            loading::measure(&name, &large(), precision);
+        }
+    }
 }
 
 /// The model as published, and fused.

@@ -5,7 +5,7 @@
 use multivec_core::graph::onnx::TensorProto;
 use multivec_core::graph::{
     Bytes, Graph, Layers, Operators, drop_value_info, for_onnxruntime, fuse, lift_nan_guards,
-    pack_linears, remove_final_normalization, replace_mask_lookup,
+    pack_embeddings, pack_linears, remove_final_normalization, replace_mask_lookup,
 };
 
 /// A fixture, and how many of its guards can fire: those of layers with a
@@ -123,7 +123,9 @@ fn corrupt_graphs_are_read_and_fused_or_refused() {
                     read_anyway += 1;
                     assert!(!graph.into_bytes().is_empty());
                     let beside = |_: &TensorProto| Ok(Bytes::new());
-                    match pack_linears(&mut packed, Layers::All, file, &beside) {
+                    let tables = pack_linears(&mut packed, Layers::All, file, &beside)
+                        .and_then(|_| pack_embeddings(&mut packed, file, &beside));
+                    match tables {
                         Ok(_) => for_onnxruntime(&mut packed, Operators::Kernels),
                         Err(error) => assert_eq!(error.code(), "invalid_model"),
                     }

@@ -2,14 +2,17 @@
 
 #![no_main]
 
+use std::io::Cursor;
+
 use libfuzzer_sys::fuzz_target;
 use multivec_core::graph::{
     Bytes, Graph, Layers, Operators, drop_value_info, float_integer_products, for_onnxruntime,
-    fuse, lift_nan_guards, pack_linears, remove_final_normalization, replace_mask_lookup,
-    vocabulary_size,
+    fuse, lift_nan_guards, pack_embeddings, pack_linears, remove_final_normalization,
+    replace_mask_lookup, vocabulary_size,
 };
 
 fuzz_target!(|bytes: &[u8]| {
+    let _ = Graph::scan("fuzzed.onnx", "weights", Cursor::new(bytes));
     let Ok(graph) = Graph::parse("fuzzed.onnx", bytes.to_vec().into()) else {
         return;
     };
@@ -29,7 +32,10 @@ fuzz_target!(|bytes: &[u8]| {
     for_onnxruntime(&mut fused, Operators::Contrib);
     Graph::parse("fused.onnx", fused.into_bytes().into()).expect("a graph was written");
     let beside = |_: &_| Ok(Bytes::new());
-    if pack_linears(&mut packed, Layers::All, "fuzzed.onnx", &beside).is_ok() {
+    let file = "fuzzed.onnx";
+    if pack_linears(&mut packed, Layers::All, file, &beside).is_ok()
+        && pack_embeddings(&mut packed, file, &beside).is_ok()
+    {
         for_onnxruntime(&mut packed, Operators::Kernels);
     }
 });

@@ -72,10 +72,9 @@ pub struct Options {
     pub sessions: Option<usize>,
     /// What becomes of memory that a batch needed.
     pub arena: Arena,
-    /// Whether the graph is fused before it runs. With tract it is fused at
-    /// every load, and nothing is kept.
+    /// Whether the graph is fused before it runs.
     pub optimization: Optimization,
-    /// Where fused graphs are kept, with what was found out about them; by
+    /// Where fused graphs are kept, with what each engine found out about them; by
     /// default the folder `multivec` in the user's cache directory.
     pub cache_dir: Option<PathBuf>,
     /// The ONNX Runtime library; looked for by default, see

@@ -96,7 +96,7 @@ fn the_budget_of_tokens_is_a_ceiling() {
 #[test]
 fn an_arena_is_shrunk_or_left_out() {
     let long = ("a word and another ".repeat(60) + "\n").repeat(120);
-    let short = "a word\n".repeat(2000);
+    let short = "a word\n".repeat(6000);
     let texts = long + &short;
     let at_the_end = |arena| {
         let more = ["--token-budget", "40000", "--arena", arena];

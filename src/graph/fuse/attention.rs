@@ -1,13 +1,13 @@
 //! Attention over all heads.
 
-use ndarray::Array4;
+use ndarray::{Array3, Array4};
 
 use super::super::node::node;
 use super::super::onnx::NodeProto;
 use super::super::trace::{Tensor, Trace};
-use super::super::values::constant_node;
 use super::mask::{Probes, Term};
 use super::projection::{self, Projection};
+use super::rows::{Mover, Order};
 use super::{BATCH, DOMAIN, LENGTH, Links, Replacement};
 
 /// `Attention` in place of the nodes around a softmax, from the projected rows
@@ -57,14 +57,11 @@ pub(super) fn find(
         false => Some(probes.mask(&scores.terms)?),
     };
     let columns = *trace.shape(context.output.first()?)?.last()?;
-    let output = merged(links, trace, context.output.first()?, heads, columns)?;
+    let (output, order) = merged(links, trace, context.output.first()?, heads, columns)?;
 
     let rows = [&queries, &keys, &values];
-    let mut flat = Flat::new(output);
-    let bases = rows.map(|rows| match rows.is_flat {
-        true => flat.by_text(&rows.base, rows.width),
-        false => rows.base.clone(),
-    });
+    let mut mover = Mover::new(output);
+    let bases = rows.map(|rows| mover.by_text(&rows.base, rows.order, rows.width));
     let mut inputs: Vec<&str> = bases.iter().map(String::as_str).collect();
     inputs.push(if mask.is_some() { "attention_mask" } else { "" });
     if let Some(rotary) = &queries.rotary {
@@ -81,10 +78,9 @@ pub(super) fn find(
         .as_ref()
         .is_some_and(|rotary| rotary.interleaved);
     let of_rows = |of: fn(&Projection) -> usize| rows.map(|rows| of(rows) as i64);
-    let is_flat = trace.shape(output)?.len() == 2;
-    let context = match is_flat {
-        true => format!("{output}.by_text"),
-        false => output.to_owned(),
+    let context = match order {
+        Order::ByText => output.to_owned(),
+        _ => format!("{output}.by_text"),
     };
     let attention = node("Attention", DOMAIN, &inputs, &[&context])
         .with_int("heads", heads as i64)
@@ -95,48 +91,12 @@ pub(super) fn find(
         .with_int("interleaved", i64::from(interleaved))
         .with_ints("offsets", &of_rows(|rows| rows.offset))
         .with_ints("widths", &of_rows(|rows| rows.width));
-    let mut nodes = flat.nodes;
-    nodes.push(attention);
-    if is_flat {
-        let shape = format!("{output}.shape");
-        nodes.push(constant_node(&shape, &[-1, (heads * columns) as i64]));
-        nodes.push(node("Reshape", "", &[&context, &shape], &[output]));
-    }
+    mover.nodes.push(attention);
+    mover.from_text(&context, order, heads * columns, output);
     Some(Replacement {
         output: output.to_owned(),
-        nodes,
+        nodes: mover.nodes,
     })
-}
-
-/// Nodes that take rows of all texts apart again.
-struct Flat<'a> {
-    /// Begins the names of values.
-    name: &'a str,
-    nodes: Vec<NodeProto>,
-}
-
-impl<'a> Flat<'a> {
-    fn new(name: &'a str) -> Self {
-        Self {
-            name,
-            nodes: Vec::new(),
-        }
-    }
-
-    /// `[batch, length, width]` of `[batch * length, width]`.
-    fn by_text(&mut self, base: &str, width: usize) -> String {
-        let of = |what: &str| format!("{}.{what}.{base}", self.name);
-        let [texts, columns, shape, rows] = ["texts", "columns", "shape", "rows"].map(of);
-        if !self.nodes.iter().any(|node| node.output == [rows.as_str()]) {
-            self.nodes.extend([
-                node("Shape", "", &["attention_mask"], &[&texts]),
-                constant_node(&columns, &[width as i64]),
-                node("Concat", "", &[&texts, &columns], &[&shape]).with_int("axis", 0),
-                node("Reshape", "", &[base, &shape], &[&rows]),
-            ]);
-        }
-        rows
-    }
 }
 
 /// Whether an `Attention` turns queries and keys; no other node that replaces
@@ -230,41 +190,37 @@ fn scores<'g>(links: &Links<'g>, trace: &Trace<'_>, value: &'g str) -> Option<Sc
     None
 }
 
-/// The rows of all heads side by side, by text or one after the other, that `context`, `[batch, heads, length,
-/// columns]`, is moved to.
+/// The rows of all heads side by side that `context`, `[batch, heads, length,
+/// columns]`, is moved to, and their order.
 fn merged<'g>(
     links: &Links<'g>,
     trace: &Trace<'_>,
     context: &'g str,
     heads: usize,
     columns: usize,
-) -> Option<&'g str> {
+) -> Option<(&'g str, Order)> {
+    let width = heads * columns;
     let mut value = context;
     for _ in 0..8 {
         let shape = trace.shape(value)?;
-        if shape == [BATCH, LENGTH, heads * columns] || shape == [BATCH * LENGTH, heads * columns] {
+        if shape.last() == Some(&width) && !Order::of_shape(shape).is_empty() {
             break;
         }
         value = links.data_reader(value)?.output.first()?;
     }
-    let count = (BATCH * heads * LENGTH * columns) as f32;
     let numbers = Array4::from_shape_vec(
         (BATCH, heads, LENGTH, columns),
-        (0..count as usize).map(|at| at as f32).collect(),
+        (0..BATCH * LENGTH * width).map(|at| at as f32).collect(),
     )
     .ok()?;
     let base = Tensor::Float(numbers.clone().into_dyn());
     let Tensor::Float(found) = trace.replay(value, context, base)? else {
         return None;
     };
-    let expected = (0..BATCH * LENGTH).flat_map(|row| {
-        let column = move |at: usize| [row / LENGTH, at / columns, row % LENGTH, at % columns];
-        (0..heads * columns).map(column)
+    let rows = Array3::from_shape_fn((BATCH, LENGTH, width), |(text, row, at)| {
+        numbers[[text, at / columns, row, at % columns]]
     });
-    let is_merged = found.len() == numbers.len()
-        && found
-            .iter()
-            .zip(expected)
-            .all(|(&found, at)| found == numbers[at]);
-    is_merged.then_some(value)
+    let orders = Order::of_shape(trace.shape(value)?).iter();
+    let mut orders = orders.filter(|order| order.arrange(&rows).is_some_and(|rows| rows == found));
+    Some((value, *orders.next()?))
 }

@@ -1,6 +1,6 @@
 //! Masks of attention: which tokens see which.
 
-use ndarray::{Array2, ArrayD, IxDyn};
+use ndarray::{Array2, ArrayD, Axis, IxDyn};
 
 use super::super::Graph;
 use super::super::trace::{Tensor, Trace};
@@ -112,6 +112,7 @@ fn visible(
                 let Some(Tensor::Float(added)) = trace.get(name) else {
                     return None;
                 };
+                let added = of_any_head(added)?;
                 for (visible, &added) in visible.iter_mut().zip(added.broadcast(&shape[..])?) {
                     match added {
                         0. => {}
@@ -131,6 +132,7 @@ fn visible(
                 let Some(Tensor::Bool(condition)) = trace.get(condition) else {
                     return None;
                 };
+                let condition = of_any_head(condition)?;
                 for (visible, is) in visible.iter_mut().zip(condition.broadcast(&shape[..])?) {
                     if is != keeps {
                         *visible = false;
@@ -144,6 +146,16 @@ fn visible(
         .into_shape_with_order(IxDyn(&[batch, length, length]))
         .ok()?;
     Some((visible, fill))
+}
+
+/// What is given for each head, where it is the same for all.
+fn of_any_head<T: Clone + PartialEq>(mask: &ArrayD<T>) -> Option<ArrayD<T>> {
+    if mask.ndim() != 4 || mask.shape()[1] == 1 {
+        return Some(mask.clone());
+    }
+    let first = mask.index_axis(Axis(1), 0);
+    let is_same = mask.axis_iter(Axis(1)).all(|head| head == first);
+    is_same.then(|| first.insert_axis(Axis(1)).to_owned())
 }
 
 /// How far the middle row of an unpadded text sees; `Some(None)` without a

@@ -12,6 +12,7 @@ mod length;
 mod linear;
 mod mask;
 mod projection;
+mod rows;
 
 use std::collections::HashMap;
 

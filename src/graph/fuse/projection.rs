@@ -4,6 +4,7 @@ use ndarray::{Array2, Array3, Array4, ArrayD, Axis, Ix4};
 
 use super::super::trace::{Tensor, Trace};
 use super::Links;
+use super::rows::Order;
 use crate::kernels::Rotation;
 use crate::sample;
 
@@ -21,8 +22,7 @@ pub(super) struct Rotary {
 #[derive(Clone, Debug)]
 pub(super) struct Projection {
     pub(super) base: String,
-    /// Whether it is `[batch * length, width]`, not `[batch, length, width]`.
-    pub(super) is_flat: bool,
+    pub(super) order: Order,
     /// The first column.
     pub(super) offset: usize,
     pub(super) width: usize,
@@ -47,28 +47,28 @@ pub(super) fn find(
         true => (second, first),
         false => (first, second),
     };
-    let (base, tables) = ascend(links, trace, value, batch, length)?;
+    let (base, tables) = ascend(links, trace, value)?;
     let shape = trace.shape(&base)?;
     let width = *shape.last()?;
+    let last = width.checked_sub(heads * columns)?;
 
     let rows = random_rows(batch, length, width);
-    let given = rows.clone().into_shape_with_order(shape).ok()?;
-    let replayed = trace.replay(value, &base, Tensor::Float(given))?;
-    let Tensor::Float(found) = replayed else {
-        return None;
-    };
-    let mut found = found.into_dimensionality::<Ix4>().ok()?;
-    if is_swapped {
-        found.swap_axes(2, 3);
-    }
-    if found.dim() != (batch, heads, length, columns) {
-        return None;
-    }
     let candidates = rotations(trace, tables.as_ref(), length, columns);
-    (0..=width.checked_sub(heads * columns)?)
-        .step_by(columns)
-        .flat_map(|offset| candidates.iter().map(move |rotary| (offset, rotary)))
-        .find_map(|(offset, candidate)| {
+    Order::of_shape(shape).iter().find_map(|&order| {
+        let given = Tensor::Float(order.arrange(&rows)?);
+        let Tensor::Float(found) = trace.replay(value, &base, given)? else {
+            return None;
+        };
+        let mut found = found.into_dimensionality::<Ix4>().ok()?;
+        if is_swapped {
+            found.swap_axes(2, 3);
+        }
+        if found.dim() != (batch, heads, length, columns) {
+            return None;
+        }
+        let places = (0..=last).step_by(columns);
+        let mut pairs = places.flat_map(|at| candidates.iter().map(move |rotary| (at, rotary)));
+        pairs.find_map(|(offset, candidate)| {
             let expected = cut(&rows, offset, heads, columns);
             let expected = match candidate {
                 Some((rotary, cos, sin)) => turn(expected, rotary, cos, sin)?,
@@ -77,23 +77,21 @@ pub(super) fn find(
             let scale = ratio(&found, &expected)?;
             Some(Projection {
                 base: base.clone(),
-                is_flat: shape.len() == 2,
+                order,
                 offset,
                 width,
                 scale,
                 rotary: candidate.as_ref().map(|(rotary, ..)| rotary.clone()),
             })
         })
+    })
 }
 
-/// Goes up to the first value of rows, `[batch, length, _]`, or all of them one
-/// after the other, and on the way past the sum of two products with tables that a rotary embedding is.
+/// Goes up to the first value of rows, in any order, and on the way past the sum of two products with tables that a rotary embedding is.
 fn ascend(
     links: &Links<'_>,
     trace: &Trace<'_>,
     value: &str,
-    batch: usize,
-    length: usize,
 ) -> Option<(String, Option<[String; 2]>)> {
     const MOVEMENTS: [&str; 10] = [
         "Cast",
@@ -111,12 +109,10 @@ fn ascend(
     let mut tables = None;
     // Exporters write a dozen nodes; the bound guards against cycles.
     for _ in 0..64 {
-        let is_rows = |shape: &[usize]| match *shape {
-            [texts, tokens, _] => (texts, tokens) == (batch, length),
-            [rows, _] => rows == batch * length,
-            _ => false,
-        };
-        if trace.shape(value).is_some_and(is_rows) {
+        if trace
+            .shape(value)
+            .is_some_and(|shape| !Order::of_shape(shape).is_empty())
+        {
             return Some((value.to_owned(), tables));
         }
         let node = links.producer(value)?;

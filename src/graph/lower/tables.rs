@@ -38,7 +38,8 @@ pub fn pack_embeddings(
         if node.domain.as_deref() != Some(DOMAIN) || node.op_type.as_deref() != Some("Embedding") {
             continue;
         }
-        let key = (node.input[1..].to_vec(), node.int("axis", 0));
+        let tensors = node.input.get(1..).unwrap_or_default();
+        let key = (tensors.to_vec(), node.int("axis", 0));
         let at = match places.get(&key) {
             Some(&at) => at,
             None => {
