@@ -55,7 +55,7 @@ fn compare(model: &Model, rounds: Rounds) -> Result<Compared> {
     let mut skipped = Vec::new();
     let mut contestants = Vec::new();
     for encoder in encoders::ALL {
-        if let Some(reason) = encoder.unavailable(model) {
+        if let Some(reason) = encoder.unavailable(model)? {
             skipped.push(format!("{}: {reason}", encoder.title()));
             continue;
         }

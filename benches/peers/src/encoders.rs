@@ -1,6 +1,6 @@
 //! The encoders that are compared.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use multivec_peers_protocol::{Load, Result};
@@ -21,7 +21,19 @@ pub struct Encoder {
 enum Program {
     /// Built beside this program.
     Built(&'static str),
-    Python(&'static str),
+    PyLate,
+    Fastembed,
+}
+
+impl Program {
+    /// The Python package that it runs.
+    fn package(self) -> Option<&'static str> {
+        match self {
+            Self::Built(_) => None,
+            Self::PyLate => Some("pylate"),
+            Self::Fastembed => Some("fastembed"),
+        }
+    }
 }
 
 const fn multivec(setting: &'static str) -> Encoder {
@@ -41,7 +53,7 @@ const fn next_plaid(setting: &'static str) -> Encoder {
 }
 
 /// Ours first: the others are compared with the very first.
-pub const ALL: [Encoder; 9] = [
+pub const ALL: [Encoder; 10] = [
     multivec("default"),
     multivec("one session a core"),
     multivec("tract"),
@@ -53,7 +65,12 @@ pub const ALL: [Encoder; 9] = [
     Encoder {
         name: "PyLate",
         setting: "cpu, fp32",
-        program: Program::Python("pylate.py"),
+        program: Program::PyLate,
+    },
+    Encoder {
+        name: "fastembed",
+        setting: "default",
+        program: Program::Fastembed,
     },
 ];
 
@@ -64,22 +81,19 @@ impl Encoder {
     }
 
     /// Why this encoder cannot be measured with that model; `None` if it can.
-    pub fn unavailable(&self, model: &Model) -> Option<String> {
-        let Program::Python(_) = self.program else {
-            return None;
+    pub fn unavailable(&self, model: &Model) -> Result<Option<String>> {
+        let Some(package) = self.program.package() else {
+            return Ok(None);
         };
-        let imports = Command::new("python3")
-            .args(["-c", "import pylate"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        if !imports.is_ok_and(|status| status.success()) {
-            return Some("`python3 -c \"import pylate\"` fails here".to_owned());
+        if python(&format!("import {package}")).is_none() {
+            let reason = format!("`python3 -c \"import {package}\"` fails here");
+            return Ok(Some(reason));
         }
-        if std::env::var_os("MULTIVEC_PYLATE_MODEL").is_none() || model.name != "minilm-colbert" {
-            return Some("MULTIVEC_PYLATE_MODEL does not name this model".to_owned());
+        match self.program {
+            Program::Built(_) => Ok(None),
+            Program::PyLate => Ok(without_weights(model)),
+            Program::Fastembed => other_library(),
         }
-        None
     }
 
     /// Starts it, without a model.
@@ -94,12 +108,8 @@ impl Encoder {
                 let here = std::env::current_exe().map_err(|error| error.to_string())?;
                 Command::new(here.with_file_name(name))
             }
-            Program::Python(name) => {
-                let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name);
-                let mut command = Command::new("python3");
-                command.arg(script);
-                command
-            }
+            Program::PyLate => script("with_pylate.py"),
+            Program::Fastembed => script("with_fastembed.py"),
         };
         command
             .env("ORT_DYLIB_PATH", machine::library()?.path)
@@ -116,6 +126,41 @@ impl Encoder {
             cores: cores(),
         }
     }
+}
+
+/// What lines of Python print; `None` where they fail.
+fn python(lines: &str) -> Option<String> {
+    let output = Command::new("python3")
+        .args(["-c", lines])
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let printed = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| printed.trim().to_owned())
+}
+
+fn script(name: &str) -> Command {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
+    let mut command = Command::new("python3");
+    command.arg(folder.join(name));
+    command
+}
+
+/// Why PyLate has no weights of that model; `None` if it has.
+fn without_weights(model: &Model) -> Option<String> {
+    let named = std::env::var_os("MULTIVEC_PYLATE_MODEL").is_some();
+    (!named || model.name != "minilm-colbert")
+        .then(|| "MULTIVEC_PYLATE_MODEL does not name this model".to_owned())
+}
+
+/// Why a package with ONNX Runtime in it would not run the library that all
+/// others run; `None` if it would.
+fn other_library() -> Result<Option<String>> {
+    let expected = machine::library()?.version;
+    let found = python("import onnxruntime; print(onnxruntime.__version__)");
+    let found = found.unwrap_or_else(|| "missing".to_owned());
+    let reason = format!("its onnxruntime is {found}, that of the others {expected}");
+    Ok((found != expected).then_some(reason))
 }
 
 /// Cores that this process may use.
