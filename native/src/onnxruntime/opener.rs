@@ -15,7 +15,7 @@ use super::placement::profile_prefix;
 use super::providers;
 use super::shared::{SharedWeights, Taken};
 use super::{ENGINE, OnnxRuntime};
-use crate::load::{Arena, ModelGraph, Parallelism, Provider};
+use crate::load::{Arena, ModelGraph, Parallelism, Provider, WeightFiles};
 
 /// The graph of a session.
 pub(crate) enum SessionGraph {
@@ -79,23 +79,11 @@ impl SessionOpener {
             false => Profiling::On,
         };
         let weights = &model.weights;
-        let mut whole = None;
-        let (source, shared) = match graph {
-            SessionGraph::File(path) => (Source::File(path), SharedWeights::none()),
-            SessionGraph::Memory(mut graph) if is_cpu => {
-                whole = Some(graph.clone());
-                let taken = match settings.parallelism.most_sessions() {
-                    1 => Taken::ModelFile,
-                    _ => Taken::Anywhere,
-                };
-                let shared = SharedWeights::take_from(&mut graph, weights, taken)?;
-                (Source::Memory(graph.into_bytes()), shared)
-            }
-            SessionGraph::Memory(mut graph) => {
-                weights.fill(&mut graph)?;
-                (Source::Memory(graph.into_bytes()), SharedWeights::none())
-            }
+        let whole = match &graph {
+            SessionGraph::Memory(graph) if is_cpu => Some(graph.clone()),
+            _ => None,
         };
+        let (source, shared) = source(graph, weights, &settings)?;
         let folder = weights.folder().map(|folder| folder.display().to_string());
         let mut opener = Self {
             runtime: runtime.clone(),
@@ -177,6 +165,27 @@ impl SessionOpener {
             (Source::Memory(graph), None) => builder.commit_from_memory(graph),
         }
     }
+}
+
+/// The graph as ONNX Runtime takes it, and the weights that it is without.
+fn source(
+    graph: SessionGraph,
+    weights: &WeightFiles,
+    settings: &SessionSettings,
+) -> Result<(Source, SharedWeights)> {
+    let mut graph = match graph {
+        SessionGraph::File(path) => return Ok((Source::File(path), SharedWeights::none())),
+        SessionGraph::Memory(graph) => graph,
+    };
+    let shared = match (&settings.provider, settings.parallelism.most_sessions()) {
+        (Provider::Cpu, 1) => SharedWeights::take_from(&mut graph, weights, Taken::ModelFile)?,
+        (Provider::Cpu, _) => SharedWeights::take_from(&mut graph, weights, Taken::Anywhere)?,
+        _ => {
+            weights.fill(&mut graph)?;
+            SharedWeights::none()
+        }
+    };
+    Ok((Source::Memory(graph.into_bytes()), shared))
 }
 
 pub(super) fn invalid(file: &str, error: ort::Error) -> Error {

@@ -92,7 +92,7 @@ pub(super) fn find(
         .with_ints("offsets", &of_rows(|rows| rows.offset))
         .with_ints("widths", &of_rows(|rows| rows.width));
     mover.nodes.push(attention);
-    mover.from_text(&context, order, heads * columns, output);
+    mover.put_in_order(&context, order, heads * columns, output);
     Some(Replacement {
         output: output.to_owned(),
         nodes: mover.nodes,

@@ -112,7 +112,7 @@ impl<'a> Mover<'a> {
     }
 
     /// Makes `output` of rows by text that the value `rows` holds.
-    pub(super) fn from_text(&mut self, rows: &str, order: Order, width: usize, output: &str) {
+    pub(super) fn put_in_order(&mut self, rows: &str, order: Order, width: usize, output: &str) {
         let mut rows = rows.to_owned();
         if order.is_by_position() {
             let turned = match order.is_one_by_one() {
