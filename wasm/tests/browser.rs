@@ -4,7 +4,7 @@
 
 mod suite;
 
-use js_sys::{Array, JSON, Reflect};
+use js_sys::{Array, JSON, Reflect, Uint8Array};
 use multivec_wasm::api::{self, WasmEncoder};
 use suite::common::TINY_BERT;
 use wasm_bindgen::{JsCast, JsValue};
@@ -60,7 +60,7 @@ const NAMES: &str = r#"{ "model": "model.onnx", "tokenizer": "t.json", "config":
 
 fn load(model: &[u8], options: &str) -> Result<WasmEncoder, JsValue> {
     WasmEncoder::new(
-        model.to_vec(),
+        Uint8Array::from(model),
         TINY_BERT.tokenizer.to_vec(),
         TINY_BERT.config.to_vec(),
         json(NAMES),
@@ -162,7 +162,7 @@ fn a_vocabulary_larger_than_the_models() {
     Reflect::set(&vocabulary, &"extraordinary".into(), &2050.into()).expect("an object");
     let tokenizer: String = JSON::stringify(&tokenizer).expect("JSON").into();
     let loaded = WasmEncoder::new(
-        TINY_BERT.fp32.expect("a graph").to_vec(),
+        Uint8Array::from(TINY_BERT.fp32.expect("a graph")),
         tokenizer.into_bytes(),
         TINY_BERT.config.to_vec(),
         json(NAMES),

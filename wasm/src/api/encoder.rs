@@ -1,11 +1,15 @@
 //! The encoder.
 
-use multivec_core::{Encoder, ModelParts, Result, TextKind, WeightsHasher};
+use js_sys::Uint8Array;
+use multivec_core::graph::Graph;
+use multivec_core::graph::onnx::TensorProto;
+use multivec_core::{Encoder, Error, ModelParts, Result, TextKind, WeightsHasher};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::arrays::{TokenColumns, Truncations, bytes, integers, object};
 use super::error::{JsResult, to_js};
+use super::file::{ModelFile, OWN};
 use super::health;
 use super::job::WasmJob;
 use super::options;
@@ -21,11 +25,12 @@ pub struct WasmEncoder {
 
 #[wasm_bindgen]
 impl WasmEncoder {
-    /// Loads a model from the bytes of its three files. `names` are those of
+    /// Loads a model from the bytes of its three files; those of the model stay
+    /// where they are, and weights are copied one by one. `names` are those of
     /// the files, `{ model, tokenizer, config }`, for messages.
     #[wasm_bindgen(constructor)]
     pub fn new(
-        model: Vec<u8>,
+        model: Uint8Array,
         tokenizer: Vec<u8>,
         config: Vec<u8>,
         names: JsValue,
@@ -143,7 +148,7 @@ impl WasmEncoder {
 }
 
 fn load(
-    model: Vec<u8>,
+    model: Uint8Array,
     tokenizer: &[u8],
     config: &[u8],
     names: &JsValue,
@@ -155,9 +160,23 @@ fn load(
     let options = options::encode_options(options)?;
     let parts =
         ModelParts::from_json((&name("config")?, config), (&name("tokenizer")?, tokenizer))?;
+    let name = name("model")?;
+    let model = ModelFile {
+        name: &name,
+        bytes: model,
+    };
     let mut weights = WeightsHasher::new();
-    weights.update(&model);
-    let backend = TractBackend::load(&name("model")?, model, precision, options.normalization)?
-        .with_concurrency(POOL.size());
+    weights
+        .update_reader(model.reader())
+        .map_err(|source| Error::Io {
+            path: name.clone(),
+            action: "reading",
+            source,
+        })?;
+    let graph = Graph::scan(&name, OWN, model.reader())?;
+    let external = |tensor: &TensorProto| model.read(tensor);
+    let backend =
+        TractBackend::load_graph(&name, graph, &external, precision, options.normalization)?
+            .with_concurrency(POOL.size());
     Encoder::new(parts, Box::new(backend), weights, &options)
 }

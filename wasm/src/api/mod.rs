@@ -3,6 +3,7 @@
 mod arrays;
 mod encoder;
 mod error;
+mod file;
 mod health;
 mod job;
 mod options;

@@ -70,7 +70,23 @@ impl TractBackend {
         precision: Precision,
         normalization: Normalization,
     ) -> Result<Self> {
-        let mut graph = Graph::parse(file, bytes.into())?;
+        let graph = Graph::parse(file, bytes.into())?;
+        let external = load::no_files(file);
+        Self::load_graph(file, graph, &external, precision, normalization)
+    }
+
+    /// As [`load`](Self::load), of a graph whose weights `external` reads
+    /// where they are not in it, each when it is packed.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load), and those of `external`.
+    pub fn load_graph(
+        file: &str,
+        mut graph: Graph,
+        external: &External<'_>,
+        precision: Precision,
+        normalization: Normalization,
+    ) -> Result<Self> {
         if normalization == Normalization::Off {
             graph::remove_final_normalization(&mut graph);
         }
@@ -80,7 +96,7 @@ impl TractBackend {
             graph,
             form,
             precision,
-            external: &load::no_files(file),
+            external,
             granularity: SharedGranularity::default(),
         })
     }
