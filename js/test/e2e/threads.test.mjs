@@ -177,7 +177,7 @@ test("a page that is not isolated has one, and says so", async () => {
   await context.close();
 });
 
-test("in a worker of the page's own, without a bundler", async () => {
+test("in a worker of the page's own, without a bundler", async (t) => {
   const folder = join(project.folder, "own");
   mkdirSync(folder);
   cpSync(join(project.folder, "node_modules/multivec"), join(folder, "multivec"), { recursive: true });
@@ -192,6 +192,10 @@ test("in a worker of the page's own, without a bundler", async () => {
     const two = await run({ worker: false, threads: 2 });
     assert.deepEqual([one.threads, two.threads], [1, 2]);
     assert.deepEqual(two.vectors, one.vectors);
+    // As on one thread, a text of 300 tokens among them.
+    const { length } = readFileSync(join(demoModel, "model_int8.onnx"));
+    t.diagnostic(`memory: ${(two.memory / length).toFixed(2)} times the file`);
+    assert.ok(two.memory > length && two.memory <= 1.6 * length, `${two.memory} bytes`);
     assert.equal((await run({ worker: false, threads: 2, precision: "int4" })).code, "invalid_option");
     // Each encoder was disposed of, and the page's worker is the one that is left.
     await checkWorkers(1, page);
