@@ -38,7 +38,7 @@ impl WasmEncoder {
         options: JsValue,
     ) -> JsResult<WasmEncoder> {
         health::check()?;
-        load(model, &tokenizer, &config, &names, &precision, &options)
+        load(model, tokenizer, &config, &names, &precision, &options)
             .map(|encoder| Self { encoder })
             .map_err(to_js)
     }
@@ -149,7 +149,7 @@ impl WasmEncoder {
 
 fn load(
     model: Uint8Array,
-    tokenizer: &[u8],
+    tokenizer: Vec<u8>,
     config: &[u8],
     names: &JsValue,
     precision: &JsValue,
@@ -158,8 +158,12 @@ fn load(
     let name = |key| options::string(names, key);
     let precision = options::precision(precision)?;
     let options = options::encode_options(options)?;
-    let parts =
-        ModelParts::from_json((&name("config")?, config), (&name("tokenizer")?, tokenizer))?;
+    let parts = ModelParts::from_json(
+        (&name("config")?, config),
+        (&name("tokenizer")?, &tokenizer),
+    )?;
+    // Weights find room where it was.
+    drop(tokenizer);
     let name = name("model")?;
     let model = ModelFile {
         name: &name,
