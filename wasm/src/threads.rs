@@ -13,9 +13,10 @@ use multivec_core::kernels::Parallel;
 /// The pool of this instance.
 pub(crate) static POOL: Pool = Pool::new();
 
-/// How often a thread looks for news before it sleeps: some 20 microseconds,
-/// about what it takes to wake one.
-const SPINS: u32 = 1 << 14;
+/// How often a thread looks for news before it sleeps: a few hundred
+/// microseconds, more than lie between two kernels of a batch. To be woken
+/// takes long where other programs want the same core.
+const SPINS: u32 = 1 << 18;
 
 /// Threads that take part in each other's work, one piece of work at a time.
 pub(crate) struct Pool {
