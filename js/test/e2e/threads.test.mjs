@@ -192,7 +192,7 @@ test("in a worker of the page's own, without a bundler", async (t) => {
     const two = await run({ worker: false, threads: 2 });
     assert.deepEqual([one.threads, two.threads], [1, 2]);
     assert.deepEqual(two.vectors, one.vectors);
-    // As on one thread, a text of 300 tokens among them.
+    // As on one thread, after a text of 300 tokens.
     const { length } = readFileSync(join(demoModel, "model_int8.onnx"));
     t.diagnostic(`memory: ${(two.memory / length).toFixed(2)} times the file`);
     assert.ok(two.memory > length && two.memory <= 1.6 * length, `${two.memory} bytes`);

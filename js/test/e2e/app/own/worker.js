@@ -2,7 +2,8 @@
 
 import { Encoder } from "./multivec/dist/index.js";
 
-const TEXTS = ["one document", "another one, which is a little longer", "word ".repeat(400)];
+const LONG = "word ".repeat(400);
+const TEXTS = ["one document", "another one, which is a little longer", LONG];
 
 // The memory that threads share is made by its constructor.
 let memory;
@@ -18,12 +19,12 @@ onmessage = async ({ data: { source, options } }) => {
   let encoder;
   try {
     encoder = await Encoder.load(source, options);
-    const found = await encoder.encodeDocuments(TEXTS, { batchSize: 1, documentLength: 300 });
-    postMessage({
-      threads: encoder.info.threads,
-      vectors: found.map(({ data }) => Array.from(data)),
-      memory: memory?.buffer.byteLength,
-    });
+    const limits = { batchSize: 1, documentLength: 300 };
+    const alone = await encoder.encodeDocuments([LONG], limits);
+    const size = memory?.buffer.byteLength;
+    const together = await encoder.encodeDocuments(TEXTS, limits);
+    const vectors = [...alone, ...together].map(({ data }) => Array.from(data));
+    postMessage({ threads: encoder.info.threads, vectors, memory: size });
   } catch (error) {
     postMessage({ code: error.code, message: error.message });
   } finally {
