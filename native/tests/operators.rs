@@ -6,7 +6,10 @@
 mod graphs;
 mod notation;
 
-use multivec::{Encoder, EncoderBuilder, Engine, GraphForm, ModelBytes, Normalization, Precision};
+use multivec::{
+    Encoder, EncoderBuilder, Engine, GraphForm, ModelBytes, Normalization, Optimization, Precision,
+    optimize_graph,
+};
 
 /// Every operator, as lines that lead from `x`, floats of
 /// `[batch, length, 8]`, to `output`. Also there: `p`, the same above zero,
@@ -309,6 +312,10 @@ const LATER_CASES: &[(&str, &str)] = &[
 ];
 
 fn load(model: &[u8], engine: Engine) -> Result<Encoder, multivec::Error> {
+    load_as(model, engine, Optimization::Checked)
+}
+
+fn load_as(model: &[u8], engine: Engine, form: Optimization) -> Result<Encoder, multivec::Error> {
     let read = |name: &str| {
         let root = concat!(
             env!("CARGO_MANIFEST_DIR"),
@@ -327,6 +334,7 @@ fn load(model: &[u8], engine: Engine) -> Result<Encoder, multivec::Error> {
     })
     .with_engine(engine)
     .with_normalization(Normalization::Off)
+    .with_optimization(form)
     .build()
 }
 
@@ -450,6 +458,35 @@ fn embeddings_and_l2_normalizations_are_recognised() {
             fused.l2_normalizations,
         ];
         assert_eq!(found, expected, "{name}");
+        in_standard_operators_again(name, lines);
+    }
+}
+
+/// What was recognised gives the same vectors in the operators of any library.
+fn in_standard_operators_again(name: &str, lines: &str) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("model.onnx");
+    // From 18 on, axes are an input.
+    let opsets: &[i64] = if lines.contains("axes=") {
+        &[17]
+    } else {
+        &[17, 18]
+    };
+    for &opset in opsets {
+        let model = notation::model(lines, opset);
+        std::fs::write(&path, &model).expect("it can be written");
+        let (lowered, fused) = optimize_graph(&path).expect("a graph");
+        assert!(fused.embeddings > 0, "{name}");
+        let encode = |model: &[u8]| {
+            let encoder = load_as(model, Engine::OnnxRuntime, Optimization::Off);
+            let encoder = encoder.unwrap_or_else(|error| panic!("{name}: {error}"));
+            encoder.encode_document("One text.").expect("it encodes")
+        };
+        let (expected, found) = (encode(&model), encode(&lowered));
+        assert_eq!(expected.tokens(), found.tokens(), "{name}");
+        for (&expected, &found) in expected.as_slice().iter().zip(found.as_slice()) {
+            assert!(is_near(expected, found), "{name}: {expected} {found}");
+        }
     }
 }
 
