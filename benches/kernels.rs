@@ -7,7 +7,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use multivec_core::kernels::{
-    Activation, Activations, Attention, Batch, Layer, Rows, Serial, WeightType, Weights,
+    Activation, Activations, Attention, Batch, Bound, Embedding, Layer, Levels, Rows,
+    ScaleToLength, Scaled, Serial, WeightType, Weights,
 };
 
 /// Rows, columns in and columns out, as in the demo model and the large one.
@@ -98,5 +99,41 @@ fn attention(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, layers, attention);
+/// Rows of the demo model: looked up in a table of its size, and scaled.
+fn rows(criterion: &mut Criterion) {
+    const TABLE: [usize; 2] = [30_524, 384];
+    const DIM: usize = 128;
+    let mut group = criterion.benchmark_group("rows");
+    for count in [24, 2400] {
+        let ids: Vec<i64> = (0..count).map(|at| (at * 7919) % TABLE[0] as i64).collect();
+        let levels = Levels {
+            weight_type: WeightType::Int8,
+            scaled: Scaled::Rows,
+            scales: vec![1e-3; TABLE[0]],
+            zero_points: Vec::new(),
+        };
+        for (name, size, levels) in [("int8", 1, Some(levels)), ("fp32", 4, None)] {
+            let bytes = vec![1; size * TABLE[0] * TABLE[1]];
+            let table = Embedding::new(bytes.into(), TABLE, levels).expect("the sizes fit");
+            let mut out = vec![0.; ids.len() * TABLE[1]];
+            group.throughput(Throughput::Elements(out.len() as u64));
+            group.bench_function(format!("embedding, {name}/{count}"), |bench| {
+                bench.iter(|| table.run(black_box(&ids), &mut out, &Serial));
+            });
+        }
+        let scale = ScaleToLength {
+            bound: Bound::Max,
+            epsilon: 1e-12,
+        };
+        let input: Vec<f32> = (0..ids.len() * DIM).map(|at| (at as f32).sin()).collect();
+        let mut out = vec![0.; input.len()];
+        group.throughput(Throughput::Elements(out.len() as u64));
+        group.bench_function(format!("to length 1/{count}"), |bench| {
+            bench.iter(|| scale.run(black_box(&input), DIM, &mut out, &Serial));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, layers, attention, rows);
 criterion_main!(benches);

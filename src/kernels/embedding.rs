@@ -127,11 +127,7 @@ impl Embedding {
     fn read(&self, row: usize, out: &mut [f32]) {
         let Some(levels) = &self.levels else {
             let size = self.columns * size_of::<f32>();
-            let bytes = self.bytes[row * size..(row + 1) * size].as_chunks().0;
-            for (out, &bytes) in out.iter_mut().zip(bytes) {
-                *out = f32::from_le_bytes(bytes);
-            }
-            return;
+            return copy(&self.bytes[row * size..(row + 1) * size], out);
         };
         let bytes = &self.bytes[row * self.columns..(row + 1) * self.columns];
         let values = out.iter_mut().zip(bytes);
@@ -161,6 +157,19 @@ impl Levels {
             zeros => of(zeros, at),
         };
         i32::from(self.weight_type.signed(zero))
+    }
+}
+
+/// Copies floats from their bytes, as many as `out` has.
+fn copy(bytes: &[u8], out: &mut [f32]) {
+    let size = size_of_val(out);
+    // SAFETY: all of the bytes of `out`, and any pattern of them is floats.
+    let places = unsafe { std::slice::from_raw_parts_mut(out.as_mut_ptr().cast::<u8>(), size) };
+    places.copy_from_slice(bytes);
+    if cfg!(target_endian = "big") {
+        for value in out {
+            *value = f32::from_bits(value.to_bits().swap_bytes());
+        }
     }
 }
 
