@@ -69,10 +69,10 @@ pub(super) fn normalize_rows<I: Isa>(normalize: &Normalize<'_>, rows: &[f32], ou
                 value.store(out.as_mut_ptr().add(at));
             }
         }
-        for at in rest..columns {
+        for (at, out) in out.iter_mut().enumerate().skip(rest) {
             // SAFETY: within the row.
             let value = unsafe { normalized::<f32>(row, normalize.scale, at, (mean, factor)) };
-            out[at] = value + bias.get(at).copied().unwrap_or(0.);
+            *out = value + bias.get(at).copied().unwrap_or(0.);
         }
     }
 }

@@ -126,9 +126,9 @@ fn transpose(rows: [&[f32]; BLOCK], factor: f32, out: &mut [f32], stride: usize)
                 block[column][at] = row[column] * factor;
             }
         }
-        for column in 0..BLOCK {
+        for (column, values) in block.iter().enumerate() {
             let start = (first + column) * stride;
-            out[start..start + BLOCK].copy_from_slice(&block[column]);
+            out[start..start + BLOCK].copy_from_slice(values);
         }
     }
     for column in whole..columns {
