@@ -13,6 +13,10 @@ pub const PADDING_SHARE: usize = 8;
 /// something to do. Below that the engine's own threads share a batch better.
 const LEAST_SHARED: usize = 512;
 
+/// The same, where there are batches for all workers anyway, which end at
+/// different times.
+const LEAST_EVEN: usize = 128;
+
 /// Groups texts of similar length for `workers` that run batches side by side:
 /// positions into `lengths`, longest first, each position exactly once. Texts
 /// of equal length keep their order.
@@ -32,7 +36,11 @@ pub fn plan(lengths: &[usize], limit: BatchLimit, workers: usize) -> Vec<Vec<usi
     let whole = pack(usize::MAX).batches(&order);
     let tokens: usize = lengths.iter().sum();
     let share = tokens / whole.len().next_multiple_of(workers.max(1)).max(1);
-    if workers <= 1 || share < LEAST_SHARED {
+    let least = match whole.len() < workers {
+        true => LEAST_SHARED,
+        false => LEAST_EVEN,
+    };
+    if workers <= 1 || share < least {
         return whole;
     }
     let longest = lengths[order[0]];
