@@ -10,7 +10,9 @@ mod provider;
 
 pub use builder::{EncoderBuilder, ModelBytes};
 pub use directory::ModelDirectory;
-pub(crate) use files::{ModelFiles, read};
+pub(crate) use files::ModelFiles;
+#[cfg(any(feature = "quantize", test))]
+pub(crate) use files::read;
 pub(crate) use graph::{ModelGraph, WeightFiles};
 pub(crate) use options::Parallelism;
 pub use options::{Arena, Engine, Optimization, Options};
