@@ -2,13 +2,17 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod engines;
+
 use std::fs;
 use std::path::Path;
 
-use multivec::{Encoder, EncoderBuilder, Engine, Normalization, Optimization, Precision, Result};
+use multivec::{Encoder, EncoderBuilder, Normalization, Optimization, Precision, Result};
 use multivec_core::graph::onnx::TensorProto;
 use multivec_core::graph::{Bytes, Graph, WeightsWriter, tensor_bytes};
 use tempfile::TempDir;
+
+use engines::{ENGINES, open};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures");
 const MODELS: [(&str, Precision, &str); 4] = [
@@ -23,11 +27,6 @@ const TEXTS: [&str; 3] = [
     "Another, rather longer text about nothing.",
     "",
 ];
-
-const ENGINES: &[Engine] = match cfg!(feature = "tract") {
-    true => &[Engine::OnnxRuntime, Engine::Tract],
-    false => &[Engine::OnnxRuntime],
-};
 
 /// A model with all weights of more than a few bytes, small ones too, in a
 /// file of their own.
@@ -50,16 +49,6 @@ fn apart(name: &str, file: &str) -> TempDir {
     fs::write(folder.path().join(file), graph.into_bytes()).expect("it is written");
     fs::write(folder.path().join(WEIGHTS), writer.into_inner()).expect("it is written");
     folder
-}
-
-fn open(root: &Path, precision: Precision, engine: Engine, form: Optimization) -> Result<Encoder> {
-    let cache = tempfile::tempdir().expect("a temporary folder");
-    EncoderBuilder::from_dir(root)
-        .with_precision(precision)
-        .with_engine(engine)
-        .with_optimization(form)
-        .with_cache_dir(cache.path())
-        .build()
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod engines;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +11,8 @@ use multivec::{
     Encoder, EncoderBuilder, Engine, GraphForm, Normalization, Optimization, Precision,
     optimize_graph,
 };
+
+use engines::ENGINES;
 
 const MODEL: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -19,12 +23,6 @@ const TEXTS: [&str; 3] = [
     "Another, rather longer text about nothing.",
     "",
 ];
-
-/// Those of this build.
-const ENGINES: &[Engine] = match cfg!(feature = "tract") {
-    true => &[Engine::OnnxRuntime, Engine::Tract],
-    false => &[Engine::OnnxRuntime],
-};
 
 fn builder(cache: &Path, engine: Engine) -> EncoderBuilder {
     EncoderBuilder::from_dir(MODEL)

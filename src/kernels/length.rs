@@ -1,6 +1,6 @@
 //! L2 normalization.
 
-use super::parallel::{Parallel, Shared, ranges};
+use super::parallel::{Parallel, for_rows};
 
 /// L2 normalization over rows: each is divided by its length, which is kept
 /// from being too small.
@@ -41,7 +41,7 @@ impl Bound {
     }
 }
 
-/// Rows of a task, so that threads are not woken for a few.
+/// Fewest rows of a task.
 const ROWS_A_TASK: usize = 64;
 
 impl ScaleToLength {
@@ -50,16 +50,8 @@ impl ScaleToLength {
     /// # Panics
     /// If the slices are not of the same size, or not of whole rows.
     pub fn run(&self, rows: &[f32], columns: usize, out: &mut [f32], threads: &dyn Parallel) {
-        let count = rows.len().checked_div(columns).unwrap_or(0);
-        assert_eq!(rows.len(), count * columns, "whole rows");
-        assert_eq!(rows.len(), out.len(), "a row for each");
-        let parts = ranges(count, (count / ROWS_A_TASK).min(4 * threads.threads()));
-        let out = Shared::new(out);
-        threads.run(parts.len(), &|at| {
-            let part = parts[at].start * columns..parts[at].end * columns;
-            // SAFETY: the ranges do not overlap.
-            let out = unsafe { out.part(part.clone()) };
-            let rows = rows[part].chunks_exact(columns);
+        for_rows((rows, columns), out, ROWS_A_TASK, threads, &|rows, out| {
+            let rows = rows.chunks_exact(columns);
             for (row, out) in rows.zip(out.chunks_exact_mut(columns)) {
                 let divisor = self.divisor(squares(row));
                 for (out, x) in out.iter_mut().zip(row) {

@@ -1,7 +1,7 @@
 //! Layer normalization.
 
 use super::isa::{self, Isa, Kind, Vector};
-use super::parallel::{Parallel, Shared, ranges};
+use super::parallel::{Parallel, for_rows};
 
 /// Layer normalization (Ba et al., 2016) over rows:
 /// `(x - mean(x)) / sqrt(var(x) + epsilon) * scale (+ bias)`.
@@ -15,7 +15,7 @@ pub struct Normalize<'a> {
     pub bias: Option<&'a [f32]>,
 }
 
-/// Rows of a task, so that threads are not woken for a few.
+/// Fewest rows of a task.
 const ROWS_A_TASK: usize = 32;
 
 impl Normalize<'_> {
@@ -25,21 +25,13 @@ impl Normalize<'_> {
     /// If the slices are not of the same size, or not of whole rows.
     pub fn run(&self, rows: &[f32], out: &mut [f32], threads: &dyn Parallel) {
         let columns = self.scale.len();
-        let count = rows.len().checked_div(columns).unwrap_or(0);
-        assert_eq!(rows.len(), count * columns, "whole rows");
-        assert_eq!(rows.len(), out.len(), "a row for each");
         assert!(
             self.bias.is_none_or(|bias| bias.len() == columns),
             "a bias for each column"
         );
-        let parts = ranges(count, (count / ROWS_A_TASK).min(4 * threads.threads()));
-        let out = Shared::new(out);
         let kind = Kind::best();
-        threads.run(parts.len(), &|at| {
-            let part = parts[at].start * columns..parts[at].end * columns;
-            // SAFETY: the ranges do not overlap.
-            let out = unsafe { out.part(part.clone()) };
-            isa::normalize(kind, self, &rows[part], out);
+        for_rows((rows, columns), out, ROWS_A_TASK, threads, &|rows, out| {
+            isa::normalize(kind, self, rows, out);
         });
     }
 }

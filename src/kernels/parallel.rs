@@ -59,6 +59,31 @@ impl<'a, T> Shared<'a, T> {
     }
 }
 
+/// Has `task` make rows of rows, `[rows, columns]` of both, in parts of no fewer
+/// than `least`, so that threads are not woken for a few.
+///
+/// # Panics
+/// If the slices are not of the same size, or not of whole rows.
+pub(super) fn for_rows(
+    (rows, columns): (&[f32], usize),
+    out: &mut [f32],
+    least: usize,
+    threads: &dyn Parallel,
+    task: &(dyn Fn(&[f32], &mut [f32]) + Sync),
+) {
+    let count = rows.len().checked_div(columns).unwrap_or(0);
+    assert_eq!(rows.len(), count * columns, "whole rows");
+    assert_eq!(rows.len(), out.len(), "a row for each");
+    let parts = ranges(count, (count / least).min(4 * threads.threads()));
+    let out = Shared::new(out);
+    threads.run(parts.len(), &|at| {
+        let part = parts[at].start * columns..parts[at].end * columns;
+        // SAFETY: the ranges do not overlap.
+        let out = unsafe { out.part(part.clone()) };
+        task(&rows[part], out);
+    });
+}
+
 /// `count` things in about `parts` equal ranges, none empty.
 pub(super) fn ranges(count: usize, parts: usize) -> Vec<Range<usize>> {
     let parts = parts.clamp(1, count.max(1));

@@ -3,6 +3,8 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 mod command;
+#[path = "../engines/mod.rs"]
+mod engines;
 mod memory;
 mod models;
 mod refused;

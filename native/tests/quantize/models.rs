@@ -1,22 +1,15 @@
 //! What is written.
 
 use multivec::fidelity::{Comparison, Cosines, EncodedSample, Sample};
-use multivec::{
-    Encoder, EncoderBuilder, Engine, GraphForm, LayerKind, Optimization, Precision, WeightRange,
-};
+use multivec::{Encoder, Engine, GraphForm, LayerKind, Optimization, Precision, WeightRange};
 use multivec_core::graph::onnx::INT8;
 use multivec_core::graph::{WeightsWriter, tensor_bytes};
 
+use super::engines::open;
 use super::*;
 
 fn load(root: &Path, precision: Precision, engine: Engine, form: Optimization) -> Encoder {
-    let cache = tempfile::tempdir().expect("a temporary folder");
-    EncoderBuilder::from_dir(root)
-        .with_precision(precision)
-        .with_engine(engine)
-        .with_optimization(form)
-        .with_cache_dir(cache.path())
-        .build()
+    open(root, precision, engine, form)
         .unwrap_or_else(|error| panic!("{}: {error}", root.display()))
 }
 

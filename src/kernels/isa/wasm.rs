@@ -132,6 +132,7 @@ pub(super) fn sums_pairs() -> bool {
 
 /// `sum + levels . weights` for four sums; `ones` are 16-bit ones.
 #[inline(always)]
+#[cfg_attr(not(target_feature = "relaxed-simd"), expect(unused_variables))]
 fn dot<const PAIRS: bool>(sum: v128, levels: v128, weights: v128, ones: v128) -> v128 {
     #[cfg(target_feature = "relaxed-simd")]
     return match PAIRS {
@@ -165,8 +166,11 @@ unsafe fn integers<const ROWS: usize, const PAIRS: bool>(
     sums: *mut i32,
 ) {
     let mut tile = [[i32x4_splat(0); VECTORS]; ROWS];
-    // Hidden from the compiler, which makes the one instruction of it again.
-    let ones = std::hint::black_box(i16x8_splat(1));
+    let ones = match PAIRS {
+        // Hidden from the compiler, which makes the one instruction of it again.
+        true => std::hint::black_box(i16x8_splat(1)),
+        false => i16x8_splat(1),
+    };
     // SAFETY: the caller's slices hold all groups, rows and columns.
     unsafe {
         for group in 0..groups {

@@ -7,7 +7,7 @@ use ort::operator::{
 use ort::value::TensorElementType::{Float32, Int64};
 use ort::value::ValueRef;
 
-use super::{Kernels, SessionThreads, error, required, sizes};
+use super::{Kernels, SessionThreads, error, output, required, sizes};
 
 pub(super) struct AttentionOperator(pub(super) Kernels);
 
@@ -106,14 +106,10 @@ impl Kernel for AttentionKernel {
             mask,
             rotation,
         };
-        let shape = [texts, length, self.width()];
-        let missing = || error("an output", "none");
-        let mut output = context.output(0, shape)?.ok_or_else(missing)?;
+        let shape = vec![texts, length, self.width()];
+        let mut output = output(context, shape)?;
         let (_, out) = output.try_extract_tensor_mut::<f32>()?;
-        let threads = SessionThreads {
-            context,
-            count: self.threads,
-        };
+        let threads = SessionThreads::new(context, self.threads);
         self.attention.run(&batch, out, &threads);
         Ok(())
     }

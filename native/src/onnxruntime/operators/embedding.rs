@@ -9,7 +9,7 @@ use ort::operator::{
 };
 use ort::value::TensorElementType::{Float32, Int64};
 
-use super::{Kernels, SessionThreads, error, required, sizes};
+use super::{Kernels, SessionThreads, error, output, required, sizes};
 
 pub(super) struct EmbeddingOperator(pub(super) Kernels);
 
@@ -51,13 +51,9 @@ impl Kernel for EmbeddingKernel {
         let (shape, ids) = input.try_extract_tensor::<i64>()?;
         let mut shape = sizes(shape);
         shape.push(self.table.columns());
-        let missing = || error("an output", "none");
-        let mut output = context.output(0, shape)?.ok_or_else(missing)?;
+        let mut output = output(context, shape)?;
         let (_, out) = output.try_extract_tensor_mut::<f32>()?;
-        let threads = SessionThreads {
-            context,
-            count: self.threads,
-        };
+        let threads = SessionThreads::new(context, self.threads);
         let rows = self.table.rows();
         let found = self.table.run(ids, out, &threads);
         found.map_err(|id| error(&format!("token ids below {rows}"), id))

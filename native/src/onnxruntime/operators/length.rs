@@ -7,7 +7,7 @@ use ort::operator::{
 };
 use ort::value::TensorElementType::Float32;
 
-use super::{Kernels, SessionThreads, error, required, sizes};
+use super::{Kernels, SessionThreads, error, output, required, sizes};
 
 pub(super) struct LengthOperator(pub(super) Kernels);
 
@@ -49,13 +49,9 @@ impl Kernel for LengthKernel {
         let (shape, rows) = input.try_extract_tensor::<f32>()?;
         let shape = sizes(shape);
         let columns = shape.last().copied().unwrap_or(0);
-        let missing = || error("an output", "none");
-        let mut output = context.output(0, shape)?.ok_or_else(missing)?;
+        let mut output = output(context, shape)?;
         let (_, out) = output.try_extract_tensor_mut::<f32>()?;
-        let threads = SessionThreads {
-            context,
-            count: self.threads,
-        };
+        let threads = SessionThreads::new(context, self.threads);
         self.scale.run(rows, columns, out, &threads);
         Ok(())
     }

@@ -9,7 +9,7 @@ use ort::operator::{
 };
 use ort::value::TensorElementType::Float32;
 
-use super::{Kernels, SessionThreads, error, required, sizes};
+use super::{Kernels, SessionThreads, error, output, required, sizes};
 
 pub(super) struct LinearOperator(pub(super) Kernels);
 
@@ -70,17 +70,13 @@ impl Kernel for LinearKernel {
             let expected = format!("a residual of {shape:?}");
             return Err(error(&expected, format!("{} values", residual.len())));
         }
-        let missing = || error("an output", "none");
-        let mut output = context.output(0, shape)?.ok_or_else(missing)?;
+        let mut output = output(context, shape)?;
         let (_, out) = output.try_extract_tensor_mut::<f32>()?;
         let activations = Activations {
             rows,
             granularity: self.kernels.granularity().get(),
         };
-        let threads = SessionThreads {
-            context,
-            count: self.kernels.threads,
-        };
+        let threads = SessionThreads::new(context, self.kernels.threads);
         self.layer.run(activations, residual, out, &threads);
         Ok(())
     }

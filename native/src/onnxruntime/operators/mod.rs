@@ -11,7 +11,7 @@ use std::sync::Arc;
 use multivec_core::graph::DOMAIN;
 use multivec_core::kernels::{Embedding, Linear, Parallel, SharedGranularity};
 use ort::operator::{ComputeContext, OperatorDomain};
-use ort::value::ValueRef;
+use ort::value::{ValueRef, ValueRefMut};
 
 use attention::AttentionOperator;
 use embedding::EmbeddingOperator;
@@ -83,6 +83,12 @@ struct SessionThreads<'a> {
     count: usize,
 }
 
+impl<'a> SessionThreads<'a> {
+    fn new(context: &'a ComputeContext, count: usize) -> Self {
+        Self { context, count }
+    }
+}
+
 // SAFETY: ONNX Runtime calls a kernel from one thread, which is the one that
 // starts its tasks; the tasks themselves never see the context.
 unsafe impl Sync for SessionThreads<'_> {}
@@ -119,6 +125,12 @@ fn error(expected: &str, found: impl std::fmt::Debug) -> ort::Error {
 fn required<'a>(context: &'a ComputeContext, at: usize) -> ort::Result<ValueRef<'a>> {
     let missing = || error("an input", format!("none at {at}"));
     context.input(at)?.ok_or_else(missing)
+}
+
+/// The operator's one output, of that shape.
+fn output(context: &ComputeContext, shape: Vec<usize>) -> ort::Result<ValueRefMut<'_>> {
+    let missing = || error("an output", "none");
+    context.output(0, shape)?.ok_or_else(missing)
 }
 
 /// Sizes of a shape.

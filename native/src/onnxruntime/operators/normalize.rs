@@ -7,7 +7,7 @@ use ort::operator::{
 };
 use ort::value::TensorElementType::Float32;
 
-use super::{Kernels, SessionThreads, error, required, sizes};
+use super::{Kernels, SessionThreads, error, output, required, sizes};
 
 pub(super) struct NormalizeOperator(pub(super) Kernels);
 
@@ -62,18 +62,14 @@ impl Kernel for NormalizeKernel {
             let expected = format!("a scale and a bias of {columns}");
             return Err(error(&expected, scale.len()));
         }
-        let missing = || error("an output", "none");
-        let mut output = context.output(0, shape)?.ok_or_else(missing)?;
+        let mut output = output(context, shape)?;
         let (_, out) = output.try_extract_tensor_mut::<f32>()?;
         let normalize = Normalize {
             epsilon: self.epsilon,
             scale,
             bias,
         };
-        let threads = SessionThreads {
-            context,
-            count: self.threads,
-        };
+        let threads = SessionThreads::new(context, self.threads);
         normalize.run(rows, out, &threads);
         Ok(())
     }
