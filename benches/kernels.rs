@@ -43,6 +43,7 @@ fn layers(criterion: &mut Criterion) {
                 weights,
                 inner,
                 outer,
+                smoothing: &[],
                 bias: &[],
                 activation,
             };

@@ -81,6 +81,15 @@ impl Graph {
         self.model.encode_to_vec()
     }
 
+    /// Makes a value an output of the graph as well; of which type, an engine
+    /// finds out.
+    pub fn add_output(&mut self, value: &str) {
+        self.graph.output.push(ValueInfoProto {
+            name: Some(value.to_owned()),
+            ..ValueInfoProto::default()
+        });
+    }
+
     /// The nodes, in order of execution.
     pub fn nodes(&self) -> &[NodeProto] {
         &self.graph.node

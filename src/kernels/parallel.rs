@@ -45,6 +45,12 @@ impl<'a, T> Shared<'a, T> {
         }
     }
 
+    /// The address of an element, to be hinted at.
+    #[inline(always)]
+    pub(super) fn at(&self, at: usize) -> *const T {
+        self.data.wrapping_add(at)
+    }
+
     /// # Safety
     /// No two parts that are in use at the same time may overlap.
     ///

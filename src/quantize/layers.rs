@@ -54,6 +54,8 @@ pub struct Layer {
     pub(super) orientation: Orientation,
     /// What the nodes compute.
     pub(super) outputs: Vec<String>,
+    /// The rows that a product reads, one an output; none of a table.
+    pub(super) rows: Vec<String>,
 }
 
 impl Layer {
@@ -128,7 +130,10 @@ fn find(graph: &Graph) -> Vec<Layer> {
                 == (layer.kind, layer.orientation, &layer.weights)
         });
         match same {
-            Some(same) => same.outputs.extend(layer.outputs),
+            Some(same) => {
+                same.outputs.extend(layer.outputs);
+                same.rows.extend(layer.rows);
+            }
             None => layers.push(layer),
         }
     }
@@ -188,6 +193,10 @@ fn layer(values: &Values<'_>, of_texts: &HashSet<&str>, node: &NodeProto) -> Opt
         weights: weights.to_owned(),
         orientation,
         outputs: vec![output.clone()],
+        rows: match is_product {
+            true => node.input.first().cloned().into_iter().collect(),
+            false => Vec::new(),
+        },
     })
 }
 

@@ -6,17 +6,22 @@
 //! `MatMulInteger`, so that any engine runs the result. Where
 //! [`fuse`](crate::graph::fuse) recognises them, each row has its own scale.
 //!
+//! Columns of activations that are much larger than others can be brought to
+//! like sizes before, see [`smooth`], once it was observed what they are.
+//!
 //! Which layers are quantized is the caller's choice, see
 //! [`fidelity`](crate::fidelity) for a measure.
 
 mod layers;
 mod replace;
+mod smooth;
 #[cfg(test)]
 mod tests;
 mod weights;
 
 pub use layers::{Layer, LayerKind, layers};
 pub use replace::{QuantizedLayer, replace};
+pub use smooth::{Observed, Smoothable, smooth, smoothable};
 pub use weights::{LayerWeights, WeightRange, quantize_weights};
 
 use prost::bytes::Bytes;
@@ -45,8 +50,8 @@ pub fn quantize(
         .map(|layer| {
             let tensor = layer.tensor(graph).ok_or_else(|| lost(file, layer))?;
             let bytes = crate::graph::tensor_bytes(tensor, external)?;
-            let weights = quantize_weights(layer, file, range, &bytes)?;
-            Ok(weights.into_layer(layer.clone()))
+            let weights = quantize_weights(layer, file, range, &[], &bytes)?;
+            Ok(weights.into_layer(layer.clone(), &[]))
         })
         .collect::<Result<Vec<_>>>()?;
     replace(graph, &quantized);

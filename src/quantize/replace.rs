@@ -16,6 +16,9 @@ pub struct QuantizedLayer {
     pub weights: TensorProto,
     /// `[outer]` or `[ids, 1]` of 32-bit floats.
     pub scales: TensorProto,
+    /// What columns of the input are multiplied by, `[inner]`, if anything;
+    /// the same in all layers that read the same rows.
+    pub smoothing: Option<TensorProto>,
 }
 
 /// Puts layers in a graph, in place of those that they were made of. The graph
@@ -26,6 +29,7 @@ pub fn replace(graph: &mut Graph, layers: &[QuantizedLayer]) {
     let mut names = Names::of(graph);
     let mut readers = HashMap::new();
     let mut tensors = Vec::new();
+    let mut smoothing = HashMap::new();
     for quantized in layers {
         let layer = &quantized.layer;
         let [weights, scales] =
@@ -34,6 +38,16 @@ pub fn replace(graph: &mut Graph, layers: &[QuantizedLayer]) {
             tensors.push(TensorProto {
                 name: Some(name.clone()),
                 ..tensor.clone()
+            });
+        }
+        if let (Some(factors), [rows]) = (&quantized.smoothing, layer.rows.as_slice()) {
+            smoothing.entry(rows.as_str()).or_insert_with(|| {
+                let name = names.unique(&format!("{rows}_smoothing"));
+                tensors.push(TensorProto {
+                    name: Some(name.clone()),
+                    ..factors.clone()
+                });
+                name
             });
         }
         for output in &layer.outputs {
@@ -47,6 +61,7 @@ pub fn replace(graph: &mut Graph, layers: &[QuantizedLayer]) {
         names,
         nodes: Vec::new(),
         levels: HashMap::new(),
+        smoothing,
     };
     let before = held(graph);
     for old in std::mem::take(&mut graph.proto_mut().node) {
@@ -79,14 +94,16 @@ fn held(graph: &Graph) -> HashSet<String> {
 }
 
 /// The nodes of the graph in the making.
-struct Made {
+struct Made<'a> {
     names: Names,
     nodes: Vec<NodeProto>,
     /// Levels, scale and zero point of values that were quantized before.
     levels: HashMap<String, [String; 3]>,
+    /// What columns of rows are multiplied by before.
+    smoothing: HashMap<&'a str, String>,
 }
 
-impl Made {
+impl Made<'_> {
     fn add(&mut self, operator: &str, inputs: &[&str], output: &str) -> String {
         let output = self.names.unique(output);
         self.nodes.push(node(operator, "", inputs, &[&output]));
@@ -129,9 +146,13 @@ impl Made {
         }
         let outputs =
             ["levels", "scale", "zero"].map(|part| self.names.unique(&format!("{rows}_{part}")));
+        let smooth = match self.smoothing.get(rows).cloned() {
+            Some(factors) => self.add("Mul", &[rows, &factors], &format!("{rows}_smooth")),
+            None => rows.to_owned(),
+        };
         let names = outputs.each_ref().map(String::as_str);
         self.nodes
-            .push(node("DynamicQuantizeLinear", "", &[rows], &names));
+            .push(node("DynamicQuantizeLinear", "", &[&smooth], &names));
         self.levels.insert(rows.to_owned(), outputs.clone());
         outputs
     }

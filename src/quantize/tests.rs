@@ -106,7 +106,8 @@ fn weights_come_back_within_half_a_step() {
         .flat_map(|value| value.to_le_bytes())
         .collect();
     for (range, largest) in [(WeightRange::Full, 127), (WeightRange::Reduced, 64)] {
-        let found = quantize_weights(layer, "graph", range, &bytes).expect("they are quantized");
+        let found =
+            quantize_weights(layer, "graph", range, &[], &bytes).expect("they are quantized");
         assert_eq!(found.scales.len(), 32);
         let peak = found.levels.iter().map(|level| i32::from(*level).abs());
         assert_eq!(peak.max(), Some(largest));
@@ -116,11 +117,11 @@ fn weights_come_back_within_half_a_step() {
             assert!(distance <= scale * 0.5001, "{distance} of {scale}");
         }
     }
-    let error = quantize_weights(layer, "graph", WeightRange::Full, &bytes[4..]);
+    let error = quantize_weights(layer, "graph", WeightRange::Full, &[], &bytes[4..]);
     assert_eq!(error.expect_err("too short").code(), "invalid_model");
     let mut broken = bytes.clone();
     broken[..4].copy_from_slice(&f32::INFINITY.to_le_bytes());
-    let error = quantize_weights(layer, "graph", WeightRange::Full, &broken);
+    let error = quantize_weights(layer, "graph", WeightRange::Full, &[], &broken);
     let message = error.expect_err("not finite").to_string();
     assert!(message.contains("found inf"), "{message}");
 }

@@ -44,7 +44,9 @@ pub struct LayerWeights {
 }
 
 /// Quantizes weights, with the range of each column of a product and of each
-/// row of a table. `bytes` are those of the layer's tensor, 4 a weight.
+/// row of a table. `bytes` are those of the layer's tensor, 4 a weight;
+/// `smoothing` is what columns of the input are multiplied by, `[inner]`, or
+/// nothing.
 ///
 /// # Errors
 /// [`Error::InvalidModel`](crate::Error::InvalidModel) for too many or too few
@@ -53,6 +55,7 @@ pub fn quantize_weights(
     layer: &Layer,
     file: &str,
     range: WeightRange,
+    smoothing: &[f32],
     bytes: &[u8],
 ) -> Result<LayerWeights> {
     let refuse = |expected: &str, found: String| {
@@ -66,19 +69,18 @@ pub fn quantize_weights(
     if bytes.len() != expected {
         return refuse(&format!("{expected} bytes"), bytes.len().to_string());
     }
-    let is_turned = layer.orientation == Orientation::Transposed;
-    // Scales go by the rows of what is held, or by its columns.
-    let by_row = is_turned || layer.kind == LayerKind::Embedding;
-    let columns = layer.shape[usize::from(!is_turned)];
-    let rows = layer.weights() / columns;
+    let [rows, columns] = layer.shape;
+    if !smoothing.is_empty() && smoothing.len() != rows {
+        let found = format!("{} factors", smoothing.len());
+        return refuse(&format!("{rows} columns of the input"), found);
+    }
     let weights = || {
-        let rows = bytes.chunks_exact(columns * size_of::<f32>()).enumerate();
-        rows.flat_map(|(row, bytes)| {
-            let values = bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes);
-            let cells = values.enumerate();
-            cells.map(move |(column, value)| (row, column, value))
+        floats(layer, bytes).map(|(row, column, value)| match smoothing {
+            [] => (row, column, value),
+            factors => (row, column, value / factors[row]),
         })
     };
+    let by_row = layer.kind == LayerKind::Embedding;
     let mut scales = vec![0f32; if by_row { rows } else { columns }];
     for (row, column, value) in weights() {
         if !value.is_finite() {
@@ -98,19 +100,33 @@ pub fn quantize_weights(
     for (row, column, value) in weights() {
         let scale = scales[if by_row { row } else { column }];
         let level = (value / scale).round_ties_even();
-        let at = match is_turned {
-            true => column * rows + row,
-            false => row * columns + column,
-        };
-        levels[at] = level.clamp(-range.largest(), range.largest()) as i8;
+        let level = level.clamp(-range.largest(), range.largest());
+        levels[row * columns + column] = level as i8;
     }
     Ok(LayerWeights { levels, scales })
 }
 
+/// The weights of a layer, each with its row and column in the layer's shape.
+pub(super) fn floats(layer: &Layer, bytes: &[u8]) -> impl Iterator<Item = (usize, usize, f32)> {
+    let is_turned = layer.orientation == Orientation::Transposed;
+    let width = layer.shape[usize::from(!is_turned)];
+    let rows = bytes.chunks_exact(width * size_of::<f32>()).enumerate();
+    rows.flat_map(move |(row, bytes)| {
+        let values = bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes);
+        values
+            .enumerate()
+            .map(move |(column, value)| match is_turned {
+                true => (column, row, value),
+                false => (row, column, value),
+            })
+    })
+}
+
 impl LayerWeights {
     /// The weights as tensors without names, for
-    /// [`replace`](super::replace).
-    pub fn into_layer(self, layer: Layer) -> QuantizedLayer {
+    /// [`replace`](super::replace), with the factors that they were quantized
+    /// with.
+    pub fn into_layer(self, layer: Layer, smoothing: &[f32]) -> QuantizedLayer {
         let [rows, columns] = layer.shape.map(|size| size as i64);
         let tensor = |data_type, dims, bytes: Vec<u8>| TensorProto {
             dims,
@@ -118,7 +134,12 @@ impl LayerWeights {
             raw_data: Some(Bytes::from(bytes)),
             ..TensorProto::default()
         };
-        let scales = self.scales.iter().flat_map(|scale| scale.to_le_bytes());
+        let floats = |values: &[f32]| -> Vec<u8> {
+            values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect()
+        };
         let scale_dims = match layer.kind {
             LayerKind::Product => vec![columns],
             LayerKind::Embedding => vec![rows, 1],
@@ -126,7 +147,11 @@ impl LayerWeights {
         let levels = self.levels.into_iter().map(|level| level as u8);
         QuantizedLayer {
             weights: tensor(INT8, vec![rows, columns], levels.collect()),
-            scales: tensor(FLOAT, scale_dims, scales.collect()),
+            scales: tensor(FLOAT, scale_dims, floats(&self.scales)),
+            smoothing: match smoothing {
+                [] => None,
+                factors => Some(tensor(FLOAT, vec![rows], floats(factors))),
+            },
             layer,
         }
     }

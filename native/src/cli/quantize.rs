@@ -109,6 +109,7 @@ fn as_json(report: &QuantizeReport) -> Value {
             "kind": kind(layer.kind),
             "shape": layer.shape,
             "precision": layer.precision.to_string(),
+            "smoothed": layer.smoothed,
             "fidelity_with_it_in_fp32": layer.alone.map(fidelity),
         })
     };
@@ -129,8 +130,9 @@ fn as_json(report: &QuantizeReport) -> Value {
 
 fn print_text(report: &QuantizeReport) -> Result<()> {
     let in_fp32 = kept(report).count();
+    let smoothed = report.layers.iter().filter(|layer| layer.smoothed).count();
     print(&format!(
-        "layers        {} quantized, {in_fp32} left in FP32",
+        "layers        {} quantized, {smoothed} of them smoothed, {in_fp32} left in FP32",
         report.layers.len() - in_fp32
     ))?;
     let all = report.all_quantized;

@@ -2,7 +2,7 @@
 
 use multivec_core::batch::{CACHED_TOKENS, TokenBatch};
 use multivec_core::{Backend, BackendInfo, Error, GraphForm, Precision, Result, TokenStates};
-use ort::session::{NoSelectedOutputs, RunOptions, Session};
+use ort::session::{NoSelectedOutputs, RunOptions, Session, SessionOutputs};
 
 use super::opener::{SessionGraph, SessionOpener, SessionSettings};
 use super::operators::Kernels;
@@ -93,7 +93,30 @@ impl OrtBackend {
         self.placement
     }
 
-    fn run_in(&self, company: Company, batch: &TokenBatch) -> Result<TokenStates> {
+    /// Runs a batch, and hands over other outputs of the graph than the states:
+    /// their position among `names`, shape and numbers.
+    #[cfg(feature = "quantize")]
+    pub(crate) fn run_observed(
+        &self,
+        batch: &TokenBatch,
+        names: &[String],
+        observe: &mut dyn FnMut(usize, &[i64], &[f32]),
+    ) -> Result<TokenStates> {
+        self.run_in(Company::Alone, batch, &mut |outputs| {
+            for (at, name) in names.iter().enumerate() {
+                let (shape, data) = outputs[name.as_str()].try_extract_tensor::<f32>()?;
+                observe(at, shape, data);
+            }
+            Ok(())
+        })
+    }
+
+    fn run_in(
+        &self,
+        company: Company,
+        batch: &TokenBatch,
+        others: &mut dyn FnMut(&SessionOutputs<'_>) -> ort::Result<()>,
+    ) -> Result<TokenStates> {
         let failed = |error: ort::Error| Error::Inference {
             engine: ENGINE,
             rows: batch.rows,
@@ -105,6 +128,7 @@ impl OrtBackend {
                 .signature
                 .run(session, (batch, &self.run_options))
                 .map_err(failed)?;
+            others(&outputs).map_err(failed)?;
             let states = &outputs[self.signature.output.as_str()];
             let (found, data) = states.try_extract_tensor::<f32>().map_err(failed)?;
             match **found {
@@ -149,11 +173,11 @@ impl Backend for OrtBackend {
     }
 
     fn run(&self, batch: &TokenBatch) -> Result<TokenStates> {
-        self.run_in(Company::Alone, batch)
+        self.run_in(Company::Alone, batch, &mut |_| Ok(()))
     }
 
     fn run_beside_others(&self, batch: &TokenBatch) -> Result<TokenStates> {
-        self.run_in(Company::Others, batch)
+        self.run_in(Company::Others, batch, &mut |_| Ok(()))
     }
 }
 

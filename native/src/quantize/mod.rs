@@ -1,7 +1,8 @@
 //! INT8 models made of FP32 models.
 //!
-//! Every layer is quantized, see [`multivec_core::quantize`]; then the model
-//! is run, and layers go back to 32-bit floats where that is needed to come as
+//! Every layer is quantized, see [`multivec_core::quantize`], with columns of
+//! activations brought to like sizes where a first run of the FP32 model tells
+//! that it pays; then the model is run, and layers go back to 32-bit floats where that is needed to come as
 //! close to the FP32 model as was asked for. Which ones is measured, on the
 //! built-in sample of [`multivec_core::fidelity`].
 //!
@@ -12,6 +13,7 @@
 //! Weights wait in files of their own meanwhile, so that memory never holds
 //! the model twice.
 
+mod observe;
 mod output;
 mod report;
 mod search;
@@ -21,6 +23,7 @@ mod workspace;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use multivec_core::fidelity::Sample;
 use multivec_core::quantize::{self, WeightRange};
 use multivec_core::{Error, ModelParts, Precision, Result};
 
@@ -122,13 +125,20 @@ pub fn quantize_model(
     destination.check_weights_of(&model)?;
     let bytes_before = size(path, &model)?;
     destination.make()?;
-    let workspace = Workspace::fill(
-        destination.folder(),
-        (model, layers),
-        options.range,
-        progress,
-    )?;
-    let mut trials = Trials::new(&runtime, &parts, &workspace)?;
+    let mut workspace = Workspace::store(destination.folder(), model)?;
+    let smoothable = quantize::smoothable(workspace.graph(), &layers);
+    let sample = Sample::built_in();
+    let reference = (&workspace, smoothable.as_slice());
+    let (expected, observed) = observe::observe((&runtime, &parts), reference, &sample)?;
+    let smoothable = smoothable.into_iter().zip(observed);
+    workspace.quantize(layers, smoothable, options.range, progress)?;
+    let mut trials = Trials {
+        runtime: &runtime,
+        parts: &parts,
+        workspace: &workspace,
+        sample,
+        expected,
+    };
     let found = search::search(
         workspace.layers().len(),
         options,

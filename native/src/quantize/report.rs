@@ -43,6 +43,8 @@ pub struct LayerReport {
     pub shape: [usize; 2],
     /// The precision of its weights now.
     pub precision: Precision,
+    /// Whether the columns of what it reads are brought to like sizes.
+    pub smoothed: bool,
     /// The fidelity with this layer, or the group that it was judged with, in
     /// 32-bit floats and all others in 8 bits. `None` where the model met the
     /// target with all layers quantized, so that none was judged.
@@ -82,6 +84,7 @@ pub(super) fn layers(workspace: &Workspace, found: &Found) -> Vec<LayerReport> {
                 true => Precision::Fp32,
                 false => Precision::Int8,
             },
+            smoothed: quantized.smoothing.is_some() && !found.kept.contains(&at),
             alone: found.alone.get(at).copied(),
         })
         .collect()

@@ -1,15 +1,14 @@
 //! Runs of a model on the built-in sample.
 
 use std::collections::BTreeSet;
-use std::fs;
 
+use multivec_core::batch::BatchLimit;
 use multivec_core::encoder::Normalization;
 use multivec_core::fidelity::{Comparison, Cosines, EncodedSample, Sample};
 use multivec_core::{
     Backend, EncodeOptions, Encoder, ModelParts, Precision, Result, WeightsHasher,
 };
 
-use super::failed;
 use super::report::Fidelity;
 use super::workspace::Workspace;
 use crate::OnnxRuntime;
@@ -20,49 +19,25 @@ use crate::optimize::{OrtGraphs, Published};
 /// The sample as the FP32 model encodes it, and what it takes to have other
 /// models encode it.
 pub(super) struct Trials<'a> {
-    runtime: &'a OnnxRuntime,
-    parts: &'a ModelParts,
-    workspace: &'a Workspace,
-    sample: Sample,
-    expected: EncodedSample,
+    pub(super) runtime: &'a OnnxRuntime,
+    pub(super) parts: &'a ModelParts,
+    pub(super) workspace: &'a Workspace,
+    pub(super) sample: Sample,
+    pub(super) expected: EncodedSample,
 }
 
-impl<'a> Trials<'a> {
-    /// Runs the FP32 model, as it was published.
-    pub(super) fn new(
-        runtime: &'a OnnxRuntime,
-        parts: &'a ModelParts,
-        workspace: &'a Workspace,
-    ) -> Result<Self> {
-        // From a file, since not every ONNX Runtime looks for weights beside a
-        // model in memory.
-        let mut model = workspace.reference();
-        let path = workspace.folder().join("reference.onnx");
-        let bytes = model.graph.clone().into_bytes();
-        fs::write(&path, bytes).map_err(|error| failed(&path, "writing", error))?;
-        model.path = Some(path);
-        let backend = published(runtime, parts, &model).load()?;
-        let sample = Sample::built_in();
-        Ok(Self {
-            expected: encode(parts, backend, &sample)?,
-            runtime,
-            parts,
-            workspace,
-            sample,
-        })
-    }
-
+impl Trials<'_> {
     /// Runs the model with these layers in floats, and all others in 8 bits.
     pub(super) fn measure(&mut self, kept: &BTreeSet<usize>) -> Result<Fidelity> {
         let model = self.workspace.without(kept);
         let backend = published(self.runtime, self.parts, &model).load_unchecked()?;
-        let found = encode(self.parts, backend, &self.sample)?;
+        let found = encode(self.parts, backend, &self.sample, BatchLimit::Auto)?;
         let cosines = Cosines::of(Comparison::new(&self.expected, &found)?)?;
         Ok(Fidelity::from(&cosines))
     }
 }
 
-fn published<'a>(
+pub(super) fn published<'a>(
     runtime: &'a OnnxRuntime,
     parts: &'a ModelParts,
     model: &'a ModelGraph,
@@ -89,12 +64,14 @@ fn published<'a>(
     }
 }
 
-fn encode(
+pub(super) fn encode(
     parts: &ModelParts,
     backend: impl Backend + 'static,
     sample: &Sample,
+    batch_limit: BatchLimit,
 ) -> Result<EncodedSample> {
-    let options = EncodeOptions::default();
+    let mut options = EncodeOptions::default();
+    options.batch_limit = batch_limit;
     let backend = Box::new(backend);
     let encoder = Encoder::new(parts.clone(), backend, WeightsHasher::new(), &options)?;
     EncodedSample::new(&encoder, sample)

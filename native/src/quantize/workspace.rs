@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use multivec_core::graph::onnx::TensorProto;
 use multivec_core::graph::{Bytes, Graph, WeightsWriter, place, put_in};
-use multivec_core::quantize::{self, Layer, QuantizedLayer, WeightRange};
-use multivec_core::{Error, Result};
+use multivec_core::quantize::{self, Layer, Observed, QuantizedLayer, Smoothable, WeightRange};
+use multivec_core::Result;
 use tempfile::TempDir;
 
 use super::{QuantizeStep, failed};
@@ -31,41 +32,15 @@ pub(super) struct Workspace {
 }
 
 impl Workspace {
-    /// Quantizes all layers of a graph. What was read of the model is let go
-    /// of.
-    pub(super) fn fill(
-        root: &Path,
-        (model, layers): (ModelGraph, Vec<Layer>),
-        range: WeightRange,
-        progress: &mut dyn FnMut(QuantizeStep),
-    ) -> Result<Self> {
-        let fail = |error| failed(root, "writing", error);
+    /// Takes over a model. What was read of it is let go of.
+    pub(super) fn store(root: &Path, model: ModelGraph) -> Result<Self> {
         let mut folder = tempfile::Builder::new();
-        let folder = folder.prefix(".multivec-").tempdir_in(root).map_err(fail)?;
-        let create = |name| {
-            let file = File::create(folder.path().join(name)).map_err(fail)?;
-            Ok::<_, Error>(WeightsWriter::new(name, BufWriter::new(file)))
-        };
+        let folder = folder.prefix(".multivec-").tempdir_in(root);
+        let folder = folder.map_err(|error| failed(root, "writing", error))?;
         let ModelGraph {
             mut graph, weights, ..
         } = model;
-
-        let mut int8 = create(INT8)?;
-        let of = layers.len();
-        let mut quantized = Vec::new();
-        for (done, layer) in (1..).zip(layers) {
-            let bytes = match layer.tensor(&graph) {
-                Some(tensor) => weights.bytes_of(tensor)?,
-                None => Bytes::new(),
-            };
-            let levels = quantize::quantize_weights(&layer, weights.model(), range, &bytes)?;
-            let mut layer = levels.into_layer(layer);
-            let levels = layer.weights.raw_data.take().unwrap_or_default();
-            int8.add(&mut layer.weights, &levels).map_err(fail)?;
-            quantized.push(layer);
-            progress(QuantizeStep::Weights { done, of });
-        }
-        let mut fp32 = create(FP32)?;
+        let mut fp32 = Writer::new(folder.path(), FP32)?;
         for tensor in &mut graph.proto_mut().initializer {
             let is_external = place(tensor).is_some();
             let held = tensor.raw_data.as_ref().map_or(0, Bytes::len);
@@ -74,20 +49,68 @@ impl Workspace {
             }
             let bytes = weights.bytes_of(tensor)?;
             if bytes.len() > KEPT {
-                fp32.add(tensor, &bytes).map_err(fail)?;
+                fp32.add(tensor, &bytes)?;
             } else {
                 put_in(tensor, bytes);
             }
         }
-        for file in [int8, fp32] {
-            file.into_inner().flush().map_err(fail)?;
-        }
+        fp32.finish()?;
         Ok(Self {
-            graph,
-            layers: quantized,
             folder,
+            graph,
+            layers: Vec::new(),
             file: weights.model().to_owned(),
         })
+    }
+
+    /// Quantizes layers of the graph, with factors for values where what was
+    /// observed of them says so.
+    pub(super) fn quantize(
+        &mut self,
+        layers: Vec<Layer>,
+        observed: impl Iterator<Item = (Smoothable, Observed)>,
+        range: WeightRange,
+        progress: &mut dyn FnMut(QuantizeStep),
+    ) -> Result<()> {
+        let weights = self.reference().weights;
+        let bytes_of = |layer: &Layer| match layer.tensor(&self.graph) {
+            Some(tensor) => weights.bytes_of(tensor),
+            None => Ok(Bytes::new()),
+        };
+        let file = self.file.as_str();
+        let mut smoothing = vec![Vec::new(); layers.len()];
+        for (value, observed) in observed {
+            let readers = value.layers.iter().map(|&at| &layers[at]);
+            let readers = readers.map(|layer| Ok((layer, bytes_of(layer)?)));
+            let readers = readers.collect::<Result<Vec<_>>>()?;
+            let readers: Vec<(&Layer, &[u8])> = readers
+                .iter()
+                .map(|(layer, bytes)| (*layer, bytes.as_ref()))
+                .collect();
+            let factors = quantize::smooth(&observed, &readers, file, range)?;
+            for &at in value.layers.iter().filter(|_| factors.is_some()) {
+                smoothing[at] = factors.clone().unwrap_or_default();
+            }
+        }
+        let mut int8 = Writer::new(self.folder(), INT8)?;
+        let of = layers.len();
+        let mut quantized = Vec::new();
+        for (done, (layer, factors)) in (1..).zip(layers.into_iter().zip(smoothing)) {
+            let levels =
+                quantize::quantize_weights(&layer, file, range, &factors, &bytes_of(&layer)?)?;
+            let mut layer = levels.into_layer(layer, &factors);
+            let levels = layer.weights.raw_data.take().unwrap_or_default();
+            int8.add(&mut layer.weights, &levels)?;
+            quantized.push(layer);
+            progress(QuantizeStep::Weights { done, of });
+        }
+        int8.finish()?;
+        self.layers = quantized;
+        Ok(())
+    }
+
+    pub(super) fn graph(&self) -> &Graph {
+        &self.graph
     }
 
     pub(super) fn layers(&self) -> &[QuantizedLayer] {
@@ -150,5 +173,32 @@ impl Workspace {
             }
         }
         Ok((graph.into_bytes(), is_external))
+    }
+}
+
+/// Writes tensors to a file of the folder.
+struct Writer {
+    folder: PathBuf,
+    writer: WeightsWriter<BufWriter<File>>,
+}
+
+impl Writer {
+    fn new(folder: &Path, name: &str) -> Result<Self> {
+        let file = File::create(folder.join(name));
+        let file = file.map_err(|error| failed(folder, "writing", error))?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            writer: WeightsWriter::new(name, BufWriter::new(file)),
+        })
+    }
+
+    fn add(&mut self, tensor: &mut TensorProto, bytes: &[u8]) -> Result<()> {
+        let added = self.writer.add(tensor, bytes);
+        added.map_err(|error| failed(&self.folder, "writing", error))
+    }
+
+    fn finish(self) -> Result<()> {
+        let flushed = self.writer.into_inner().flush();
+        flushed.map_err(|error| failed(&self.folder, "writing", error))
     }
 }

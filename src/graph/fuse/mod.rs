@@ -213,7 +213,7 @@ mod tests {
             ),
             (
                 "models/minilm-colbert/model_int8.onnx",
-                [6, 0, 0, 13, 6, 37, 36, 0, 3, 1, 1],
+                [6, 0, 0, 13, 6, 37, 37, 0, 3, 1, 1],
             ),
         ] {
             let root = env!("CARGO_MANIFEST_DIR");

@@ -15,6 +15,7 @@ pub(super) struct Held {
     inner: usize,
     outer: usize,
     weights: HeldWeights,
+    smoothing: Vec<f32>,
     bias: Vec<f32>,
     activation: Activation,
 }
@@ -56,6 +57,7 @@ impl Held {
                 inner: blocks.inner,
                 outer: blocks.outer,
                 weights: HeldWeights::Floats(weights),
+                smoothing: Vec::new(),
                 bias,
                 activation: Activation::None,
             }));
@@ -88,6 +90,7 @@ impl Held {
             inner,
             outer,
             weights,
+            smoothing: floats(6)?,
             bias: floats(4)?,
             activation: activation(node.text("activation")),
         }))
@@ -113,6 +116,7 @@ impl Held {
             weights,
             inner: self.inner,
             outer: self.outer,
+            smoothing: &self.smoothing,
             bias: &self.bias,
             activation: self.activation,
         };
@@ -124,7 +128,7 @@ impl Held {
     pub(super) fn join(layers: &[Self]) -> Option<Self> {
         let first = layers.first()?;
         let is_alike = |layer: &Self| {
-            layer.inner == first.inner
+            (layer.inner, &layer.smoothing) == (first.inner, &first.smoothing)
                 && layer.activation == Activation::None
                 && layer.is_whole()
                 && match (&layer.weights, &first.weights) {
@@ -143,6 +147,7 @@ impl Held {
             inner: first.inner,
             outer: layers.iter().map(|layer| layer.outer).sum(),
             weights: HeldWeights::join(layers)?,
+            smoothing: first.smoothing.clone(),
             bias: per_column(layers, 0., |layer| &layer.bias),
             activation: Activation::None,
         })

@@ -7,8 +7,9 @@ use super::super::node::node;
 use super::super::onnx::{FLOAT, NodeProto};
 use super::parts::Parts;
 
-/// The levels, scale and zero point of values that were quantized before.
-pub(super) type Levels = HashMap<String, [String; 3]>;
+/// The levels, scale and zero point of rows that were quantized before, by
+/// their name and that of what they were multiplied by.
+pub(super) type Levels = HashMap<[String; 2], [String; 3]>;
 
 /// Writes the product and what shifts and bends its result.
 pub(super) fn lower(linear: &NodeProto, parts: &mut Parts, levels: &mut Levels) {
@@ -38,11 +39,15 @@ pub(super) fn lower(linear: &NodeProto, parts: &mut Parts, levels: &mut Levels) 
 fn quantized_product(linear: &NodeProto, parts: &mut Parts, levels: &mut Levels) -> String {
     let input = |at: usize| linear.input.get(at).map_or("", String::as_str);
     let [quantized, scale, zero] = levels
-        .entry(input(0).to_owned())
+        .entry([0, 6].map(|at| input(at).to_owned()))
         .or_insert_with(|| {
+            let smooth = match input(6) {
+                "" => input(0).to_owned(),
+                factors => parts.add("Mul", &[input(0), factors]),
+            };
             let outputs = [0; 3].map(|_| parts.unique("DynamicQuantizeLinear"));
             let names: Vec<&str> = outputs.iter().map(String::as_str).collect();
-            parts.push(node("DynamicQuantizeLinear", "", &[input(0)], &names));
+            parts.push(node("DynamicQuantizeLinear", "", &[&smooth], &names));
             outputs
         })
         .clone();

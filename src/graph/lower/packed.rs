@@ -63,7 +63,8 @@ pub fn pack_linears(
         let residual = node.input.get(5).cloned();
         let is_linear = is_ours(node, "Linear");
         node.input.truncate(1);
-        node.input.extend(residual.filter(|_| is_linear));
+        node.input
+            .extend(residual.filter(|name| is_linear && !name.is_empty()));
         node.domain = Some(DOMAIN.to_owned());
         node.op_type = Some(PACKED_LINEAR.to_owned());
         node.attribute.clear();
@@ -149,7 +150,8 @@ fn projections(graph: &Graph, nodes: &[NodeProto], layers: Layers) -> Vec<[usize
         (is_ours(attention, "Attention") && is_whole && all.iter().all(is_own)).then_some(())?;
         let [queries, keys, values] = all.map(|name| makers.get(name.as_str()).copied());
         let (queries, keys, values) = (queries?, keys?, values?);
-        let rows = |at: usize| nodes[at].input.first();
+        // Rows, and what their columns are multiplied by.
+        let rows = |at: usize| (nodes[at].input.first(), nodes[at].input.get(6));
         let is_same = rows(queries) == rows(keys) && rows(queries) == rows(values);
         is_same.then_some([queries, keys, values, at])
     });

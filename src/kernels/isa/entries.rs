@@ -58,7 +58,7 @@ kernel! {
     /// Quantizes rows, see [`quantize_rows`]. The levels are as many bytes as
     /// [`level_size`] says.
     quantize = quantize_rows(
-        how: Quantization, rows: &[f32], levels: &mut [u8], scales: &mut [RowScale]
+        how: Quantization<'_>, rows: &[f32], levels: &mut [u8], scales: &mut [RowScale]
     )
 }
 

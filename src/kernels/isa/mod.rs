@@ -81,6 +81,11 @@ pub(super) trait Isa {
         sums: *mut i32,
     );
 
+    /// Has a line of memory brought near that will be written soon, where an
+    /// instruction for that is needed.
+    #[inline(always)]
+    fn expect_write(_: *const f32) {}
+
     /// `sums[row, column] = left[row] . panel[.., column]` for `rows` rows of
     /// floats.
     ///

@@ -12,10 +12,15 @@ pub(in super::super) struct RowScale {
     pub(super) sum: i32,
 }
 
-/// The least and the largest value, with 0 among them; not a number if any is
-/// not finite.
-pub(super) fn range(values: &[f32]) -> (f32, f32) {
-    range_of::<f32>(values)
+/// The least and the largest value of rows times their columns' factors, if
+/// there are any, with 0 among them; not a number if any is not finite.
+pub(super) fn range(rows: &[f32], smoothing: &[f32]) -> (f32, f32) {
+    if smoothing.is_empty() {
+        return range_of::<f32>(rows);
+    }
+    let values = rows.iter().zip(smoothing.iter().cycle());
+    let smooth: Vec<f32> = values.map(|(value, factor)| value * factor).collect();
+    range_of::<f32>(&smooth)
 }
 
 #[inline(always)]
@@ -42,11 +47,13 @@ fn range_of<V: Vector>(values: &[f32]) -> (f32, f32) {
 
 /// How rows are quantized.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Quantization {
+pub(in super::super) struct Quantization<'a> {
     /// Values of a row.
     pub(super) columns: usize,
     /// Levels of a row, of which those beyond the columns are zeros.
     pub(super) stride: usize,
+    /// What columns are multiplied by before, if anything.
+    pub(super) smoothing: &'a [f32],
     /// The range of all rows, if they do not have one each.
     pub(super) range: Option<(f32, f32)>,
     /// Whether sums of levels are wanted.
@@ -56,7 +63,7 @@ pub(in super::super) struct Quantization {
 /// Quantizes rows as ONNX's `DynamicQuantizeLinear` does a tensor.
 #[inline(always)]
 pub(in super::super) fn quantize_rows<I: Isa>(
-    how: Quantization,
+    how: Quantization<'_>,
     rows: &[f32],
     levels: &mut [u8],
     scales: &mut [RowScale],
@@ -70,7 +77,20 @@ pub(in super::super) fn quantize_rows<I: Isa>(
     let rows = rows
         .chunks_exact(how.columns)
         .zip(levels.chunks_exact_mut(size));
+    let mut smooth = Vec::new();
     for ((row, levels), scales) in rows.zip(scales.chunks_exact_mut(blocks)) {
+        let row = match how.smoothing {
+            [] => row,
+            factors => {
+                smooth.clear();
+                smooth.extend(
+                    row.iter()
+                        .zip(factors)
+                        .map(|(value, factor)| value * factor),
+                );
+                &smooth
+            }
+        };
         let levels = levels.chunks_mut(block * size_of::<I::Level>());
         for ((row, levels), scale) in row.chunks(block).zip(levels).zip(scales) {
             let (low, high) = match how.range {

@@ -69,7 +69,7 @@ impl<'a> Activations<'a> {
     }
 }
 
-/// `activation(x @ weights + bias) (+ residual)`.
+/// `activation((x * smoothing) @ weights + bias) (+ residual)`.
 ///
 /// Where weights are of 8 bits, rows of `x` are quantized to 8 bits when they
 /// come. Products are exact in integers; only quantization and the sums in
@@ -85,6 +85,8 @@ pub struct Linear {
     outer: usize,
     /// One a column, in the order of the panels, rounded up to whole ones.
     bias: Vec<f32>,
+    /// One a column of the input, or none.
+    smoothing: Vec<f32>,
     panels: Panels,
 }
 
@@ -189,9 +191,10 @@ impl Linear {
         let how = Quantization {
             columns: self.inner,
             stride,
+            smoothing: &self.smoothing,
             range: match activations.granularity {
                 Granularity::Row => None,
-                Granularity::Tensor => Some(levels::range(rows)),
+                Granularity::Tensor => Some(levels::range(rows, &self.smoothing)),
             },
             is_summed,
         };

@@ -46,6 +46,9 @@ pub struct Layer<'a> {
     pub inner: usize,
     /// Columns of the product, before a gate takes half of them.
     pub outer: usize,
+    /// What columns of the input are multiplied by before they are quantized,
+    /// or none; for weights of 8 bits alone.
+    pub smoothing: &'a [f32],
     /// One a column, or none.
     pub bias: &'a [f32],
     /// What becomes of the sums.
@@ -63,7 +66,7 @@ impl Layer<'_> {
         let per_column = |count: usize| count == 1 || count == self.outer;
         let size = self.inner.checked_mul(self.outer)?;
         let weights_fit = match self.weights {
-            Weights::Floats(weights) => weights.len() == size,
+            Weights::Floats(weights) => weights.len() == size && self.smoothing.is_empty(),
             Weights::Integers {
                 bytes,
                 scales,
@@ -72,6 +75,7 @@ impl Layer<'_> {
             } => {
                 bytes.len() == size
                     && self.inner <= MOST_SUMMED
+                    && (self.smoothing.is_empty() || self.smoothing.len() == self.inner)
                     && per_column(scales.len())
                     && (zero_points.is_empty() || per_column(zero_points.len()))
             }
@@ -122,6 +126,7 @@ impl Layer<'_> {
                 false => self.outer,
             },
             bias: bias.collect(),
+            smoothing: self.smoothing.to_vec(),
             panels,
         }
     }

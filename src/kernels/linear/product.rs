@@ -66,6 +66,7 @@ fn floats<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usize
         let bias = &product.linear.bias[panel * I::COLUMNS..(panel + 1) * I::COLUMNS];
         for first in rows.clone().step_by(I::ROWS) {
             let count = (rows.end - first).min(I::ROWS);
+            expect_writes::<I>(product, first..first + count, panel);
             // SAFETY: `left` has all rows up to `rows.end`, a panel is whole,
             // and the tile has room for the largest.
             unsafe {
@@ -114,6 +115,7 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
         let columns = OfPanel::new::<I>(columns, &product.linear.bias, panel, blocks);
         for first in rows.clone().step_by(I::ROWS) {
             let count = (rows.end - first).min(I::ROWS);
+            expect_writes::<I>(product, first..first + count, panel);
             for block in 0..blocks {
                 let start = block * size;
                 let groups = (stride - start).min(size) / I::GROUP;
@@ -136,6 +138,27 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
             }
             for (at, values) in values.chunks_exact_mut(I::COLUMNS).take(count).enumerate() {
                 finish::<I>(product, first + at, panel, values);
+            }
+        }
+    }
+}
+
+/// Has the outputs of a tile brought near while it is computed: rows are far
+/// from each other, so that each line would be waited for.
+#[inline(always)]
+fn expect_writes<I: Isa>(product: &Product<'_>, rows: Range<usize>, panel: usize) {
+    const LINE: usize = 64 / size_of::<f32>();
+    let outer = product.linear.outer;
+    let width = match product.linear.activation.is_gated() {
+        true => I::COLUMNS / 2,
+        false => I::COLUMNS,
+    };
+    for row in rows {
+        for column in (0..width).step_by(LINE) {
+            let at = row * outer + panel * width + column;
+            I::expect_write(product.out.at(at));
+            if let Some(residual) = product.residual {
+                I::expect_write(residual.as_ptr().wrapping_add(at));
             }
         }
     }

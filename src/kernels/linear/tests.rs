@@ -55,6 +55,7 @@ impl Sample {
             },
             inner,
             outer,
+            smoothing: &[],
             bias: &self.bias,
             activation,
         }
@@ -90,7 +91,7 @@ fn definition(
     tensor: Option<(f32, f32)>,
 ) -> Vec<f64> {
     let quantized = |block: &[f32]| -> Vec<f64> {
-        let (low, high) = tensor.unwrap_or_else(|| levels::range(block));
+        let (low, high) = tensor.unwrap_or_else(|| levels::range(block, &[]));
         let scale = (high - low) / largest as f32;
         let zero = f64::from((-low / scale).round_ties_even());
         let level = |x: f32| (f64::from((x / scale).round_ties_even()) + zero).clamp(0., largest);
@@ -196,7 +197,7 @@ fn check(sample: &Sample, layer: &Layer<'_>, kind: Kind) {
         linear.run(activations, Some(residual), &mut found, &Threads(3));
         let mut plain = vec![f32::NAN; count * width];
         linear.run(activations, None, &mut plain, &super::super::Serial);
-        let tensor = (granularity == Granularity::Tensor).then(|| levels::range(&sample.rows));
+        let tensor = (granularity == Granularity::Tensor).then(|| levels::range(&sample.rows, &[]));
         for (at, row) in sample.rows.chunks_exact(layer.inner).enumerate() {
             let expected = definition(layer, row, (layout.largest.into(), block), tensor);
             for (column, expected) in expected.iter().enumerate() {
@@ -306,6 +307,36 @@ fn rows_of_zeros_give_the_bias() {
 }
 
 #[test]
+fn columns_are_multiplied_before_they_are_quantized() {
+    let (inner, outer) = (70, 40);
+    let sample = sample(5, inner, outer);
+    let layer = sample.layer(inner, outer, WeightType::Int8, Activation::Gelu);
+    let smoothing: Vec<f32> = (0..inner).map(|at| 0.2 + at as f32 * 0.05).collect();
+    let factors = smoothing.iter().cycle();
+    let rows = sample.rows.iter().zip(factors);
+    let smooth: Vec<f32> = rows.map(|(value, factor)| value * factor).collect();
+    for kind in Kind::all().into_iter().chain([Kind::Blocks]) {
+        for granularity in [Granularity::Row, Granularity::Tensor] {
+            let run = |layer: Layer<'_>, rows: &[f32]| {
+                let mut out = vec![f32::NAN; 5 * outer];
+                let rows = Activations { rows, granularity };
+                let linear = layer.pack_for(kind).expect("sizes fit");
+                linear.run(rows, None, &mut out, &super::super::Serial);
+                out
+            };
+            let layer_with = Layer {
+                smoothing: &smoothing,
+                ..layer
+            };
+            let found = run(layer_with, &sample.rows);
+            assert!(found.iter().all(|value| value.is_finite()));
+            assert!(found == run(layer, &smooth), "{kind:?} {granularity:?}");
+            assert!(found != run(layer, &sample.rows));
+        }
+    }
+}
+
+#[test]
 fn sizes_that_do_not_fit_are_refused() {
     let sample = sample(1, 8, 6);
     let layer = sample.layer(8, 6, WeightType::Int8, Activation::None);
@@ -327,6 +358,16 @@ fn sizes_that_do_not_fit_are_refused() {
         with(scales, &zeros[..3]),
         Layer {
             bias: &sample.bias[..1],
+            ..layer
+        },
+        Layer {
+            smoothing: &sample.bias[..6],
+            ..layer
+        },
+        Layer {
+            weights: Weights::Floats(&sample.residual),
+            inner: 1,
+            smoothing: &[2.],
             ..layer
         },
         Layer {

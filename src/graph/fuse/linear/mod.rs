@@ -15,11 +15,11 @@ use product::Site;
 /// `Linear` in place of the nodes around a product of rows and constant
 /// weights.
 ///
-/// `Linear(x, weights, scales?, zero_points?, bias?, residual?)`:
-/// `activation(x @ weights + bias) + residual`. Rows are `[..., inner]`, weights
+/// `Linear(x, weights, scales?, zero_points?, bias?, residual?, smoothing?)`:
+/// `activation((x * smoothing) @ weights + bias) + residual`. Rows are `[..., inner]`, weights
 /// `[inner, outer]` of floats, or of 8 bits where there are scales: then the
 /// matrix is `(weights - zero_points) * scales`, with one scale and zero point
-/// for all or one a column. Attributes: `transposed`, 1 where weights are
+/// for all or one a column, and columns of `x` may have a factor each. Attributes: `transposed`, 1 where weights are
 /// `[outer, inner]`; `activation`, one of `none`, `gelu`,
 /// `gelu_tanh`, `gated_gelu` and `gated_gelu_tanh`; a gate multiplies the
 /// activation of the first half of the columns by the second.
@@ -68,6 +68,7 @@ pub(super) fn find(
         matrix.zeros,
         layer.bias,
         layer.residual,
+        matrix.smoothing,
     ];
     while inputs.last() == Some(&"") {
         inputs.pop();

@@ -10,6 +10,8 @@ use crate::kernels::MOST_SUMMED;
 #[derive(Default)]
 pub(super) struct Matrix<'g> {
     pub(super) x: &'g str,
+    /// What columns of `x` are multiplied by.
+    pub(super) smoothing: &'g str,
     pub(super) weights: &'g str,
     /// Whether weights are `[outer, inner]`.
     pub(super) transposed: bool,
@@ -126,14 +128,27 @@ impl<'g> Site<'_, 'g> {
         let scales = other(&factor.input, row_scale)?;
         self.constant(scales)
             .filter(|tensor| has_type(tensor, &[FLOAT]) && is_per_column(tensor, outer))?;
+        let (x, smoothing) = self.smoothed(quantized.input.first()?, inner);
         Some(Matrix {
-            x: quantized.input.first()?,
+            x,
+            smoothing,
             weights,
             scales,
             zeros,
             output: scaled.output.first()?,
             ..Matrix::default()
         })
+    }
+
+    /// Rows, and what their columns are multiplied by.
+    fn smoothed(&self, rows: &'g str, columns: i64) -> (&'g str, &'g str) {
+        let product = self.links.producer(rows).filter(|node| node.is("Mul"));
+        let factors = product.and_then(|node| match node.input.as_slice() {
+            [x, factors] if self.is_row(factors, columns) => Some((x, factors)),
+            [factors, x] if self.is_row(factors, columns) => Some((x, factors)),
+            _ => None,
+        });
+        factors.map_or((rows, ""), |(x, factors)| (x.as_str(), factors.as_str()))
     }
 
     /// A tensor of the model itself.
