@@ -6,10 +6,10 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use multivec_core::Result;
 use multivec_core::graph::onnx::TensorProto;
 use multivec_core::graph::{Bytes, Graph, WeightsWriter, place, put_in};
 use multivec_core::quantize::{self, Layer, Observed, QuantizedLayer, Smoothable, WeightRange};
-use multivec_core::Result;
 use tempfile::TempDir;
 
 use super::{QuantizeStep, failed};

@@ -1,6 +1,7 @@
 //! The product of quantized rows and weights, tile by tile, and what follows
 //! it while a tile is still in registers or next to them.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::super::exp::{gelu, gelu_tanh};
@@ -74,17 +75,12 @@ fn floats<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usize
                 let (weights, sums) = (weights.as_ptr(), sums.as_mut_ptr());
                 I::floats(count, left, inner, weights, inner, sums, I::COLUMNS);
             }
-            for (at, sums) in sums.chunks_exact_mut(I::COLUMNS).take(count).enumerate() {
-                for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
-                    // SAFETY: vectors are within the panel, which is whole ones.
-                    unsafe {
-                        let sums = sums.as_mut_ptr().add(column);
-                        let bias = I::Vector::load(bias.as_ptr().add(column));
-                        I::Vector::load(sums).add(bias).store(sums);
-                    }
-                }
-                finish::<I>(product, first + at, panel, sums);
-            }
+            let tile = FloatTile {
+                sums: &sums,
+                bias,
+                isa: PhantomData::<I>,
+            };
+            write::<I>(product, first..first + count, panel, &tile);
         }
     }
 }
@@ -128,16 +124,20 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
                     I::integers(count, levels.add(start), stride, weights, groups, sums);
                 }
                 let scales = &scales[first * blocks..(first + count) * blocks];
-                let scales = scales.iter().skip(block).step_by(blocks);
-                let sums = sums.chunks_exact_mut(I::COLUMNS);
-                let values = values.chunks_exact_mut(I::COLUMNS);
-                for ((sums, values), &scale) in sums.zip(values).zip(scales) {
-                    columns.take_off_zeros(scale, sums);
-                    columns.add_scaled::<I>(block, sums, scale, values);
+                columns.take_off_zeros::<I>(&scales[block..], blocks, &mut sums);
+                let mut tile = IntegerTile {
+                    columns: &columns,
+                    scales,
+                    blocks,
+                    block,
+                    sums: &sums,
+                    values: &mut values,
+                    isa: PhantomData::<I>,
+                };
+                match block + 1 == blocks {
+                    true => write::<I>(product, first..first + count, panel, &tile),
+                    false => tile.keep(),
                 }
-            }
-            for (at, values) in values.chunks_exact_mut(I::COLUMNS).take(count).enumerate() {
-                finish::<I>(product, first + at, panel, values);
             }
         }
     }
@@ -171,7 +171,6 @@ struct OfPanel<'a> {
     zeros: Option<&'a [i32]>,
     /// One for each block of rows, `[blocks, COLUMNS]`.
     sums: Option<&'a [i32]>,
-    blocks: usize,
 }
 
 impl<'a> OfPanel<'a> {
@@ -183,109 +182,202 @@ impl<'a> OfPanel<'a> {
             bias: &bias[of_panel.clone()],
             zeros: columns.zeros.get(of_panel),
             sums: columns.sums.get(of_blocks),
-            blocks,
         }
     }
 
-    /// Takes off what zero points of weights add to the sums of a row, which
-    /// is nothing in most models.
+    /// Takes off what zero points of weights add to sums of rows, which is
+    /// nothing in most models.
     #[inline(always)]
-    fn take_off_zeros(&self, row: RowScale, sums: &mut [i32]) {
-        for (sum, zero) in sums.iter_mut().zip(self.zeros.unwrap_or_default()) {
-            *sum -= zero * row.sum;
-        }
-    }
-
-    /// From the sums of a block of a row to what it adds to the row's values:
-    /// takes off what its zero point adds, and scales. The last one adds the
-    /// bias.
-    #[inline(always)]
-    fn add_scaled<I: Isa>(&self, block: usize, sums: &[i32], row: RowScale, values: &mut [f32]) {
-        let (zero, row_scale) = (row.zero - I::OFFSET, I::Vector::splat(row.scale));
-        let others = self
-            .sums
-            .map(|sums| &sums[block * I::COLUMNS..][..I::COLUMNS]);
-        assert!(sums.len() == I::COLUMNS && values.len() == I::COLUMNS);
-        assert!(self.scales.len() == I::COLUMNS && self.bias.len() == I::COLUMNS);
-        for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
-            // SAFETY: all are of a panel, which is whole vectors.
-            unsafe {
-                let sums = sums.as_ptr().add(column);
-                let sum = match others {
-                    Some(others) => {
-                        I::Vector::from_integers(sums, zero, others.as_ptr().add(column))
-                    }
-                    None => I::Vector::from_plain_integers(sums),
-                };
-                let scale = I::Vector::load(self.scales.as_ptr().add(column)).mul(row_scale);
-                // Rounded as on every other machine.
-                let mut value = sum.mul(scale);
-                let place = values.as_mut_ptr().add(column);
-                if block > 0 {
-                    value = I::Vector::load(place).add(value);
-                }
-                if block + 1 == self.blocks {
-                    value = value.add(I::Vector::load(self.bias.as_ptr().add(column)));
-                }
-                value.store(place);
+    fn take_off_zeros<I: Isa>(&self, scales: &[RowScale], blocks: usize, sums: &mut [i32]) {
+        let Some(zeros) = self.zeros else {
+            return;
+        };
+        let scales = scales.iter().step_by(blocks);
+        for (sums, scale) in sums.chunks_exact_mut(I::COLUMNS).zip(scales) {
+            for (sum, zero) in sums.iter_mut().zip(zeros) {
+                *sum -= zero * scale.sum;
             }
         }
     }
 }
 
-/// From the values of a row in one panel to its outputs.
-#[inline(always)]
-fn finish<I: Isa>(product: &Product<'_>, row: usize, panel: usize, values: &mut [f32]) {
-    let half = I::COLUMNS / 2;
-    let width = match product.linear.activation.is_gated() {
-        true => half,
-        false => I::COLUMNS,
-    };
-    assert!(values.len() == I::COLUMNS);
-    for column in (0..width).step_by(I::Vector::LANES) {
-        // SAFETY: vectors are within the width, which is whole ones.
+/// A tile whose sums are known.
+trait Tile<V> {
+    /// What a row comes to at a column of the panel, before its activation.
+    ///
+    /// # Safety
+    /// The tile has this row, and the panel a vector at this column.
+    unsafe fn value(&self, row: usize, column: usize) -> V;
+}
+
+struct FloatTile<'a, I> {
+    /// `[ROWS, COLUMNS]`
+    sums: &'a [f32],
+    bias: &'a [f32],
+    isa: PhantomData<I>,
+}
+
+impl<I: Isa> Tile<I::Vector> for FloatTile<'_, I> {
+    #[inline(always)]
+    unsafe fn value(&self, row: usize, column: usize) -> I::Vector {
+        // SAFETY: the caller's.
         unsafe {
-            let place = values.as_mut_ptr().add(column);
-            let value = I::Vector::load(place);
-            let value = match product.linear.activation {
-                Activation::None => break,
-                Activation::Gelu => gelu(value),
-                Activation::GeluTanh => gelu_tanh(value),
-                Activation::GatedGelu => gelu(value).mul(I::Vector::load(place.add(half))),
-                Activation::GatedGeluTanh => gelu_tanh(value).mul(I::Vector::load(place.add(half))),
-            };
-            value.store(place);
+            let sum = self.sums.as_ptr().add(row * I::COLUMNS + column);
+            I::Vector::load(sum).add(I::Vector::load(self.bias.as_ptr().add(column)))
         }
-    }
-    // Lengths that the compiler knows spare calls for a few values.
-    match product.linear.activation.is_gated() {
-        true => store::<I>(product, row, panel * half, &values[..half]),
-        false => store::<I>(product, row, panel * I::COLUMNS, &values[..I::COLUMNS]),
     }
 }
 
-/// Writes values of a row from a column on, those that there are columns for.
+/// The sums of a block of each row.
+struct IntegerTile<'a, I> {
+    columns: &'a OfPanel<'a>,
+    /// `[rows, blocks]`
+    scales: &'a [RowScale],
+    blocks: usize,
+    block: usize,
+    /// `[ROWS, COLUMNS]`
+    sums: &'a [i32],
+    /// What the blocks before came to, of the same shape.
+    values: &'a mut [f32],
+    isa: PhantomData<I>,
+}
+
+impl<I: Isa> IntegerTile<'_, I> {
+    /// The values with this block: takes off what its zero point adds to sums,
+    /// and scales.
+    ///
+    /// # Safety
+    /// As [`Tile::value`].
+    #[inline(always)]
+    unsafe fn sum(&self, row: usize, column: usize) -> I::Vector {
+        let at = row * I::COLUMNS + column;
+        // SAFETY: the caller's; there is a scale for each block of each row,
+        // and a sum for each block of each column.
+        unsafe {
+            let scale = *self.scales.get_unchecked(row * self.blocks + self.block);
+            let sums = self.sums.as_ptr().add(at);
+            let sum = match self.columns.sums {
+                Some(others) => {
+                    let others = others.as_ptr().add(self.block * I::COLUMNS + column);
+                    I::Vector::from_integers(sums, scale.zero - I::OFFSET, others)
+                }
+                None => I::Vector::from_plain_integers(sums),
+            };
+            let factor = I::Vector::load(self.columns.scales.as_ptr().add(column));
+            // Rounded as on every other machine.
+            let value = sum.mul(factor.mul(I::Vector::splat(scale.scale)));
+            match self.block {
+                0 => value,
+                _ => I::Vector::load(self.values.as_ptr().add(at)).add(value),
+            }
+        }
+    }
+
+    /// Makes this block one of those before.
+    #[inline(always)]
+    fn keep(&mut self) {
+        for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
+            for row in 0..self.scales.len() / self.blocks {
+                // SAFETY: a row of the tile, and panels are whole vectors.
+                unsafe {
+                    let place = self.values.as_mut_ptr().add(row * I::COLUMNS + column);
+                    self.sum(row, column).store(place);
+                }
+            }
+        }
+    }
+}
+
+impl<I: Isa> Tile<I::Vector> for IntegerTile<'_, I> {
+    #[inline(always)]
+    unsafe fn value(&self, row: usize, column: usize) -> I::Vector {
+        // SAFETY: the caller's.
+        unsafe {
+            let bias = I::Vector::load(self.columns.bias.as_ptr().add(column));
+            self.sum(row, column).add(bias)
+        }
+    }
+}
+
+impl Activation {
+    /// The activated value of a row at a column of a panel.
+    ///
+    /// # Safety
+    /// As [`Tile::value`], and where it is gated there is another vector for
+    /// the gate, half a panel further.
+    #[inline(always)]
+    unsafe fn apply<I: Isa>(
+        self,
+        tile: &impl Tile<I::Vector>,
+        row: usize,
+        column: usize,
+    ) -> I::Vector {
+        // SAFETY: the caller's.
+        unsafe {
+            let value = tile.value(row, column);
+            let activated = match self {
+                Self::None => return value,
+                Self::Gelu | Self::GatedGelu => gelu(value),
+                Self::GeluTanh | Self::GatedGeluTanh => gelu_tanh(value),
+            };
+            match self.is_gated() {
+                true => activated.mul(tile.value(row, column + I::COLUMNS / 2)),
+                false => activated,
+            }
+        }
+    }
+}
+
+/// From the sums of a tile to outputs, in one go: each step through memory
+/// takes as long as some of the product.
 #[inline(always)]
-fn store<I: Isa>(product: &Product<'_>, row: usize, first: usize, values: &[f32]) {
-    let outer = product.linear.outer;
-    let (start, width) = (row * outer + first, values.len().min(outer - first));
-    // SAFETY: every row and panel is computed by one task alone.
-    let out = unsafe { product.out.part(start..start + width) };
-    let residual = product.residual.map(|rows| &rows[start..start + width]);
-    if out.len() < values.len() {
-        for (at, out) in out.iter_mut().enumerate() {
-            *out = values[at] + residual.map_or(0., |residual| residual[at]);
+fn write<I: Isa>(
+    product: &Product<'_>,
+    rows: Range<usize>,
+    panel: usize,
+    tile: &impl Tile<I::Vector>,
+) {
+    let activation = product.linear.activation;
+    let width = match activation.is_gated() {
+        true => I::COLUMNS / 2,
+        false => I::COLUMNS,
+    };
+    let (outer, first) = (product.linear.outer, panel * width);
+    let count = width.min(outer - first);
+    let residual = |at: usize| product.residual.map(|all| &all[at..at + count]);
+    if count < width {
+        for row in rows.clone() {
+            let mut last = [0f32; LARGEST_TILE];
+            for column in (0..width).step_by(I::Vector::LANES) {
+                // SAFETY: within the tile, of which a row is a part.
+                unsafe {
+                    let value = activation.apply::<I>(tile, row - rows.start, column);
+                    value.store(last.as_mut_ptr().add(column));
+                }
+            }
+            let at = row * outer + first;
+            // SAFETY: every row and panel is computed by one task alone.
+            let out = unsafe { product.out.part(at..at + count) };
+            out.copy_from_slice(&last[..count]);
+            for (out, residual) in out.iter_mut().zip(residual(at).unwrap_or_default()) {
+                *out += residual;
+            }
         }
         return;
     }
-    for column in (0..values.len()).step_by(I::Vector::LANES) {
-        // SAFETY: all are as long as the values, which are whole vectors.
-        unsafe {
-            let mut value = I::Vector::load(values.as_ptr().add(column));
-            if let Some(residual) = residual {
-                value = value.add(I::Vector::load(residual.as_ptr().add(column)));
+    for column in (0..width).step_by(I::Vector::LANES) {
+        for row in rows.clone() {
+            let at = row * outer + first;
+            // SAFETY: every row and panel is computed by one task alone; all
+            // are as long as the width, which is whole vectors.
+            unsafe {
+                let mut value = activation.apply::<I>(tile, row - rows.start, column);
+                if let Some(residual) = residual(at) {
+                    value = value.add(I::Vector::load(residual.as_ptr().add(column)));
+                }
+                let out = product.out.part(at..at + count);
+                value.store(out.as_mut_ptr().add(column));
             }
-            value.store(out.as_mut_ptr().add(column));
         }
     }
 }
