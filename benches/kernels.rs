@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use multivec_core::kernels::{
-    Activation, Activations, Attention, Batch, Bound, Embedding, Layer, Levels, Rows,
+    Activation, Activations, Attention, Batch, Bound, Embedding, Layer, Levels, Products, Rows,
     ScaleToLength, Scaled, Serial, WeightType, Weights,
 };
 
@@ -81,6 +81,7 @@ fn attention(criterion: &mut Criterion) {
             values: rows(2),
             mask: None,
             rotation: None,
+            products: Products::Floats,
         };
         let attention = Attention {
             heads,
@@ -92,10 +93,13 @@ fn attention(criterion: &mut Criterion) {
         let mut out = vec![0.; length * width];
         // As many as without a window.
         group.throughput(Throughput::Elements(4 * (length * length * width) as u64));
-        let name = format!("{length}x{heads}x{columns}, window {window:?}");
-        group.bench_function(name, |bench| {
-            bench.iter(|| attention.run(black_box(&batch), &mut out, &Serial));
-        });
+        for products in [Products::Floats, Products::Integers] {
+            let batch = Batch { products, ..batch };
+            let name = format!("{length}x{heads}x{columns}, window {window:?}, {products:?}");
+            group.bench_function(name, |bench| {
+                bench.iter(|| attention.run(black_box(&batch), &mut out, &Serial));
+            });
+        }
     }
     group.finish();
 }

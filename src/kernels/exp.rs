@@ -19,14 +19,33 @@ const POWER: [f32; 6] = [
     0.000_153_533_62,
 ];
 
+/// The nearest whole number, with [`ROUND`] added, and what is left.
+#[inline(always)]
+fn split<V: Vector>(value: V) -> (V, V) {
+    let x = V::splat(LOWEST).max(value);
+    let rounded = x.add(V::splat(ROUND));
+    (rounded, x.sub(rounded.sub(V::splat(ROUND))))
+}
+
 /// `2^x` for `x <= 0`, within 2 units in the last place; what is not a number
 /// stays so.
 #[inline(always)]
 pub(super) fn exp2<V: Vector>(value: V) -> V {
-    let x = V::splat(LOWEST).max(value);
-    let rounded = x.add(V::splat(ROUND));
-    let r = x.sub(rounded.sub(V::splat(ROUND)));
+    let (rounded, r) = split(value);
     let sum = polynomial(POWER, r).mul_add(r, V::splat(1.));
+    sum.mul(rounded.power_of_two())
+}
+
+/// The same within 1.1e-4 of it.
+const ROUGH_POWER: [f32; 3] = [0.693_282_9, 0.242_210_97, 0.055_008_93];
+
+/// `2^x` for `x <= 0`, within 1.2e-4 of it, where it becomes one of 256 levels.
+#[inline(always)]
+pub(super) fn rough_exp2<V: Vector>(value: V) -> V {
+    let (rounded, r) = split(value);
+    let [one, two, three] = ROUGH_POWER;
+    let sum = V::splat(three).mul_add(r, V::splat(two));
+    let sum = sum.mul_add(r, V::splat(one)).mul_add(r, V::splat(1.));
     sum.mul(rounded.power_of_two())
 }
 
@@ -108,6 +127,8 @@ mod tests {
             let (found, expected) = (exp2(x), f64::from(x).exp2());
             let error = (f64::from(found) - expected).abs() / expected;
             assert!(error <= 2.4e-7, "{x}: {found} {expected}");
+            let error = (f64::from(rough_exp2(x)) - expected).abs() / expected;
+            assert!(error <= 1.2e-4, "{x}: {error}");
         }
         assert_eq!([f32::NEG_INFINITY, -1e30, -127.].map(exp2), [0.; 3]);
         assert!(exp2(f32::NAN).is_nan());

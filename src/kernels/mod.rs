@@ -14,7 +14,7 @@ mod normalize;
 mod parallel;
 mod switch;
 
-pub use attention::{Attention, Batch, Rotation, Rows};
+pub use attention::{Attention, Batch, Products, Rotation, Rows};
 pub use embedding::{Embedding, Levels, Scaled};
 pub use length::{Bound, ScaleToLength};
 pub use linear::{
@@ -27,5 +27,5 @@ pub use switch::SharedGranularity;
 /// Whether this machine has instructions that the kernels are written for.
 /// Without them they are right, and slower than an engine's own operators.
 pub fn are_fast() -> bool {
-    isa::Kind::best() != isa::Kind::Plain
+    isa::Kind::best().has_vectors()
 }

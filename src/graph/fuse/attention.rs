@@ -8,7 +8,30 @@ use super::super::trace::{Tensor, Trace};
 use super::mask::{Probes, Term};
 use super::projection::{self, Projection};
 use super::rows::{Mover, Order};
-use super::{BATCH, DOMAIN, LENGTH, Links, Replacement};
+use super::{BATCH, DOMAIN, LENGTH, Links, Replacement, linear};
+use crate::graph::Graph;
+
+/// Says of each attention whether its rows come from quantized layers.
+pub(super) fn mark_quantized(graph: &mut Graph) {
+    let is_made = |name: &String| {
+        let mut layers = graph
+            .nodes()
+            .iter()
+            .filter(|node| linear::is_quantized(node));
+        layers.any(|layer| layer.output.contains(name))
+    };
+    let nodes = graph.nodes().iter();
+    let is_attention = |node: &NodeProto| {
+        node.domain.as_deref() == Some(DOMAIN) && node.op_type.as_deref() == Some("Attention")
+    };
+    let found: Vec<bool> = nodes
+        .map(|node| is_attention(node) && node.input.iter().take(3).all(is_made))
+        .collect();
+    let nodes = &mut graph.proto_mut().node;
+    for (node, _) in nodes.iter_mut().zip(found).filter(|(_, found)| *found) {
+        *node = std::mem::take(node).with_int("quantized", 1);
+    }
+}
 
 /// `Attention` in place of the nodes around a softmax, from the projected rows
 /// of queries, keys and values to the rows of all heads.
@@ -21,7 +44,7 @@ use super::{BATCH, DOMAIN, LENGTH, Links, Replacement};
 /// text. Attributes: `heads`, `columns` of each, `scale` of the scores,
 /// `window`, how many positions tokens see to either side (0: all), `fill`,
 /// what unseen scores are brought to, `interleaved`, whether rotary embedding
-/// turns neighbours.
+/// turns neighbours, `quantized`, whether all rows come from quantized layers.
 /// Where `fill` is minus infinity, a token that sees nothing gets zeros.
 pub(super) fn find(
     opset: i64,

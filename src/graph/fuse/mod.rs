@@ -89,6 +89,7 @@ pub fn fuse(graph: &mut Graph) -> Fused {
     fused.quantized = made().filter(|node| linear::is_quantized(node)).count();
     fused.gated = made().filter(|node| linear::is_gated(node)).count();
     apply(graph, layers);
+    attention::mark_quantized(graph);
     graph.remove_dead_nodes();
     clean::remove_unused_initializers(graph);
     fused.nodes_after = graph.nodes().len();

@@ -4,12 +4,13 @@ use std::ops::Range;
 
 use super::super::isa::{Isa, LARGEST_TILE, Vector};
 use super::super::parallel::Shared;
+use super::integers::Workspace;
 use super::load::{Loaded, Queries};
 use super::weigh::weigh;
-use super::{Attention, Batch};
+use super::{Attention, Batch, Products};
 
 /// Rows of scores that are computed at a time: few enough to stay in a cache.
-const ROWS: usize = 12;
+pub(super) const ROWS: usize = 12;
 
 /// All heads of all texts: `text * heads + head`.
 pub(in super::super) struct Heads<'a> {
@@ -30,11 +31,25 @@ pub(super) struct Head<'a> {
     /// Tokens up to the last one that is not padding.
     pub(super) seen: usize,
     /// The mask, where tokens before are unseen too.
-    holes: Option<&'a [i64]>,
+    pub(super) holes: Option<&'a [i64]>,
 }
 
 #[inline(always)]
 pub(in super::super) fn attend_heads<I: Isa>(heads: &Heads<'_>, which: Range<usize>) {
+    if heads.batch.products == Products::Integers {
+        let mut space = Workspace::default();
+        for at in which.clone() {
+            if !Head::new(heads, at).attend_in_8_bits::<I>(&mut space) {
+                attend_in_floats::<I>(heads, at..at + 1);
+            }
+        }
+        return;
+    }
+    attend_in_floats::<I>(heads, which);
+}
+
+#[inline(always)]
+fn attend_in_floats<I: Isa>(heads: &Heads<'_>, which: Range<usize>) {
     let mut loaded = Loaded::default();
     let mut scores = Vec::new();
     for at in which {
@@ -73,15 +88,7 @@ impl<'a> Head<'a> {
         scores.resize(ROWS.min(length) * stride, 0.);
         for first in (0..length).step_by(ROWS) {
             let rows = first..(first + ROWS).min(length);
-            // Columns that any of these rows can see, by whole panels of keys.
-            let (from, to) = match self.attention.window {
-                None => (0, seen),
-                Some(window) => (
-                    first.saturating_sub(window).min(seen),
-                    rows.end.saturating_add(window).min(seen),
-                ),
-            };
-            let seen = from - from % I::COLUMNS..to;
+            let seen = self.columns_of::<I>(&rows);
             self.score::<I>(&queries, &loaded.keys, rows.clone(), &seen, scores);
             let mut sums = [0f32; ROWS];
             for (at, sum) in sums.iter_mut().enumerate().take(rows.len()) {
@@ -94,9 +101,23 @@ impl<'a> Head<'a> {
         }
     }
 
+    /// Columns that any of these rows can see, by whole panels of keys.
+    #[inline(always)]
+    pub(super) fn columns_of<I: Isa>(&self, rows: &Range<usize>) -> Range<usize> {
+        let seen = self.seen;
+        let (from, to) = match self.attention.window {
+            None => (0, seen),
+            Some(window) => (
+                rows.start.saturating_sub(window).min(seen),
+                rows.end.saturating_add(window).min(seen),
+            ),
+        };
+        from - from % I::COLUMNS..to
+    }
+
     /// Which of the columns a row can see, counted from the first.
     #[inline(always)]
-    fn visible(&self, row: usize, columns: &Range<usize>) -> Range<usize> {
+    pub(super) fn visible(&self, row: usize, columns: &Range<usize>) -> Range<usize> {
         let Some(window) = self.attention.window else {
             return 0..columns.len();
         };
@@ -172,7 +193,7 @@ impl<'a> Head<'a> {
 
     /// Writes sums of weighted values, of a row from a column on.
     #[inline(always)]
-    fn finish<I: Isa>(&self, position: usize, first: usize, sums: &[f32], weight: f32) {
+    pub(super) fn finish<I: Isa>(&self, position: usize, first: usize, sums: &[f32], weight: f32) {
         let columns = self.attention.columns;
         let width = sums.len().min(columns - first);
         let row = self.text * self.batch.length + position;

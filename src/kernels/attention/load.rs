@@ -141,7 +141,7 @@ fn transpose(rows: [&[f32]; BLOCK], factor: f32, out: &mut [f32], stride: usize)
 impl<'a> Head<'a> {
     /// The columns of this head in a row.
     #[inline(always)]
-    fn row(&self, rows: &Rows<'a>, position: usize) -> &'a [f32] {
+    pub(super) fn row(&self, rows: &Rows<'a>, position: usize) -> &'a [f32] {
         let columns = self.attention.columns;
         let row = self.text * self.batch.length + position;
         rows.row(row, self.head * columns, columns)

@@ -1,12 +1,15 @@
 //! Attention over all heads of a padded batch.
 
 mod head;
+mod integers;
+mod levels;
 mod load;
 mod weigh;
 
 pub(super) use head::{Heads, attend_heads};
 
 use super::isa::{self, Kind};
+use super::linear::Granularity;
 use super::parallel::{Parallel, Shared, ranges};
 
 /// Tasks for each thread, so that none waits long for the others.
@@ -65,6 +68,33 @@ pub struct Batch<'a> {
     pub mask: Option<&'a [i64]>,
     /// How queries and keys are turned by their positions.
     pub rotation: Option<Rotation<'a>>,
+    /// The precision of products.
+    pub products: Products,
+}
+
+/// In which precision attention multiplies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Products {
+    /// 32-bit floats.
+    #[default]
+    Floats,
+    /// 8 bits, with scales for each row and column of a text, for queries, keys
+    /// and values that come from quantized layers: little is lost beside what
+    /// these lose.
+    Integers,
+}
+
+impl Products {
+    /// How queries, keys and values are multiplied that come from quantized
+    /// layers, or not. Layers that are quantized as ONNX defines it are
+    /// followed by products of floats, as there.
+    pub fn of(is_quantized: bool, granularity: Granularity) -> Self {
+        match (is_quantized, granularity) {
+            (true, Granularity::Row) => Self::Integers,
+            _ => Self::Floats,
+        }
+    }
 }
 
 /// Rotary embedding (Su et al., 2021): pairs of columns turned by an angle.

@@ -5,15 +5,10 @@ use std::ops::Range;
 use super::super::exp::exp2;
 use super::super::isa::{Isa, Vector};
 
-/// Makes weights of a row's scores, which are logarithms to base 2 and come in
-/// whole panels, and returns their sum; 0 if none is seen. Those outside of
-/// `visible` become 0, as do those where `holes`, which may be shorter, has 0.
+/// Brings scores outside of `visible`, and those where `holes`, which may be
+/// shorter, has 0, to minus infinity.
 #[inline(always)]
-pub(super) fn weigh<I: Isa>(
-    scores: &mut [f32],
-    visible: Range<usize>,
-    holes: Option<&[i64]>,
-) -> f32 {
+pub(super) fn hide(scores: &mut [f32], visible: Range<usize>, holes: Option<&[i64]>) {
     if let Some(holes) = holes {
         for (score, &seen) in scores.iter_mut().zip(holes) {
             *score = if seen == 0 { f32::NEG_INFINITY } else { *score };
@@ -21,6 +16,18 @@ pub(super) fn weigh<I: Isa>(
     }
     scores[visible.end..].fill(f32::NEG_INFINITY);
     scores[..visible.start].fill(f32::NEG_INFINITY);
+}
+
+/// Makes weights of a row's scores, which are logarithms to base 2 and come in
+/// whole panels, and returns their sum; 0 if none is seen. Those that are
+/// hidden, see [`hide`], become 0.
+#[inline(always)]
+pub(super) fn weigh<I: Isa>(
+    scores: &mut [f32],
+    visible: Range<usize>,
+    holes: Option<&[i64]>,
+) -> f32 {
+    hide(scores, visible, holes);
     assert!(scores.len().is_multiple_of(2 * I::Vector::LANES));
     // Two at a time, so that no step waits for the one before.
     let pairs = (0..scores.len()).step_by(2 * I::Vector::LANES);

@@ -15,6 +15,7 @@ impl Isa for Avx2 {
     const GROUP: usize = 2;
     const ROWS: usize = 6;
     const COLUMNS: usize = 16;
+    const ONE: Self::Level = 1;
     const LARGEST: f32 = 255.;
     const CENTRED: bool = true;
 

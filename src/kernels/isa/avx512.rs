@@ -13,6 +13,7 @@ impl Isa for Avx512Vnni {
     const GROUP: usize = 4;
     const ROWS: usize = 12;
     const COLUMNS: usize = 32;
+    const ONE: Self::Level = 1;
     const LARGEST: f32 = 255.;
     const CENTRED: bool = false;
 

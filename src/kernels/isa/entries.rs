@@ -46,6 +46,7 @@ macro_rules! kernel {
                 Kind::WasmPairs => $kernel::<super::wasm::Wasm<true>>($($argument),*),
                 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
                 Kind::Wasm => $kernel::<super::wasm::Wasm<false>>($($argument),*),
+                #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
                 Kind::Plain => $kernel::<super::plain::Plain<1>>($($argument),*),
                 #[cfg(test)]
                 Kind::Blocks => $kernel::<super::plain::Plain<3>>($($argument),*),
@@ -127,6 +128,7 @@ impl Kind {
             Self::WasmPairs => Layout::of::<super::wasm::Wasm<true>>(),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Self::Wasm => Layout::of::<super::wasm::Wasm<false>>(),
+            #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
             Self::Plain => Layout::of::<super::plain::Plain<1>>(),
             #[cfg(test)]
             Self::Blocks => Layout::of::<super::plain::Plain<3>>(),

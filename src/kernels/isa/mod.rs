@@ -10,6 +10,7 @@ mod avx512;
 mod entries;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
 mod plain;
 mod vector;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -45,6 +46,8 @@ pub(super) trait Isa {
     const CENTRED: bool;
     /// What levels are held less of, where they are not centred.
     const OFFSET: i32 = 0;
+    /// The level that multiplies by 1, whatever the offset.
+    const ONE: Self::Level;
 
     /// Writes levels of values that were divided by the scale of their row:
     /// rounded to the nearest whole numbers, ties to even, plus the zero
@@ -122,6 +125,9 @@ pub(super) enum Kind {
     WasmPairs,
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     Wasm,
+    /// For machines with none of the others, which in a module with vectors are
+    /// none.
+    #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
     Plain,
     /// The same with several scales a row.
     #[cfg(test)]
@@ -129,7 +135,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Those that this machine has, the fastest first.
+    /// Those that this machine has, the fastest first; at least one.
     pub(super) fn all() -> Vec<Self> {
         let kinds = [
             #[cfg(target_arch = "x86_64")]
@@ -154,16 +160,30 @@ impl Kind {
             (Self::WasmPairs, wasm::sums_pairs()),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             (Self::Wasm, true),
+            #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
             (Self::Plain, true),
         ];
         let there = kinds.into_iter().filter(|(_, is_there)| *is_there);
         there.map(|(kind, _)| kind).collect()
     }
 
+    /// Whether it has more than one number in an instruction.
+    pub(super) fn has_vectors(self) -> bool {
+        match self {
+            #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
+            Self::Plain => false,
+            #[cfg(test)]
+            Self::Blocks => false,
+            #[allow(unreachable_patterns)]
+            _ => true,
+        }
+    }
+
     /// The fastest that this machine has.
     pub(super) fn best() -> Self {
         static BEST: std::sync::OnceLock<Kind> = std::sync::OnceLock::new();
-        *BEST.get_or_init(|| Self::all().first().copied().unwrap_or(Self::Plain))
+        // There is always one: without vectors, the plain one.
+        *BEST.get_or_init(|| Self::all()[0])
     }
 }
 

@@ -14,6 +14,7 @@ impl Isa for NeonDot {
     const GROUP: usize = 4;
     const ROWS: usize = 6;
     const COLUMNS: usize = 16;
+    const ONE: Self::Level = 1;
     const LARGEST: f32 = 255.;
     const CENTRED: bool = false;
     // The instruction multiplies signed levels.

@@ -15,6 +15,7 @@ impl<const BLOCKS: usize> Isa for Plain<BLOCKS> {
     const ROWS: usize = 4;
     const COLUMNS: usize = COLUMNS;
     const BLOCKS: usize = BLOCKS;
+    const ONE: Self::Level = 1;
     const LARGEST: f32 = 255.;
     const CENTRED: bool = false;
 

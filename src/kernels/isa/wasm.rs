@@ -38,6 +38,7 @@ impl<const PAIRS: bool> Isa for Wasm<PAIRS> {
         1
     };
     // The relaxed product is defined for 7 bits.
+    const ONE: Self::Level = 1;
     const LARGEST: f32 = if cfg!(target_feature = "relaxed-simd") {
         127.
     } else {

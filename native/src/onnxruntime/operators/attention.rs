@@ -1,6 +1,6 @@
 //! Attention over all heads.
 
-use multivec_core::kernels::{Attention, Batch, Rotation, Rows};
+use multivec_core::kernels::{Attention, Batch, Products, Rotation, Rows};
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput,
 };
@@ -56,7 +56,8 @@ impl Operator for AttentionOperator {
             },
             offsets: [queries, keys, values],
             interleaved: node.get("interleaved").unwrap_or(0i64) != 0,
-            threads: self.0.threads,
+            is_quantized: node.get("quantized").unwrap_or(0i64) != 0,
+            kernels: self.0.clone(),
         })
     }
 }
@@ -66,7 +67,9 @@ pub(super) struct AttentionKernel {
     /// The first columns of queries, keys and values in their rows.
     offsets: [usize; 3],
     interleaved: bool,
-    threads: usize,
+    /// Whether queries, keys and values come from quantized layers.
+    is_quantized: bool,
+    kernels: Kernels,
 }
 
 impl Kernel for AttentionKernel {
@@ -105,11 +108,12 @@ impl Kernel for AttentionKernel {
             values: rows(2)?,
             mask,
             rotation,
+            products: Products::of(self.is_quantized, self.kernels.granularity().get()),
         };
         let shape = vec![texts, length, self.width()];
         let mut output = output(context, shape)?;
         let (_, out) = output.try_extract_tensor_mut::<f32>()?;
-        let threads = SessionThreads::new(context, self.threads);
+        let threads = SessionThreads::new(context, self.kernels.threads);
         self.attention.run(&batch, out, &threads);
         Ok(())
     }

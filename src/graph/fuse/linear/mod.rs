@@ -84,8 +84,10 @@ pub(super) fn find(
     })
 }
 
-pub(super) fn is_quantized(layer: &NodeProto) -> bool {
-    layer.input.get(2).is_some_and(|scales| !scales.is_empty())
+pub(super) fn is_quantized(node: &NodeProto) -> bool {
+    let is_layer =
+        node.domain.as_deref() == Some(DOMAIN) && node.op_type.as_deref() == Some("Linear");
+    is_layer && node.input.get(2).is_some_and(|scales| !scales.is_empty())
 }
 
 pub(super) fn is_gated(layer: &NodeProto) -> bool {

@@ -1,6 +1,6 @@
 //! Attention over all heads.
 
-use multivec_core::kernels::{self, Batch, Rotation, Rows};
+use multivec_core::kernels::{self, Batch, Products, Rotation, Rows, SharedGranularity};
 use tract_core::internal::*;
 
 use super::super::super::node::Node;
@@ -32,13 +32,15 @@ pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
         offsets: [offset(0), offset(1), offset(2)],
         is_masked: mask.is_some(),
         rotation: rotation.map(|_| proto.int("interleaved", 0) != 0),
+        is_quantized: proto.int("quantized", 0) != 0,
+        granularity: node.parts.granularity.clone(),
     };
     Ok(tvec!(node.wire(op, &inputs)?))
 }
 
 /// Attention of the core, on queries, keys and values, then the mask, then
 /// cosines and sines, where there are such.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 struct AttentionOp {
     attention: kernels::Attention,
     /// The first columns of queries, keys and values in their rows.
@@ -46,6 +48,24 @@ struct AttentionOp {
     is_masked: bool,
     /// Whether neighbours are turned together, where there is a rotation.
     rotation: Option<bool>,
+    /// Whether queries, keys and values come from quantized layers.
+    is_quantized: bool,
+    granularity: SharedGranularity,
+}
+
+impl PartialEq for AttentionOp {
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |op: &Self| {
+            (
+                op.attention,
+                op.offsets,
+                op.is_masked,
+                op.rotation,
+                op.is_quantized,
+            )
+        };
+        parts(self) == parts(other)
+    }
 }
 
 // All numbers come from a graph; none is compared with itself as NaN.
@@ -109,6 +129,7 @@ impl EvalOp for AttentionOp {
             values: rows(2)?,
             mask,
             rotation,
+            products: Products::of(self.is_quantized, self.granularity.get()),
         };
         self.attention.run(&batch, &mut context, &POOL);
         tensor(&[texts, length, width], context)

@@ -1,0 +1,273 @@
+//! Attention whose products have 8 bits, for models whose layers have.
+//!
+//! Queries and keys have a scale a row, values one a column, and weights one for
+//! each block of tokens, relative to the largest of the block (as in
+//! FlashAttention, Dao et al., 2022), so that many small weights are not lost
+//! beside a large one far away. All are of one text, so that none depends on
+//! what is beside it in a batch.
+
+use std::ops::Range;
+
+use super::super::exp::{ROUND, exp2, rough_exp2};
+use super::super::isa::{Isa, LARGEST_TILE, Vector};
+use super::head::{Head, ROWS};
+use super::levels::{Levels, Weights};
+use super::weigh::hide;
+
+/// Most tokens of a block.
+const BLOCK: usize = 160;
+
+/// What is needed on the way.
+#[derive(Default)]
+pub(super) struct Workspace<W> {
+    levels: Levels<W>,
+    /// `[ROWS, tokens]`
+    scores: Vec<f32>,
+    /// `[ROWS, BLOCK]` of the instruction set's levels.
+    weights: Vec<u8>,
+    /// `[ROWS, columns]`, rounded up to panels.
+    sums: Vec<f32>,
+}
+
+/// A row on its way over the blocks.
+#[derive(Clone, Copy)]
+struct Row {
+    /// The largest score so far.
+    top: f32,
+    /// The sum of weights, in levels relative to it.
+    total: f32,
+    /// What the sums so far, and those of this block, are to be multiplied by.
+    factors: [f32; 2],
+}
+
+impl Head<'_> {
+    /// Says whether it was done: numbers that are not finite are left to
+    /// floats.
+    #[inline(always)]
+    pub(super) fn attend_in_8_bits<I: Isa>(&self, space: &mut Workspace<I::Weight>) -> bool {
+        let length = self.batch.length;
+        if !space.levels.load::<I>(self) {
+            return false;
+        }
+        let tokens = self.seen.next_multiple_of(I::COLUMNS);
+        let columns = self.attention.columns.next_multiple_of(I::COLUMNS);
+        space.scores.resize(ROWS * tokens, 0.);
+        space
+            .weights
+            .resize(ROWS * BLOCK * size_of::<I::Level>(), 0);
+        space.sums.resize(ROWS * columns, 0.);
+        for first in (0..length).step_by(ROWS) {
+            let rows = first..(first + ROWS).min(length);
+            let seen = self.columns_of::<I>(&rows);
+            self.score_in_8_bits::<I>(space, rows.clone(), &seen);
+            let mut state = [Row {
+                top: f32::NEG_INFINITY,
+                total: 0.,
+                factors: [0.; 2],
+            }; ROWS];
+            for (at, row) in rows.clone().enumerate() {
+                let scores = &mut space.scores[at * tokens..][seen.start..];
+                let scores = &mut scores[..seen.len().next_multiple_of(I::COLUMNS)];
+                let holes = self.holes.map(|mask| &mask[seen.clone()]);
+                hide(scores, self.visible(row, &seen), holes);
+            }
+            space.sums.fill(0.);
+            for block in blocks::<I>(&seen) {
+                for (at, state) in state.iter_mut().enumerate().take(rows.len()) {
+                    let scores = &space.scores[at * tokens..][block.clone()];
+                    let weights = space.weights.as_mut_ptr().cast::<I::Level>();
+                    // SAFETY: there is room for a block of each row.
+                    state.weigh::<I>(scores, unsafe { weights.add(at * BLOCK) });
+                }
+                self.combine_in_8_bits::<I>(space, &state[..rows.len()], block);
+            }
+            for (at, position) in rows.enumerate() {
+                let sums = &mut space.sums[at * columns..(at + 1) * columns];
+                for (sum, scale) in sums.iter_mut().zip(&space.levels.value_scales) {
+                    *sum *= scale;
+                }
+                for (panel, sums) in sums.chunks_exact(I::COLUMNS).enumerate() {
+                    self.finish::<I>(position, panel * I::COLUMNS, sums, state[at].total);
+                }
+            }
+        }
+        true
+    }
+
+    /// Products of queries and keys.
+    #[inline(always)]
+    fn score_in_8_bits<I: Isa>(
+        &self,
+        space: &mut Workspace<I::Weight>,
+        rows: Range<usize>,
+        seen: &Range<usize>,
+    ) {
+        let tokens = self.seen.next_multiple_of(I::COLUMNS);
+        let width = space.levels.width;
+        let queries = space.levels.queries::<I>();
+        let mut sums = [0i32; LARGEST_TILE];
+        for panel in seen.start / I::COLUMNS..seen.end.div_ceil(I::COLUMNS) {
+            let first = panel * I::COLUMNS;
+            for row in rows.clone().step_by(I::ROWS) {
+                let count = (rows.end - row).min(I::ROWS);
+                // SAFETY: there are levels for all rows, a panel of keys for
+                // all tokens, and the tile has room for the largest.
+                unsafe {
+                    let Weights { keys, .. } = space.levels.weights::<I>();
+                    let keys = keys.as_ptr().add(first * width);
+                    let queries = queries.add(row * width);
+                    let groups = width / I::GROUP;
+                    I::integers(count, queries, width, keys, groups, sums.as_mut_ptr());
+                }
+                let scales = &space.levels.key_scales[first..first + I::COLUMNS];
+                let zeros = &space.levels.key_zeros[first..first + I::COLUMNS];
+                let start = (row - rows.start) * tokens + first;
+                let out = &mut space.scores[start..][..(count - 1) * tokens + I::COLUMNS];
+                for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
+                    for at in 0..count {
+                        let factor = I::Vector::splat(space.levels.query_scales[row + at]);
+                        // SAFETY: all are a panel wide, which is whole vectors.
+                        unsafe {
+                            let sums = sums.as_ptr().add(at * I::COLUMNS + column);
+                            let zeros = zeros.as_ptr().add(column);
+                            let sum = I::Vector::from_integers(sums, 1, zeros);
+                            let scale = I::Vector::load(scales.as_ptr().add(column));
+                            let out = out.as_mut_ptr().add(at * tokens + column);
+                            sum.mul(scale.mul(factor)).store(out);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Products of a block's weights and values, added to those before.
+    #[inline(always)]
+    fn combine_in_8_bits<I: Isa>(
+        &self,
+        space: &mut Workspace<I::Weight>,
+        rows: &[Row],
+        block: Range<usize>,
+    ) {
+        let columns = self.attention.columns.next_multiple_of(I::COLUMNS);
+        let (tokens, groups) = (space.levels.tokens, block.len() / I::GROUP);
+        let weights = space.weights.as_ptr().cast::<I::Level>();
+        let (mut tile, mut zeros) = ([0i32; LARGEST_TILE], [0i32; LARGEST_TILE]);
+        for first in (0..columns).step_by(I::COLUMNS) {
+            let Weights { values, .. } = space.levels.weights::<I>();
+            let start = first * tokens + block.start * I::COLUMNS;
+            let values = &values[start..start + block.len() * I::COLUMNS];
+            if I::OFFSET != 0 {
+                let ones = [I::ONE; BLOCK];
+                // SAFETY: a level for each token, and room for a tile.
+                unsafe {
+                    let values = values.as_ptr();
+                    I::integers(1, ones.as_ptr(), BLOCK, values, groups, zeros.as_mut_ptr());
+                }
+            }
+            for (part, rows) in rows.chunks(I::ROWS).enumerate() {
+                let row = part * I::ROWS;
+                // SAFETY: there is a block of levels for each row, as many
+                // values, and room for a tile.
+                unsafe {
+                    let (weights, values) = (weights.add(row * BLOCK), values.as_ptr());
+                    let tile = tile.as_mut_ptr();
+                    I::integers(rows.len(), weights, BLOCK, values, groups, tile);
+                }
+                for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
+                    for (at, state) in rows.iter().enumerate() {
+                        let [before, now] = state.factors;
+                        let (before, now) = (I::Vector::splat(before), I::Vector::splat(now));
+                        let place = (row + at) * columns + first + column;
+                        // SAFETY: within the tile, and the sums of a row.
+                        unsafe {
+                            let sums = tile.as_ptr().add(at * I::COLUMNS + column);
+                            let sum = match I::OFFSET {
+                                0 => I::Vector::from_plain_integers(sums),
+                                // Weights are held less this.
+                                offset => {
+                                    let zeros = zeros.as_ptr().add(column);
+                                    I::Vector::from_integers(sums, -offset, zeros)
+                                }
+                            };
+                            let place = space.sums.as_mut_ptr().add(place);
+                            let before = I::Vector::load(place).mul(before);
+                            sum.mul_add(now, before).store(place);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Columns in blocks of like sizes, by whole panels.
+fn blocks<I: Isa>(seen: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let all = seen.start..seen.start + seen.len().next_multiple_of(I::COLUMNS);
+    let count = all.len().div_ceil(BLOCK).max(1);
+    let size = (all.len().div_ceil(count)).next_multiple_of(I::COLUMNS);
+    let starts = all.clone().step_by(size.max(1));
+    starts.map(move |start| start..(start + size).min(all.end))
+}
+
+impl Row {
+    /// Makes weights of a block's scores, which are logarithms to base 2 and
+    /// whole panels.
+    ///
+    /// # Safety
+    /// There is room for a level each.
+    #[inline(always)]
+    fn weigh<I: Isa>(&mut self, scores: &[f32], levels: *mut I::Level) {
+        let lanes = I::Vector::LANES;
+        assert!(scores.len().is_multiple_of(2 * lanes) && scores.len() <= BLOCK);
+        // Two at a time, so that no step waits for the one before.
+        let pairs = || (0..scores.len()).step_by(2 * lanes);
+        // SAFETY: pairs are within the scores.
+        let at = |at: usize| unsafe { scores.as_ptr().add(at) };
+        let mut tops = [I::Vector::splat(f32::NEG_INFINITY); 2];
+        for pair in pairs() {
+            // SAFETY: as above.
+            unsafe {
+                tops[0] = I::Vector::load(at(pair)).max(tops[0]);
+                tops[1] = I::Vector::load(at(pair + lanes)).max(tops[1]);
+            }
+        }
+        let top = tops[0].max(tops[1]).largest();
+        let mut sums = [I::Vector::splat(0.); 2];
+        let (base, round) = (I::Vector::splat(top), I::Vector::splat(ROUND));
+        for pair in pairs() {
+            for (part, sum) in sums.iter_mut().enumerate() {
+                let place = pair + part * lanes;
+                // SAFETY: as above, and the caller's.
+                unsafe {
+                    let weight = rough_exp2(I::Vector::load(at(place)).sub(base));
+                    let level = weight
+                        .mul_add(I::Vector::splat(I::LARGEST), round)
+                        .sub(round);
+                    *sum = sum.add(level);
+                    I::levels(level, 0, levels.add(place));
+                }
+            }
+        }
+        let sum = sums[0].add(sums[1]).sum();
+        if top == f32::NEG_INFINITY {
+            // None is seen.
+            self.factors = [1., 0.];
+            // SAFETY: the caller's.
+            (0..scores.len()).for_each(|at| unsafe { levels.add(at).write(I::Level::default()) });
+            return;
+        }
+        if self.top == f32::NEG_INFINITY {
+            *self = Self {
+                top,
+                total: sum,
+                factors: [0., 1.],
+            };
+            return;
+        }
+        let new = self.top.max(top);
+        self.factors = [exp2(self.top - new), exp2(top - new)];
+        self.total = self.total * self.factors[0] + sum * self.factors[1];
+        self.top = new;
+    }
+}
