@@ -21,7 +21,7 @@ pub(crate) use onnxruntime::OrtGraphs;
 pub(crate) use tract::TractGraphs;
 
 /// Changes with every change of what is fused, and how.
-const VERSION: u32 = 9;
+const VERSION: u32 = 10;
 
 /// What runs a model's graphs.
 pub(crate) trait GraphRunner {
