@@ -178,6 +178,33 @@ fn a_fused_model_is_a_model() {
     assert_equal(&written, &load(&cache, Engine::OnnxRuntime));
 }
 
+/// Columns that are multiplied before they are quantized stay so in standard
+/// operators.
+#[test]
+fn a_fused_model_in_8_bits_is_a_model() {
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/minilm-colbert");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for name in ["onnx_config.json", "tokenizer.json"] {
+        let copy = folder.path().join(name);
+        fs::copy(Path::new(demo).join(name), copy).expect("it can be copied");
+    }
+    let (graph, fused) = optimize_graph(&Path::new(demo).join("model_int8.onnx")).expect("a graph");
+    assert_eq!(fused.quantized, fused.linears);
+    fs::write(folder.path().join("model_int8.onnx"), graph).expect("it can be written");
+    let [published, written] = [Path::new(demo), folder.path()].map(|model| {
+        let builder = EncoderBuilder::from_dir(model).with_precision(Precision::Int8);
+        let built = builder.with_optimization(Optimization::Off).build();
+        let encoder = built.expect("the model loads");
+        encoder.encode_document(TEXTS[1]).expect("it encodes")
+    });
+    let dim = published.dim();
+    let rows = published.as_slice().chunks_exact(dim);
+    for (one, other) in rows.zip(written.as_slice().chunks_exact(dim)) {
+        let cosine: f32 = one.iter().zip(other).map(|(one, other)| one * other).sum();
+        assert!(cosine > 0.999, "{cosine}");
+    }
+}
+
 /// What one engine found out about a graph is not what another one does.
 #[cfg(feature = "tract")]
 #[test]

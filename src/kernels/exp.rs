@@ -6,6 +6,8 @@ use super::isa::Vector;
 const LOWEST: f32 = -127.;
 /// Adding and subtracting it rounds to whole numbers: 1.5 * 2^23.
 pub(super) const ROUND: f32 = 12_582_912.;
+/// What exponents of 32-bit floats are held more by.
+const BIAS: f32 = 127.;
 
 /// `2^r` is `1 + r * (..)` for `|r| <= 1/2`, within 2e-9: a fit of its own, by
 /// reweighted least squares, so that the largest error is small.
@@ -19,12 +21,14 @@ const POWER: [f32; 6] = [
     0.000_153_533_62,
 ];
 
-/// The nearest whole number, with [`ROUND`] added, and what is left.
+/// The exponent of the nearest power of two, with [`ROUND`] added, and what is
+/// left.
 #[inline(always)]
 fn split<V: Vector>(value: V) -> (V, V) {
     let x = V::splat(LOWEST).max(value);
-    let rounded = x.add(V::splat(ROUND));
-    (rounded, x.sub(rounded.sub(V::splat(ROUND))))
+    let round = V::splat(ROUND + BIAS);
+    let rounded = x.add(round);
+    (rounded, x.sub(rounded.sub(round)))
 }
 
 /// `2^x` for `x <= 0`, within 2 units in the last place; what is not a number

@@ -51,6 +51,17 @@ impl<'a, T> Shared<'a, T> {
         self.data.wrapping_add(at)
     }
 
+    /// Where a range begins, of which parts are written by others.
+    ///
+    /// # Panics
+    /// If the range is not within the slice.
+    #[inline(always)]
+    pub(super) fn range(&self, range: Range<usize>) -> *mut T {
+        assert!(range.start <= range.end && range.end <= self.len);
+        // SAFETY: within the slice.
+        unsafe { self.data.add(range.start) }
+    }
+
     /// # Safety
     /// No two parts that are in use at the same time may overlap.
     ///

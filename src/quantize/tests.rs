@@ -183,6 +183,87 @@ fn one_matrix_may_be_a_table_and_a_factor() {
 }
 
 #[test]
+fn columns_of_like_sizes_are_had_where_that_pays() {
+    let mut graph_of = {
+        let nodes = vec![
+            node("Neg", "", &["input_ids"], &["rows"]),
+            node("MatMul", "", &["rows", "w"], &["one"]),
+            node("MatMul", "", &["rows", "v"], &["two"]),
+            node("MatMul", "", &["input_ids", "v"], &["three"]),
+            node("Add", "", &["one", "two"], &["four"]),
+            node("Add", "", &["three", "four"], &["out"]),
+        ];
+        graph(nodes, vec![matrix("w", [64, 32]), matrix("v", [64, 32])])
+    };
+    // One that two values are multiplied by can have no factors.
+    let shared = layers(&graph_of, "graph").expect("layers");
+    assert!(smoothable(&graph_of, &shared).is_empty());
+    graph_of.proto_mut().node.remove(3);
+    let found = layers(&graph_of, "graph").expect("layers");
+    let values = smoothable(&graph_of, &found);
+    assert_eq!((values.len(), values[0].value.as_str()), (1, "rows"));
+    assert_eq!(values[0].layers, [0, 1]);
+
+    let bytes: Vec<Vec<u8>> = found
+        .iter()
+        .map(|layer| {
+            let tensor = layer.tensor(&graph_of).expect("a tensor");
+            tensor
+                .float_data
+                .iter()
+                .flat_map(|one| one.to_le_bytes())
+                .collect()
+        })
+        .collect();
+    let readers: Vec<(&Layer, &[u8])> = found.iter().zip(bytes.iter().map(Vec::as_slice)).collect();
+    let observe = |large: f32| {
+        let mut observed = Observed::default();
+        let number = |at: usize| {
+            ((at * 7919 % 1013) as f32 / 506. - 1.) * if at % 64 == 5 { large } else { 1. }
+        };
+        observed.add(&(0..64 * 100).map(number).collect::<Vec<f32>>(), 64);
+        smooth(&observed, &readers, "graph", WeightRange::Full).expect("finite weights")
+    };
+    assert_eq!(observe(1.), None);
+    let factors = observe(100.).expect("a column that is much larger");
+    assert!((factors[4] / factors[5] - 10.).abs() < 2., "{factors:?}");
+
+    let quantized: Vec<QuantizedLayer> = readers
+        .iter()
+        .map(|&(layer, bytes)| {
+            let weights = quantize_weights(layer, "graph", WeightRange::Full, &factors, bytes);
+            let weights = weights.expect("they are quantized");
+            let floats = weights::floats(layer, bytes);
+            for (at, (row, column, weight)) in floats.enumerate() {
+                let scale = weights.scales[column] * factors[row];
+                let distance = (f32::from(weights.levels[at]) * scale - weight).abs();
+                assert!(distance <= scale * 0.5001, "{distance} of {scale}");
+            }
+            weights.into_layer(layer.clone(), &factors)
+        })
+        .collect();
+    replace(&mut graph_of, &quantized);
+    assert_eq!(count(&graph_of, "DynamicQuantizeLinear"), 1);
+    let smoothing = graph_of.initializer("rows_smoothing").expect("factors");
+    assert_eq!(smoothing.dims, [64]);
+    // Before rows are quantized, and for scales of both products.
+    assert_eq!(count(&graph_of, "Mul"), 1 + 2 * 2);
+    let error = quantize_weights(
+        readers[0].0,
+        "graph",
+        WeightRange::Full,
+        &factors[1..],
+        readers[0].1,
+    );
+    assert!(
+        error
+            .expect_err("one too few")
+            .to_string()
+            .contains("63 factors")
+    );
+}
+
+#[test]
 fn what_cannot_be_quantized_is_named() {
     let product = || vec![node("MatMul", "", &["input_ids", "w"], &["out"])];
     let small = graph(product(), vec![matrix("w", [8, 8])]);

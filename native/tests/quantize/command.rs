@@ -47,6 +47,7 @@ fn quantize_reports_each_layer() {
     let text = String::from_utf8_lossy(&replaced.stdout).into_owned();
     for part in [
         "layers ",
+        " of them smoothed, ",
         " left in FP32",
         "fidelity ",
         "size ",

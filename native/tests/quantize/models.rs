@@ -44,6 +44,8 @@ fn models_come_close_on_every_engine() {
             of.filter(|layer| layer.kind == LayerKind::Product).count()
         };
         assert_eq!(report.layers.len(), layers, "{name}");
+        let is_smoothed = report.layers.iter().any(|layer| layer.smoothed);
+        assert_eq!(is_smoothed, name == "tiny-bert", "{report:?}");
         assert!(in_fp32.count() <= 3, "{name}: {report:?}");
         assert!(report.fidelity.mean >= 0.998 && report.fidelity.p1 >= 0.996);
         assert!(report.fidelity.mean >= report.all_quantized.mean);

@@ -9,9 +9,9 @@
 use std::ops::Range;
 
 use super::super::exp::{ROUND, exp2, rough_exp2};
-use super::super::isa::{Isa, LARGEST_TILE, Vector};
+use super::super::isa::{Isa, LARGEST_TILE, MOST_LANES, Vector};
 use super::head::{Head, ROWS};
-use super::levels::{Levels, Weights};
+use super::levels::Levels;
 use super::weigh::hide;
 
 /// Most tokens of a block.
@@ -20,7 +20,10 @@ const BLOCK: usize = 160;
 /// What is needed on the way.
 #[derive(Default)]
 pub(super) struct Workspace<W> {
-    levels: Levels<W>,
+    levels: Levels,
+    /// Keys and values as products read them, where that is not how they are
+    /// held.
+    wide: [Vec<W>; 2],
     /// `[ROWS, tokens]`
     scores: Vec<f32>,
     /// `[ROWS, BLOCK]` of the instruction set's levels.
@@ -52,21 +55,26 @@ impl Head<'_> {
         let tokens = self.seen.next_multiple_of(I::COLUMNS);
         let columns = self.attention.columns.next_multiple_of(I::COLUMNS);
         space.scores.resize(ROWS * tokens, 0.);
-        space
-            .weights
-            .resize(ROWS * BLOCK * size_of::<I::Level>(), 0);
+        // With room behind the last row for levels of whole groups of vectors.
+        let size = (ROWS * BLOCK + 4 * MOST_LANES) * size_of::<I::Level>();
+        space.weights.resize(size, 0);
         space.sums.resize(ROWS * columns, 0.);
+        let Workspace { levels, scores, .. } = space;
+        let [keys, values] = &mut space.wide;
+        let keys = I::weights(&levels.keys, keys);
+        let values = I::weights(&levels.values, values);
+        let weights = space.weights.as_mut_ptr().cast::<I::Level>();
         for first in (0..length).step_by(ROWS) {
             let rows = first..(first + ROWS).min(length);
             let seen = self.columns_of::<I>(&rows);
-            self.score_in_8_bits::<I>(space, rows.clone(), &seen);
+            self.score_in_8_bits::<I>(levels, keys, (rows.clone(), &seen), scores);
             let mut state = [Row {
                 top: f32::NEG_INFINITY,
                 total: 0.,
                 factors: [0.; 2],
             }; ROWS];
             for (at, row) in rows.clone().enumerate() {
-                let scores = &mut space.scores[at * tokens..][seen.start..];
+                let scores = &mut scores[at * tokens..][seen.start..];
                 let scores = &mut scores[..seen.len().next_multiple_of(I::COLUMNS)];
                 let holes = self.holes.map(|mask| &mask[seen.clone()]);
                 hide(scores, self.visible(row, &seen), holes);
@@ -74,16 +82,23 @@ impl Head<'_> {
             space.sums.fill(0.);
             for block in blocks::<I>(&seen) {
                 for (at, state) in state.iter_mut().enumerate().take(rows.len()) {
-                    let scores = &space.scores[at * tokens..][block.clone()];
-                    let weights = space.weights.as_mut_ptr().cast::<I::Level>();
-                    // SAFETY: there is room for a block of each row.
+                    let scores = &scores[at * tokens..][block.clone()];
+                    // SAFETY: there is room for a block of each row, and behind it for
+                    // levels that the next row overwrites.
                     state.weigh::<I>(scores, unsafe { weights.add(at * BLOCK) });
                 }
-                self.combine_in_8_bits::<I>(space, &state[..rows.len()], block);
+                let state = &state[..rows.len()];
+                for first in (0..columns).step_by(I::COLUMNS) {
+                    let start = first * tokens + block.start * I::COLUMNS;
+                    let values = &values[start..start + block.len() * I::COLUMNS];
+                    let sums = &mut space.sums[first..];
+                    // SAFETY: there is a block of levels for each row.
+                    unsafe { combine_in_8_bits::<I>(weights, values, state, (sums, columns)) };
+                }
             }
             for (at, position) in rows.enumerate() {
                 let sums = &mut space.sums[at * columns..(at + 1) * columns];
-                for (sum, scale) in sums.iter_mut().zip(&space.levels.value_scales) {
+                for (sum, scale) in sums.iter_mut().zip(&levels.value_scales) {
                     *sum *= scale;
                 }
                 for (panel, sums) in sums.chunks_exact(I::COLUMNS).enumerate() {
@@ -98,39 +113,43 @@ impl Head<'_> {
     #[inline(always)]
     fn score_in_8_bits<I: Isa>(
         &self,
-        space: &mut Workspace<I::Weight>,
-        rows: Range<usize>,
-        seen: &Range<usize>,
+        levels: &Levels,
+        keys: &[I::Weight],
+        (rows, seen): (Range<usize>, &Range<usize>),
+        scores: &mut [f32],
     ) {
         let tokens = self.seen.next_multiple_of(I::COLUMNS);
-        let width = space.levels.width;
-        let queries = space.levels.queries::<I>();
+        let width = levels.width;
+        let queries = levels.queries::<I>();
         let mut sums = [0i32; LARGEST_TILE];
         for panel in seen.start / I::COLUMNS..seen.end.div_ceil(I::COLUMNS) {
             let first = panel * I::COLUMNS;
+            let keys = &keys[first * width..][..I::COLUMNS * width];
+            let scales = &levels.key_scales[first..first + I::COLUMNS];
+            let zeros = &levels.key_zeros[first..first + I::COLUMNS];
             for row in rows.clone().step_by(I::ROWS) {
                 let count = (rows.end - row).min(I::ROWS);
-                // SAFETY: there are levels for all rows, a panel of keys for
-                // all tokens, and the tile has room for the largest.
+                // SAFETY: there are levels for all rows, a panel is whole, and
+                // the tile has room for the largest.
                 unsafe {
-                    let Weights { keys, .. } = space.levels.weights::<I>();
-                    let keys = keys.as_ptr().add(first * width);
-                    let queries = queries.add(row * width);
+                    let (queries, keys) = (queries.add(row * width), keys.as_ptr());
                     let groups = width / I::GROUP;
                     I::integers(count, queries, width, keys, groups, sums.as_mut_ptr());
                 }
-                let scales = &space.levels.key_scales[first..first + I::COLUMNS];
-                let zeros = &space.levels.key_zeros[first..first + I::COLUMNS];
                 let start = (row - rows.start) * tokens + first;
-                let out = &mut space.scores[start..][..(count - 1) * tokens + I::COLUMNS];
-                for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
-                    for at in 0..count {
-                        let factor = I::Vector::splat(space.levels.query_scales[row + at]);
+                let out = &mut scores[start..][..(count - 1) * tokens + I::COLUMNS];
+                let factors = &levels.query_scales[row..row + count];
+                for (at, factor) in factors.iter().enumerate() {
+                    let factor = I::Vector::splat(*factor);
+                    for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
                         // SAFETY: all are a panel wide, which is whole vectors.
                         unsafe {
                             let sums = sums.as_ptr().add(at * I::COLUMNS + column);
                             let zeros = zeros.as_ptr().add(column);
-                            let sum = I::Vector::from_integers(sums, 1, zeros);
+                            let sum = match I::CENTRED {
+                                true => I::Vector::from_plain_integers(sums),
+                                false => I::Vector::from_integers(sums, 1, zeros),
+                            };
                             let scale = I::Vector::load(scales.as_ptr().add(column));
                             let out = out.as_mut_ptr().add(at * tokens + column);
                             sum.mul(scale.mul(factor)).store(out);
@@ -140,61 +159,57 @@ impl Head<'_> {
             }
         }
     }
+}
 
-    /// Products of a block's weights and values, added to those before.
-    #[inline(always)]
-    fn combine_in_8_bits<I: Isa>(
-        &self,
-        space: &mut Workspace<I::Weight>,
-        rows: &[Row],
-        block: Range<usize>,
-    ) {
-        let columns = self.attention.columns.next_multiple_of(I::COLUMNS);
-        let (tokens, groups) = (space.levels.tokens, block.len() / I::GROUP);
-        let weights = space.weights.as_ptr().cast::<I::Level>();
-        let (mut tile, mut zeros) = ([0i32; LARGEST_TILE], [0i32; LARGEST_TILE]);
-        for first in (0..columns).step_by(I::COLUMNS) {
-            let Weights { values, .. } = space.levels.weights::<I>();
-            let start = first * tokens + block.start * I::COLUMNS;
-            let values = &values[start..start + block.len() * I::COLUMNS];
-            if I::OFFSET != 0 {
-                let ones = [I::ONE; BLOCK];
-                // SAFETY: a level for each token, and room for a tile.
+/// Products of a block's weights and the values of a panel, added to the sums
+/// before, which are so far from row to row.
+///
+/// # Safety
+/// There is a block of levels for each row.
+#[inline(always)]
+unsafe fn combine_in_8_bits<I: Isa>(
+    weights: *const I::Level,
+    values: &[I::Weight],
+    rows: &[Row],
+    (sums, stride): (&mut [f32], usize),
+) {
+    let groups = values.len() / I::COLUMNS / I::GROUP;
+    let (mut tile, mut zeros) = ([0i32; LARGEST_TILE], [0i32; LARGEST_TILE]);
+    if I::OFFSET != 0 {
+        let ones = [I::ONE; BLOCK];
+        // SAFETY: a level for each token, and room for a tile.
+        unsafe {
+            let (ones, values) = (ones.as_ptr(), values.as_ptr());
+            I::integers(1, ones, BLOCK, values, groups, zeros.as_mut_ptr());
+        }
+    }
+    assert!(sums.len() >= (rows.len() - 1) * stride + I::COLUMNS);
+    for (part, rows) in rows.chunks(I::ROWS).enumerate() {
+        let first = part * I::ROWS;
+        // SAFETY: the caller's; there are as many values, and room for a tile.
+        unsafe {
+            let (weights, values) = (weights.add(first * BLOCK), values.as_ptr());
+            let tile = tile.as_mut_ptr();
+            I::integers(rows.len(), weights, BLOCK, values, groups, tile);
+        }
+        for (at, state) in rows.iter().enumerate() {
+            let [before, now] = state.factors;
+            let (before, now) = (I::Vector::splat(before), I::Vector::splat(now));
+            for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
+                // SAFETY: within the tile, and the sums of a row.
                 unsafe {
-                    let values = values.as_ptr();
-                    I::integers(1, ones.as_ptr(), BLOCK, values, groups, zeros.as_mut_ptr());
-                }
-            }
-            for (part, rows) in rows.chunks(I::ROWS).enumerate() {
-                let row = part * I::ROWS;
-                // SAFETY: there is a block of levels for each row, as many
-                // values, and room for a tile.
-                unsafe {
-                    let (weights, values) = (weights.add(row * BLOCK), values.as_ptr());
-                    let tile = tile.as_mut_ptr();
-                    I::integers(rows.len(), weights, BLOCK, values, groups, tile);
-                }
-                for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
-                    for (at, state) in rows.iter().enumerate() {
-                        let [before, now] = state.factors;
-                        let (before, now) = (I::Vector::splat(before), I::Vector::splat(now));
-                        let place = (row + at) * columns + first + column;
-                        // SAFETY: within the tile, and the sums of a row.
-                        unsafe {
-                            let sums = tile.as_ptr().add(at * I::COLUMNS + column);
-                            let sum = match I::OFFSET {
-                                0 => I::Vector::from_plain_integers(sums),
-                                // Weights are held less this.
-                                offset => {
-                                    let zeros = zeros.as_ptr().add(column);
-                                    I::Vector::from_integers(sums, -offset, zeros)
-                                }
-                            };
-                            let place = space.sums.as_mut_ptr().add(place);
-                            let before = I::Vector::load(place).mul(before);
-                            sum.mul_add(now, before).store(place);
+                    let products = tile.as_ptr().add(at * I::COLUMNS + column);
+                    let sum = match I::OFFSET {
+                        0 => I::Vector::from_plain_integers(products),
+                        // Weights are held less this.
+                        offset => {
+                            let zeros = zeros.as_ptr().add(column);
+                            I::Vector::from_integers(products, -offset, zeros)
                         }
-                    }
+                    };
+                    let place = sums.as_mut_ptr().add((first + at) * stride + column);
+                    let before = I::Vector::load(place).mul(before);
+                    sum.mul_add(now, before).store(place);
                 }
             }
         }
@@ -215,39 +230,39 @@ impl Row {
     /// whole panels.
     ///
     /// # Safety
-    /// There is room for a level each.
+    /// There is room for a level each, rounded up to four vectors.
     #[inline(always)]
     fn weigh<I: Isa>(&mut self, scores: &[f32], levels: *mut I::Level) {
         let lanes = I::Vector::LANES;
         assert!(scores.len().is_multiple_of(2 * lanes) && scores.len() <= BLOCK);
         // Two at a time, so that no step waits for the one before.
-        let pairs = || (0..scores.len()).step_by(2 * lanes);
-        // SAFETY: pairs are within the scores.
-        let at = |at: usize| unsafe { scores.as_ptr().add(at) };
+        let pairs = scores.len() / (2 * lanes);
         let mut tops = [I::Vector::splat(f32::NEG_INFINITY); 2];
-        for pair in pairs() {
-            // SAFETY: as above.
+        for pair in 0..pairs {
+            // SAFETY: pairs are within the scores.
             unsafe {
-                tops[0] = I::Vector::load(at(pair)).max(tops[0]);
-                tops[1] = I::Vector::load(at(pair + lanes)).max(tops[1]);
+                let at = scores.as_ptr().add(pair * 2 * lanes);
+                tops[0] = I::Vector::load(at).max(tops[0]);
+                tops[1] = I::Vector::load(at.add(lanes)).max(tops[1]);
             }
         }
         let top = tops[0].max(tops[1]).largest();
         let mut sums = [I::Vector::splat(0.); 2];
         let (base, round) = (I::Vector::splat(top), I::Vector::splat(ROUND));
-        for pair in pairs() {
-            for (part, sum) in sums.iter_mut().enumerate() {
-                let place = pair + part * lanes;
-                // SAFETY: as above, and the caller's.
-                unsafe {
-                    let weight = rough_exp2(I::Vector::load(at(place)).sub(base));
-                    let level = weight
-                        .mul_add(I::Vector::splat(I::LARGEST), round)
-                        .sub(round);
-                    *sum = sum.add(level);
-                    I::levels(level, 0, levels.add(place));
-                }
+        for four in 0..pairs.div_ceil(2) {
+            let mut rounded = [round; 4];
+            // The last ones may be two.
+            let count = (2 * pairs - 4 * four).min(4);
+            for (part, rounded) in rounded.iter_mut().enumerate().take(count) {
+                // SAFETY: within the scores.
+                let score =
+                    unsafe { I::Vector::load(scores.as_ptr().add((4 * four + part) * lanes)) };
+                let weight = rough_exp2(score.sub(base));
+                *rounded = weight.mul_add(I::Vector::splat(I::LARGEST), round);
+                sums[part % 2] = sums[part % 2].add(rounded.sub(round));
             }
+            // SAFETY: the caller's.
+            unsafe { I::four_levels(rounded, levels.add(4 * four * lanes)) };
         }
         let sum = sums[0].add(sums[1]).sum();
         if top == f32::NEG_INFINITY {

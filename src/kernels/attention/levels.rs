@@ -13,20 +13,20 @@ const LARGEST: f32 = 127.;
 /// Rows of a head with a scale each, columns of values with a scale each.
 /// Columns are rounded up to whole vectors and groups, with zeros.
 #[derive(Default)]
-pub(super) struct Levels<W> {
+pub(super) struct Levels {
     /// `[length, width]` of the instruction set's levels.
     queries: Vec<u8>,
     /// Scales of queries, such that scores are logarithms to base 2.
     pub(super) query_scales: Vec<f32>,
     /// `[panels, groups, COLUMNS, GROUP]`, a column of a panel for a key.
-    keys: Vec<i8>,
+    pub(super) keys: Vec<i8>,
     pub(super) key_scales: Vec<f32>,
     /// What the zero point of queries adds to products with each key; zeros
     /// where there is none.
     pub(super) key_zeros: Vec<i32>,
     /// A panel for each so many columns: `[groups, COLUMNS, GROUP]`, with a row
     /// for each token.
-    values: Vec<i8>,
+    pub(super) values: Vec<i8>,
     pub(super) value_scales: Vec<f32>,
     /// Columns of queries and keys.
     pub(super) width: usize,
@@ -38,20 +38,13 @@ pub(super) struct Levels<W> {
     factors: Vec<f32>,
     /// Keys of a panel, row by row.
     levels: Vec<i8>,
-    wide: [Vec<W>; 2],
 }
 
-/// Keys and values as products read them.
-pub(super) struct Weights<'a, W> {
-    pub(super) keys: &'a [W],
-    pub(super) values: &'a [W],
-}
-
-impl<W: Copy + Default + 'static> Levels<W> {
+impl Levels {
     /// Takes over what `head` needs. Says whether all of it is finite; if not,
     /// nothing is to be had.
     #[inline(always)]
-    pub(super) fn load<I: Isa<Weight = W>>(&mut self, head: &Head<'_>) -> bool {
+    pub(super) fn load<I: Isa>(&mut self, head: &Head<'_>) -> bool {
         let columns = head.attention.columns;
         self.width = columns.next_multiple_of(I::Vector::LANES.max(I::GROUP));
         let mut space = std::mem::take(&mut self.space);
@@ -72,15 +65,6 @@ impl<W: Copy + Default + 'static> Levels<W> {
     #[inline(always)]
     pub(super) fn queries<I: Isa>(&self) -> *const I::Level {
         self.queries.as_ptr().cast()
-    }
-
-    #[inline(always)]
-    pub(super) fn weights<I: Isa<Weight = W>>(&mut self) -> Weights<'_, W> {
-        let [keys, values] = &mut self.wide;
-        Weights {
-            keys: I::weights(&self.keys, keys),
-            values: I::weights(&self.values, values),
-        }
     }
 
     #[inline(always)]

@@ -222,10 +222,7 @@ impl Vector for __m256 {
     #[inline(always)]
     fn power_of_two(self) -> Self {
         // SAFETY: the instruction set is there.
-        unsafe {
-            let exponent = _mm256_add_epi32(_mm256_castps_si256(self), _mm256_set1_epi32(127));
-            _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23))
-        }
+        unsafe { _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(self), 23)) }
     }
 
     #[inline(always)]

@@ -218,10 +218,7 @@ impl Vector for __m512 {
     #[inline(always)]
     fn power_of_two(self) -> Self {
         // SAFETY: the instruction set is there.
-        unsafe {
-            let exponent = _mm512_add_epi32(_mm512_castps_si512(self), _mm512_set1_epi32(127));
-            _mm512_castsi512_ps(_mm512_slli_epi32(exponent, 23))
-        }
+        unsafe { _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(self), 23)) }
     }
 
     #[inline(always)]

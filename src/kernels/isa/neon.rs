@@ -231,10 +231,7 @@ impl Vector for float32x4_t {
     #[inline(always)]
     fn power_of_two(self) -> Self {
         // SAFETY: the instruction set is there.
-        unsafe {
-            let exponent = vaddq_s32(vreinterpretq_s32_f32(self), vdupq_n_s32(127));
-            vreinterpretq_f32_s32(vshlq_n_s32::<23>(exponent))
-        }
+        unsafe { vreinterpretq_f32_s32(vshlq_n_s32::<23>(vreinterpretq_s32_f32(self))) }
     }
 
     #[inline(always)]

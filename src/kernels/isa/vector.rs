@@ -45,7 +45,7 @@ pub(in super::super) trait Vector: Copy {
     /// The smaller one; `other` if either is not a number.
     fn min(self, other: Self) -> Self;
 
-    /// `2^n` for whole numbers `n` from -127, which makes 0, to 127, that
+    /// `2^(n - 127)` for whole numbers `n` from 0, which makes 0, to 254, that
     /// [`ROUND`](super::super::exp::ROUND) was added to.
     fn power_of_two(self) -> Self;
 
@@ -126,7 +126,7 @@ impl Vector for f32 {
 
     #[inline(always)]
     fn power_of_two(self) -> Self {
-        f32::from_bits(self.to_bits().wrapping_add(127) << 23)
+        f32::from_bits(self.to_bits() << 23)
     }
 
     #[inline(always)]

@@ -68,6 +68,25 @@ impl<const PAIRS: bool> Isa for Wasm<PAIRS> {
         }
     }
 
+    #[inline(always)]
+    unsafe fn four_levels(values: [v128; 4], at: *mut Self::Level) {
+        // Narrowed together, which takes fewer instructions than one by one.
+        let round = i32x4_splat(ROUND.to_bits() as i32);
+        let [one, two, three, four] = values;
+        let first = i16x8_narrow_i32x4(i32x4_sub(one, round), i32x4_sub(two, round));
+        let last = i16x8_narrow_i32x4(i32x4_sub(three, round), i32x4_sub(four, round));
+        // SAFETY: the caller's.
+        unsafe {
+            #[cfg(target_feature = "relaxed-simd")]
+            v128_store(at.cast(), u8x16_narrow_i16x8(first, last));
+            #[cfg(not(target_feature = "relaxed-simd"))]
+            {
+                v128_store(at.cast(), first);
+                v128_store(at.add(8).cast(), last);
+            }
+        }
+    }
+
     #[cfg(target_feature = "relaxed-simd")]
     #[inline(always)]
     fn weights<'a>(panel: &'a [i8], _: &'a mut Vec<i8>) -> &'a [i8] {
@@ -298,7 +317,7 @@ impl Vector for v128 {
 
     #[inline(always)]
     fn power_of_two(self) -> Self {
-        i32x4_shl(i32x4_add(self, i32x4_splat(127)), 23)
+        i32x4_shl(self, 23)
     }
 
     #[inline(always)]

@@ -344,7 +344,6 @@ fn write<I: Isa>(
     };
     let (outer, first) = (product.linear.outer, panel * width);
     let count = width.min(outer - first);
-    let residual = |at: usize| product.residual.map(|all| &all[at..at + count]);
     if count < width {
         for row in rows.clone() {
             let mut last = [0f32; LARGEST_TILE];
@@ -359,24 +358,27 @@ fn write<I: Isa>(
             // SAFETY: every row and panel is computed by one task alone.
             let out = unsafe { product.out.part(at..at + count) };
             out.copy_from_slice(&last[..count]);
-            for (out, residual) in out.iter_mut().zip(residual(at).unwrap_or_default()) {
+            let residual = product.residual.map(|all| &all[at..at + count]);
+            for (out, residual) in out.iter_mut().zip(residual.unwrap_or_default()) {
                 *out += residual;
             }
         }
         return;
     }
+    let (start, end) = (rows.start * outer + first, (rows.end - 1) * outer + first);
+    let out = product.out.range(start..end + width);
+    let residual = product.residual.map(|all| &all[start..end + width]);
     for column in (0..width).step_by(I::Vector::LANES) {
-        for row in rows.clone() {
-            let at = row * outer + first;
+        for row in 0..rows.len() {
+            let at = row * outer + column;
             // SAFETY: every row and panel is computed by one task alone; all
             // are as long as the width, which is whole vectors.
             unsafe {
-                let mut value = activation.apply::<I>(tile, row - rows.start, column);
-                if let Some(residual) = residual(at) {
-                    value = value.add(I::Vector::load(residual.as_ptr().add(column)));
+                let mut value = activation.apply::<I>(tile, row, column);
+                if let Some(residual) = residual {
+                    value = value.add(I::Vector::load(residual.as_ptr().add(at)));
                 }
-                let out = product.out.part(at..at + count);
-                value.store(out.as_mut_ptr().add(column));
+                value.store(out.add(at));
             }
         }
     }
