@@ -226,7 +226,9 @@ fn columns_of_like_sizes_are_had_where_that_pays() {
     };
     assert_eq!(observe(1.), None);
     let factors = observe(100.).expect("a column that is much larger");
-    assert!((factors[4] / factors[5] - 10.).abs() < 2., "{factors:?}");
+    for (at, factor) in factors.iter().enumerate().filter(|(at, _)| *at != 5) {
+        assert!(*factor > 5. * factors[5], "{at}: {factors:?}");
+    }
 
     let quantized: Vec<QuantizedLayer> = readers
         .iter()

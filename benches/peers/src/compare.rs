@@ -15,8 +15,9 @@ use crate::results::{self, Compared, Comparison, Latency, Measured};
 use crate::statistics::{Summary, percentile};
 use crate::texts::{self, Case};
 
-/// Threads of ONNX Runtime spin for a while after a run, in another's way.
-const PAUSE: Duration = Duration::from_millis(20);
+/// Threads of ONNX Runtime and of PyTorch spin for a while after a run, in
+/// another's way.
+const PAUSE: Duration = Duration::from_millis(250);
 /// Queries of a turn.
 const QUERIES: usize = 10;
 
