@@ -19,6 +19,10 @@ const SHRINK: &str = "memory.enable_memory_arena_shrinkage";
 /// Tokens of a batch for a device, which has more cores to fill.
 const DEVICE_TOKENS: usize = 2048;
 
+/// Takes an output: its position among the names, shape and numbers.
+#[cfg(feature = "quantize")]
+pub(crate) type Observe<'a> = &'a mut dyn FnMut(usize, &[i64], &[f32]);
+
 pub(crate) struct OrtBackend {
     sessions: SessionPool,
     signature: Signature,
@@ -93,14 +97,13 @@ impl OrtBackend {
         self.placement
     }
 
-    /// Runs a batch, and hands over other outputs of the graph than the states:
-    /// their position among `names`, shape and numbers.
+    /// Runs a batch, and hands over other outputs of the graph than the states.
     #[cfg(feature = "quantize")]
     pub(crate) fn run_observed(
         &self,
         batch: &TokenBatch,
         names: &[String],
-        observe: &mut dyn FnMut(usize, &[i64], &[f32]),
+        observe: Observe<'_>,
     ) -> Result<TokenStates> {
         self.run_in(Company::Alone, batch, &mut |outputs| {
             for (at, name) in names.iter().enumerate() {
