@@ -121,7 +121,6 @@ impl EvalOp for AttentionOp {
                 && rotation.is_none_or(|tables| tables.cos.len().min(tables.sin.len()) >= angles),
             "expected a mask of [{texts}, {length}] and {angles} angles, found {inputs:?}"
         );
-        let mut context = vec![0.; texts * length * width];
         let batch = Batch {
             length,
             queries: rows(0)?,
@@ -131,8 +130,10 @@ impl EvalOp for AttentionOp {
             rotation,
             products: Products::of(self.is_quantized, self.granularity.get()),
         };
-        self.attention.run(&batch, &mut context, &POOL);
-        tensor(&[texts, length, width], context)
+        tensor(&[texts, length, width], |context| {
+            self.attention.run(&batch, context, &POOL);
+            Ok(())
+        })
     }
 }
 

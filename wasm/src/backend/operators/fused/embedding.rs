@@ -51,11 +51,10 @@ impl EvalOp for EmbeddingOp {
         let mut shape: TVec<usize> = ids.shape().into();
         shape.push(self.0.columns());
         let ids = ids.try_as_plain_ram()?.as_slice::<i64>()?;
-        let mut out = vec![0.; ids.len() * self.0.columns()];
-        if let Err(id) = self.0.run(ids, &mut out, &POOL) {
-            bail!("expected token ids below {}, found {id}", self.0.rows());
-        }
-        tensor(&shape, out)
+        tensor(&shape, |out| match self.0.run(ids, out, &POOL) {
+            Ok(()) => Ok(()),
+            Err(id) => bail!("expected token ids below {}, found {id}", self.0.rows()),
+        })
     }
 }
 

@@ -37,9 +37,10 @@ impl EvalOp for LengthOp {
     fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let rows = floats(&inputs, 0)?;
         let columns = inputs[0].shape().last().copied().unwrap_or(0);
-        let mut out = vec![0.; rows.len()];
-        self.0.run(rows, columns, &mut out, &POOL);
-        tensor(inputs[0].shape(), out)
+        tensor(inputs[0].shape(), |out| {
+            self.0.run(rows, columns, out, &POOL);
+            Ok(())
+        })
     }
 }
 

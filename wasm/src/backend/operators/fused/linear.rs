@@ -69,17 +69,19 @@ impl EvalOp for LinearOp {
             2 => Some(floats(&inputs, 1)?),
             _ => None,
         };
-        let mut out = vec![0.; shape.iter().product()];
+        let size: usize = shape.iter().product();
         ensure!(
-            residual.is_none_or(|residual| residual.len() == out.len()),
+            residual.is_none_or(|residual| residual.len() == size),
             "expected a residual of {shape:?}, found {inputs:?}"
         );
         let activations = Activations {
             rows,
             granularity: self.granularity.get(),
         };
-        self.layer.run(activations, residual, &mut out, &POOL);
-        tensor(&shape, out)
+        tensor(&shape, |out| {
+            self.layer.run(activations, residual, out, &POOL);
+            Ok(())
+        })
     }
 }
 

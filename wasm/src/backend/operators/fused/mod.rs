@@ -29,10 +29,15 @@ fn floats(inputs: &[TValue], at: usize) -> TractResult<&[f32]> {
     input.try_as_plain_ram()?.as_slice::<f32>()
 }
 
-/// A tensor of floats of that shape.
-fn tensor(shape: &[usize], values: Vec<f32>) -> TractResult<TVec<TValue>> {
-    let array = tract_ndarray::ArrayD::from_shape_vec(shape, values)?;
-    Ok(tvec!(array.into_tvalue()))
+/// A tensor of floats of that shape, written in place: one that is made of a
+/// vector has its numbers copied.
+fn tensor(
+    shape: &[usize],
+    write: impl FnOnce(&mut [f32]) -> TractResult<()>,
+) -> TractResult<TVec<TValue>> {
+    let mut tensor = Tensor::zero::<f32>(shape)?;
+    write(tensor.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?)?;
+    Ok(tvec!(tensor.into_tvalue()))
 }
 
 /// A number above 0.

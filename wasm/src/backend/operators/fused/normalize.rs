@@ -67,9 +67,10 @@ impl EvalOp for NormalizeOp {
             scale,
             bias,
         };
-        let mut out = vec![0.; rows.len()];
-        normalize.run(rows, &mut out, &POOL);
-        tensor(inputs[0].shape(), out)
+        tensor(inputs[0].shape(), |out| {
+            normalize.run(rows, out, &POOL);
+            Ok(())
+        })
     }
 }
 
