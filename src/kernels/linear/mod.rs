@@ -3,6 +3,7 @@
 mod levels;
 mod pack;
 mod product;
+mod tile;
 
 pub(super) use levels::{Quantization, RowScale, quantize_rows};
 pub use pack::{Layer, MOST_SUMMED, WeightType, Weights};
