@@ -1,5 +1,6 @@
 //! One node: what passes ask of it, and how they make one.
 
+use super::fuse::DOMAIN;
 use super::onnx::{AttributeProto, NodeProto, TensorProto};
 
 impl NodeProto {
@@ -16,6 +17,11 @@ impl NodeProto {
     pub fn is(&self, name: &str) -> bool {
         self.op_type.as_deref() == Some(name)
             && matches!(self.domain.as_deref().unwrap_or_default(), "" | "ai.onnx")
+    }
+
+    /// Whether this is the operator `name` of this project.
+    pub(crate) fn is_ours(&self, name: &str) -> bool {
+        self.op_type.as_deref() == Some(name) && self.domain.as_deref() == Some(DOMAIN)
     }
 
     /// Whether this is a `Gemm` that is a product and a sum, with nothing to be

@@ -9,6 +9,13 @@ pub(super) const ROUND: f32 = 12_582_912.;
 /// What exponents of 32-bit floats are held more by.
 const BIAS: f32 = 127.;
 
+/// To the nearest whole number, ties to even, for numbers up to 2^22.
+#[inline(always)]
+pub(super) fn nearest(value: f32) -> i32 {
+    let bits = (value + ROUND).to_bits();
+    bits.wrapping_sub(ROUND.to_bits()) as i32
+}
+
 /// `2^r` is `1 + r * (..)` for `|r| <= 1/2`, within 2e-9: a fit of its own, by
 /// reweighted least squares, so that the largest error is small.
 #[expect(clippy::approx_constant, reason = "fitted to what rounds around it")]

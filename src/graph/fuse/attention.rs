@@ -1,5 +1,7 @@
 //! Attention over all heads.
 
+use std::collections::HashSet;
+
 use ndarray::{Array3, Array4};
 
 use super::super::node::node;
@@ -13,23 +15,15 @@ use crate::graph::Graph;
 
 /// Says of each attention whether its rows come from quantized layers.
 pub(super) fn mark_quantized(graph: &mut Graph) {
-    let is_made = |name: &String| {
-        let mut layers = graph
-            .nodes()
-            .iter()
-            .filter(|node| linear::is_quantized(node));
-        layers.any(|layer| layer.output.contains(name))
-    };
-    let nodes = graph.nodes().iter();
-    let is_attention = |node: &NodeProto| {
-        node.domain.as_deref() == Some(DOMAIN) && node.op_type.as_deref() == Some("Attention")
-    };
-    let found: Vec<bool> = nodes
-        .map(|node| is_attention(node) && node.input.iter().take(3).all(is_made))
-        .collect();
-    let nodes = &mut graph.proto_mut().node;
-    for (node, _) in nodes.iter_mut().zip(found).filter(|(_, found)| *found) {
-        *node = std::mem::take(node).with_int("quantized", 1);
+    let layers = graph
+        .nodes()
+        .iter()
+        .filter(|node| linear::is_quantized(node));
+    let made: HashSet<String> = layers.flat_map(|layer| layer.output.clone()).collect();
+    for node in &mut graph.proto_mut().node {
+        if node.is_ours("Attention") && node.input.iter().take(3).all(|rows| made.contains(rows)) {
+            *node = std::mem::take(node).with_int("quantized", 1);
+        }
     }
 }
 

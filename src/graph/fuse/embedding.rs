@@ -76,7 +76,7 @@ pub(super) fn is_quantized(embedding: &NodeProto) -> bool {
 }
 
 pub(super) fn is_embedding(node: &NodeProto) -> bool {
-    node.operator() == "ai.multivec.Embedding"
+    node.is_ours("Embedding")
 }
 
 /// Rows of floats, and what their levels stand for.

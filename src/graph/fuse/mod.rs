@@ -20,6 +20,7 @@ use super::onnx::{NodeProto, TensorProto};
 use super::trace::Trace;
 use super::{Graph, clean, has_subgraph};
 pub use counts::Fused;
+pub(super) use linear::is_quantized;
 use mask::Probes;
 
 /// The domain of the operators that this project defines.

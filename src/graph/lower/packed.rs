@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::Graph;
 use super::super::clean::remove_unused_initializers;
 use super::super::external::External;
-use super::super::fuse::DOMAIN;
+use super::super::fuse::{DOMAIN, is_quantized};
 use super::super::onnx::NodeProto;
 use super::four_bits;
 use super::layer::Held;
@@ -32,17 +32,11 @@ pub enum Layers {
 
 impl Layers {
     fn has(self, node: &NodeProto) -> bool {
-        // Floats have no scales.
-        let is_quantized = node.input.get(2).is_some_and(|scales| !scales.is_empty());
         match self {
-            Self::All => is_ours(node, "Linear") || four_bits::is_product(node),
-            Self::Quantized => is_ours(node, "Linear") && is_quantized,
+            Self::All => node.is_ours("Linear") || four_bits::is_product(node),
+            Self::Quantized => is_quantized(node),
         }
     }
-}
-
-fn is_ours(node: &NodeProto, operator: &str) -> bool {
-    node.domain.as_deref() == Some(DOMAIN) && node.op_type.as_deref() == Some(operator)
 }
 
 /// Takes the weights of `Linear` layers out of a graph and packs them; queries,
@@ -61,7 +55,7 @@ pub fn pack_linears(
     let mut nodes = std::mem::take(&mut graph.proto_mut().node);
     let mut replace = |node: &mut NodeProto, layer: Linear| {
         let residual = node.input.get(5).cloned();
-        let is_linear = is_ours(node, "Linear");
+        let is_linear = node.is_ours("Linear");
         node.input.truncate(1);
         node.input
             .extend(residual.filter(|name| is_linear && !name.is_empty()));
@@ -130,7 +124,7 @@ fn projections(graph: &Graph, nodes: &[NodeProto], layers: Layers) -> Vec<[usize
         *readers.entry(name).or_default() += 1;
     }
     let makers: HashMap<&str, usize> = (nodes.iter().enumerate())
-        .filter(|(_, node)| layers.has(node) && is_ours(node, "Linear"))
+        .filter(|(_, node)| layers.has(node) && node.is_ours("Linear"))
         .filter(|(_, node)| node.input.get(5).is_none_or(String::is_empty))
         .flat_map(|(at, node)| node.output.iter().map(move |name| (name.as_str(), at)))
         .collect();
@@ -147,7 +141,7 @@ fn projections(graph: &Graph, nodes: &[NodeProto], layers: Layers) -> Vec<[usize
             && attention
                 .ints("widths")
                 .is_some_and(|widths| widths == [width; 3]);
-        (is_ours(attention, "Attention") && is_whole && all.iter().all(is_own)).then_some(())?;
+        (attention.is_ours("Attention") && is_whole && all.iter().all(is_own)).then_some(())?;
         let [queries, keys, values] = all.map(|name| makers.get(name.as_str()).copied());
         let (queries, keys, values) = (queries?, keys?, values?);
         // Rows, and what their columns are multiplied by.

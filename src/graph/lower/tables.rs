@@ -8,7 +8,6 @@ use prost::bytes::Bytes;
 use super::super::Graph;
 use super::super::clean::remove_unused_initializers;
 use super::super::external::{External, tensor_bytes};
-use super::super::fuse::DOMAIN;
 use super::super::onnx::{EXTERNAL, FLOAT, NodeProto, TensorProto, UINT8};
 use super::super::values::elements;
 use super::parts::Parts;
@@ -35,7 +34,7 @@ pub fn pack_embeddings(
     let mut places = HashMap::new();
     let mut nodes = std::mem::take(&mut graph.proto_mut().node);
     for node in &mut nodes {
-        if node.domain.as_deref() != Some(DOMAIN) || node.op_type.as_deref() != Some("Embedding") {
+        if !node.is_ours("Embedding") {
             continue;
         }
         let tensors = node.input.get(1..).unwrap_or_default();

@@ -12,7 +12,7 @@ use super::super::exp::{ROUND, exp2, rough_exp2};
 use super::super::isa::{Isa, LARGEST_TILE, MOST_LANES, Vector};
 use super::head::{Head, ROWS};
 use super::levels::Levels;
-use super::weigh::hide;
+use super::weigh::{hide, largest};
 
 /// Most tokens of a block.
 const BLOCK: usize = 160;
@@ -234,19 +234,14 @@ impl Row {
     #[inline(always)]
     fn weigh<I: Isa>(&mut self, scores: &[f32], levels: *mut I::Level) {
         let lanes = I::Vector::LANES;
-        assert!(scores.len().is_multiple_of(2 * lanes) && scores.len() <= BLOCK);
-        // Two at a time, so that no step waits for the one before.
-        let pairs = scores.len() / (2 * lanes);
-        let mut tops = [I::Vector::splat(f32::NEG_INFINITY); 2];
-        for pair in 0..pairs {
-            // SAFETY: pairs are within the scores.
-            unsafe {
-                let at = scores.as_ptr().add(pair * 2 * lanes);
-                tops[0] = I::Vector::load(at).max(tops[0]);
-                tops[1] = I::Vector::load(at.add(lanes)).max(tops[1]);
-            }
+        assert!(scores.len() <= BLOCK);
+        let top = largest::<I::Vector>(scores);
+        if top == f32::NEG_INFINITY {
+            // None is seen; whatever the levels are, they count for nothing.
+            self.factors = [1., 0.];
+            return;
         }
-        let top = tops[0].max(tops[1]).largest();
+        let pairs = scores.len() / (2 * lanes);
         let mut sums = [I::Vector::splat(0.); 2];
         let (base, round) = (I::Vector::splat(top), I::Vector::splat(ROUND));
         for four in 0..pairs.div_ceil(2) {
@@ -265,13 +260,6 @@ impl Row {
             unsafe { I::four_levels(rounded, levels.add(4 * four * lanes)) };
         }
         let sum = sums[0].add(sums[1]).sum();
-        if top == f32::NEG_INFINITY {
-            // None is seen.
-            self.factors = [1., 0.];
-            // SAFETY: the caller's.
-            (0..scores.len()).for_each(|at| unsafe { levels.add(at).write(I::Level::default()) });
-            return;
-        }
         if self.top == f32::NEG_INFINITY {
             *self = Self {
                 top,

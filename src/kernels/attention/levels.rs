@@ -1,7 +1,7 @@
 //! Queries, keys and values of a head in 8 bits, in the order in which products
 //! read them.
 
-use super::super::exp::ROUND;
+use super::super::exp::nearest;
 use super::super::isa::{Isa, Vector};
 use super::head::Head;
 use super::load::Queries;
@@ -266,10 +266,4 @@ fn scale(peak: f32, largest: f32) -> f32 {
         tiny if tiny < f32::MIN_POSITIVE => 1.,
         scale => scale,
     }
-}
-
-/// The nearest whole number in the last bits, ties to even.
-#[inline(always)]
-fn nearest(value: f32) -> i32 {
-    (value + ROUND).to_bits().wrapping_sub(ROUND.to_bits()) as i32
 }

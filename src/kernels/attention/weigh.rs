@@ -18,6 +18,23 @@ pub(super) fn hide(scores: &mut [f32], visible: Range<usize>, holes: Option<&[i6
     scores[..visible.start].fill(f32::NEG_INFINITY);
 }
 
+/// The largest of scores, of which there are pairs of vectors; minus infinity
+/// if none is a number.
+#[inline(always)]
+pub(super) fn largest<V: Vector>(scores: &[f32]) -> f32 {
+    assert!(scores.len().is_multiple_of(2 * V::LANES));
+    // Two at a time, so that no step waits for the one before.
+    let mut tops = [V::splat(f32::NEG_INFINITY); 2];
+    for pair in (0..scores.len()).step_by(2 * V::LANES) {
+        for (part, top) in tops.iter_mut().enumerate() {
+            // SAFETY: pairs are within the scores, which are whole ones.
+            let score = unsafe { V::load(scores.as_ptr().add(pair + part * V::LANES)) };
+            *top = score.max(*top);
+        }
+    }
+    tops[0].max(tops[1]).largest()
+}
+
 /// Makes weights of a row's scores, which are logarithms to base 2 and come in
 /// whole panels, and returns their sum; 0 if none is seen. Those that are
 /// hidden, see [`hide`], become 0.
@@ -39,12 +56,7 @@ pub(super) fn weigh<I: Isa>(
             I::Vector::load(at.add(I::Vector::LANES)),
         ]
     };
-    let mut tops = [I::Vector::splat(f32::NEG_INFINITY); 2];
-    for at in pairs.clone() {
-        let [one, other] = load(scores, at);
-        tops = [one.max(tops[0]), other.max(tops[1])];
-    }
-    let top = tops[0].max(tops[1]).largest();
+    let top = largest::<I::Vector>(scores);
     if top == f32::NEG_INFINITY {
         // None is seen, or what is seen is not a number.
         let sum: f32 = scores.iter().filter(|score| score.is_nan()).sum();

@@ -1,6 +1,6 @@
 //! Rows of floats in 8 bits: `x = (level - zero) * scale`.
 
-use super::super::exp::ROUND;
+use super::super::exp::nearest;
 use super::super::isa::{Isa, MOST_LANES, Vector};
 
 /// What the levels of a row, or of a block of it, stand for.
@@ -122,7 +122,7 @@ fn quantize_row<I: Isa>(
             sum: 0,
         };
     }
-    let zero = (round(-low / scale)).clamp(0, I::LARGEST as i32);
+    let zero = nearest(-low / scale).clamp(0, I::LARGEST as i32);
     let size = size_of::<I::Level>();
     let (made, beyond) = levels.split_at_mut(row.len() * size);
     let made = made.as_mut_ptr().cast::<I::Level>();
@@ -163,11 +163,4 @@ fn quantize_row<I: Isa>(
         false => 0,
     };
     RowScale { scale, zero, sum }
-}
-
-/// To the nearest whole number, ties to even, for numbers up to 2^22.
-#[inline(always)]
-fn round(value: f32) -> i32 {
-    let bits = (value + ROUND).to_bits();
-    bits.wrapping_sub(ROUND.to_bits()) as i32
 }

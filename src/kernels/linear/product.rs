@@ -150,10 +150,7 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
 fn expect_writes<I: Isa>(product: &Product<'_>, rows: Range<usize>, panel: usize) {
     const LINE: usize = 64 / size_of::<f32>();
     let outer = product.linear.outer;
-    let width = match product.linear.activation.is_gated() {
-        true => I::COLUMNS / 2,
-        false => I::COLUMNS,
-    };
+    let width = product.linear.activation.width::<I>();
     for row in rows {
         for column in (0..width).step_by(LINE) {
             let at = row * outer + panel * width + column;
@@ -166,6 +163,15 @@ fn expect_writes<I: Isa>(product: &Product<'_>, rows: Range<usize>, panel: usize
 }
 
 impl Activation {
+    /// Columns of the output that a panel makes.
+    #[inline(always)]
+    fn width<I: Isa>(self) -> usize {
+        match self.is_gated() {
+            true => I::COLUMNS / 2,
+            false => I::COLUMNS,
+        }
+    }
+
     /// The activated value of a row at a column of a panel.
     ///
     /// # Safety
@@ -204,10 +210,7 @@ fn write<I: Isa>(
     tile: &impl Tile<I::Vector>,
 ) {
     let activation = product.linear.activation;
-    let width = match activation.is_gated() {
-        true => I::COLUMNS / 2,
-        false => I::COLUMNS,
-    };
+    let width = activation.width::<I>();
     let (outer, first) = (product.linear.outer, panel * width);
     let count = width.min(outer - first);
     if count < width {

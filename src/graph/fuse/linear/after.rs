@@ -2,7 +2,7 @@
 
 use super::super::super::onnx::NodeProto;
 use super::super::super::trace::{Tensor, Trace};
-use super::{BATCH, DOMAIN, LENGTH, Links, other};
+use super::{BATCH, LENGTH, Links, other};
 use crate::sample;
 
 /// What follows the product, as far as it is known.
@@ -45,7 +45,7 @@ pub(super) fn added<'g>(links: &Links<'g>, value: &str) -> Option<(&'g str, &'g 
 }
 
 fn is_gelu(node: &NodeProto) -> bool {
-    node.domain.as_deref() == Some(DOMAIN) && node.op_type.as_deref() == Some("Gelu")
+    node.is_ours("Gelu")
 }
 
 fn by_tanh(gelu: &NodeProto, tanh: &'static str, erf: &'static str) -> &'static str {

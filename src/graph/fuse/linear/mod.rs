@@ -16,13 +16,14 @@ use product::Site;
 /// weights.
 ///
 /// `Linear(x, weights, scales?, zero_points?, bias?, residual?, smoothing?)`:
-/// `activation((x * smoothing) @ weights + bias) + residual`. Rows are `[..., inner]`, weights
-/// `[inner, outer]` of floats, or of 8 bits where there are scales: then the
-/// matrix is `(weights - zero_points) * scales`, with one scale and zero point
-/// for all or one a column, and columns of `x` may have a factor each. Attributes: `transposed`, 1 where weights are
-/// `[outer, inner]`; `activation`, one of `none`, `gelu`,
-/// `gelu_tanh`, `gated_gelu` and `gated_gelu_tanh`; a gate multiplies the
-/// activation of the first half of the columns by the second.
+/// `activation((x * smoothing) @ weights + bias) + residual`. Rows are `[...,
+/// inner]`, weights `[inner, outer]` of floats, or of 8 bits where there are
+/// scales: then the matrix is `(weights - zero_points) * scales`, with one scale
+/// and zero point for all or one a column, and columns of `x` may have a factor
+/// each. Attributes: `transposed`, 1 where weights are `[outer, inner]`;
+/// `activation`, one of `none`, `gelu`, `gelu_tanh`, `gated_gelu` and
+/// `gated_gelu_tanh`; a gate multiplies the activation of the first half of the
+/// columns by the second.
 ///
 /// With weights of 8 bits, rows are quantized each by its own range, which the
 /// published graph does all at once; see `kernels::Granularity`.
@@ -84,10 +85,9 @@ pub(super) fn find(
     })
 }
 
-pub(super) fn is_quantized(node: &NodeProto) -> bool {
-    let is_layer =
-        node.domain.as_deref() == Some(DOMAIN) && node.op_type.as_deref() == Some("Linear");
-    is_layer && node.input.get(2).is_some_and(|scales| !scales.is_empty())
+/// Whether it is a linear layer with weights of 8 bits: floats have no scales.
+pub(in super::super) fn is_quantized(node: &NodeProto) -> bool {
+    node.is_ours("Linear") && node.input.get(2).is_some_and(|scales| !scales.is_empty())
 }
 
 pub(super) fn is_gated(layer: &NodeProto) -> bool {
