@@ -3,7 +3,7 @@
 use super::super::attention::{Heads, attend_heads};
 use super::super::linear::{Product, Quantization, RowScale, multiply_tiles, quantize_rows};
 use super::super::normalize::{Normalize, normalize_rows};
-use super::{Isa, Kind};
+use super::{Isa, Kind, Narrow};
 
 /// A function that runs a kernel, generic over [`Isa`], with whatever
 /// instructions there are.
@@ -95,6 +95,8 @@ pub(in super::super) struct Layout {
     pub(in super::super) level_size: usize,
     /// Whether levels are held less the zero point of their row.
     pub(in super::super) centred: bool,
+    /// What weights have to be within for the faster product, if there is one.
+    pub(in super::super) narrow: Option<Narrow>,
     /// The largest level.
     #[cfg(test)]
     pub(in super::super) largest: f32,
@@ -109,6 +111,7 @@ impl Layout {
             block: I::block,
             level_size: size_of::<I::Level>(),
             centred: I::CENTRED,
+            narrow: I::NARROW,
             #[cfg(test)]
             largest: I::LARGEST,
         }

@@ -99,6 +99,28 @@ pub(super) trait Isa {
         sums: *mut i32,
     );
 
+    /// What [`narrow_integers`](Self::narrow_integers) takes, where there is
+    /// such a product.
+    const NARROW: Option<Narrow> = None;
+
+    /// The same as [`integers`](Self::integers), faster, for weights that are
+    /// within [`NARROW`](Self::NARROW).
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    unsafe fn narrow_integers(
+        rows: usize,
+        levels: *const Self::Level,
+        stride: usize,
+        weights: *const Self::Weight,
+        groups: usize,
+        sums: *mut i32,
+    ) {
+        // SAFETY: the caller's.
+        unsafe { Self::integers(rows, levels, stride, weights, groups, sums) }
+    }
+
     /// Has a line of memory brought near that will be written soon, where an
     /// instruction for that is needed.
     #[inline(always)]
@@ -120,6 +142,17 @@ pub(super) trait Isa {
         sums: *mut f32,
         sums_stride: usize,
     );
+}
+
+/// Products that are first summed in 16 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Narrow {
+    /// Groups that are summed so.
+    pub(super) groups: usize,
+    /// Rows of weights of a group that are summed in one lane.
+    pub(super) lane: usize,
+    /// The most that weights of one sign in a lane may add up to.
+    pub(super) most: i32,
 }
 
 /// The largest tile of any instruction set.

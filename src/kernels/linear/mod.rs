@@ -3,12 +3,14 @@
 mod levels;
 mod pack;
 mod product;
+mod rests;
 mod tile;
 
 pub(super) use levels::{Quantization, RowScale, quantize_rows};
 pub use pack::{Layer, MOST_SUMMED, WeightType, Weights};
 use product::Factors;
 pub(super) use product::{Product, multiply_tiles};
+use rests::Rests;
 
 use std::ops::Range;
 
@@ -107,6 +109,8 @@ struct Columns {
     sums: Vec<i32>,
     /// Zero points of weights, where any is not 0; else nothing.
     zeros: Vec<i32>,
+    /// What is left of weights that were made narrow, if they were.
+    rests: Option<Rests>,
 }
 
 impl Linear {

@@ -1,6 +1,7 @@
 //! Weights in the order in which a product reads them.
 
 use super::super::isa::{Kind, Layout};
+use super::rests::Rests;
 use super::{Activation, Columns, Linear, Panels};
 
 /// The most columns of a layer's input where weights have 8 bits: sums of
@@ -110,11 +111,15 @@ impl Layer<'_> {
                     }
                     _ => 0,
                 };
-                let weights = self.panels(&order, (layout.columns, layout.group), weight);
-                Panels::Integers {
-                    columns: self.columns(&order, &layout, &weights),
-                    weights,
+                let shape = (layout.columns, layout.group);
+                let mut weights = self.panels(&order, shape, weight);
+                let mut columns = self.columns(&order, &layout, &weights);
+                if let Some(narrow) = layout.narrow {
+                    let stride = self.inner.next_multiple_of(layout.group);
+                    let sizes = [stride, (layout.block)(stride)].map(|rows| rows * layout.columns);
+                    columns.rests = Rests::split(&mut weights, sizes.into(), shape, narrow);
                 }
+                Panels::Integers { weights, columns }
             }
         };
         Linear {
@@ -192,6 +197,7 @@ impl Layer<'_> {
                 true => Vec::new(),
                 false => zeros,
             },
+            rests: None,
         }
     }
 

@@ -4,12 +4,15 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::super::exp::{gelu, gelu_tanh};
+use super::super::exp::{gelu, gelu_tanh, rough_gelu, rough_gelu_tanh};
 use super::super::isa::{Isa, LARGEST_TILE, Vector};
 use super::super::parallel::Shared;
 use super::levels::RowScale;
 use super::tile::{FloatTile, IntegerTile, OfPanel, Tile};
 use super::{Activation, Columns, Linear};
+
+/// The most blocks of a row, see [`Isa::BLOCKS`].
+const MOST_BLOCKS: usize = 3;
 
 /// A product that is computed in parts.
 pub(in super::super) struct Product<'a> {
@@ -103,8 +106,16 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
     let levels = &levels[..rows.end * row_size];
     let size = I::block(stride);
     let blocks = stride.div_ceil(size);
+    let rests = match I::NARROW {
+        Some(_) => columns.rests.as_ref(),
+        None => None,
+    };
     let mut scratch = Vec::new();
-    let (mut sums, mut values) = ([0i32; LARGEST_TILE], [0f32; LARGEST_TILE]);
+    assert!(
+        blocks <= I::BLOCKS && I::BLOCKS <= MOST_BLOCKS,
+        "blocks of a row"
+    );
+    let mut sums = [[0i32; LARGEST_TILE]; MOST_BLOCKS];
     for panel in panels {
         let packed = &weights[panel * panel_size..(panel + 1) * panel_size];
         let weights = I::weights(packed, &mut scratch);
@@ -113,33 +124,34 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
         for first in rows.clone().step_by(I::ROWS) {
             let count = (rows.end - first).min(I::ROWS);
             expect_writes::<I>(product, first..first + count, panel);
-            for block in 0..blocks {
+            let scales = &scales[first * blocks..(first + count) * blocks];
+            for (block, sums) in sums.iter_mut().enumerate().take(blocks) {
                 let start = block * size;
                 let groups = (stride - start).min(size) / I::GROUP;
                 // SAFETY: levels are whole rows up to `rows.end`, a panel is
                 // whole, and the tile has room for the largest.
                 unsafe {
                     let levels = levels.as_ptr().add(first * row_size).cast::<I::Level>();
+                    let levels = levels.add(start);
                     let weights = weights.as_ptr().add(start * I::COLUMNS);
-                    let sums = sums.as_mut_ptr();
-                    I::integers(count, levels.add(start), stride, weights, groups, sums);
+                    let to = sums.as_mut_ptr();
+                    match rests {
+                        None => I::integers(count, levels, stride, weights, groups, to),
+                        Some(rests) => {
+                            I::narrow_integers(count, levels, stride, weights, groups, to);
+                            rests.add::<I>(panel * blocks + block, (levels, stride), count, sums);
+                        }
+                    }
                 }
-                let scales = &scales[first * blocks..(first + count) * blocks];
-                columns.take_off_zeros::<I>(&scales[block..], blocks, &mut sums);
-                let mut tile = IntegerTile {
-                    columns: &columns,
-                    scales,
-                    blocks,
-                    block,
-                    sums: &sums,
-                    values: &mut values,
-                    isa: PhantomData::<I>,
-                };
-                match block + 1 == blocks {
-                    true => write::<I>(product, first..first + count, panel, &tile),
-                    false => tile.keep(),
-                }
+                columns.take_off_zeros::<I>(&scales[block..], blocks, sums);
             }
+            let tile = IntegerTile {
+                columns: &columns,
+                scales,
+                sums: &sums[..blocks],
+                isa: PhantomData::<I>,
+            };
+            write::<I>(product, first..first + count, panel, &tile);
         }
     }
 }
@@ -178,19 +190,21 @@ impl Activation {
     /// As [`Tile::value`], and where it is gated there is another vector for
     /// the gate, half a panel further.
     #[inline(always)]
-    unsafe fn apply<I: Isa>(
+    unsafe fn apply<I: Isa, T: Tile<I::Vector>>(
         self,
-        tile: &impl Tile<I::Vector>,
+        tile: &T,
         row: usize,
         column: usize,
     ) -> I::Vector {
         // SAFETY: the caller's.
         unsafe {
             let value = tile.value(row, column);
-            let activated = match self {
-                Self::None => return value,
-                Self::Gelu | Self::GatedGelu => gelu(value),
-                Self::GeluTanh | Self::GatedGeluTanh => gelu_tanh(value),
+            let activated = match (self, T::IS_ROUGH) {
+                (Self::None, _) => return value,
+                (Self::Gelu | Self::GatedGelu, true) => rough_gelu(value),
+                (Self::Gelu | Self::GatedGelu, false) => gelu(value),
+                (Self::GeluTanh | Self::GatedGeluTanh, true) => rough_gelu_tanh(value),
+                (Self::GeluTanh | Self::GatedGeluTanh, false) => gelu_tanh(value),
             };
             match self.is_gated() {
                 true => activated.mul(tile.value(row, column + I::COLUMNS / 2)),
@@ -219,7 +233,7 @@ fn write<I: Isa>(
             for column in (0..width).step_by(I::Vector::LANES) {
                 // SAFETY: within the tile, of which a row is a part.
                 unsafe {
-                    let value = activation.apply::<I>(tile, row - rows.start, column);
+                    let value = activation.apply::<I, _>(tile, row - rows.start, column);
                     value.store(last.as_mut_ptr().add(column));
                 }
             }
@@ -243,7 +257,7 @@ fn write<I: Isa>(
             // SAFETY: every row and panel is computed by one task alone; all
             // are as long as the width, which is whole vectors.
             unsafe {
-                let mut value = activation.apply::<I>(tile, row, column);
+                let mut value = activation.apply::<I, _>(tile, row, column);
                 if let Some(residual) = residual {
                     value = value.add(I::Vector::load(residual.as_ptr().add(at)));
                 }

@@ -1,4 +1,4 @@
-use super::super::exp::{gelu, gelu_tanh};
+use super::super::exp::{gelu, gelu_tanh, rough_gelu, rough_gelu_tanh};
 use super::*;
 use crate::sample;
 
@@ -83,13 +83,13 @@ fn weight(layer: &Layer<'_>, row: usize, column: usize) -> f64 {
 }
 
 /// The definition, in 64 bits, with `DynamicQuantizeLinear` on each row, or on
-/// each block of it.
+/// each block of it, and how large each value is without its activation.
 fn definition(
     layer: &Layer<'_>,
     row: &[f32],
     (largest, block): (f64, usize),
     tensor: Option<(f32, f32)>,
-) -> Vec<f64> {
+) -> Vec<(f64, f64)> {
     let quantized = |block: &[f32]| -> Vec<f64> {
         let (low, high) = tensor.unwrap_or_else(|| levels::range(block, &[]));
         let scale = (high - low) / largest as f32;
@@ -109,15 +109,22 @@ fn definition(
             terms.sum::<f64>() + f64::from(layer.bias[column])
         })
         .collect();
+    let (gelu, tanh): (fn(f32) -> f32, fn(f32) -> f32) = match layer.weights {
+        Weights::Floats(_) => (gelu, gelu_tanh),
+        Weights::Integers { .. } => (rough_gelu, rough_gelu_tanh),
+    };
     let gelu = |x: f64| f64::from(gelu(x as f32));
-    let tanh = |x: f64| f64::from(gelu_tanh(x as f32));
+    let tanh = |x: f64| f64::from(tanh(x as f32));
     let (left, right) = sums.split_at(layer.outer / 2);
-    let gated =
-        |one: &dyn Fn(f64) -> f64| left.iter().zip(right).map(|(l, r)| one(*l) * r).collect();
+    let gated = |one: &dyn Fn(f64) -> f64| {
+        let pairs = left.iter().zip(right);
+        pairs.map(|(l, r)| (one(*l) * r, l * r)).collect()
+    };
+    let alone = |one: &dyn Fn(f64) -> f64| sums.iter().map(|&sum| (one(sum), sum)).collect();
     match layer.activation {
-        Activation::None => sums,
-        Activation::Gelu => sums.into_iter().map(gelu).collect(),
-        Activation::GeluTanh => sums.into_iter().map(tanh).collect(),
+        Activation::None => alone(&|sum| sum),
+        Activation::Gelu => alone(&gelu),
+        Activation::GeluTanh => alone(&tanh),
         Activation::GatedGelu => gated(&gelu),
         Activation::GatedGeluTanh => gated(&tanh),
     }
@@ -200,10 +207,10 @@ fn check(sample: &Sample, layer: &Layer<'_>, kind: Kind) {
         let tensor = (granularity == Granularity::Tensor).then(|| levels::range(&sample.rows, &[]));
         for (at, row) in sample.rows.chunks_exact(layer.inner).enumerate() {
             let expected = definition(layer, row, (layout.largest.into(), block), tensor);
-            for (column, expected) in expected.iter().enumerate() {
+            for (column, (expected, size)) in expected.iter().enumerate() {
                 let at = at * width + column;
                 // A gate multiplies what both its factors were rounded by.
-                let bound = 1e-5 * expected.abs().max(10.);
+                let bound = 1e-5 * size.abs().max(10.);
                 let without = f64::from(plain[at]);
                 assert!(
                     (without - expected).abs() <= bound,

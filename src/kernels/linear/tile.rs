@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::super::isa::{Isa, Vector};
+use super::super::isa::{Isa, LARGEST_TILE, Vector};
 use super::Columns;
 use super::levels::RowScale;
 
@@ -55,6 +55,10 @@ impl<'a> OfPanel<'a> {
 
 /// A tile whose sums are known.
 pub(super) trait Tile<V> {
+    /// Whether values are rounded to fewer bits than floats have, so that what
+    /// follows may be, too.
+    const IS_ROUGH: bool;
+
     /// What a row comes to at a column of the panel, before its activation.
     ///
     /// # Safety
@@ -70,6 +74,8 @@ pub(super) struct FloatTile<'a, I> {
 }
 
 impl<I: Isa> Tile<I::Vector> for FloatTile<'_, I> {
+    const IS_ROUGH: bool = false;
+
     #[inline(always)]
     unsafe fn value(&self, row: usize, column: usize) -> I::Vector {
         // SAFETY: the caller's.
@@ -80,73 +86,58 @@ impl<I: Isa> Tile<I::Vector> for FloatTile<'_, I> {
     }
 }
 
-/// The sums of a block of each row.
+/// Sums of the blocks of rows.
 pub(super) struct IntegerTile<'a, I> {
     pub(super) columns: &'a OfPanel<'a>,
     /// `[rows, blocks]`
     pub(super) scales: &'a [RowScale],
-    pub(super) blocks: usize,
-    pub(super) block: usize,
-    /// `[ROWS, COLUMNS]`
-    pub(super) sums: &'a [i32],
-    /// What the blocks before came to, of the same shape.
-    pub(super) values: &'a mut [f32],
+    /// For each block `[ROWS, COLUMNS]`.
+    pub(super) sums: &'a [[i32; LARGEST_TILE]],
     pub(super) isa: PhantomData<I>,
 }
 
 impl<I: Isa> IntegerTile<'_, I> {
-    /// The values with this block: takes off what its zero point adds to sums,
-    /// and scales.
+    /// What a block comes to: takes off what its zero point adds to sums, and
+    /// scales.
     ///
     /// # Safety
-    /// As [`Tile::value`].
+    /// As [`Tile::value`], and there is such a block.
     #[inline(always)]
-    unsafe fn sum(&self, row: usize, column: usize) -> I::Vector {
-        let at = row * I::COLUMNS + column;
+    unsafe fn block(&self, block: usize, row: usize, column: usize) -> I::Vector {
         // SAFETY: the caller's; there is a scale for each block of each row,
         // and a sum for each block of each column.
         unsafe {
-            let scale = *self.scales.get_unchecked(row * self.blocks + self.block);
-            let sums = self.sums.as_ptr().add(at);
+            let scale = *self.scales.get_unchecked(row * self.sums.len() + block);
+            let sums = self.sums.get_unchecked(block).as_ptr();
+            let sums = sums.add(row * I::COLUMNS + column);
             let sum = match self.columns.sums {
                 Some(others) => {
-                    let others = others.as_ptr().add(self.block * I::COLUMNS + column);
+                    let others = others.as_ptr().add(block * I::COLUMNS + column);
                     I::Vector::from_integers(sums, scale.zero - I::OFFSET, others)
                 }
                 None => I::Vector::from_plain_integers(sums),
             };
             let factor = I::Vector::load(self.columns.scales.as_ptr().add(column));
             // Rounded as on every other machine.
-            let value = sum.mul(factor.mul(I::Vector::splat(scale.scale)));
-            match self.block {
-                0 => value,
-                _ => I::Vector::load(self.values.as_ptr().add(at)).add(value),
-            }
-        }
-    }
-
-    /// Makes this block one of those before.
-    #[inline(always)]
-    pub(super) fn keep(&mut self) {
-        for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
-            for row in 0..self.scales.len() / self.blocks {
-                // SAFETY: a row of the tile, and panels are whole vectors.
-                unsafe {
-                    let place = self.values.as_mut_ptr().add(row * I::COLUMNS + column);
-                    self.sum(row, column).store(place);
-                }
-            }
+            sum.mul(factor.mul(I::Vector::splat(scale.scale)))
         }
     }
 }
 
 impl<I: Isa> Tile<I::Vector> for IntegerTile<'_, I> {
+    const IS_ROUGH: bool = true;
+
     #[inline(always)]
     unsafe fn value(&self, row: usize, column: usize) -> I::Vector {
-        // SAFETY: the caller's.
+        // SAFETY: the caller's; there is always a block.
         unsafe {
-            let bias = I::Vector::load(self.columns.bias.as_ptr().add(column));
-            self.sum(row, column).add(bias)
+            let mut value = self.block(0, row, column);
+            if I::BLOCKS > 1 {
+                for block in 1..self.sums.len() {
+                    value = value.add(self.block(block, row, column));
+                }
+            }
+            value.add(I::Vector::load(self.columns.bias.as_ptr().add(column)))
         }
     }
 }

@@ -1,10 +1,13 @@
 //! WebAssembly: 128 bits, with or without the relaxed instructions, which are
 //! decided on when a module is built.
 
+mod vector;
+
 use std::arch::wasm32::*;
 
+use self::vector::{Vectors, multiply_add};
 use super::super::exp::ROUND;
-use super::{Isa, Vector, by_rows};
+use super::{Isa, Narrow, Vector, by_rows};
 
 /// With `PAIRS`, the relaxed product is followed by a sum of pairs in an
 /// instruction of its own, see [`sums_pairs`].
@@ -15,7 +18,7 @@ const ROWS: usize = 2;
 const VECTORS: usize = 4;
 
 impl<const PAIRS: bool> Isa for Wasm<PAIRS> {
-    type Vector = v128;
+    type Vector = Vectors;
     #[cfg(target_feature = "relaxed-simd")]
     type Level = u8;
     #[cfg(not(target_feature = "relaxed-simd"))]
@@ -47,42 +50,46 @@ impl<const PAIRS: bool> Isa for Wasm<PAIRS> {
     const CENTRED: bool = !cfg!(target_feature = "relaxed-simd");
 
     #[inline(always)]
-    unsafe fn levels(values: v128, zero: i32, at: *mut Self::Level) {
-        let nearest = f32x4_add(values, f32x4_splat(ROUND));
+    unsafe fn levels(values: Vectors, zero: i32, at: *mut Self::Level) {
         let offset = match Self::CENTRED {
             true => 0,
             false => zero,
         };
+        let round = i32x4_splat(ROUND.to_bits() as i32 - offset);
+        let (least, largest) = (offset - zero, Self::LARGEST as i32 + offset - zero);
+        let [one, two] = values.add(Vectors::splat(ROUND)).0;
         // The whole number is in the last bits.
-        let levels = i32x4_sub(nearest, i32x4_splat(ROUND.to_bits() as i32 - offset));
-        let levels = i32x4_max(levels, i32x4_splat(offset - zero));
-        let largest = Self::LARGEST as i32 + offset - zero;
-        let levels = i32x4_min(levels, i32x4_splat(largest));
-        let levels = i16x8_narrow_i32x4(levels, levels);
+        let levels = i16x8_narrow_i32x4(i32x4_sub(one, round), i32x4_sub(two, round));
+        let levels = i16x8_max(levels, i16x8_splat(least as i16));
+        let levels = i16x8_min(levels, i16x8_splat(largest as i16));
         // SAFETY: the caller's.
         unsafe {
             #[cfg(target_feature = "relaxed-simd")]
-            v128_store32_lane::<0>(i8x16_narrow_i16x8(levels, levels), at.cast());
+            v128_store64_lane::<0>(u8x16_narrow_i16x8(levels, levels), at.cast());
             #[cfg(not(target_feature = "relaxed-simd"))]
-            v128_store64_lane::<0>(levels, at.cast());
+            v128_store(at.cast(), levels);
         }
     }
 
     #[inline(always)]
-    unsafe fn four_levels(values: [v128; 4], at: *mut Self::Level) {
-        // Narrowed together, which takes fewer instructions than one by one.
+    unsafe fn four_levels(values: [Vectors; 4], at: *mut Self::Level) {
+        // Nothing to be brought within the range, which takes most instructions.
         let round = i32x4_splat(ROUND.to_bits() as i32);
-        let [one, two, three, four] = values;
-        let first = i16x8_narrow_i32x4(i32x4_sub(one, round), i32x4_sub(two, round));
-        let last = i16x8_narrow_i32x4(i32x4_sub(three, round), i32x4_sub(four, round));
-        // SAFETY: the caller's.
-        unsafe {
-            #[cfg(target_feature = "relaxed-simd")]
-            v128_store(at.cast(), u8x16_narrow_i16x8(first, last));
-            #[cfg(not(target_feature = "relaxed-simd"))]
-            {
-                v128_store(at.cast(), first);
-                v128_store(at.add(8).cast(), last);
+        for (part, pair) in values.chunks_exact(2).enumerate() {
+            let [one, two] = pair[0].0;
+            let [three, four] = pair[1].0;
+            let first = i16x8_narrow_i32x4(i32x4_sub(one, round), i32x4_sub(two, round));
+            let last = i16x8_narrow_i32x4(i32x4_sub(three, round), i32x4_sub(four, round));
+            // SAFETY: the caller's.
+            unsafe {
+                let at = at.add(part * 16);
+                #[cfg(target_feature = "relaxed-simd")]
+                v128_store(at.cast(), u8x16_narrow_i16x8(first, last));
+                #[cfg(not(target_feature = "relaxed-simd"))]
+                {
+                    v128_store(at.cast(), first);
+                    v128_store(at.add(8).cast(), last);
+                }
             }
         }
     }
@@ -96,8 +103,17 @@ impl<const PAIRS: bool> Isa for Wasm<PAIRS> {
     #[cfg(not(target_feature = "relaxed-simd"))]
     #[inline(always)]
     fn weights<'a>(panel: &'a [i8], scratch: &'a mut Vec<i16>) -> &'a [i16] {
-        scratch.clear();
-        scratch.extend(panel.iter().map(|&weight| i16::from(weight)));
+        let (vectors, _) = panel.as_chunks::<16>();
+        scratch.resize(16 * vectors.len(), 0);
+        for (weights, place) in vectors.iter().zip(scratch.chunks_exact_mut(16)) {
+            // SAFETY: as many weights as places.
+            unsafe {
+                let weights = v128_load(weights.as_ptr().cast());
+                let place = place.as_mut_ptr().cast::<v128>();
+                v128_store(place, i16x8_extend_low_i8x16(weights));
+                v128_store(place.add(1), i16x8_extend_high_i8x16(weights));
+            }
+        }
         scratch
     }
 
@@ -115,6 +131,36 @@ impl<const PAIRS: bool> Isa for Wasm<PAIRS> {
             match rows {
                 1 => integers::<1, PAIRS>(levels, stride, weights, groups, sums),
                 2 => integers::<2, PAIRS>(levels, stride, weights, groups, sums),
+                rows => unreachable!("a tile of {rows} rows"),
+            }
+        }
+    }
+
+    const NARROW: Option<Narrow> = match PAIRS {
+        true => Some(Narrow {
+            groups: 2,
+            lane: 2,
+            // Times the largest level within 16 bits.
+            most: i16::MAX as i32 / 127,
+        }),
+        false => None,
+    };
+
+    #[cfg(target_feature = "relaxed-simd")]
+    #[inline(always)]
+    unsafe fn narrow_integers(
+        rows: usize,
+        levels: *const u8,
+        stride: usize,
+        weights: *const i8,
+        groups: usize,
+        sums: *mut i32,
+    ) {
+        // SAFETY: the caller's.
+        unsafe {
+            match rows {
+                1 => narrow_integers::<1>(levels, stride, weights, groups, sums),
+                2 => narrow_integers::<2>(levels, stride, weights, groups, sums),
                 rows => unreachable!("a tile of {rows} rows"),
             }
         }
@@ -166,15 +212,6 @@ fn dot<const PAIRS: bool>(sum: v128, levels: v128, weights: v128, ones: v128) ->
     return i32x4_add(sum, i32x4_dot_i16x8(levels, weights));
 }
 
-/// `sum + left * right`
-#[inline(always)]
-fn multiply_add(sum: v128, left: v128, right: v128) -> v128 {
-    #[cfg(target_feature = "relaxed-simd")]
-    return f32x4_relaxed_madd(left, right, sum);
-    #[cfg(not(target_feature = "relaxed-simd"))]
-    return f32x4_add(sum, f32x4_mul(left, right));
-}
-
 /// # Safety
 /// That of [`Isa::integers`].
 #[inline]
@@ -202,6 +239,60 @@ unsafe fn integers<const ROWS: usize, const PAIRS: bool>(
                 let level = v128_load32_splat(at.cast());
                 for (sum, weights) in tile.iter_mut().zip(columns) {
                     *sum = dot::<PAIRS>(*sum, level, weights, ones);
+                }
+            }
+        }
+        for (row, tile) in tile.iter().enumerate() {
+            for (part, sum) in tile.iter().enumerate() {
+                v128_store(sums.cast::<v128>().add(row * VECTORS + part), *sum);
+            }
+        }
+    }
+}
+
+/// Two groups at a time, summed in 16 bits.
+///
+/// # Safety
+/// That of [`Isa::narrow_integers`].
+#[cfg(target_feature = "relaxed-simd")]
+#[inline]
+unsafe fn narrow_integers<const ROWS: usize>(
+    levels: *const u8,
+    stride: usize,
+    weights: *const i8,
+    groups: usize,
+    sums: *mut i32,
+) {
+    let mut tile = [[i32x4_splat(0); VECTORS]; ROWS];
+    // Hidden from the compiler, which makes another instruction of it.
+    let ones = std::hint::black_box(i16x8_splat(1));
+    // SAFETY: the caller's slices hold all groups, rows and columns.
+    unsafe {
+        for pair in 0..groups / 2 {
+            let at = weights.cast::<v128>().add(2 * pair * VECTORS);
+            let levels = levels.add(8 * pair);
+            let levels: [[v128; 2]; ROWS] = std::array::from_fn(|row| {
+                let at = levels.add(row * stride).cast::<u32>();
+                [v128_load32_splat(at), v128_load32_splat(at.add(1))]
+            });
+            for part in 0..VECTORS {
+                let weights = [v128_load(at.add(part)), v128_load(at.add(VECTORS + part))];
+                for (tile, levels) in tile.iter_mut().zip(levels) {
+                    let products =
+                        [0, 1].map(|of| i16x8_relaxed_dot_i8x16_i7x16(weights[of], levels[of]));
+                    let narrow = i16x8_add(products[0], products[1]);
+                    tile[part] = i32x4_add(tile[part], i32x4_dot_i16x8(narrow, ones));
+                }
+            }
+        }
+        if groups % 2 == 1 {
+            let at = weights.cast::<v128>().add((groups - 1) * VECTORS);
+            for part in 0..VECTORS {
+                let weights = v128_load(at.add(part));
+                for (row, tile) in tile.iter_mut().enumerate() {
+                    let level =
+                        v128_load32_splat(levels.add(row * stride + 4 * (groups - 1)).cast());
+                    tile[part] = dot::<true>(tile[part], level, weights, ones);
                 }
             }
         }
@@ -242,93 +333,5 @@ unsafe fn floats<const ROWS: usize>(
                 v128_store(sums.add(row * sums_stride + part * 4).cast(), *sum);
             }
         }
-    }
-}
-
-impl Vector for v128 {
-    const LANES: usize = 4;
-
-    #[inline(always)]
-    fn splat(value: f32) -> Self {
-        f32x4_splat(value)
-    }
-
-    #[inline(always)]
-    unsafe fn load(at: *const f32) -> Self {
-        // SAFETY: the caller's.
-        unsafe { v128_load(at.cast()) }
-    }
-
-    #[inline(always)]
-    unsafe fn store(self, at: *mut f32) {
-        // SAFETY: the caller's.
-        unsafe { v128_store(at.cast(), self) }
-    }
-
-    #[inline(always)]
-    unsafe fn from_integers(at: *const i32, zero: i32, others: *const i32) -> Self {
-        // SAFETY: the caller's.
-        unsafe {
-            let zeros = i32x4_mul(i32x4_splat(zero), v128_load(others.cast()));
-            f32x4_convert_i32x4(i32x4_sub(v128_load(at.cast()), zeros))
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn from_plain_integers(at: *const i32) -> Self {
-        // SAFETY: the caller's.
-        unsafe { f32x4_convert_i32x4(v128_load(at.cast())) }
-    }
-
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        f32x4_add(self, other)
-    }
-
-    #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        f32x4_sub(self, other)
-    }
-
-    #[inline(always)]
-    fn mul(self, other: Self) -> Self {
-        f32x4_mul(self, other)
-    }
-
-    #[inline(always)]
-    fn div(self, other: Self) -> Self {
-        f32x4_div(self, other)
-    }
-
-    #[inline(always)]
-    fn mul_add(self, factor: Self, sum: Self) -> Self {
-        multiply_add(sum, self, factor)
-    }
-
-    #[inline(always)]
-    fn max(self, other: Self) -> Self {
-        f32x4_pmax(other, self)
-    }
-
-    #[inline(always)]
-    fn min(self, other: Self) -> Self {
-        f32x4_pmin(other, self)
-    }
-
-    #[inline(always)]
-    fn power_of_two(self) -> Self {
-        i32x4_shl(self, 23)
-    }
-
-    #[inline(always)]
-    fn sum(self) -> f32 {
-        let pair = f32x4_add(self, i32x4_shuffle::<2, 3, 2, 3>(self, self));
-        f32x4_extract_lane::<0>(pair) + f32x4_extract_lane::<1>(pair)
-    }
-
-    #[inline(always)]
-    fn largest(self) -> f32 {
-        let pair = self.max(i32x4_shuffle::<2, 3, 2, 3>(self, self));
-        f32x4_extract_lane::<0>(pair).max(f32x4_extract_lane::<1>(pair))
     }
 }
