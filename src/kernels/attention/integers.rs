@@ -245,19 +245,20 @@ impl Row {
         let mut sums = [I::Vector::splat(0.); 2];
         let (base, round) = (I::Vector::splat(top), I::Vector::splat(ROUND));
         for four in 0..pairs.div_ceil(2) {
-            let mut rounded = [round; 4];
+            let mut whole = [I::Vector::splat(0.); 4];
             // The last ones may be two.
             let count = (2 * pairs - 4 * four).min(4);
-            for (part, rounded) in rounded.iter_mut().enumerate().take(count) {
+            for (part, whole) in whole.iter_mut().enumerate().take(count) {
                 // SAFETY: within the scores.
                 let score =
                     unsafe { I::Vector::load(scores.as_ptr().add((4 * four + part) * lanes)) };
                 let weight = rough_exp2(score.sub(base));
-                *rounded = weight.mul_add(I::Vector::splat(I::LARGEST), round);
-                sums[part % 2] = sums[part % 2].add(rounded.sub(round));
+                let weight = weight.mul_add(I::Vector::splat(I::LARGEST), round);
+                *whole = weight.sub(round);
+                sums[part % 2] = sums[part % 2].add(*whole);
             }
             // SAFETY: the caller's.
-            unsafe { I::four_levels(rounded, levels.add(4 * four * lanes)) };
+            unsafe { I::four_levels(whole, 0, levels.add(4 * four * lanes)) };
         }
         let sum = sums[0].add(sums[1]).sum();
         if self.top == f32::NEG_INFINITY {

@@ -35,8 +35,10 @@ impl Isa for Avx2 {
 
     #[inline(always)]
     fn weights<'a>(panel: &'a [i8], scratch: &'a mut Vec<i16>) -> &'a [i16] {
-        scratch.clear();
-        scratch.extend(panel.iter().map(|&weight| i16::from(weight)));
+        scratch.resize(panel.len(), 0);
+        for (place, weight) in scratch.iter_mut().zip(panel) {
+            *place = i16::from(*weight);
+        }
         scratch
     }
 

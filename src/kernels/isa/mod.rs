@@ -59,18 +59,15 @@ pub(super) trait Isa {
     /// are values. Values are finite.
     unsafe fn levels(values: Self::Vector, zero: i32, at: *mut Self::Level);
 
-    /// Writes levels that are whole numbers from 0 to
-    /// [`LARGEST`](Self::LARGEST), to which [`ROUND`](super::exp::ROUND) was
-    /// added.
+    /// The same for four vectors, where that takes fewer instructions.
     ///
     /// # Safety
-    /// As [`levels`](Self::levels), for four vectors.
+    /// As [`levels`](Self::levels).
     #[inline(always)]
-    unsafe fn four_levels(values: [Self::Vector; 4], at: *mut Self::Level) {
-        let round = Self::Vector::splat(super::exp::ROUND);
-        for (part, value) in values.into_iter().enumerate() {
+    unsafe fn four_levels(values: [Self::Vector; 4], zero: i32, at: *mut Self::Level) {
+        for (part, values) in values.into_iter().enumerate() {
             // SAFETY: the caller's.
-            unsafe { Self::levels(value.sub(round), 0, at.add(part * Self::Vector::LANES)) };
+            unsafe { Self::levels(values, zero, at.add(part * Self::Vector::LANES)) };
         }
     }
 

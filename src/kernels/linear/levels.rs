@@ -97,17 +97,29 @@ pub(in super::super) fn quantize_rows<I: Isa>(
                 Some(range) => range,
                 None => range_of::<I::Vector>(row),
             };
-            *scale = quantize_row::<I>(row, (low, high), levels, how.is_summed);
+            let flags = [how.is_summed, how.range.is_some()];
+            *scale = quantize_row::<I>(row, (low, high), levels, flags);
         }
     }
 }
 
+/// Values in units of the scale, by its inverse if there is one.
+#[inline(always)]
+fn over<V: Vector>(values: V, scale: f32, inverse: Option<f32>) -> V {
+    match inverse {
+        Some(factor) => values.mul(V::splat(factor)),
+        None => values.div(V::splat(scale)),
+    }
+}
+
+/// Rounds as `DynamicQuantizeLinear` does where it is to be exact; else a value
+/// between two levels may become either.
 #[inline(always)]
 fn quantize_row<I: Isa>(
     row: &[f32],
     (low, high): (f32, f32),
     levels: &mut [u8],
-    is_summed: bool,
+    [is_summed, is_exact]: [bool; 2],
 ) -> RowScale {
     let scale = match (high - low) / I::LARGEST {
         // Nothing but zeros: any scale will do.
@@ -126,29 +138,38 @@ fn quantize_row<I: Isa>(
     let size = size_of::<I::Level>();
     let (made, beyond) = levels.split_at_mut(row.len() * size);
     let made = made.as_mut_ptr().cast::<I::Level>();
-    let divide = |values: I::Vector| values.div(I::Vector::splat(scale));
+    let factor = match 1. / scale {
+        // To divide takes longer than all else.
+        factor if factor.is_finite() && !is_exact => Some(factor),
+        _ => None,
+    };
     let lanes = I::Vector::LANES;
+    let fours = row.len() - row.len() % (4 * lanes);
+    for at in (0..fours).step_by(4 * lanes) {
+        let mut values = [I::Vector::splat(0.); 4];
+        for (part, value) in values.iter_mut().enumerate() {
+            // SAFETY: a vector before the rest.
+            let loaded = unsafe { I::Vector::load(row.as_ptr().add(at + part * lanes)) };
+            *value = over::<I::Vector>(loaded, scale, factor);
+        }
+        // SAFETY: there is room for a level a value.
+        unsafe { I::four_levels(values, zero, made.add(at)) };
+    }
     let rest = row.len() - row.len() % lanes;
-    for at in (0..rest).step_by(lanes) {
+    for at in (fours..rest).step_by(lanes) {
         // SAFETY: a vector before the rest, and room for a level a value.
         unsafe {
-            I::levels(
-                divide(I::Vector::load(row.as_ptr().add(at))),
-                zero,
-                made.add(at),
-            )
-        };
+            let values = I::Vector::load(row.as_ptr().add(at));
+            I::levels(over(values, scale, factor), zero, made.add(at));
+        }
     }
     if rest < row.len() {
         let (mut values, mut last) = ([0f32; MOST_LANES], [I::Level::default(); MOST_LANES]);
         values[..row.len() - rest].copy_from_slice(&row[rest..]);
         // SAFETY: the arrays have room for a vector, and `made` for the rest.
         unsafe {
-            I::levels(
-                divide(I::Vector::load(values.as_ptr())),
-                zero,
-                last.as_mut_ptr(),
-            );
+            let values = I::Vector::load(values.as_ptr());
+            I::levels(over(values, scale, factor), zero, last.as_mut_ptr());
             std::ptr::copy_nonoverlapping(last.as_ptr(), made.add(rest), row.len() - rest);
         }
     }

@@ -51,46 +51,23 @@ impl<const PAIRS: bool> Isa for Wasm<PAIRS> {
 
     #[inline(always)]
     unsafe fn levels(values: Vectors, zero: i32, at: *mut Self::Level) {
-        let offset = match Self::CENTRED {
-            true => 0,
-            false => zero,
-        };
-        let round = i32x4_splat(ROUND.to_bits() as i32 - offset);
-        let (least, largest) = (offset - zero, Self::LARGEST as i32 + offset - zero);
-        let [one, two] = values.add(Vectors::splat(ROUND)).0;
-        // The whole number is in the last bits.
-        let levels = i16x8_narrow_i32x4(i32x4_sub(one, round), i32x4_sub(two, round));
-        let levels = i16x8_max(levels, i16x8_splat(least as i16));
-        let levels = i16x8_min(levels, i16x8_splat(largest as i16));
+        let levels = Self::eight_levels(values, zero);
         // SAFETY: the caller's.
         unsafe {
             #[cfg(target_feature = "relaxed-simd")]
-            v128_store64_lane::<0>(u8x16_narrow_i16x8(levels, levels), at.cast());
+            v128_store64_lane::<0>(low_bytes(levels, levels), at.cast());
             #[cfg(not(target_feature = "relaxed-simd"))]
             v128_store(at.cast(), levels);
         }
     }
 
+    #[cfg(target_feature = "relaxed-simd")]
     #[inline(always)]
-    unsafe fn four_levels(values: [Vectors; 4], at: *mut Self::Level) {
-        // Nothing to be brought within the range, which takes most instructions.
-        let round = i32x4_splat(ROUND.to_bits() as i32);
+    unsafe fn four_levels(values: [Vectors; 4], zero: i32, at: *mut u8) {
         for (part, pair) in values.chunks_exact(2).enumerate() {
-            let [one, two] = pair[0].0;
-            let [three, four] = pair[1].0;
-            let first = i16x8_narrow_i32x4(i32x4_sub(one, round), i32x4_sub(two, round));
-            let last = i16x8_narrow_i32x4(i32x4_sub(three, round), i32x4_sub(four, round));
+            let [first, last] = [pair[0], pair[1]].map(|values| Self::eight_levels(values, zero));
             // SAFETY: the caller's.
-            unsafe {
-                let at = at.add(part * 16);
-                #[cfg(target_feature = "relaxed-simd")]
-                v128_store(at.cast(), u8x16_narrow_i16x8(first, last));
-                #[cfg(not(target_feature = "relaxed-simd"))]
-                {
-                    v128_store(at.cast(), first);
-                    v128_store(at.add(8).cast(), last);
-                }
-            }
+            unsafe { v128_store(at.add(part * 16).cast(), low_bytes(first, last)) };
         }
     }
 
@@ -179,6 +156,32 @@ impl<const PAIRS: bool> Isa for Wasm<PAIRS> {
         // SAFETY: the caller's.
         unsafe { by_rows!(rows, floats(left, stride, panel, depth, sums, sums_stride), 1 2) }
     }
+}
+
+impl<const PAIRS: bool> Wasm<PAIRS> {
+    /// Levels in 16 bits.
+    #[inline(always)]
+    fn eight_levels(values: Vectors, zero: i32) -> v128 {
+        let offset = match Self::CENTRED {
+            true => 0,
+            false => zero,
+        };
+        // The last bits are the whole number. Instructions that narrow are made
+        // of a dozen others.
+        let [one, two] = values.add(Vectors::splat(ROUND)).0;
+        let levels = i16x8_shuffle::<0, 2, 4, 6, 8, 10, 12, 14>(one, two);
+        let levels = i16x8_add(levels, i16x8_splat(offset as i16));
+        let levels = i16x8_max(levels, i16x8_splat((offset - zero) as i16));
+        let largest = Self::LARGEST as i32 + offset - zero;
+        i16x8_min(levels, i16x8_splat(largest as i16))
+    }
+}
+
+/// The low bytes of 16-bit numbers.
+#[cfg(target_feature = "relaxed-simd")]
+#[inline(always)]
+fn low_bytes(one: v128, two: v128) -> v128 {
+    i8x16_shuffle::<0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30>(one, two)
 }
 
 /// Whether the engine makes a relaxed product of x86's `pmaddubsw`, a sum of
