@@ -38,10 +38,14 @@ pub(super) struct Head<'a> {
 pub(in super::super) fn attend_heads<I: Isa>(heads: &Heads<'_>, which: Range<usize>) {
     if heads.batch.products == Products::Integers {
         let mut space = Workspace::default();
-        for at in which.clone() {
-            if !Head::new(heads, at).attend_in_8_bits::<I>(&mut space) {
+        let mut next = (!which.is_empty()).then(|| Head::new(heads, which.start));
+        let mut at = which.start;
+        while let Some(head) = next {
+            next = (at + 1 < which.end).then(|| Head::new(heads, at + 1));
+            if !head.attend_in_8_bits::<I>(next.as_ref(), &mut space) {
                 attend_in_floats::<I>(heads, at..at + 1);
             }
+            at += 1;
         }
         return;
     }
@@ -98,6 +102,26 @@ impl<'a> Head<'a> {
                 *sum = weigh::<I>(scores, self.visible(first + at, &seen), holes);
             }
             self.combine::<I>(scores, &loaded.values, rows, &seen, &sums);
+        }
+    }
+
+    /// Has what this head reads and writes of some rows brought near: rows are
+    /// far from each other, so that each would be waited for.
+    #[inline(always)]
+    pub(super) fn expect<I: Isa>(&self, rows: Range<usize>) {
+        const LINE: usize = 64 / size_of::<f32>();
+        let columns = self.attention.columns;
+        let first = self.head * columns;
+        let width = self.attention.heads * columns;
+        for row in rows.start..rows.end.min(self.batch.length) {
+            let row = self.text * self.batch.length + row;
+            for column in (0..columns).step_by(LINE) {
+                for rows in [&self.batch.queries, &self.batch.keys, &self.batch.values] {
+                    let at = row * rows.stride + rows.offset + first + column;
+                    I::expect_read(rows.data.as_ptr().wrapping_add(at));
+                }
+                I::expect_write(self.context.at(row * width + first + column));
+            }
         }
     }
 

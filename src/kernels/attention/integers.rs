@@ -45,9 +45,13 @@ struct Row {
 
 impl Head<'_> {
     /// Says whether it was done: numbers that are not finite are left to
-    /// floats.
+    /// floats. What `next` needs is brought near meanwhile.
     #[inline(always)]
-    pub(super) fn attend_in_8_bits<I: Isa>(&self, space: &mut Workspace<I::Weight>) -> bool {
+    pub(super) fn attend_in_8_bits<I: Isa>(
+        &self,
+        next: Option<&Self>,
+        space: &mut Workspace<I::Weight>,
+    ) -> bool {
         let length = self.batch.length;
         if !space.levels.load::<I>(self) {
             return false;
@@ -65,6 +69,9 @@ impl Head<'_> {
         let values = I::weights(&levels.values, values);
         let weights = space.weights.as_mut_ptr().cast::<I::Level>();
         for first in (0..length).step_by(ROWS) {
+            if let Some(next) = next {
+                next.expect::<I>(first..first + ROWS);
+            }
             let rows = first..(first + ROWS).min(length);
             let seen = self.columns_of::<I>(&rows);
             self.score_in_8_bits::<I>(levels, keys, (rows.clone(), &seen), scores);

@@ -144,14 +144,15 @@ impl Levels {
         self.value_scales.resize(width, 0.);
         let mut odd = I::Vector::splat(0.);
         for column in (0..width).step_by(I::Vector::LANES) {
-            let mut peak = I::Vector::splat(0.);
+            let (mut peak, mut odd_here) = (I::Vector::splat(0.), I::Vector::splat(0.));
             for at in 0..seen {
                 let row = &rows.rows[at * rows.stride..][..width];
                 // SAFETY: rows are whole vectors.
                 let value = unsafe { I::Vector::load(row.as_ptr().add(column)) };
                 peak = value.max(I::Vector::splat(0.).sub(value)).max(peak);
-                odd = value.mul_add(I::Vector::splat(0.), odd);
+                odd_here = value.mul_add(I::Vector::splat(0.), odd_here);
             }
+            odd = odd.add(odd_here);
             // SAFETY: there is a scale for each column.
             unsafe { peak.store(self.value_scales.as_mut_ptr().add(column)) };
         }

@@ -56,6 +56,12 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
+    fn expect_read(at: *const f32) {
+        // SAFETY: a hint, which touches nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+
+    #[inline(always)]
     fn expect_write(at: *const f32) {
         // SAFETY: a hint, which touches nothing.
         unsafe { _mm_prefetch::<_MM_HINT_ET0>(at.cast()) }

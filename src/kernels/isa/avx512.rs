@@ -49,6 +49,12 @@ impl Isa for Avx512Vnni {
     }
 
     #[inline(always)]
+    fn expect_read(at: *const f32) {
+        // SAFETY: a hint, which touches nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+
+    #[inline(always)]
     fn expect_write(at: *const f32) {
         // SAFETY: a hint, which touches nothing.
         unsafe { _mm_prefetch::<_MM_HINT_ET0>(at.cast()) }

@@ -118,8 +118,12 @@ pub(super) trait Isa {
         unsafe { Self::integers(rows, levels, stride, weights, groups, sums) }
     }
 
-    /// Has a line of memory brought near that will be written soon, where an
-    /// instruction for that is needed.
+    /// Has a line of memory brought near that will be read soon, where there is
+    /// an instruction for that.
+    #[inline(always)]
+    fn expect_read(_: *const f32) {}
+
+    /// The same for one that will be written soon.
     #[inline(always)]
     fn expect_write(_: *const f32) {}
 

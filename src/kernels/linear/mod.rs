@@ -147,7 +147,8 @@ impl Linear {
             assert_eq!(residual.len(), out.len(), "a residual for each");
         }
         let layout = self.kind.layout();
-        let quantized;
+        let mut levels = LEVELS.take();
+        let scales;
         let (factors, row_size) = match &self.panels {
             Panels::Floats(panels) => {
                 let factors = Factors::Floats { rows, panels };
@@ -156,10 +157,10 @@ impl Linear {
             Panels::Integers { weights, columns } => {
                 let stride = self.inner.next_multiple_of(layout.group);
                 let is_summed = !columns.zeros.is_empty();
-                quantized = self.quantize(activations, (stride, is_summed), threads);
+                scales = self.quantize(activations, (stride, is_summed), &mut levels, threads);
                 let factors = Factors::Integers {
-                    levels: &quantized.0,
-                    scales: &quantized.1,
+                    levels: &levels,
+                    scales: &scales,
                     stride,
                     weights,
                     columns,
@@ -179,18 +180,20 @@ impl Linear {
             let (rows, panels) = tasks[at].clone();
             isa::multiply(self.kind, &product, rows, panels);
         });
+        LEVELS.set(levels);
     }
 
     fn quantize(
         &self,
         activations: Activations<'_>,
         (stride, is_summed): (usize, bool),
+        levels: &mut Vec<u8>,
         threads: &dyn Parallel,
-    ) -> (Vec<u8>, Vec<RowScale>) {
+    ) -> Vec<RowScale> {
         let rows = activations.rows;
         let count = rows.len() / self.inner;
         let row_size = stride * self.kind.layout().level_size;
-        let mut levels = vec![0u8; count * row_size];
+        levels.resize(count * row_size, 0);
         let blocks = stride.div_ceil((self.kind.layout().block)(stride));
         let mut scales = vec![RowScale::default(); count * blocks];
         let how = Quantization {
@@ -207,7 +210,7 @@ impl Linear {
             count,
             (rows.len() / VALUES_A_TASK).min(4 * threads.threads()),
         );
-        let shared = (Shared::new(&mut levels), Shared::new(&mut scales));
+        let shared = (Shared::new(levels), Shared::new(&mut scales));
         threads.run(parts.len(), &|at| {
             let part = parts[at].clone();
             let bytes = part.start * row_size..part.end * row_size;
@@ -217,8 +220,14 @@ impl Linear {
             let (levels, scales) = unsafe { (shared.0.part(bytes), shared.1.part(part)) };
             isa::quantize(self.kind, how, values, levels, scales);
         });
-        (levels, scales)
+        scales
     }
+}
+
+thread_local! {
+    /// Levels of the layer before, to be written over: new memory would have to
+    /// be made zeros of first.
+    static LEVELS: std::cell::Cell<Vec<u8>> = const { std::cell::Cell::new(Vec::new()) };
 }
 
 /// Fewest values that are quantized by a task: it takes microseconds to have
