@@ -30,6 +30,8 @@ pub(super) struct Workspace<W> {
     weights: Vec<u8>,
     /// `[ROWS, columns]`, rounded up to panels.
     sums: Vec<f32>,
+    /// Of whole numbers, and what is to be taken off them.
+    tiles: [Vec<i32>; 2],
 }
 
 /// A row on its way over the blocks.
@@ -63,7 +65,15 @@ impl Head<'_> {
         let size = (ROWS * BLOCK + 4 * MOST_LANES) * size_of::<I::Level>();
         space.weights.resize(size, 0);
         space.sums.resize(ROWS * columns, 0.);
-        let Workspace { levels, scores, .. } = space;
+        for tile in &mut space.tiles {
+            tile.resize(LARGEST_TILE, 0);
+        }
+        let Workspace {
+            levels,
+            scores,
+            tiles,
+            ..
+        } = space;
         let [keys, values] = &mut space.wide;
         let keys = I::weights(&levels.keys, keys);
         let values = I::weights(&levels.values, values);
@@ -74,7 +84,8 @@ impl Head<'_> {
             }
             let rows = first..(first + ROWS).min(length);
             let seen = self.columns_of::<I>(&rows);
-            self.score_in_8_bits::<I>(levels, keys, (rows.clone(), &seen), scores);
+            let [tile, _] = &mut *tiles;
+            self.score_in_8_bits::<I>(levels, keys, (rows.clone(), &seen), (tile, scores));
             let mut state = [Row {
                 top: f32::NEG_INFINITY,
                 total: 0.,
@@ -100,7 +111,9 @@ impl Head<'_> {
                     let values = &values[start..start + block.len() * I::COLUMNS];
                     let sums = &mut space.sums[first..];
                     // SAFETY: there is a block of levels for each row.
-                    unsafe { combine_in_8_bits::<I>(weights, values, state, (sums, columns)) };
+                    unsafe {
+                        combine_in_8_bits::<I>(weights, values, state, tiles, (sums, columns));
+                    }
                 }
             }
             for (at, position) in rows.enumerate() {
@@ -123,12 +136,12 @@ impl Head<'_> {
         levels: &Levels,
         keys: &[I::Weight],
         (rows, seen): (Range<usize>, &Range<usize>),
-        scores: &mut [f32],
+        (sums, scores): (&mut [i32], &mut [f32]),
     ) {
         let tokens = self.seen.next_multiple_of(I::COLUMNS);
         let width = levels.width;
         let queries = levels.queries::<I>();
-        let mut sums = [0i32; LARGEST_TILE];
+        assert!(sums.len() >= LARGEST_TILE, "room for a tile");
         for panel in seen.start / I::COLUMNS..seen.end.div_ceil(I::COLUMNS) {
             let first = panel * I::COLUMNS;
             let keys = &keys[first * width..][..I::COLUMNS * width];
@@ -178,10 +191,11 @@ unsafe fn combine_in_8_bits<I: Isa>(
     weights: *const I::Level,
     values: &[I::Weight],
     rows: &[Row],
+    [tile, zeros]: &mut [Vec<i32>; 2],
     (sums, stride): (&mut [f32], usize),
 ) {
     let groups = values.len() / I::COLUMNS / I::GROUP;
-    let (mut tile, mut zeros) = ([0i32; LARGEST_TILE], [0i32; LARGEST_TILE]);
+    assert!(tile.len() >= LARGEST_TILE && zeros.len() >= LARGEST_TILE);
     if I::OFFSET != 0 {
         let ones = [I::ONE; BLOCK];
         // SAFETY: a level for each token, and room for a tile.

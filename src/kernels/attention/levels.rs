@@ -126,11 +126,17 @@ impl Levels {
                 self.key_zeros[first + at] = sum * zero;
             }
             let panel = &mut self.keys[first * width..][..I::COLUMNS * width];
-            let groups = panel.chunks_exact_mut(I::COLUMNS * I::GROUP);
-            for (group, places) in groups.enumerate() {
-                let levels = self.levels[group * I::GROUP..].chunks(width);
-                for (place, levels) in places.chunks_exact_mut(I::GROUP).zip(levels) {
-                    place.copy_from_slice(&levels[..I::GROUP]);
+            assert!(width.is_multiple_of(I::GROUP), "whole groups");
+            for group in 0..width / I::GROUP {
+                for key in 0..I::COLUMNS {
+                    let from = key * width + group * I::GROUP;
+                    let to = (group * I::COLUMNS + key) * I::GROUP;
+                    // SAFETY: as many keys and groups as a panel has.
+                    unsafe {
+                        let from = self.levels.as_ptr().add(from);
+                        let to = panel.as_mut_ptr().add(to);
+                        from.copy_to_nonoverlapping(to, I::GROUP);
+                    }
                 }
             }
         }

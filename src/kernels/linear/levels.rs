@@ -25,18 +25,23 @@ pub(super) fn range(rows: &[f32], smoothing: &[f32]) -> (f32, f32) {
 
 #[inline(always)]
 fn range_of<V: Vector>(values: &[f32]) -> (f32, f32) {
-    let (mut low, mut high, mut odd) = (V::splat(0.), V::splat(0.), V::splat(0.));
-    let rest = values.len() - values.len() % V::LANES;
-    for at in (0..rest).step_by(V::LANES) {
-        // SAFETY: a vector before the rest.
-        let value = unsafe { V::load(values.as_ptr().add(at)) };
-        low = value.min(low);
-        high = value.max(high);
-        // Not a number, once any value is not finite.
-        odd = value.mul_add(V::splat(0.), odd);
-    }
+    // Two at a time, so that no step waits for the one before.
     let zero = V::splat(0.);
-    let (mut low, mut high, mut odd) = (-zero.sub(low).largest(), high.largest(), odd.sum());
+    let (mut low, mut high, mut odd) = ([zero; 2], [zero; 2], [zero; 2]);
+    let rest = values.len() - values.len() % (2 * V::LANES);
+    for at in (0..rest).step_by(2 * V::LANES) {
+        for part in 0..2 {
+            // SAFETY: a vector before the rest.
+            let value = unsafe { V::load(values.as_ptr().add(at + part * V::LANES)) };
+            low[part] = value.min(low[part]);
+            high[part] = value.max(high[part]);
+            // Not a number, once any value is not finite.
+            odd[part] = value.mul_add(zero, odd[part]);
+        }
+    }
+    let [low, high] = [low[0].min(low[1]), high[0].max(high[1])];
+    let mut odd = odd[0].add(odd[1]).sum();
+    let (mut low, mut high) = (-zero.sub(low).largest(), high.largest());
     for &value in &values[rest..] {
         low = value.min(low);
         high = value.max(high);
