@@ -36,27 +36,26 @@ pub(super) struct Head<'a> {
 
 #[inline(always)]
 pub(in super::super) fn attend_heads<I: Isa>(heads: &Heads<'_>, which: Range<usize>) {
-    if heads.batch.products == Products::Integers {
-        let mut space = Workspace::default();
-        let mut next = (!which.is_empty()).then(|| Head::new(heads, which.start));
-        let mut at = which.start;
-        while let Some(head) = next {
-            next = (at + 1 < which.end).then(|| Head::new(heads, at + 1));
-            if !head.attend_in_8_bits::<I>(next.as_ref(), &mut space) {
-                attend_in_floats::<I>(heads, at..at + 1);
+    let mut left = Vec::new();
+    match heads.batch.products {
+        Products::Floats => left.extend(which),
+        Products::Integers => {
+            let mut space = Workspace::default();
+            let mut next = (!which.is_empty()).then(|| Head::new(heads, which.start));
+            let mut at = which.start;
+            while let Some(head) = next {
+                next = (at + 1 < which.end).then(|| Head::new(heads, at + 1));
+                if !head.attend_in_8_bits::<I>(next.as_ref(), &mut space) {
+                    left.push(at);
+                }
+                at += 1;
             }
-            at += 1;
         }
-        return;
     }
-    attend_in_floats::<I>(heads, which);
-}
-
-#[inline(always)]
-fn attend_in_floats<I: Isa>(heads: &Heads<'_>, which: Range<usize>) {
+    // One copy of its instructions, which are many.
     let mut loaded = Loaded::default();
     let mut scores = Vec::new();
-    for at in which {
+    for at in left {
         Head::new(heads, at).attend::<I>(&mut loaded, &mut scores);
     }
 }
