@@ -86,16 +86,30 @@ pub(crate) fn web() -> Result {
         "the npm package, with its WebAssembly builds",
         program("npm").args(["run", "build"]).current_dir(&js),
     )?;
-    // The relaxed build runs the same parity tests from the npm package.
-    step(
-        "tests in the browser",
-        program(&setup::wasm_pack()?.to_string_lossy())
+    let wasm_pack = setup::wasm_pack()?;
+    let path = setup::path_with_tools()?;
+    let in_browser = |tests: &[&str], features: &str| {
+        let mut command = program(&wasm_pack.to_string_lossy());
+        command
             .args(["test", "--headless", "--chrome", "--mode", "no-install"])
             .arg("--chromedriver")
             .arg(&browser.driver)
-            .args(["wasm", "--test", "browser"])
-            .env("RUSTFLAGS", "-C target-feature=+simd128")
-            .env("PATH", setup::path_with_tools()?),
+            .arg("wasm")
+            .args(tests.iter().flat_map(|test| ["--test", test]))
+            .env("RUSTFLAGS", format!("-C target-feature={features}"))
+            .env("PATH", &path);
+        command
+    };
+    step(
+        "tests in the browser",
+        &mut in_browser(&["browser", "kernels"], "+simd128"),
+    )?;
+    // Parity of the relaxed build is tested from the npm package. Built in a
+    // folder of its own, so that neither has to be built anew next time.
+    step(
+        "kernels in the browser, with relaxed SIMD",
+        in_browser(&["kernels"], "+simd128,+relaxed-simd")
+            .env("CARGO_TARGET_DIR", root().join("target/wasm/tests-relaxed")),
     )?;
     step(
         "tests of the npm package, in Node and in the browser",
