@@ -109,12 +109,9 @@ fn definition(
             terms.sum::<f64>() + f64::from(layer.bias[column])
         })
         .collect();
-    let (gelu, tanh): (fn(f32) -> f32, fn(f32) -> f32) = match layer.weights {
-        Weights::Floats(_) => (gelu, gelu_tanh),
-        Weights::Integers { .. } => (rough_gelu, rough_gelu_tanh),
-    };
-    let gelu = |x: f64| f64::from(gelu(x as f32));
-    let tanh = |x: f64| f64::from(tanh(x as f32));
+    let is_float = matches!(layer.weights, Weights::Floats(_));
+    let gelu = |x: f64| f64::from(if is_float { gelu } else { rough_gelu }(x as f32));
+    let tanh = |x: f64| f64::from(if is_float { gelu_tanh } else { rough_gelu_tanh }(x as f32));
     let (left, right) = sums.split_at(layer.outer / 2);
     let gated = |one: &dyn Fn(f64) -> f64| {
         let pairs = left.iter().zip(right);
