@@ -180,7 +180,11 @@ impl Linear {
             let (rows, panels) = tasks[at].clone();
             isa::multiply(self.kind, &product, rows, panels);
         });
-        LEVELS.set(levels);
+        // Memory that was taken is never given back in browsers, so that what
+        // is not needed is left to others.
+        if !cfg!(target_family = "wasm") {
+            LEVELS.set(levels);
+        }
     }
 
     fn quantize(

@@ -170,17 +170,13 @@ mod tests {
             weights[at] = weight;
         }
         let given = weights.clone();
-        let narrow = Narrow {
-            most: 258,
-            ..NARROW
-        };
         // So few weights may have no rest at all: they are given more room.
-        assert!(Rests::split(&mut weights, SHAPE.0, SHAPE.1, narrow).is_none());
+        assert!(Rests::split(&mut weights, SHAPE.0, SHAPE.1, NARROW).is_none());
         assert_eq!(weights, given);
         let mut many = given.clone();
         many.resize(48 * 100, 1);
         let given = many.clone();
-        let rests = Rests::split(&mut many, SHAPE.0, SHAPE.1, narrow).expect("few rests");
+        let rests = Rests::split(&mut many, SHAPE.0, SHAPE.1, NARROW).expect("few rests");
         let found: Vec<_> = rests
             .of(1)
             .iter()
