@@ -117,7 +117,7 @@ fn weights_as_large_as_can_be() {
 fn some_weights_as_large_as_can_be() {
     for sizes in SIZES {
         let mut at = 0;
-        // Four beside each other in one column of a thousand weights.
+        // Eight of 64 weights in one column, beside each other.
         check(sizes, 30, || {
             at += 1;
             let (row, column) = ((at - 1) / sizes.2, (at - 1) % sizes.2);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::super::isa::{Isa, LARGEST_TILE, Vector};
+use super::super::isa::{Isa, LARGEST_TILE, LINE, Vector};
 use super::super::parallel::Shared;
 use super::integers::Workspace;
 use super::load::{Loaded, Queries};
@@ -41,14 +41,12 @@ pub(in super::super) fn attend_heads<I: Isa>(heads: &Heads<'_>, which: Range<usi
         Products::Floats => left.extend(which),
         Products::Integers => {
             let mut space = Workspace::default();
-            let mut next = (!which.is_empty()).then(|| Head::new(heads, which.start));
-            let mut at = which.start;
-            while let Some(head) = next {
-                next = (at + 1 < which.end).then(|| Head::new(heads, at + 1));
-                if !head.attend_in_8_bits::<I>(next.as_ref(), &mut space) {
+            let mut all = which.map(|at| (at, Head::new(heads, at))).peekable();
+            while let Some((at, head)) = all.next() {
+                let next = all.peek().map(|(_, next)| next);
+                if !head.attend_in_8_bits::<I>(next, &mut space) {
                     left.push(at);
                 }
-                at += 1;
             }
         }
     }
@@ -108,7 +106,6 @@ impl<'a> Head<'a> {
     /// far from each other, so that each would be waited for.
     #[inline(always)]
     pub(super) fn expect<I: Isa>(&self, rows: Range<usize>) {
-        const LINE: usize = 64 / size_of::<f32>();
         let columns = self.attention.columns;
         let first = self.head * columns;
         let width = self.attention.heads * columns;

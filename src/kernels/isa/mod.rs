@@ -156,6 +156,9 @@ pub(super) struct Narrow {
     pub(super) most: i32,
 }
 
+/// Floats in a line of memory, as caches hold it.
+pub(super) const LINE: usize = 64 / size_of::<f32>();
+
 /// The largest tile of any instruction set.
 pub(super) const LARGEST_TILE: usize = 12 * 32;
 /// The widest vector of any instruction set.

@@ -1,6 +1,6 @@
 //! No instructions in particular: what the others are compared with.
 
-use super::super::exp::ROUND;
+use super::super::exp::nearest;
 use super::Isa;
 
 const COLUMNS: usize = 8;
@@ -21,7 +21,7 @@ impl<const BLOCKS: usize> Isa for Plain<BLOCKS> {
 
     #[inline(always)]
     unsafe fn levels(values: f32, zero: i32, at: *mut u8) {
-        let level = (values + ROUND).to_bits().wrapping_sub(ROUND.to_bits()) as i32 + zero;
+        let level = nearest(values) + zero;
         // SAFETY: the caller's.
         unsafe { *at = level.clamp(0, Self::LARGEST as i32) as u8 }
     }

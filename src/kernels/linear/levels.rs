@@ -102,8 +102,7 @@ pub(in super::super) fn quantize_rows<I: Isa>(
                 Some(range) => range,
                 None => range_of::<I::Vector>(row),
             };
-            let flags = [how.is_summed, how.range.is_some()];
-            *scale = quantize_row::<I>(row, (low, high), levels, flags);
+            *scale = quantize_row::<I>(&how, row, (low, high), levels);
         }
     }
 }
@@ -117,14 +116,14 @@ fn over<V: Vector>(values: V, scale: f32, inverse: Option<f32>) -> V {
     }
 }
 
-/// Rounds as `DynamicQuantizeLinear` does where it is to be exact; else a value
-/// between two levels may become either.
+/// Rounds as `DynamicQuantizeLinear` does where all rows have one range; else a
+/// value between two levels may become either.
 #[inline(always)]
 fn quantize_row<I: Isa>(
+    how: &Quantization<'_>,
     row: &[f32],
     (low, high): (f32, f32),
     levels: &mut [u8],
-    [is_summed, is_exact]: [bool; 2],
 ) -> RowScale {
     let scale = match (high - low) / I::LARGEST {
         // Nothing but zeros: any scale will do.
@@ -145,7 +144,7 @@ fn quantize_row<I: Isa>(
     let made = made.as_mut_ptr().cast::<I::Level>();
     let factor = match 1. / scale {
         // To divide takes longer than all else.
-        factor if factor.is_finite() && !is_exact => Some(factor),
+        factor if factor.is_finite() && how.range.is_none() => Some(factor),
         _ => None,
     };
     let lanes = I::Vector::LANES;
@@ -181,7 +180,7 @@ fn quantize_row<I: Isa>(
     // What is beyond the row meets weights that are zero.
     beyond.fill(0);
     let offset = if I::CENTRED { 0 } else { zero - I::OFFSET };
-    let sum = match is_summed {
+    let sum = match how.is_summed {
         true => (0..row.len())
             // SAFETY: all levels of the row were written.
             .map(|at| unsafe { made.add(at).read_unaligned() }.into() - offset)

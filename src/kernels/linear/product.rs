@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::super::exp::{gelu, gelu_tanh, rough_gelu, rough_gelu_tanh};
-use super::super::isa::{Isa, LARGEST_TILE, Vector};
+use super::super::isa::{Isa, LARGEST_TILE, LINE, Vector};
 use super::super::parallel::Shared;
 use super::levels::RowScale;
 use super::tile::{FloatTile, IntegerTile, OfPanel, Tile};
@@ -160,7 +160,6 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
 /// from each other, so that each line would be waited for.
 #[inline(always)]
 fn expect_writes<I: Isa>(product: &Product<'_>, rows: Range<usize>, panel: usize) {
-    const LINE: usize = 64 / size_of::<f32>();
     let outer = product.linear.outer;
     let width = product.linear.activation.width::<I>();
     for row in rows {

@@ -28,6 +28,11 @@ pub(super) struct Rests {
 /// With more rests than one in so many weights, nothing is gained.
 const MOST: usize = 512;
 
+/// Where the weight of a level and a column is in groups of so many columns.
+fn place(level: usize, column: usize, (columns, group): (usize, usize)) -> usize {
+    (level / group * columns + column) * group + level % group
+}
+
 impl Rests {
     /// Makes weights smaller where that is needed: panels of whole groups, in
     /// blocks of so many weights. `None`, and nothing done, where there would be
@@ -53,9 +58,8 @@ impl Rests {
             .flat_map(|panel| panel.chunks_mut(block));
         for (at, block) in blocks.enumerate() {
             for rest in rests.of(at) {
-                let level = usize::from(rest.level);
-                let first = level / group * group * columns + level % group;
-                block[first + usize::from(rest.column) * group] -= rest.amount;
+                let (level, column) = (rest.level.into(), rest.column.into());
+                block[place(level, column, (columns, group))] -= rest.amount;
             }
         }
         Some(rests)
@@ -71,9 +75,7 @@ impl Rests {
                         let first = at * group + lane * narrow.lane;
                         first..first + narrow.lane
                     });
-                    let weight = |level: usize| {
-                        groups[(level / group * columns + column) * group + level % group]
-                    };
+                    let weight = |level| groups[place(level, column, (columns, group))];
                     for sign in [1, -1] {
                         let mut sum: i32 = 0;
                         for level in levels.clone() {
@@ -170,7 +172,7 @@ mod tests {
             weights[at] = weight;
         }
         let given = weights.clone();
-        // So few weights may have no rest at all: they are given more room.
+        // Too many rests for so few weights, not for a hundred times as many.
         assert!(Rests::split(&mut weights, SHAPE.0, SHAPE.1, NARROW).is_none());
         assert_eq!(weights, given);
         let mut many = given.clone();

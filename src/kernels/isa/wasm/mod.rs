@@ -10,6 +10,8 @@ use std::arch::wasm32::*;
 pub(super) use tiles::sums_pairs;
 
 use self::tiles::floats;
+#[cfg(target_feature = "relaxed-simd")]
+use self::tiles::narrow_integers;
 use self::vector::Vectors;
 use super::super::exp::ROUND;
 use super::{Isa, Narrow, Vector, by_rows};
@@ -138,13 +140,7 @@ impl<const PAIRS: bool> Isa for Wasm<PAIRS> {
         sums: *mut i32,
     ) {
         // SAFETY: the caller's.
-        unsafe {
-            match rows {
-                1 => tiles::narrow_integers::<1>(levels, stride, weights, groups, sums),
-                2 => tiles::narrow_integers::<2>(levels, stride, weights, groups, sums),
-                rows => unreachable!("a tile of {rows} rows"),
-            }
-        }
+        unsafe { by_rows!(rows, narrow_integers(levels, stride, weights, groups, sums), 1 2) }
     }
 
     #[inline(always)]

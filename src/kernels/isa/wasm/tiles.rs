@@ -37,6 +37,51 @@ fn dot<const PAIRS: bool>(sum: v128, levels: v128, weights: v128, ones: v128) ->
     return i32x4_add(sum, i32x4_dot_i16x8(levels, weights));
 }
 
+/// Where the weights of a group begin: four columns of it are 16 bytes, whatever
+/// is in them.
+#[inline(always)]
+fn at<W>(weights: *const W, group: usize) -> *const v128 {
+    weights.cast::<v128>().wrapping_add(group * VECTORS)
+}
+
+/// Adds the products of a group to the sums.
+///
+/// # Safety
+/// There are levels of the group in each row, and weights for each column.
+#[inline(always)]
+unsafe fn add_group<const ROWS: usize, const PAIRS: bool>(
+    tile: &mut [[v128; VECTORS]; ROWS],
+    levels: *const <Wasm<PAIRS> as Isa>::Level,
+    stride: usize,
+    weights: *const v128,
+    ones: v128,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let columns: [v128; VECTORS] = std::array::from_fn(|part| v128_load(weights.add(part)));
+        for (row, tile) in tile.iter_mut().enumerate() {
+            let level = v128_load32_splat(levels.add(row * stride).cast());
+            for (sum, weights) in tile.iter_mut().zip(columns) {
+                *sum = dot::<PAIRS>(*sum, level, weights, ones);
+            }
+        }
+    }
+}
+
+/// Writes the rows of a tile, so many numbers of 32 bits from each other.
+///
+/// # Safety
+/// There is room for all of them.
+#[inline(always)]
+unsafe fn store<const ROWS: usize>(tile: [[v128; VECTORS]; ROWS], at: *mut u32, stride: usize) {
+    for (row, tile) in tile.into_iter().enumerate() {
+        for (part, sum) in tile.into_iter().enumerate() {
+            // SAFETY: the caller's.
+            unsafe { v128_store(at.add(row * stride + part * 4).cast(), sum) }
+        }
+    }
+}
+
 /// # Safety
 /// That of [`Isa::integers`].
 #[inline]
@@ -56,22 +101,10 @@ pub(super) unsafe fn integers<const ROWS: usize, const PAIRS: bool>(
     // SAFETY: the caller's slices hold all groups, rows and columns.
     unsafe {
         for group in 0..groups {
-            // Four columns of a group are 16 bytes, whatever is in them.
-            let at = weights.cast::<v128>().add(group * VECTORS);
-            let columns: [v128; VECTORS] = std::array::from_fn(|part| v128_load(at.add(part)));
-            for (row, tile) in tile.iter_mut().enumerate() {
-                let at = levels.add(row * stride + Wasm::<PAIRS>::GROUP * group);
-                let level = v128_load32_splat(at.cast());
-                for (sum, weights) in tile.iter_mut().zip(columns) {
-                    *sum = dot::<PAIRS>(*sum, level, weights, ones);
-                }
-            }
+            let levels = levels.add(Wasm::<PAIRS>::GROUP * group);
+            add_group::<ROWS, PAIRS>(&mut tile, levels, stride, at(weights, group), ones);
         }
-        for (row, tile) in tile.iter().enumerate() {
-            for (part, sum) in tile.iter().enumerate() {
-                v128_store(sums.cast::<v128>().add(row * VECTORS + part), *sum);
-            }
-        }
+        store(tile, sums.cast(), 4 * VECTORS);
     }
 }
 
@@ -94,7 +127,7 @@ pub(super) unsafe fn narrow_integers<const ROWS: usize>(
     // SAFETY: the caller's slices hold all groups, rows and columns.
     unsafe {
         for pair in 0..groups / 2 {
-            let at = weights.cast::<v128>().add(2 * pair * VECTORS);
+            let at = at(weights, 2 * pair);
             let levels = levels.add(8 * pair);
             let levels: [[v128; 2]; ROWS] = std::array::from_fn(|row| {
                 let at = levels.add(row * stride).cast::<u32>();
@@ -111,21 +144,11 @@ pub(super) unsafe fn narrow_integers<const ROWS: usize>(
             }
         }
         if groups % 2 == 1 {
-            let at = weights.cast::<v128>().add((groups - 1) * VECTORS);
-            for part in 0..VECTORS {
-                let weights = v128_load(at.add(part));
-                for (row, tile) in tile.iter_mut().enumerate() {
-                    let level =
-                        v128_load32_splat(levels.add(row * stride + 4 * (groups - 1)).cast());
-                    tile[part] = dot::<true>(tile[part], level, weights, ones);
-                }
-            }
+            let levels = levels.add(4 * (groups - 1));
+            let weights = at(weights, groups - 1);
+            add_group::<ROWS, true>(&mut tile, levels, stride, weights, ones);
         }
-        for (row, tile) in tile.iter().enumerate() {
-            for (part, sum) in tile.iter().enumerate() {
-                v128_store(sums.cast::<v128>().add(row * VECTORS + part), *sum);
-            }
-        }
+        store(tile, sums.cast(), 4 * VECTORS);
     }
 }
 
@@ -153,10 +176,6 @@ pub(super) unsafe fn floats<const ROWS: usize>(
                 }
             }
         }
-        for (row, tile) in tile.iter().enumerate() {
-            for (part, sum) in tile.iter().enumerate() {
-                v128_store(sums.add(row * sums_stride + part * 4).cast(), *sum);
-            }
-        }
+        store(tile, sums.cast(), sums_stride);
     }
 }
