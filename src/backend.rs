@@ -32,6 +32,12 @@ pub trait Backend: Send + Sync {
         CACHED_TOKENS
     }
 
+    /// Whether it takes time to run a batch of a shape that none had before, so
+    /// that few shapes are faster than little padding.
+    fn prepares_shapes(&self) -> bool {
+        false
+    }
+
     /// Threads that the core borrows for all that it does side by side. Where
     /// there are none, it starts threads of its own.
     fn threads(&self) -> Option<&dyn Parallel> {

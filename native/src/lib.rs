@@ -36,7 +36,7 @@ pub use load::{
     Engine, ModelBytes, ModelDirectory, OpenVinoOptions, Optimization, Options, Provider,
     TensorRtOptions, Tf32,
 };
-pub use multivec_core::batch::BatchLimit;
+pub use multivec_core::batch::{BatchLimit, BatchShapes};
 pub use multivec_core::encoder::{Normalization, QueryExpansion};
 pub use multivec_core::fidelity;
 pub use multivec_core::graph::Fused;

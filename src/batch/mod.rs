@@ -1,14 +1,16 @@
 //! Packing of tokenized texts into batches.
 
+mod buckets;
 mod plan;
 
 use crate::tokenize::TokenizedText;
+pub use buckets::{BatchShapes, Buckets};
 pub use plan::{PADDING_SHARE, PADDING_TOKENS, plan};
 
 /// Tokens whose states stay in a core's caches from one layer to the next:
 /// where a batch has a core of its own, larger ones are slower. With many more
 /// weights than tokens, smaller ones would be.
-pub const CACHED_TOKENS: usize = 512;
+pub const CACHED_TOKENS: usize = 320;
 
 /// How much goes into one batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +49,7 @@ impl BatchLimit {
 pub struct TokenBatch {
     /// Texts in the batch.
     pub rows: usize,
-    /// Tokens of the longest text; shorter ones are padded to it.
+    /// Tokens of each row; shorter texts are padded to it.
     pub length: usize,
     /// Token ids.
     pub input_ids: Vec<i64>,
@@ -57,16 +59,31 @@ pub struct TokenBatch {
 }
 
 impl TokenBatch {
-    /// Lays out texts in the order given, padding with `pad_id`.
+    /// Lays out texts in the order given, as long as the longest, padding with
+    /// `pad_id`.
     pub fn new<'a>(
         texts: impl ExactSizeIterator<Item = &'a TokenizedText> + Clone,
         pad_id: u32,
     ) -> Self {
-        let rows = texts.len();
         let length = texts.clone().map(TokenizedText::len).max().unwrap_or(0);
+        Self::of_shape([texts.len(), length], texts, pad_id)
+    }
+
+    /// Lays out texts in the order given, `[rows, length]`, padding with
+    /// `pad_id`. Rows beyond the texts repeat the last one: what is no text at
+    /// all could spoil those beside it.
+    ///
+    /// Texts beyond the rows are left out, and so are tokens beyond the length.
+    pub fn of_shape<'a>(
+        [rows, length]: [usize; 2],
+        texts: impl Iterator<Item = &'a TokenizedText> + Clone,
+        pad_id: u32,
+    ) -> Self {
+        let last = texts.clone().last();
+        let texts = texts.chain(std::iter::repeat_with(move || last).flatten());
         let mut input_ids = Vec::with_capacity(rows * length);
         let mut attention_mask = Vec::with_capacity(rows * length);
-        for (row, text) in texts.enumerate() {
+        for (row, text) in texts.take(rows).enumerate() {
             input_ids.extend(text.input_ids().iter().map(|&id| i64::from(id)));
             attention_mask.extend(text.attention_mask().iter().map(|&bit| i64::from(bit)));
             input_ids.resize((row + 1) * length, i64::from(pad_id));

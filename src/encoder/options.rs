@@ -1,6 +1,6 @@
 //! What a user can set about encoding.
 
-use crate::batch::BatchLimit;
+use crate::batch::{BatchLimit, BatchShapes};
 use crate::config::{ModelConfig, TextKind};
 use crate::error::{Error, Result};
 use crate::pool::Pooling;
@@ -48,6 +48,8 @@ pub struct EncodeOptions {
     pub pooling: Option<Pooling>,
     /// How much goes into one run of the engine.
     pub batch_limit: BatchLimit,
+    /// Which shapes batches have.
+    pub batch_shapes: BatchShapes,
 }
 
 impl Default for EncodeOptions {
@@ -60,6 +62,7 @@ impl Default for EncodeOptions {
             normalization: Normalization::L2,
             pooling: None,
             batch_limit: BatchLimit::Auto,
+            batch_shapes: BatchShapes::Auto,
         }
     }
 }
@@ -75,6 +78,7 @@ pub(super) struct Plan {
     pub(super) normalization: Normalization,
     pub(super) pooling: Option<Pooling>,
     pub(super) batch_limit: BatchLimit,
+    pub(super) batch_shapes: BatchShapes,
 }
 
 impl EncodeOptions {
@@ -119,6 +123,7 @@ impl EncodeOptions {
             normalization: self.normalization,
             pooling: self.pooling,
             batch_limit: self.batch_limit,
+            batch_shapes: self.batch_shapes,
         })
     }
 }

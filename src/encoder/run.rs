@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ndarray::{Array2, ArrayView2, ArrayView3, Axis};
 
 use crate::backend::TokenStates;
-use crate::batch::{self, TokenBatch};
+use crate::batch::{self, BatchShapes, Buckets, TokenBatch};
 use crate::config::TextKind;
 use crate::embedding::{Embedding, TokenSource};
 use crate::error::{Error, Result};
@@ -24,6 +24,8 @@ pub struct EncodeJob {
     kind: TextKind,
     texts: Vec<TokenizedText>,
     batches: Vec<Vec<usize>>,
+    /// The shapes of batches, where these are not exact.
+    buckets: Option<Buckets>,
     next: usize,
     /// Texts of the batches before `next`.
     done: usize,
@@ -42,7 +44,19 @@ impl EncodeJob {
         let lengths: Vec<usize> = texts.iter().map(TokenizedText::len).collect();
         let limit = encoder.plan.batch_limit;
         let limit = limit.or_tokens(encoder.shared.backend.batch_tokens());
-        let mut batches = batch::plan(&lengths, limit, encoder.concurrency());
+        let has_buckets = match encoder.plan.batch_shapes {
+            BatchShapes::Auto => encoder.shared.backend.prepares_shapes(),
+            BatchShapes::Exact => false,
+            BatchShapes::Buckets => true,
+        };
+        let buckets = has_buckets.then(|| Buckets {
+            longest: encoder.plan.layout(kind).length,
+            limit,
+        });
+        let mut batches = match &buckets {
+            None => batch::plan(&lengths, limit, encoder.concurrency()),
+            Some(buckets) => buckets.plan(&lengths),
+        };
         // A text without any token, not even a special one, has nothing to
         // run, and its row of padding alone could spoil those of others.
         batches.retain_mut(|batch| {
@@ -53,6 +67,7 @@ impl EncodeJob {
         Self {
             matrices: lengths.into_iter().map(empty).collect(),
             batches,
+            buckets,
             next: 0,
             done: 0,
             encoder,
@@ -169,7 +184,15 @@ impl EncodeJob {
     fn run(&self, batch: &[usize], company: Company) -> Result<Vec<Array2<f32>>> {
         let encoder = &self.encoder;
         let members = batch.iter().map(|&text| &self.texts[text]);
-        let input = TokenBatch::new(members.clone(), encoder.shared.tokenizer.pad_id());
+        let pad_id = encoder.shared.tokenizer.pad_id();
+        let input = match &self.buckets {
+            None => TokenBatch::new(members.clone(), pad_id),
+            Some(buckets) => {
+                let longest = members.clone().map(TokenizedText::len).max().unwrap_or(0);
+                let shape = buckets.shape(batch.len(), longest);
+                TokenBatch::of_shape(shape, members.clone(), pad_id)
+            }
+        };
         let backend = &encoder.shared.backend;
         let states = match company {
             Company::Alone => backend.run(&input),

@@ -1,7 +1,9 @@
 //! Any composition and order of batches.
 
-use multivec::{BatchLimit, EncodeOptions, TextKind};
-use multivec_core::batch::{PADDING_SHARE, PADDING_TOKENS, plan};
+use std::collections::BTreeSet;
+
+use multivec::{BatchLimit, BatchShapes, EncodeOptions, TextKind};
+use multivec_core::batch::{Buckets, PADDING_SHARE, PADDING_TOKENS, plan};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -82,6 +84,37 @@ proptest! {
         }
     }
 
+    #[test]
+    fn buckets_hold_every_text_once_in_few_shapes(
+        lengths in vec(0..=300usize, 0..200),
+        limit in limit(),
+    ) {
+        let buckets = Buckets { longest: 300, limit };
+        let batches = buckets.plan(&lengths);
+        let mut sorted: Vec<usize> = batches.concat();
+        sorted.sort_unstable();
+        prop_assert_eq!(sorted, (0..lengths.len()).collect::<Vec<_>>());
+        let mut shapes = BTreeSet::new();
+        for batch in &batches {
+            let longest = batch.iter().map(|&text| lengths[text]).max().unwrap_or(0);
+            let [rows, length] = buckets.shape(batch.len(), longest);
+            prop_assert!(rows >= batch.len() && rows < 2 * batch.len() && length <= 300);
+            for &text in batch {
+                let bound = (lengths[text] * 3 / 2).max(16);
+                prop_assert!(length >= lengths[text] && length <= bound, "{}", length);
+            }
+            match limit {
+                BatchLimit::Texts(limit) => prop_assert!(rows <= limit),
+                BatchLimit::Tokens(limit) => prop_assert!(rows == 1 || rows * length <= limit),
+                other => panic!("no budget is known for {other:?}"),
+            }
+            shapes.insert([rows, length]);
+        }
+        // Of each length full batches, and a last one.
+        let lengths: BTreeSet<usize> = shapes.iter().map(|[_, length]| *length).collect();
+        prop_assert!(lengths.len() <= 10 && shapes.len() <= 20, "{:?}", shapes);
+    }
+
     /// Where there is enough to do, no worker waits for a share larger than
     /// the others'.
     #[test]
@@ -127,9 +160,11 @@ proptest! {
     fn company_and_order_make_no_difference(
         texts in vec(text(), 1..7).prop_shuffle(),
         limit in limit(),
+        shapes in select(&[BatchShapes::Exact, BatchShapes::Buckets][..]),
     ) {
         let mut options = EncodeOptions::default();
         options.batch_limit = limit;
+        options.batch_shapes = shapes;
         for encoder in encoders() {
             let encoder = encoder.with_options(&options).expect("the limit is valid");
             for kind in [TextKind::Query, TextKind::Document] {

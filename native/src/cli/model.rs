@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use multivec::{
-    Arena, BatchLimit, Encoder, EncoderBuilder, Engine, GraphForm, Optimization, Options, Pooling,
-    Precision, Result, TruncationPolicy,
+    Arena, BatchLimit, BatchShapes, Encoder, EncoderBuilder, Engine, GraphForm, Optimization,
+    Options, Pooling, Precision, Result, TruncationPolicy,
 };
 
 use super::demo;
@@ -47,6 +47,9 @@ pub(super) struct ModelArguments {
     /// Most tokens of a batch, padding included.
     #[arg(long, value_name = "N")]
     token_budget: Option<usize>,
+    /// Which shapes batches have; `buckets` on devices without it.
+    #[arg(long, value_name = "SHAPES")]
+    batch_shapes: Option<ShapesName>,
     /// Threads of each session.
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -61,6 +64,14 @@ pub(super) struct ModelArguments {
     /// The ONNX Runtime library; looked for without it.
     #[arg(long, value_name = "FILE")]
     library: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ShapesName {
+    /// As many rows as texts, as long as the longest.
+    Exact,
+    /// Few lengths, and powers of two of rows.
+    Buckets,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -181,6 +192,11 @@ impl ModelArguments {
         if let Some(tokens) = self.token_budget {
             encode.batch_limit = BatchLimit::Tokens(tokens);
         }
+        encode.batch_shapes = match self.batch_shapes {
+            None => BatchShapes::Auto,
+            Some(ShapesName::Exact) => BatchShapes::Exact,
+            Some(ShapesName::Buckets) => BatchShapes::Buckets,
+        };
         Ok(options)
     }
 }

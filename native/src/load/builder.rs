@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use multivec_core::batch::BatchLimit;
+use multivec_core::batch::{BatchLimit, BatchShapes};
 use multivec_core::encoder::{Normalization, QueryExpansion};
 use multivec_core::graph::Bytes;
 use multivec_core::pool::Pooling;
@@ -189,6 +189,13 @@ impl EncoderBuilder {
     #[must_use]
     pub fn with_batch_limit(mut self, limit: BatchLimit) -> Self {
         self.options.encode.batch_limit = limit;
+        self
+    }
+
+    /// Which shapes batches have.
+    #[must_use]
+    pub fn with_batch_shapes(mut self, shapes: BatchShapes) -> Self {
+        self.options.encode.batch_shapes = shapes;
         self
     }
 

@@ -7,6 +7,8 @@ mod files;
 mod graph;
 mod options;
 mod provider;
+#[cfg(test)]
+mod shapes;
 
 pub use builder::{EncoderBuilder, ModelBytes};
 pub use directory::ModelDirectory;

@@ -29,6 +29,7 @@ pub(crate) struct OrtBackend {
     info: BackendInfo,
     parallelism: Parallelism,
     run_options: RunOptions<NoSelectedOutputs>,
+    provider: Provider,
     placement: Option<Placement>,
 }
 
@@ -87,6 +88,7 @@ impl OrtBackend {
             sessions,
             signature,
             parallelism: settings.parallelism,
+            provider: settings.provider,
             run_options,
             placement,
         })
@@ -173,6 +175,10 @@ impl Backend for OrtBackend {
             None => CACHED_TOKENS,
             Some(_) => DEVICE_TOKENS,
         }
+    }
+
+    fn prepares_shapes(&self) -> bool {
+        providers::prepares_shapes(&self.provider)
     }
 
     fn run(&self, batch: &TokenBatch) -> Result<TokenStates> {

@@ -24,6 +24,21 @@ pub(super) fn listed_name(provider: &Provider) -> &'static str {
     }
 }
 
+/// Whether a provider compiles a graph, or plans its memory on the device, for
+/// each shape that it sees.
+pub(super) fn prepares_shapes(provider: &Provider) -> bool {
+    match provider {
+        Provider::Cpu | Provider::Auto | Provider::Xnnpack => false,
+        Provider::Cuda(_)
+        | Provider::TensorRt(_)
+        | Provider::CoreMl(_)
+        | Provider::DirectMl(_)
+        | Provider::MiGraphX(_)
+        | Provider::Rocm(_)
+        | Provider::OpenVino(_) => true,
+    }
+}
+
 /// Options under the names that ONNX Runtime has for them.
 ///
 /// Source: ONNX Runtime, docs/execution-providers, a page for each.

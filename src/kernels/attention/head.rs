@@ -203,40 +203,47 @@ impl<'a> Head<'a> {
                     let out = tile.as_mut_ptr();
                     I::floats(count, left, stride, panel, depth, out, I::COLUMNS);
                 }
-                for (at, tile) in tile.chunks_exact(I::COLUMNS).take(count).enumerate() {
-                    let first = panel * I::COLUMNS;
-                    self.finish::<I>(rows.start + row + at, first, tile, sums[row + at]);
-                }
+                let rows = rows.start + row..rows.start + row + count;
+                self.finish_panel::<I>(rows, panel, &sums[row..], (&tile, I::COLUMNS));
             }
         }
     }
 
-    /// Writes sums of weighted values, of a row from a column on.
+    /// Writes sums of weighted values of rows, which are so far from each other,
+    /// for a panel of columns.
     #[inline(always)]
-    pub(super) fn finish<I: Isa>(&self, position: usize, first: usize, sums: &[f32], weight: f32) {
+    pub(super) fn finish_panel<I: Isa>(
+        &self,
+        positions: Range<usize>,
+        panel: usize,
+        weights: &[f32],
+        (sums, stride): (&[f32], usize),
+    ) {
         let columns = self.attention.columns;
-        let width = sums.len().min(columns - first);
-        let row = self.text * self.batch.length + position;
-        let start = row * self.attention.heads * columns + self.head * columns + first;
-        // SAFETY: each head of each text is computed by one task alone.
-        let out = unsafe { self.context.part(start..start + width) };
-        if weight > 0. {
-            let share = 1. / weight;
-            if out.len() < I::COLUMNS {
-                for (out, sum) in out.iter_mut().zip(sums) {
-                    *out = sum * share;
-                }
-                return;
+        let first = panel * I::COLUMNS;
+        let width = I::COLUMNS.min(columns - first);
+        // All at a time: to divide takes long.
+        let mut shares = [0f32; ROWS];
+        for (share, weight) in shares.iter_mut().zip(weights) {
+            *share = 1. / weight;
+        }
+        for (at, position) in positions.enumerate() {
+            let sums = &sums[at * stride..at * stride + I::COLUMNS];
+            let row = self.text * self.batch.length + position;
+            let start = row * self.attention.heads * columns + self.head * columns + first;
+            // SAFETY: each head of each text is computed by one task alone.
+            let out = unsafe { self.context.part(start..start + width) };
+            match weights[at] > 0. {
+                true => write::<I>(sums, shares[at], out),
+                false => self.write_without_weights(first, weights[at], out),
             }
-            for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
-                // SAFETY: both are a panel wide, which is whole vectors.
-                unsafe {
-                    let sum = I::Vector::load(sums.as_ptr().add(column));
-                    let out = out.as_mut_ptr().add(column);
-                    sum.mul(I::Vector::splat(share)).store(out);
-                }
-            }
-        } else if weight.is_nan() {
+        }
+    }
+
+    /// Writes what weights come to that add up to nothing, or are not numbers.
+    #[cold]
+    fn write_without_weights(&self, first: usize, weight: f32, out: &mut [f32]) {
+        if weight.is_nan() {
             out.fill(f32::NAN);
         } else if self.attention.fill == f32::NEG_INFINITY {
             out.fill(0.);
@@ -247,7 +254,6 @@ impl<'a> Head<'a> {
 
     /// The mean of all values, padding too: what weights that are all equal
     /// come to.
-    #[cold]
     fn mean_value(&self, first: usize, out: &mut [f32]) {
         let length = self.batch.length;
         out.fill(0.);
@@ -257,6 +263,26 @@ impl<'a> Head<'a> {
             for (out, value) in out.iter_mut().zip(values) {
                 *out += value / length as f32;
             }
+        }
+    }
+}
+
+/// Writes sums of a panel times a factor, as many as there is room for.
+#[inline(always)]
+fn write<I: Isa>(sums: &[f32], factor: f32, out: &mut [f32]) {
+    if out.len() < I::COLUMNS {
+        for (out, sum) in out.iter_mut().zip(sums) {
+            *out = sum * factor;
+        }
+        return;
+    }
+    assert!(sums.len() == I::COLUMNS, "a panel");
+    for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
+        // SAFETY: both are a panel wide, which is whole vectors.
+        unsafe {
+            let sum = I::Vector::load(sums.as_ptr().add(column));
+            let out = out.as_mut_ptr().add(column);
+            sum.mul(I::Vector::splat(factor)).store(out);
         }
     }
 }

@@ -2,10 +2,10 @@
 //! read them.
 
 use super::super::exp::nearest;
-use super::super::isa::{Isa, Vector};
+use super::super::isa::{Isa, MOST_LANES, Vector};
 use super::head::Head;
 use super::load::Queries;
-use super::{Rotation, Rows};
+use super::scales::{by_groups, from_peaks, load_scales};
 
 /// The largest level of keys and values, which lie around 0.
 const LARGEST: f32 = 127.;
@@ -21,9 +21,8 @@ pub(super) struct Levels {
     /// `[panels, groups, COLUMNS, GROUP]`, a column of a panel for a key.
     pub(super) keys: Vec<i8>,
     pub(super) key_scales: Vec<f32>,
-    /// What the zero point of queries adds to products with each key; zeros
-    /// where there is none.
-    pub(super) key_zeros: Vec<i32>,
+    /// 0, or minus infinity for keys that nobody sees.
+    pub(super) key_bias: Vec<f32>,
     /// A panel for each so many columns: `[groups, COLUMNS, GROUP]`, with a row
     /// for each token.
     pub(super) values: Vec<i8>,
@@ -54,7 +53,7 @@ impl Levels {
         let mut sum = self.load_queries::<I>(head, &queries);
         let size = [head.seen, self.width];
         let keys = head.whole_rows(&head.batch.keys, size, rotation, &mut space);
-        sum += self.load_keys::<I>(head.seen, &keys);
+        sum += self.load_keys::<I>(head, &keys);
         let size = [head.seen, columns.next_multiple_of(I::COLUMNS)];
         let values = head.whole_rows(&head.batch.values, size, None, &mut space);
         sum += self.load_values::<I>(size, &values);
@@ -73,12 +72,10 @@ impl Levels {
         let size = length * width * size_of::<I::Level>();
         self.queries.resize(size, 0);
         let zero = zero_of_queries::<I>();
+        let scales = [&mut self.query_scales, &mut self.factors];
         let largest = I::LARGEST - zero as f32;
-        let scales = &mut self.query_scales;
         let odd = load_scales::<I::Vector>(rows, [length, width], largest, scales);
-        self.factors.clear();
-        self.factors.extend(scales.iter().map(|scale| 1. / scale));
-        for (at, factor) in self.factors.iter().enumerate() {
+        for (at, factor) in self.factors[..length].iter().enumerate() {
             let row = &rows.rows[at * rows.stride..][..width];
             let factor = I::Vector::splat(*factor);
             for column in (0..width).step_by(I::Vector::LANES) {
@@ -90,54 +87,60 @@ impl Levels {
                 }
             }
         }
-        let to_base_2 = head.attention.scale * std::f32::consts::LOG2_E;
-        scales.iter_mut().for_each(|scale| *scale *= to_base_2);
+        let to_base_2 = I::Vector::splat(head.attention.scale * std::f32::consts::LOG2_E);
+        for scales in self.query_scales.chunks_exact_mut(I::Vector::LANES) {
+            // SAFETY: a whole vector.
+            unsafe {
+                let scale = I::Vector::load(scales.as_ptr());
+                scale.mul(to_base_2).store(scales.as_mut_ptr());
+            }
+        }
         odd
     }
 
     #[inline(always)]
-    fn load_keys<I: Isa>(&mut self, seen: usize, rows: &Queries<'_>) -> f32 {
-        let width = self.width;
+    fn load_keys<I: Isa>(&mut self, head: &Head<'_>, rows: &Queries<'_>) -> f32 {
+        let (seen, width) = (head.seen, self.width);
         let padded = seen.next_multiple_of(I::COLUMNS);
         self.keys.resize(padded * width, 0);
-        self.key_zeros.resize(padded, 0);
-        let scales = &mut self.key_scales;
+        let scales = [&mut self.key_scales, &mut self.factors];
         let odd = load_scales::<I::Vector>(rows, [seen, width], LARGEST, scales);
-        self.factors.clear();
-        self.factors.extend(scales.iter().map(|scale| 1. / scale));
-        scales.resize(padded, 0.);
-        // What is held less its zero point has none to be taken off.
-        let zero = match I::CENTRED {
-            true => 0,
-            false => zero_of_queries::<I>() - I::OFFSET,
-        };
+        self.key_scales.truncate(seen);
+        self.key_scales.resize(padded, 0.);
+        self.key_bias.clear();
+        self.key_bias.resize(seen, 0.);
+        self.key_bias.resize(padded, f32::NEG_INFINITY);
+        for (bias, &bit) in self.key_bias.iter_mut().zip(head.holes.unwrap_or_default()) {
+            *bias = if bit == 0 { f32::NEG_INFINITY } else { *bias };
+        }
         self.levels.resize(I::COLUMNS * width, 0);
         for first in (0..seen).step_by(I::COLUMNS) {
             let factors = &self.factors[first..(first + I::COLUMNS).min(seen)];
             let levels = self.levels.chunks_exact_mut(width);
             for (at, (levels, factor)) in levels.zip(factors).enumerate() {
                 let row = &rows.rows[(first + at) * rows.stride..][..width];
-                let mut sum = 0;
-                for (level, value) in levels.iter_mut().zip(row) {
-                    let nearest = nearest(value * factor);
-                    sum += nearest;
-                    *level = nearest as i8;
+                for column in (0..width).step_by(I::Vector::LANES) {
+                    // As arrays, so that it takes no more than an instruction
+                    // each.
+                    let (mut values, mut made) = ([0f32; MOST_LANES], [0i8; MOST_LANES]);
+                    // SAFETY: rows are whole vectors, for which there is room.
+                    unsafe {
+                        let value = I::Vector::load(row.as_ptr().add(column));
+                        let value = value.mul(I::Vector::splat(*factor));
+                        value.store(values.as_mut_ptr());
+                    }
+                    for lane in 0..I::Vector::LANES {
+                        made[lane] = nearest(values[lane]) as i8;
+                    }
+                    let levels = &mut levels[column..column + I::Vector::LANES];
+                    levels.copy_from_slice(&made[..I::Vector::LANES]);
                 }
-                self.key_zeros[first + at] = sum * zero;
             }
             let panel = &mut self.keys[first * width..][..I::COLUMNS * width];
-            assert!(width.is_multiple_of(I::GROUP), "whole groups");
-            for group in 0..width / I::GROUP {
-                for key in 0..I::COLUMNS {
-                    let from = key * width + group * I::GROUP;
-                    let to = (group * I::COLUMNS + key) * I::GROUP;
-                    // SAFETY: as many keys and groups as a panel has.
-                    unsafe {
-                        let from = self.levels.as_ptr().add(from);
-                        let to = panel.as_mut_ptr().add(to);
-                        from.copy_to_nonoverlapping(to, I::GROUP);
-                    }
-                }
+            match I::GROUP {
+                4 => by_groups::<u32>(&self.levels, panel, I::COLUMNS),
+                2 => by_groups::<u16>(&self.levels, panel, I::COLUMNS),
+                _ => by_groups::<u8>(&self.levels, panel, I::COLUMNS),
             }
         }
         odd
@@ -148,26 +151,17 @@ impl Levels {
         self.tokens = seen.next_multiple_of(I::COLUMNS);
         self.values.resize(width * self.tokens, 0);
         self.value_scales.resize(width, 0.);
-        let mut odd = I::Vector::splat(0.);
         for column in (0..width).step_by(I::Vector::LANES) {
-            let (mut peak, mut odd_here) = (I::Vector::splat(0.), I::Vector::splat(0.));
+            let mut peak = I::Vector::splat(0.);
             for at in 0..seen {
                 let row = &rows.rows[at * rows.stride..][..width];
                 // SAFETY: rows are whole vectors.
-                let value = unsafe { I::Vector::load(row.as_ptr().add(column)) };
-                peak = value.max(I::Vector::splat(0.).sub(value)).max(peak);
-                odd_here = value.mul_add(I::Vector::splat(0.), odd_here);
+                peak = unsafe { I::Vector::load(row.as_ptr().add(column)) }.magnitude(peak);
             }
-            odd = odd.add(odd_here);
             // SAFETY: there is a scale for each column.
             unsafe { peak.store(self.value_scales.as_mut_ptr().add(column)) };
         }
-        for peak in &mut self.value_scales {
-            *peak = scale(*peak, LARGEST);
-        }
-        self.factors.clear();
-        self.factors
-            .extend(self.value_scales.iter().map(|scale| 1. / scale));
+        let odd = from_peaks::<I::Vector>(&mut self.value_scales, LARGEST, &mut self.factors);
         for first in (0..width).step_by(I::COLUMNS) {
             let factors = &self.factors[first..first + I::COLUMNS];
             let panel = &mut self.values[first * self.tokens..][..self.tokens * I::COLUMNS];
@@ -188,89 +182,14 @@ impl Levels {
                 }
             }
         }
-        odd.sum()
+        odd
     }
-}
-
-impl<'a> Head<'a> {
-    /// So many rows, turned where there is a rotation, of so many columns, which
-    /// are whole vectors; in `space` where they are not so already.
-    #[inline(always)]
-    fn whole_rows<'s>(
-        &self,
-        rows: &Rows<'a>,
-        [count, width]: [usize; 2],
-        rotation: Option<&Rotation<'_>>,
-        space: &'s mut Vec<f32>,
-    ) -> Queries<'s>
-    where
-        'a: 's,
-    {
-        let columns = self.attention.columns;
-        if rotation.is_none() && columns == width {
-            let first = self.text * self.batch.length * rows.stride + rows.offset;
-            return Queries {
-                rows: &rows.data[first + self.head * columns..],
-                stride: rows.stride,
-            };
-        }
-        space.clear();
-        space.resize(count * width, 0.);
-        for (at, whole) in space.chunks_exact_mut(width).enumerate() {
-            let whole = &mut whole[..columns];
-            whole.copy_from_slice(self.row(rows, at));
-            if let Some(rotation) = rotation {
-                rotation.turn(whole, at);
-            }
-        }
-        Queries {
-            rows: space,
-            stride: width,
-        }
-    }
-}
-
-/// Scales of rows of whole vectors, with so many levels on either side of 0;
-/// what is returned is not a number if any of theirs is not finite.
-#[inline(always)]
-fn load_scales<V: Vector>(
-    rows: &Queries<'_>,
-    [count, width]: [usize; 2],
-    largest: f32,
-    scales: &mut Vec<f32>,
-) -> f32 {
-    let mut odd = V::splat(0.);
-    scales.resize(count, 0.);
-    for (at, scale) in scales.iter_mut().enumerate() {
-        let row = &rows.rows[at * rows.stride..][..width];
-        let mut peak = V::splat(0.);
-        for column in (0..width).step_by(V::LANES) {
-            // SAFETY: rows are whole vectors.
-            let value = unsafe { V::load(row.as_ptr().add(column)) };
-            peak = value.max(V::splat(0.).sub(value)).max(peak);
-            odd = value.mul_add(V::splat(0.), odd);
-        }
-        *scale = peak.largest();
-    }
-    for peak in scales {
-        *peak = scale(*peak, largest);
-    }
-    odd.sum()
 }
 
 /// Columns of the widest panel.
 const MOST_COLUMNS: usize = 32;
 
 /// Levels of queries lie around this one.
-fn zero_of_queries<I: Isa>() -> i32 {
+pub(super) fn zero_of_queries<I: Isa>() -> i32 {
     (I::LARGEST as i32 + 1) / 2
-}
-
-/// The scale with which the largest number becomes the largest level.
-fn scale(peak: f32, largest: f32) -> f32 {
-    match peak / largest {
-        // Nothing but zeros: any scale will do.
-        tiny if tiny < f32::MIN_POSITIVE => 1.,
-        scale => scale,
-    }
 }

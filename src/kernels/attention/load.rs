@@ -1,8 +1,8 @@
 //! Queries, keys and values of a head in the order in which products read them.
 
 use super::super::isa::{Isa, Vector};
-use super::Rows;
 use super::head::Head;
+use super::{Rotation, Rows};
 
 /// Tokens and columns that are transposed at a time.
 const BLOCK: usize = 4;
@@ -145,5 +145,41 @@ impl<'a> Head<'a> {
         let columns = self.attention.columns;
         let row = self.text * self.batch.length + position;
         rows.row(row, self.head * columns, columns)
+    }
+
+    /// So many rows, turned where there is a rotation, of so many columns, which
+    /// are whole vectors; in `space` where they are not so already.
+    #[inline(always)]
+    pub(super) fn whole_rows<'s>(
+        &self,
+        rows: &Rows<'a>,
+        [count, width]: [usize; 2],
+        rotation: Option<&Rotation<'_>>,
+        space: &'s mut Vec<f32>,
+    ) -> Queries<'s>
+    where
+        'a: 's,
+    {
+        let columns = self.attention.columns;
+        if rotation.is_none() && columns == width {
+            let first = self.text * self.batch.length * rows.stride + rows.offset;
+            return Queries {
+                rows: &rows.data[first + self.head * columns..],
+                stride: rows.stride,
+            };
+        }
+        space.clear();
+        space.resize(count * width, 0.);
+        for (at, whole) in space.chunks_exact_mut(width).enumerate() {
+            let whole = &mut whole[..columns];
+            whole.copy_from_slice(self.row(rows, at));
+            if let Some(rotation) = rotation {
+                rotation.turn(whole, at);
+            }
+        }
+        Queries {
+            rows: space,
+            stride: width,
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! Attention over all heads of a padded batch.
 
+mod blocks;
 mod head;
 mod integers;
 mod levels;
 mod load;
+mod scales;
 mod weigh;
 
 pub(super) use head::{Heads, attend_heads};

@@ -228,6 +228,16 @@ impl Vector for __m256 {
     }
 
     #[inline(always)]
+    fn magnitude(self, before: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe {
+            let bits = _mm256_andnot_ps(_mm256_set1_ps(-0.), self);
+            let before = _mm256_castps_si256(before);
+            _mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(bits), before))
+        }
+    }
+
+    #[inline(always)]
     fn power_of_two(self) -> Self {
         // SAFETY: the instruction set is there.
         unsafe { _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(self), 23)) }
@@ -250,6 +260,19 @@ impl Vector for __m256 {
             let half = _mm_max_ps(_mm256_castps256_ps128(self), _mm256_extractf128_ps(self, 1));
             let pair = _mm_max_ps(half, _mm_movehl_ps(half, half));
             _mm_cvtss_f32(_mm_max_ss(pair, _mm_movehdup_ps(pair)))
+        }
+    }
+
+    #[inline(always)]
+    fn largest_magnitude(self) -> f32 {
+        // SAFETY: the instruction set is there.
+        unsafe {
+            let bits = _mm256_castps_si256(self);
+            let half = _mm256_extracti128_si256(bits, 1);
+            let half = _mm_max_epi32(_mm256_castsi256_si128(bits), half);
+            let pair = _mm_max_epi32(half, _mm_shuffle_epi32::<0b11_10>(half));
+            let one = _mm_max_epi32(pair, _mm_shuffle_epi32::<0b01>(pair));
+            f32::from_bits(_mm_cvtsi128_si32(one) as u32)
         }
     }
 }

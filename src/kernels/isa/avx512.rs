@@ -222,6 +222,15 @@ impl Vector for __m512 {
     }
 
     #[inline(always)]
+    fn magnitude(self, before: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe {
+            let bits = _mm512_castps_si512(_mm512_abs_ps(self));
+            _mm512_castsi512_ps(_mm512_max_epi32(bits, _mm512_castps_si512(before)))
+        }
+    }
+
+    #[inline(always)]
     fn power_of_two(self) -> Self {
         // SAFETY: the instruction set is there.
         unsafe { _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(self), 23)) }
@@ -237,5 +246,12 @@ impl Vector for __m512 {
     fn largest(self) -> f32 {
         // SAFETY: the instruction set is there.
         unsafe { _mm512_reduce_max_ps(self) }
+    }
+
+    #[inline(always)]
+    fn largest_magnitude(self) -> f32 {
+        // SAFETY: the instruction set is there.
+        let bits = unsafe { _mm512_reduce_max_epi32(_mm512_castps_si512(self)) };
+        f32::from_bits(bits as u32)
     }
 }

@@ -229,6 +229,15 @@ impl Vector for float32x4_t {
     }
 
     #[inline(always)]
+    fn magnitude(self, before: Self) -> Self {
+        // SAFETY: the instruction set is there.
+        unsafe {
+            let bits = vreinterpretq_u32_f32(vabsq_f32(self));
+            vreinterpretq_f32_u32(vmaxq_u32(bits, vreinterpretq_u32_f32(before)))
+        }
+    }
+
+    #[inline(always)]
     fn power_of_two(self) -> Self {
         // SAFETY: the instruction set is there.
         unsafe { vreinterpretq_f32_s32(vshlq_n_s32::<23>(vreinterpretq_s32_f32(self))) }
@@ -244,5 +253,11 @@ impl Vector for float32x4_t {
     fn largest(self) -> f32 {
         // SAFETY: the instruction set is there.
         unsafe { vmaxnmvq_f32(self) }
+    }
+
+    #[inline(always)]
+    fn largest_magnitude(self) -> f32 {
+        // SAFETY: the instruction set is there.
+        f32::from_bits(unsafe { vmaxvq_u32(vreinterpretq_u32_f32(self)) })
     }
 }

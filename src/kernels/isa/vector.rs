@@ -45,6 +45,10 @@ pub(in super::super) trait Vector: Copy {
     /// The smaller one; `other` if either is not a number.
     fn min(self, other: Self) -> Self;
 
+    /// The larger magnitude, of which the one before is one already; what is not
+    /// a number is larger than all.
+    fn magnitude(self, before: Self) -> Self;
+
     /// `2^(n - 127)` for whole numbers `n` from 0, which makes 0, to 254, that
     /// [`ROUND`](super::super::exp::ROUND) was added to.
     fn power_of_two(self) -> Self;
@@ -54,6 +58,9 @@ pub(in super::super) trait Vector: Copy {
 
     /// The largest of all.
     fn largest(self) -> f32;
+
+    /// The largest of all [`magnitude`](Self::magnitude)s.
+    fn largest_magnitude(self) -> f32;
 }
 
 /// A vector of one.
@@ -125,6 +132,11 @@ impl Vector for f32 {
     }
 
     #[inline(always)]
+    fn magnitude(self, before: Self) -> Self {
+        f32::from_bits(self.abs().to_bits().max(before.to_bits()))
+    }
+
+    #[inline(always)]
     fn power_of_two(self) -> Self {
         f32::from_bits(self.to_bits() << 23)
     }
@@ -136,6 +148,11 @@ impl Vector for f32 {
 
     #[inline(always)]
     fn largest(self) -> f32 {
+        self
+    }
+
+    #[inline(always)]
+    fn largest_magnitude(self) -> f32 {
         self
     }
 }

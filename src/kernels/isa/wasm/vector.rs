@@ -111,6 +111,11 @@ impl Vector for Vectors {
     }
 
     #[inline(always)]
+    fn magnitude(self, before: Self) -> Self {
+        self.each(before, |value, before| i32x4_max(f32x4_abs(value), before))
+    }
+
+    #[inline(always)]
     fn power_of_two(self) -> Self {
         Self(self.0.map(|bits| i32x4_shl(bits, 23)))
     }
@@ -132,5 +137,14 @@ impl Vector for Vectors {
         let four = f32x4_pmax(other, one);
         let pair = f32x4_pmax(i32x4_shuffle::<2, 3, 2, 3>(four, four), four);
         f32x4_extract_lane::<0>(pair).max(f32x4_extract_lane::<1>(pair))
+    }
+
+    #[inline(always)]
+    fn largest_magnitude(self) -> f32 {
+        let [one, other] = self.0;
+        let four = i32x4_max(one, other);
+        let pair = i32x4_max(i32x4_shuffle::<2, 3, 2, 3>(four, four), four);
+        let bits = i32x4_extract_lane::<0>(pair).max(i32x4_extract_lane::<1>(pair));
+        f32::from_bits(bits as u32)
     }
 }

@@ -1,0 +1,83 @@
+//! Tests of the shapes that an engine gets to see.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use multivec_core::batch::{BatchShapes, TokenBatch};
+use multivec_core::{Backend, BackendInfo, EncodeOptions, Encoder, Result, TokenStates};
+
+use super::{EncoderBuilder, Provider};
+use crate::onnxruntime::OrtBackend;
+
+type Shapes = Arc<Mutex<Vec<[usize; 2]>>>;
+
+/// A backend that says of itself what devices do, and remembers shapes.
+struct Recording {
+    backend: OrtBackend,
+    prepares_shapes: bool,
+    shapes: Shapes,
+}
+
+impl Backend for Recording {
+    fn info(&self) -> &BackendInfo {
+        self.backend.info()
+    }
+
+    fn prepares_shapes(&self) -> bool {
+        self.prepares_shapes
+    }
+
+    fn run(&self, batch: &TokenBatch) -> Result<TokenStates> {
+        let mut shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);
+        shapes.push([batch.rows, batch.length]);
+        self.backend.run(batch)
+    }
+}
+
+/// An encoder, and the shapes of its batches from here on.
+fn recorded(prepares_shapes: bool) -> (Encoder, Shapes) {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/tiny-bert");
+    let builder = EncoderBuilder::from_dir(root);
+    let (files, backend) = builder.load_with(Provider::Cpu).expect("it loads");
+    let shapes = Shapes::default();
+    let backend = Recording {
+        backend,
+        prepares_shapes,
+        shapes: Arc::clone(&shapes),
+    };
+    let options = EncodeOptions::default();
+    let encoder =
+        Encoder::new(files.parts, Box::new(backend), files.weights, &options).expect("it fits");
+    shapes.lock().expect("nobody panics").clear();
+    (encoder, shapes)
+}
+
+fn taken(shapes: &Shapes) -> Vec<[usize; 2]> {
+    std::mem::take(&mut shapes.lock().expect("nobody panics"))
+}
+
+#[test]
+fn devices_see_few_shapes() {
+    let words = |count: usize| "a ".repeat(count);
+    // With a marker and two special tokens.
+    let texts = [3, 30, 4, 5, 17, 33].map(words);
+    let (device, of_device) = recorded(true);
+    let found = device.encode_documents(&texts).expect("texts encode");
+    assert_eq!(taken(&of_device), [[2, 48], [1, 24], [4, 16]]);
+
+    let (exact, shapes) = recorded(false);
+    let expected = exact.encode_documents(&texts).expect("texts encode");
+    assert_eq!(taken(&shapes), [[4, 36], [2, 7]]);
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!(found.tokens(), expected.tokens());
+        for (found, expected) in found.as_slice().iter().zip(expected.as_slice()) {
+            assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        }
+    }
+
+    // The user has the last word.
+    let mut options = EncodeOptions::default();
+    options.batch_shapes = BatchShapes::Exact;
+    let device = device.with_options(&options).expect("options are valid");
+    device.encode_documents(&texts).expect("texts encode");
+    assert_eq!(taken(&of_device), [[4, 36], [2, 7]]);
+}
