@@ -22,7 +22,7 @@ export interface EncodeOptions {
   protectedTokens?: number;
   /** Most texts of a batch. Excludes `tokenBudget`. */
   batchSize?: number;
-  /** Most tokens of a batch, padding included; 512 by default. */
+  /** Most tokens of a batch, padding included; 320 by default. */
   tokenBudget?: number;
 }
 

@@ -4,13 +4,14 @@
 //! `Transformer.tokenize`.
 
 mod check;
+mod pieces;
 mod prepare;
 mod text;
 mod vocabulary;
 
 use std::sync::Arc;
 
-use tokenizers::{PostProcessor, PostProcessorWrapper, Tokenizer, TruncationDirection};
+use tokenizers::{Encoding, PostProcessor, PostProcessorWrapper, Tokenizer, TruncationDirection};
 
 use crate::config::{ModelConfig, TextKind};
 use crate::error::{Error, Result};
@@ -52,6 +53,7 @@ struct Inner {
     tokenizer: Tokenizer,
     post_processor: Option<PostProcessorWrapper>,
     direction: TruncationDirection,
+    are_words_apart: bool,
     added: usize,
     ids: SpecialIds,
     lower_case: bool,
@@ -87,6 +89,7 @@ impl TextTokenizer {
         tokenizer.with_post_processor(None::<PostProcessorWrapper>);
         Ok(Self {
             inner: Arc::new(Inner {
+                are_words_apart: pieces::are_words_apart(&tokenizer),
                 tokenizer,
                 post_processor,
                 direction,
@@ -143,13 +146,8 @@ impl TextTokenizer {
         let inner = &*self.inner;
         let fail = |source| Error::Tokenization { index, source };
         let prepared = prepare::prepare(text, inner.lower_case);
-        let mut encoding = inner
-            .tokenizer
-            .encode(prepared.text.as_ref(), false)
-            .map_err(fail)?;
-
         let room = layout.length.saturating_sub(self.overhead(layout.kind));
-        let found = encoding.len();
+        let (mut encoding, found) = inner.encode(&prepared.text, room).map_err(fail)?;
         if found > room && layout.policy == TruncationPolicy::Error {
             return Err(Error::TextTooLong {
                 index,
@@ -225,5 +223,22 @@ impl TextTokenizer {
         text.roles.resize(length, TokenRole::Expansion);
         text.spans.resize(length, (0, 0));
         Ok(())
+    }
+}
+
+impl Inner {
+    /// The tokens of a text, of which some beyond `room` may be missing, and how
+    /// many it has.
+    fn encode(&self, text: &str, room: usize) -> tokenizers::Result<(Encoding, usize)> {
+        match self.direction {
+            TruncationDirection::Right if self.are_words_apart => {
+                pieces::encode(&self.tokenizer, text, room)
+            }
+            _ => {
+                let encoding = self.tokenizer.encode(text, false)?;
+                let count = encoding.len();
+                Ok((encoding, count))
+            }
+        }
     }
 }
