@@ -28,6 +28,20 @@ impl Isa for Avx512Vnni {
     }
 
     #[inline(always)]
+    unsafe fn four_levels(values: [__m512; 4], zero: i32, at: *mut u8) {
+        // SAFETY: the caller's.
+        unsafe {
+            let zero = _mm512_set1_epi32(zero);
+            let [a, b, c, d] = values.map(|one| _mm512_add_epi32(_mm512_cvtps_epi32(one), zero));
+            // What is beyond 8 bits becomes the least or the largest.
+            let bytes = _mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+            // Four of a vector, and of each, come after the other.
+            let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+            _mm512_storeu_si512(at.cast(), _mm512_permutexvar_epi32(order, bytes));
+        }
+    }
+
+    #[inline(always)]
     fn weights<'a>(panel: &'a [i8], _: &'a mut Vec<i8>) -> &'a [i8] {
         panel
     }
