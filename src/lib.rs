@@ -22,6 +22,7 @@ pub mod fidelity;
 mod fingerprint;
 pub mod graph;
 pub mod kernels;
+mod order;
 pub mod pool;
 pub mod quantize;
 mod sample;

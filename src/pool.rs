@@ -7,6 +7,8 @@
 use kodama::{Dendrogram, Method, linkage};
 use ndarray::{Array2, ArrayView2, Axis, s};
 
+use crate::order::ordered;
+
 /// How far a document is pooled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pooling {
@@ -91,9 +93,10 @@ fn cut(dendrogram: &Dendrogram<f64>, wanted: usize) -> Vec<Vec<usize>> {
             .map(|part| heights[part]);
         heights.push(below.fold(step.dissimilarity, f64::max));
     }
-    let mut sorted = heights.clone();
-    sorted.sort_by(f64::total_cmp);
-    let threshold = sorted[leaves - 1 - wanted];
+    let order = ordered(heights.len(), &|one, other| {
+        heights[one].total_cmp(&heights[other])
+    });
+    let threshold = heights[order[leaves - 1 - wanted]];
 
     let mut clusters = Vec::with_capacity(wanted);
     let mut open = vec![(leaves + steps.len() - 1, false)];

@@ -9,6 +9,7 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::embedding::Embedding;
 use crate::error::{Error, Result};
+use crate::order::ordered;
 
 /// The score of one document for one query: the sum, over query rows, of the
 /// best product with a document row. A document without rows scores 0.
@@ -140,11 +141,13 @@ fn best(products: ndarray::ArrayView1<'_, f32>) -> Match {
 }
 
 fn sorted(scores: impl Iterator<Item = (usize, f32)>) -> Vec<Ranked> {
-    let mut ranking: Vec<Ranked> = scores
+    let ranking: Vec<Ranked> = scores
         .map(|(index, score)| Ranked { index, score })
         .collect();
-    ranking.sort_by(|left, right| descending(left.score, right.score));
-    ranking
+    let order = ordered(ranking.len(), &|left, right| {
+        descending(ranking[left].score, ranking[right].score)
+    });
+    order.into_iter().map(|at| ranking[at]).collect()
 }
 
 // NaN, which only a broken document has, goes last.

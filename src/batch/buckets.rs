@@ -1,6 +1,7 @@
 //! Few shapes, for engines that compile the graph for each.
 
 use super::BatchLimit;
+use super::plan::longest_first;
 
 /// The shortest length that others are padded to.
 const SHORTEST: usize = 16;
@@ -60,8 +61,7 @@ impl Buckets {
     /// Groups texts of one bucket each: positions into `lengths`, longest first,
     /// each position exactly once. Texts of equal length keep their order.
     pub fn plan(&self, lengths: &[usize]) -> Vec<Vec<usize>> {
-        let mut order: Vec<usize> = (0..lengths.len()).collect();
-        order.sort_by_key(|&text| std::cmp::Reverse(lengths[text]));
+        let order = longest_first(lengths);
         let bucket = |text: usize| self.shape(1, lengths[text])[1];
         let of_buckets = order.chunk_by(|&one, &next| bucket(one) == bucket(next));
         of_buckets

@@ -1,6 +1,7 @@
 //! Which texts run together.
 
 use super::BatchLimit;
+use crate::order::ordered;
 
 /// Most padding of a text, and padding that a batch may always have, in tokens:
 /// about what a batch of its own would cost.
@@ -26,8 +27,7 @@ const LEAST_EVEN: usize = 128;
 /// more than [`PADDING_TOKENS`]. Where some workers would
 /// have a batch less than others, batches are made smaller to even that out.
 pub fn plan(lengths: &[usize], limit: BatchLimit, workers: usize) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..lengths.len()).collect();
-    order.sort_by_key(|&text| std::cmp::Reverse(lengths[text]));
+    let order = longest_first(lengths);
     let pack = |most| Packing {
         lengths,
         limit,
@@ -50,6 +50,13 @@ pub fn plan(lengths: &[usize], limit: BatchLimit, workers: usize) -> Vec<Vec<usi
     plans
         .min_by_key(|batches| duration(batches, lengths, workers))
         .unwrap_or_default()
+}
+
+/// Positions of texts, those of equal length in their order.
+pub(super) fn longest_first(lengths: &[usize]) -> Vec<usize> {
+    ordered(lengths.len(), &|one, other| {
+        lengths[other].cmp(&lengths[one])
+    })
 }
 
 /// How long workers are busy with batches, in tokens, if each takes the next

@@ -62,7 +62,7 @@ fn encode_by(
     let mut count = first.len();
     while !rest.is_empty() {
         let (next, left) = cut(rest, piece);
-        count += tokenizer.encode_fast(next, false)?.len();
+        count += tokenizer.encode(next, false)?.len();
         rest = left;
     }
     Ok((first, count))
