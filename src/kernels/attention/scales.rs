@@ -68,8 +68,8 @@ pub(super) fn by_groups<Group: Copy + Default>(levels: &[i8], panel: &mut [i8], 
         for group in (0..whole_groups).step_by(4) {
             let mut block = [[Group::default(); 4]; 4];
             for (at, row) in block.iter_mut().enumerate() {
-                // SAFETY: four groups of that key.
                 let at = (key + at) * groups + group;
+                // SAFETY: four groups of that key.
                 *row = unsafe { from.add(at).cast::<[Group; 4]>().read_unaligned() };
             }
             for at in 0..4 {
