@@ -47,15 +47,14 @@ impl Buckets {
         ]
     }
 
-    /// Most texts of a batch of such texts: a power of two, at least 1.
-    fn most(&self, tokens: usize) -> usize {
-        let [_, length] = self.shape(1, tokens);
-        let most = match self.limit {
-            BatchLimit::Texts(texts) => texts,
-            BatchLimit::Tokens(tokens) => tokens / length.max(1),
-            BatchLimit::Auto => super::CACHED_TOKENS / length.max(1),
-        };
-        1 << most.max(1).ilog2()
+    /// Rows of a batch for so many texts of that length, or for as many as go
+    /// into one: a power of two, at least 1.
+    fn rows(&self, texts: usize, length: usize) -> usize {
+        let mut rows = 1;
+        while rows < texts && self.limit.admits(2 * rows, length) {
+            rows *= 2;
+        }
+        rows
     }
 
     /// Groups texts of one bucket each: positions into `lengths`, longest first,
@@ -65,7 +64,7 @@ impl Buckets {
         let bucket = |text: usize| self.shape(1, lengths[text])[1];
         let of_buckets = order.chunk_by(|&one, &next| bucket(one) == bucket(next));
         of_buckets
-            .flat_map(|texts| texts.chunks(self.most(lengths[texts[0]])))
+            .flat_map(|texts| texts.chunks(self.rows(texts.len(), bucket(texts[0]))))
             .map(<[usize]>::to_vec)
             .collect()
     }

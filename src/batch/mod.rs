@@ -59,22 +59,12 @@ pub struct TokenBatch {
 }
 
 impl TokenBatch {
-    /// Lays out texts in the order given, as long as the longest, padding with
-    /// `pad_id`.
-    pub fn new<'a>(
-        texts: impl ExactSizeIterator<Item = &'a TokenizedText> + Clone,
-        pad_id: u32,
-    ) -> Self {
-        let length = texts.clone().map(TokenizedText::len).max().unwrap_or(0);
-        Self::of_shape([texts.len(), length], texts, pad_id)
-    }
-
     /// Lays out texts in the order given, `[rows, length]`, padding with
     /// `pad_id`. Rows beyond the texts repeat the last one: what is no text at
     /// all could spoil those beside it.
     ///
     /// Texts beyond the rows are left out, and so are tokens beyond the length.
-    pub fn of_shape<'a>(
+    pub fn new<'a>(
         [rows, length]: [usize; 2],
         texts: impl Iterator<Item = &'a TokenizedText> + Clone,
         pad_id: u32,

@@ -184,15 +184,13 @@ impl EncodeJob {
     fn run(&self, batch: &[usize], company: Company) -> Result<Vec<Array2<f32>>> {
         let encoder = &self.encoder;
         let members = batch.iter().map(|&text| &self.texts[text]);
-        let pad_id = encoder.shared.tokenizer.pad_id();
-        let input = match &self.buckets {
-            None => TokenBatch::new(members.clone(), pad_id),
-            Some(buckets) => {
-                let longest = members.clone().map(TokenizedText::len).max().unwrap_or(0);
-                let shape = buckets.shape(batch.len(), longest);
-                TokenBatch::of_shape(shape, members.clone(), pad_id)
-            }
+        let longest = members.clone().map(TokenizedText::len).max().unwrap_or(0);
+        let shape = match &self.buckets {
+            None => [batch.len(), longest],
+            Some(buckets) => buckets.shape(batch.len(), longest),
         };
+        let pad_id = encoder.shared.tokenizer.pad_id();
+        let input = TokenBatch::new(shape, members.clone(), pad_id);
         let backend = &encoder.shared.backend;
         let states = match company {
             Company::Alone => backend.run(&input),

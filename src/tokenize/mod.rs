@@ -11,7 +11,7 @@ mod vocabulary;
 
 use std::sync::Arc;
 
-use tokenizers::{Encoding, PostProcessor, PostProcessorWrapper, Tokenizer, TruncationDirection};
+use tokenizers::{PostProcessor, PostProcessorWrapper, Tokenizer, TruncationDirection};
 
 use crate::config::{ModelConfig, TextKind};
 use crate::error::{Error, Result};
@@ -53,7 +53,8 @@ struct Inner {
     tokenizer: Tokenizer,
     post_processor: Option<PostProcessorWrapper>,
     direction: TruncationDirection,
-    are_words_apart: bool,
+    /// Bytes of the pieces that it is given, about.
+    piece: usize,
     added: usize,
     ids: SpecialIds,
     lower_case: bool,
@@ -89,7 +90,7 @@ impl TextTokenizer {
         tokenizer.with_post_processor(None::<PostProcessorWrapper>);
         Ok(Self {
             inner: Arc::new(Inner {
-                are_words_apart: pieces::are_words_apart(&tokenizer),
+                piece: pieces::size(&tokenizer, direction),
                 tokenizer,
                 post_processor,
                 direction,
@@ -147,7 +148,9 @@ impl TextTokenizer {
         let fail = |source| Error::Tokenization { index, source };
         let prepared = prepare::prepare(text, inner.lower_case);
         let room = layout.length.saturating_sub(self.overhead(layout.kind));
-        let (mut encoding, found) = inner.encode(&prepared.text, room).map_err(fail)?;
+        let tokenizer = (&inner.tokenizer, inner.piece);
+        let (mut encoding, found) =
+            pieces::encode(tokenizer, &prepared.text, room).map_err(fail)?;
         if found > room && layout.policy == TruncationPolicy::Error {
             return Err(Error::TextTooLong {
                 index,
@@ -223,22 +226,5 @@ impl TextTokenizer {
         text.roles.resize(length, TokenRole::Expansion);
         text.spans.resize(length, (0, 0));
         Ok(())
-    }
-}
-
-impl Inner {
-    /// The tokens of a text, of which some beyond `room` may be missing, and how
-    /// many it has.
-    fn encode(&self, text: &str, room: usize) -> tokenizers::Result<(Encoding, usize)> {
-        match self.direction {
-            TruncationDirection::Right if self.are_words_apart => {
-                pieces::encode(&self.tokenizer, text, room)
-            }
-            _ => {
-                let encoding = self.tokenizer.encode(text, false)?;
-                let count = encoding.len();
-                Ok((encoding, count))
-            }
-        }
     }
 }

@@ -1,14 +1,23 @@
 //! Long texts, tokenized in pieces: a tokenizer takes a hundred times a text's
 //! size, and few of its tokens are kept.
 
-use tokenizers::{AddedToken, Encoding, Tokenizer};
+use tokenizers::{AddedToken, Encoding, Tokenizer, TruncationDirection};
 
-/// Bytes of a piece, about.
+/// Bytes of a piece, about, where texts may be cut.
 const PIECE: usize = 64 << 10;
 
-/// Whether texts may be cut between words: tokens on either side are what they
-/// are without the cut.
-pub(super) fn are_words_apart(tokenizer: &Tokenizer) -> bool {
+/// Bytes of the pieces that a tokenizer is given, about: all, where texts may not
+/// be cut between words, or where their last tokens are kept.
+pub(super) fn size(tokenizer: &Tokenizer, direction: TruncationDirection) -> usize {
+    match direction {
+        TruncationDirection::Right if are_words_apart(tokenizer) => PIECE,
+        _ => usize::MAX,
+    }
+}
+
+/// Whether tokens on either side of a cut between words are what they are without
+/// it.
+fn are_words_apart(tokenizer: &Tokenizer) -> bool {
     let added = tokenizer.get_added_tokens_decoder();
     let reaches_over = |token: &AddedToken| {
         let content = &token.content;
@@ -21,32 +30,24 @@ pub(super) fn are_words_apart(tokenizer: &Tokenizer) -> bool {
         return false;
     }
     let ids = |text: &str| {
-        tokenizer
-            .encode(text, false)
-            .ok()
-            .map(|found| found.get_ids().to_vec())
+        let found = tokenizer.encode(text, false);
+        found.map(|found| found.get_ids().to_vec())
     };
     let text = "Late interaction keeps 128 columns for each of 7 tokens";
-    let spaces = text.match_indices(' ');
-    spaces.into_iter().all(|(at, _)| {
-        let parts = [ids(&text[..at]), ids(&text[at..])].map(Option::unwrap_or_default);
-        ids(text) == Some(parts.concat())
+    let Ok(whole) = ids(text) else {
+        return false;
+    };
+    text.match_indices(' ').all(|(at, _)| {
+        let (left, right) = text.split_at(at);
+        let parts = [ids(left), ids(right)].map(Result::unwrap_or_default);
+        whole == parts.concat()
     })
 }
 
 /// The first tokens of a text, no fewer than `room` if there are so many, and how
-/// many there are in all.
+/// many there are in all; in pieces of so many bytes.
 pub(super) fn encode(
-    tokenizer: &Tokenizer,
-    text: &str,
-    room: usize,
-) -> tokenizers::Result<(Encoding, usize)> {
-    encode_by(PIECE, tokenizer, text, room)
-}
-
-fn encode_by(
-    piece: usize,
-    tokenizer: &Tokenizer,
+    (tokenizer, piece): (&Tokenizer, usize),
     text: &str,
     room: usize,
 ) -> tokenizers::Result<(Encoding, usize)> {
@@ -57,7 +58,7 @@ fn encode_by(
         if first.len() >= room || rest.is_empty() {
             break (first, rest);
         }
-        size *= 4;
+        size = size.saturating_mul(4);
     };
     let mut count = first.len();
     while !rest.is_empty() {
@@ -84,6 +85,8 @@ fn cut(text: &str, size: usize) -> (&str, &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::collection::vec;
     use proptest::prelude::*;
     use proptest::sample::select;
@@ -97,6 +100,9 @@ mod tests {
         tokenizer.with_truncation(None).expect("it is valid");
         tokenizer
     }
+
+    static TOKENIZERS: LazyLock<[Tokenizer; 2]> =
+        LazyLock::new(|| ["tiny-bert", "tiny-modernbert"].map(tokenizer));
 
     const WORDS: [&str; 10] = [
         " ",
@@ -119,11 +125,11 @@ mod tests {
             room in 0..40usize,
         ) {
             let text = words.concat();
-            for model in ["tiny-bert", "tiny-modernbert"] {
-                let tokenizer = tokenizer(model);
-                prop_assert!(are_words_apart(&tokenizer));
+            for tokenizer in TOKENIZERS.iter() {
+                prop_assert_eq!(size(tokenizer, TruncationDirection::Right), PIECE);
                 let whole = tokenizer.encode(&*text, false).expect("it encodes");
-                let (first, count) = encode_by(piece, &tokenizer, &text, room).expect("so do these");
+                let found = encode((tokenizer, piece), &text, room);
+                let (first, count) = found.expect("so do these");
                 prop_assert_eq!(count, whole.len());
                 let kept = first.len();
                 prop_assert!(kept >= room.min(count));
@@ -139,6 +145,7 @@ mod tests {
         let added = AddedToken::from("two words", false);
         tokenizer.add_tokens([added]).expect("it is added");
         assert!(!are_words_apart(&tokenizer));
+        assert_eq!(size(&tokenizer, TruncationDirection::Right), usize::MAX);
         assert_eq!(cut("one two", 1), ("one", " two"));
         assert_eq!(cut("one  two, 3", 1), ("one  two, 3", ""));
     }

@@ -109,11 +109,7 @@ pub(super) unsafe fn combine<I: Isa>(
     assert!(tile.len() >= LARGEST_TILE && zeros.len() >= LARGEST_TILE);
     if I::OFFSET != 0 {
         let ones = [I::ONE; BLOCK];
-        // SAFETY: a level for each token, and room for a tile.
-        unsafe {
-            let (ones, values) = (ones.as_ptr(), values.as_ptr());
-            I::integers(1, ones, BLOCK, values, groups, zeros.as_mut_ptr());
-        }
+        sum_columns::<I>(&ones, values, zeros);
     }
     assert!(sums.len() >= (rows.len() - 1) * stride + I::COLUMNS);
     assert!(scales.len() == I::COLUMNS, "a scale for each column");
@@ -150,6 +146,18 @@ pub(super) unsafe fn combine<I: Isa>(
                 }
             }
         }
+    }
+}
+
+/// Sums of the columns of a panel, whose rows have a one each.
+#[inline(always)]
+pub(super) fn sum_columns<I: Isa>(ones: &[I::Level], panel: &[I::Weight], sums: &mut [i32]) {
+    let groups = panel.len() / I::COLUMNS / I::GROUP;
+    assert!(ones.len() >= groups * I::GROUP && sums.len() >= I::COLUMNS);
+    // SAFETY: a level for each row of the panel, and room for a row of a tile.
+    unsafe {
+        let (ones, panel) = (ones.as_ptr(), panel.as_ptr());
+        I::integers(1, ones, 0, panel, groups, sums.as_mut_ptr());
     }
 }
 

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::super::isa::{Isa, LARGEST_TILE, MOST_LANES, Vector};
-use super::blocks::{BLOCK, Row, blocks, combine, weigh};
+use super::blocks::{BLOCK, Row, blocks, combine, sum_columns, weigh};
 use super::head::{Head, ROWS};
 use super::levels::{Levels, zero_of_queries};
 use super::weigh::{hide, largest};
@@ -63,7 +63,10 @@ impl Head<'_> {
         let keys = I::weights(&levels.keys, keys);
         let values = I::weights(&levels.values, values);
         let weights = weights.as_mut_ptr();
-        sum_keys::<I>(keys, ones, key_sums);
+        let panels = keys.chunks_exact((levels.width * I::COLUMNS).max(1));
+        for (keys, sums) in panels.zip(key_sums.chunks_exact_mut(I::COLUMNS)) {
+            sum_columns::<I>(ones, keys, sums);
+        }
         for first in (0..length).step_by(ROWS) {
             if let Some(next) = next {
                 next.expect::<I>(first..first + ROWS);
@@ -171,20 +174,6 @@ impl Head<'_> {
                 }
             }
         }
-    }
-}
-
-/// Sums of keys, which the zero point of queries is multiplied by; nothing
-/// where levels are centred.
-#[inline(always)]
-fn sum_keys<I: Isa>(keys: &[I::Weight], ones: &[I::Level], sums: &mut [i32]) {
-    let size = ones.len() * I::COLUMNS;
-    let panels = keys.chunks_exact(size.max(1));
-    for (keys, sums) in panels.zip(sums.chunks_exact_mut(I::COLUMNS)) {
-        let (ones, groups) = (ones.as_ptr(), ones.len() / I::GROUP);
-        // SAFETY: a level for each row of a panel, which is whole, and room for
-        // a row of a tile.
-        unsafe { I::integers(1, ones, 0, keys.as_ptr(), groups, sums.as_mut_ptr()) };
     }
 }
 

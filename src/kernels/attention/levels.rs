@@ -140,7 +140,8 @@ impl Levels {
             match I::GROUP {
                 4 => by_groups::<u32>(&self.levels, panel, I::COLUMNS),
                 2 => by_groups::<u16>(&self.levels, panel, I::COLUMNS),
-                _ => by_groups::<u8>(&self.levels, panel, I::COLUMNS),
+                1 => by_groups::<u8>(&self.levels, panel, I::COLUMNS),
+                group => unreachable!("groups of {group}"),
             }
         }
         odd

@@ -85,7 +85,7 @@ pub(super) trait Isa {
     ///
     /// # Safety
     /// The instructions must be there. `levels` has `rows` rows of `stride`,
-    /// `weights` has `groups` groups, `sums` is `[ROWS, COLUMNS]`, and `rows`
+    /// `weights` has `groups` groups, `sums` is `[rows, COLUMNS]`, and `rows`
     /// is `1..=ROWS`.
     unsafe fn integers(
         rows: usize,
