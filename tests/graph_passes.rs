@@ -4,8 +4,9 @@
 
 use multivec_core::graph::onnx::TensorProto;
 use multivec_core::graph::{
-    Bytes, Graph, Layers, Operators, drop_value_info, for_onnxruntime, fuse, lift_nan_guards,
-    pack_embeddings, pack_linears, remove_final_normalization, replace_mask_lookup,
+    Bytes, Graph, Layers, Operators, drop_value_info, for_onnxruntime, fuse, leaves_work,
+    lift_nan_guards, pack_embeddings, pack_linears, remove_final_normalization,
+    replace_mask_lookup,
 };
 
 /// A fixture, and how many of its guards can fire: those of layers with a
@@ -90,6 +91,30 @@ fn projections_of_the_same_rows_are_packed_as_one() {
         assert_eq!(layers.len(), packed, "{file}");
         assert_eq!(count(&graph, "PackedLinear"), packed, "{file}");
     }
+}
+
+#[test]
+fn an_engine_has_work_unless_all_layers_were_taken_out() {
+    let file = "models/minilm-colbert/model_int8.onnx";
+    let none = |_: &TensorProto| Ok(Bytes::new());
+    let published = read(file);
+    assert!(leaves_work(&published));
+    let mut graph = published;
+    fuse(&mut graph);
+    let mut standard = graph.clone();
+    for_onnxruntime(&mut standard, Operators::Contrib);
+    assert!(leaves_work(&standard));
+    pack_linears(&mut graph, Layers::Quantized, file, &none).expect("they fit");
+    pack_embeddings(&mut graph, file, &none).expect("they fit");
+    for_onnxruntime(&mut graph, Operators::Kernels);
+    assert!(!leaves_work(&graph));
+    // Layers of floats are left to the engine.
+    let file = "tests/fixtures/tiny-bert/model.onnx";
+    let mut graph = read(file);
+    fuse(&mut graph);
+    pack_linears(&mut graph, Layers::Quantized, file, &none).expect("they fit");
+    for_onnxruntime(&mut graph, Operators::Kernels);
+    assert!(leaves_work(&graph));
 }
 
 /// Single bytes of the nodes are changed; what comes of it is an error, or

@@ -20,6 +20,7 @@ mod trace;
 mod value_info;
 mod values;
 mod vocabulary;
+mod work;
 
 use std::collections::{HashMap, HashSet};
 
@@ -43,6 +44,7 @@ use onnx::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, V
 pub use value_info::drop_value_info;
 pub(crate) use values::Values;
 pub use vocabulary::vocabulary_size;
+pub use work::leaves_work;
 
 /// The domain of the operators that ONNX Runtime adds to the standard ones.
 const CONTRIB: &str = "com.microsoft";

@@ -12,6 +12,7 @@ mod length;
 mod linear;
 mod normalize;
 mod parallel;
+mod pool;
 mod switch;
 
 pub use attention::{Attention, Batch, Products, Rotation, Rows};
@@ -22,6 +23,7 @@ pub use linear::{
 };
 pub use normalize::Normalize;
 pub use parallel::{Parallel, Serial};
+pub use pool::Pool;
 pub use switch::SharedGranularity;
 
 /// Whether this machine has instructions that the kernels are written for.

@@ -15,7 +15,7 @@ mod signature;
 pub(crate) use backend::OrtBackend;
 pub use library::{Candidate, OnnxRuntime};
 pub(crate) use opener::{SessionGraph, SessionSettings};
-pub(crate) use operators::Kernels;
+pub(crate) use operators::{Kernels, Work};
 pub(crate) use providers::check_listed;
 
 pub(crate) const ENGINE: &str = "onnxruntime";

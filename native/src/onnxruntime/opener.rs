@@ -145,7 +145,7 @@ impl SessionOpener {
             .with_optimization_level(GraphOptimizationLevel::Level3)?
             .with_memory_pattern(false)?
             .with_parallel_execution(false)?
-            .with_intra_threads(threads)?
+            .with_intra_threads(self.kernels.leave_of(threads))?
             .with_inter_threads(1)?
             .with_config_entry(STOP_SPINNING, "1")?
             .with_execution_providers([cpu.build().error_on_failure()])?
@@ -153,7 +153,7 @@ impl SessionOpener {
     }
 
     fn commit(&self, mut builder: SessionBuilder, threads: usize) -> ort::Result<Session> {
-        if let Some(operators) = self.kernels.with_threads(threads).domain()? {
+        if let Some(operators) = self.kernels.domain(threads)? {
             builder = builder.with_operators(operators)?;
         }
         builder = self.shared.lend_to(builder)?;

@@ -6,7 +6,7 @@ use multivec_core::{GraphForm, Precision, Result};
 
 use super::GraphRunner;
 use crate::load::{ModelGraph, Provider};
-use crate::onnxruntime::{Kernels, OnnxRuntime, OrtBackend, SessionGraph, SessionSettings};
+use crate::onnxruntime::{Kernels, OnnxRuntime, OrtBackend, SessionGraph, SessionSettings, Work};
 
 /// A model's graphs, as sessions of these settings run them.
 pub(crate) struct OrtGraphs<'a> {
@@ -50,20 +50,28 @@ impl GraphRunner for OrtGraphs<'_> {
         mut graph: Graph,
         fused: Fused,
     ) -> Result<(OrtBackend, SharedGranularity)> {
-        let mut kernels = Kernels::none();
         let runs_kernels = self.settings.provider == Provider::Cpu && kernels::are_fast();
         let operators = match runs_kernels {
             true => Operators::Kernels,
             false => Operators::Contrib,
         };
-        if operators == Operators::Kernels {
+        let packed = if operators == Operators::Kernels {
             let external = |tensor: &_| self.model.weights.read(tensor);
             let file = self.model.file();
             let layers = graph::pack_linears(&mut graph, Layers::Quantized, file, &external)?;
             let tables = graph::pack_embeddings(&mut graph, file, &external)?;
-            kernels = Kernels::new(layers, tables, self.settings.parallelism.threads);
-        }
+            Some((layers, tables))
+        } else {
+            None
+        };
         graph::for_onnxruntime(&mut graph, operators);
+        let kernels = packed.map_or_else(Kernels::none, |(layers, tables)| {
+            let work = match graph::leaves_work(&graph) {
+                true => Work::Some,
+                false => Work::All,
+            };
+            Kernels::new(layers, tables, work)
+        });
         let source = SessionGraph::Memory(graph.into());
         let backend = self.open(source, GraphForm::Fused(fused), &kernels)?;
         Ok((backend, kernels.granularity().clone()))

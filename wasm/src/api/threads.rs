@@ -14,10 +14,11 @@ pub fn enlist() -> JsResult<()> {
     Ok(())
 }
 
-/// Works for the encoder and never returns; throws what ends the thread.
+/// Works for the encoder, for as long as there is a page; throws what ends the
+/// thread.
 #[wasm_bindgen]
 pub fn help() {
-    POOL.help()
+    POOL.help();
 }
 
 /// Makes the encoder's call fail that waits for this thread, after

@@ -7,7 +7,7 @@ use ort::operator::{
 use ort::value::TensorElementType::{Float32, Int64};
 use ort::value::ValueRef;
 
-use super::{Kernels, SessionThreads, error, output, required, sizes};
+use super::{Kernels, error, output, required, sizes};
 
 pub(super) struct AttentionOperator(pub(super) Kernels);
 
@@ -113,7 +113,7 @@ impl Kernel for AttentionKernel {
         let shape = vec![texts, length, self.width()];
         let mut output = output(context, shape)?;
         let (_, out) = output.try_extract_tensor_mut::<f32>()?;
-        let threads = SessionThreads::new(context, self.kernels.threads);
+        let threads = self.kernels.threads.lend(context);
         self.attention.run(&batch, out, &threads);
         Ok(())
     }

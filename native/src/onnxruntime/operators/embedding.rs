@@ -9,7 +9,8 @@ use ort::operator::{
 };
 use ort::value::TensorElementType::{Float32, Int64};
 
-use super::{Kernels, SessionThreads, error, output, required, sizes};
+use super::threads::Threads;
+use super::{Kernels, error, output, required, sizes};
 
 pub(super) struct EmbeddingOperator(pub(super) Kernels);
 
@@ -35,14 +36,14 @@ impl Operator for EmbeddingOperator {
             .and_then(|at| self.0.tables.get(at));
         Ok(EmbeddingKernel {
             table: Arc::clone(table.ok_or_else(|| error("a table", at))?),
-            threads: self.0.threads,
+            threads: self.0.threads.clone(),
         })
     }
 }
 
 pub(super) struct EmbeddingKernel {
     table: Arc<Embedding>,
-    threads: usize,
+    threads: Threads,
 }
 
 impl Kernel for EmbeddingKernel {
@@ -53,7 +54,7 @@ impl Kernel for EmbeddingKernel {
         shape.push(self.table.columns());
         let mut output = output(context, shape)?;
         let (_, out) = output.try_extract_tensor_mut::<f32>()?;
-        let threads = SessionThreads::new(context, self.threads);
+        let threads = self.threads.lend(context);
         let rows = self.table.rows();
         let found = self.table.run(ids, out, &threads);
         found.map_err(|id| error(&format!("token ids below {rows}"), id))

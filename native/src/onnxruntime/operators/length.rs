@@ -7,7 +7,8 @@ use ort::operator::{
 };
 use ort::value::TensorElementType::Float32;
 
-use super::{Kernels, SessionThreads, error, output, required, sizes};
+use super::threads::Threads;
+use super::{Kernels, error, output, required, sizes};
 
 pub(super) struct LengthOperator(pub(super) Kernels);
 
@@ -33,14 +34,14 @@ impl Operator for LengthOperator {
                 bound: Bound::parse(&bound).ok_or_else(|| error("a bound", bound))?,
                 epsilon: node.get("epsilon").unwrap_or(0.),
             },
-            threads: self.0.threads,
+            threads: self.0.threads.clone(),
         })
     }
 }
 
 pub(super) struct LengthKernel {
     scale: ScaleToLength,
-    threads: usize,
+    threads: Threads,
 }
 
 impl Kernel for LengthKernel {
@@ -51,7 +52,7 @@ impl Kernel for LengthKernel {
         let columns = shape.last().copied().unwrap_or(0);
         let mut output = output(context, shape)?;
         let (_, out) = output.try_extract_tensor_mut::<f32>()?;
-        let threads = SessionThreads::new(context, self.threads);
+        let threads = self.threads.lend(context);
         self.scale.run(rows, columns, out, &threads);
         Ok(())
     }

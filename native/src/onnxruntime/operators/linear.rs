@@ -9,7 +9,7 @@ use ort::operator::{
 };
 use ort::value::TensorElementType::Float32;
 
-use super::{Kernels, SessionThreads, error, output, required, sizes};
+use super::{Kernels, error, output, required, sizes};
 
 pub(super) struct LinearOperator(pub(super) Kernels);
 
@@ -76,7 +76,7 @@ impl Kernel for LinearKernel {
             rows,
             granularity: self.kernels.granularity().get(),
         };
-        let threads = SessionThreads::new(context, self.kernels.threads);
+        let threads = self.kernels.threads.lend(context);
         self.layer.run(activations, residual, out, &threads);
         Ok(())
     }

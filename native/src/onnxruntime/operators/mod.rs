@@ -1,15 +1,16 @@
-//! The core's kernels as operators of ONNX Runtime, on its threads.
+//! The core's kernels as operators of ONNX Runtime.
 
 mod attention;
 mod embedding;
 mod length;
 mod linear;
 mod normalize;
+mod threads;
 
 use std::sync::Arc;
 
 use multivec_core::graph::DOMAIN;
-use multivec_core::kernels::{Embedding, Linear, Parallel, SharedGranularity};
+use multivec_core::kernels::{Embedding, Linear, SharedGranularity};
 use ort::operator::{ComputeContext, OperatorDomain};
 use ort::value::{ValueRef, ValueRefMut};
 
@@ -18,6 +19,7 @@ use embedding::EmbeddingOperator;
 use length::LengthOperator;
 use linear::LinearOperator;
 use normalize::NormalizeOperator;
+use threads::{Team, Threads};
 
 /// What the operators of a backend share, over all of its sessions.
 #[derive(Clone, Debug)]
@@ -26,35 +28,42 @@ pub(crate) struct Kernels {
     layers: Arc<[Arc<Linear>]>,
     tables: Arc<[Arc<Embedding>]>,
     granularity: SharedGranularity,
-    /// Threads of each session; 0 where there are no operators.
-    threads: usize,
+    work: Work,
+    threads: Threads,
+}
+
+/// What of a graph's work is the kernels'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    Nothing,
+    /// ONNX Runtime has products of its own.
+    Some,
+    /// All that is worth a second thread.
+    All,
 }
 
 impl Kernels {
-    pub(crate) fn new(
-        layers: Vec<Arc<Linear>>,
-        tables: Vec<Arc<Embedding>>,
-        threads: usize,
-    ) -> Self {
+    pub(crate) fn new(layers: Vec<Arc<Linear>>, tables: Vec<Arc<Embedding>>, work: Work) -> Self {
         Self {
             layers: layers.into(),
             tables: tables.into(),
             granularity: SharedGranularity::default(),
-            threads,
-        }
-    }
-
-    /// The same, for a session of that many threads.
-    pub(super) fn with_threads(&self, threads: usize) -> Self {
-        Self {
-            threads: if self.threads == 0 { 0 } else { threads },
-            ..self.clone()
+            work,
+            threads: Threads::Session(1),
         }
     }
 
     /// For graphs in which there is none.
     pub(crate) fn none() -> Self {
-        Self::new(Vec::new(), Vec::new(), 0)
+        Self::new(Vec::new(), Vec::new(), Work::Nothing)
+    }
+
+    /// How many of a session's threads ONNX Runtime needs itself.
+    pub(super) fn leave_of(&self, threads: usize) -> usize {
+        match self.work {
+            Work::All => 1,
+            Work::Some | Work::Nothing => threads,
+        }
     }
 
     /// How activations are quantized.
@@ -62,58 +71,27 @@ impl Kernels {
         &self.granularity
     }
 
-    /// The operators, to be registered with a session.
-    pub(super) fn domain(&self) -> ort::Result<Option<OperatorDomain>> {
-        if self.threads == 0 {
-            return Ok(None);
-        }
+    /// The operators, for a session with that many threads.
+    pub(super) fn domain(&self, threads: usize) -> ort::Result<Option<OperatorDomain>> {
+        let threads = match self.work {
+            Work::Nothing => return Ok(None),
+            Work::Some => Threads::Session(threads),
+            Work::All => {
+                let team = Team::new(threads).map_err(ort::Error::wrap)?;
+                Threads::Team(team.into())
+            }
+        };
+        let kernels = Self {
+            threads,
+            ..self.clone()
+        };
         let domain = OperatorDomain::new(DOMAIN)?
-            .add(LinearOperator(self.clone()))?
-            .add(AttentionOperator(self.clone()))?
-            .add(EmbeddingOperator(self.clone()))?
-            .add(LengthOperator(self.clone()))?
-            .add(NormalizeOperator(self.clone()))?;
+            .add(LinearOperator(kernels.clone()))?
+            .add(AttentionOperator(kernels.clone()))?
+            .add(EmbeddingOperator(kernels.clone()))?
+            .add(LengthOperator(kernels.clone()))?
+            .add(NormalizeOperator(kernels))?;
         Ok(Some(domain))
-    }
-}
-
-/// The threads of the session that runs an operator.
-struct SessionThreads<'a> {
-    context: &'a ComputeContext,
-    count: usize,
-}
-
-impl<'a> SessionThreads<'a> {
-    fn new(context: &'a ComputeContext, count: usize) -> Self {
-        Self { context, count }
-    }
-}
-
-// SAFETY: ONNX Runtime calls a kernel from one thread, which is the one that
-// starts its tasks; the tasks themselves never see the context.
-unsafe impl Sync for SessionThreads<'_> {}
-
-impl Parallel for SessionThreads<'_> {
-    fn threads(&self) -> usize {
-        self.count
-    }
-
-    fn run(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
-        let is_shared = self.count > 1 && count > 1;
-        // A pool that takes no work leaves all of it to this thread.
-        if !is_shared || self.context.par_for(count, 0, Shared(task).call()).is_err() {
-            (0..count).for_each(task);
-        }
-    }
-}
-
-/// A task that may be called from other threads.
-struct Shared<'a>(&'a (dyn Fn(usize) + Sync));
-
-impl Shared<'_> {
-    fn call(&self) -> impl Fn(usize) + Send + Sync {
-        let task = self.0;
-        move |at| task(at)
     }
 }
 

@@ -7,7 +7,8 @@ use ort::operator::{
 };
 use ort::value::TensorElementType::Float32;
 
-use super::{Kernels, SessionThreads, error, output, required, sizes};
+use super::threads::Threads;
+use super::{Kernels, error, output, required, sizes};
 
 pub(super) struct NormalizeOperator(pub(super) Kernels);
 
@@ -33,14 +34,14 @@ impl Operator for NormalizeOperator {
     fn create_kernel<'attr>(&self, node: &KernelContext<'attr>) -> ort::Result<NormalizeKernel> {
         Ok(NormalizeKernel {
             epsilon: node.get("epsilon").unwrap_or(1e-5),
-            threads: self.0.threads,
+            threads: self.0.threads.clone(),
         })
     }
 }
 
 pub(super) struct NormalizeKernel {
     epsilon: f32,
-    threads: usize,
+    threads: Threads,
 }
 
 impl Kernel for NormalizeKernel {
@@ -69,7 +70,7 @@ impl Kernel for NormalizeKernel {
             scale,
             bias,
         };
-        let threads = SessionThreads::new(context, self.threads);
+        let threads = self.threads.lend(context);
         normalize.run(rows, out, &threads);
         Ok(())
     }
