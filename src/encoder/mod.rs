@@ -22,10 +22,11 @@ pub use options::{EncodeOptions, Normalization, QueryExpansion};
 use probe::Probe;
 pub use run::EncodeJob;
 pub use stream::EmbeddingStream;
+use workers::Workers;
 
 /// Fewest bytes of text that are tokenized on several threads: below, starting
 /// them takes longer than they save.
-const BYTES_FOR_THREADS: usize = 32 << 10;
+const BYTES_FOR_THREADS: usize = 4 << 10;
 
 /// Everything of a model but its graph.
 #[derive(Clone)]
@@ -209,7 +210,7 @@ impl Encoder {
     /// # Errors
     /// As [`encode_queries`](Self::encode_queries).
     pub fn encode<T: AsRef<str>>(&self, texts: &[T], kind: TextKind) -> Result<Vec<Embedding>> {
-        self.start(texts, kind)?.finish()
+        self.encode_after(0, texts, kind)
     }
 
     /// Encodes documents as they are read, for corpora larger than memory:
@@ -254,7 +255,9 @@ impl Encoder {
         kind: TextKind,
     ) -> Result<Vec<TokenizedText>> {
         let texts: Vec<&str> = texts.iter().map(T::as_ref).collect();
-        self.tokenize_after(0, &texts, kind)
+        Workers::with(self.shared.backend.threads(), |workers| {
+            self.tokenize_after(0, &texts, kind, workers)
+        })
     }
 
     /// Tokenizes texts that come after `before` others.
@@ -263,15 +266,15 @@ impl Encoder {
         before: usize,
         texts: &[&str],
         kind: TextKind,
+        workers: &Workers<'_, '_>,
     ) -> Result<Vec<TokenizedText>> {
         let layout = self.plan.layout(kind);
         let bytes: usize = texts.iter().map(|text| text.len()).sum();
-        let backend = self.shared.backend.as_ref();
-        let workers = match bytes < BYTES_FOR_THREADS {
+        let most = match bytes < BYTES_FOR_THREADS {
             true => 1,
-            false => backend.parallelism(),
+            false => self.shared.backend.parallelism(),
         };
-        workers::map(texts.len(), workers, backend, |at| {
+        workers.map(texts.len(), most, |at| {
             self.control.check(0)?;
             self.shared
                 .tokenizer
@@ -287,9 +290,21 @@ impl Encoder {
         before: usize,
     ) -> Result<Vec<Embedding>> {
         let encoder = self.with_control(self.control.after(before));
+        encoder.encode_after(before, texts, kind)
+    }
+
+    /// Encodes texts that come after `before` others.
+    fn encode_after<T: AsRef<str>>(
+        &self,
+        before: usize,
+        texts: &[T],
+        kind: TextKind,
+    ) -> Result<Vec<Embedding>> {
         let texts: Vec<&str> = texts.iter().map(T::as_ref).collect();
-        let texts = encoder.tokenize_after(before, &texts, kind)?;
-        EncodeJob::new(encoder, texts, kind).finish()
+        Workers::with(self.shared.backend.threads(), |workers| {
+            let texts = self.tokenize_after(before, &texts, kind, workers)?;
+            EncodeJob::new(self.clone(), texts, kind).finish_on(workers)
+        })
     }
 
     /// The model's configuration.

@@ -11,7 +11,8 @@ use crate::embedding::{Embedding, TokenSource};
 use crate::error::{Error, Result};
 use crate::tokenize::TokenizedText;
 
-use super::{Encoder, Normalization, workers};
+use super::workers::Workers;
+use super::{Encoder, Normalization};
 
 /// An encoding in progress, batch by batch.
 ///
@@ -102,7 +103,9 @@ impl EncodeJob {
         if self.next == end {
             return Ok(None);
         }
-        let found = self.run_until(end)?;
+        let encoder = self.encoder.clone();
+        let lent = encoder.shared.backend.threads();
+        let found = Workers::with(lent, |workers| self.run_until(end, workers))?;
         let before = self.done;
         for (at, rows) in (self.next..).zip(found) {
             self.done += self.batches[at].len();
@@ -122,8 +125,16 @@ impl EncodeJob {
     ///
     /// # Errors
     /// Those of [`run_next`](Self::run_next).
-    pub fn finish(mut self) -> Result<Vec<Embedding>> {
-        for (at, rows) in (self.next..).zip(self.run_until(self.batches.len())?) {
+    pub fn finish(self) -> Result<Vec<Embedding>> {
+        let encoder = self.encoder.clone();
+        Workers::with(encoder.shared.backend.threads(), |workers| {
+            self.finish_on(workers)
+        })
+    }
+
+    pub(super) fn finish_on(mut self, workers: &Workers<'_, '_>) -> Result<Vec<Embedding>> {
+        let end = self.batches.len();
+        for (at, rows) in (self.next..).zip(self.run_until(end, workers)?) {
             self.store(at, rows);
         }
         let Encoder { shared, plan, .. } = &self.encoder;
@@ -140,8 +151,8 @@ impl EncodeJob {
         match pooling {
             None => Ok(embeddings),
             Some(pooling) => {
-                let backend = shared.backend.as_ref();
-                workers::map(embeddings.len(), backend.parallelism(), backend, |at| {
+                let most = shared.backend.parallelism();
+                workers.map(embeddings.len(), most, |at| {
                     Ok(embeddings[at].pooled(pooling))
                 })
             }
@@ -161,16 +172,15 @@ impl EncodeJob {
     }
 
     /// Runs the next batches, up to that one; results in their order.
-    fn run_until(&self, end: usize) -> Result<Vec<Vec<Array2<f32>>>> {
+    fn run_until(&self, end: usize, workers: &Workers<'_, '_>) -> Result<Vec<Vec<Array2<f32>>>> {
         let batches = &self.batches[self.next..end];
-        let (workers, company) = match batches.len() {
+        let (most, company) = match batches.len() {
             0 | 1 => (1, Company::Alone),
             _ => self.company(),
         };
         let control = &self.encoder.control;
         let done = AtomicUsize::new(self.done);
-        let backend = self.encoder.shared.backend.as_ref();
-        workers::map(batches.len(), workers, backend, |at| {
+        workers.map(batches.len(), most, |at| {
             control.check(done.load(Ordering::Relaxed))?;
             let rows = self.run(&batches[at], company)?;
             let texts = batches[at].len();

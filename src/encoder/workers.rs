@@ -2,22 +2,96 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, Scope};
 
-use crate::backend::Backend;
 use crate::error::Result;
-use crate::kernels::Parallel;
+use crate::kernels::{Parallel, Pool};
 
-/// Threads that are started for one piece of work.
-struct Started(usize);
+/// A few hundred microseconds, more than it takes to plan batches: a thread
+/// that sleeps is woken late, and then perhaps on a core that is in use.
+const PATIENCE: u32 = 256;
 
-impl Parallel for Started {
+/// The threads of one call: started when they are first needed, and there
+/// until it is over.
+pub(super) struct Workers<'scope, 'env> {
+    lent: Option<&'env dyn Parallel>,
+    scope: &'scope Scope<'scope, 'env>,
+    pool: &'env Pool,
+}
+
+impl Workers<'_, '_> {
+    /// Calls `work` with threads for what it does: those that a backend lends, or
+    /// some of its own.
+    pub(super) fn with<T>(
+        lent: Option<&dyn Parallel>,
+        work: impl FnOnce(&Workers<'_, '_>) -> T,
+    ) -> T {
+        let pool = Pool::new(PATIENCE);
+        thread::scope(|scope| {
+            let pool = &pool;
+            let _end = End(pool);
+            work(&Workers { lent, scope, pool })
+        })
+    }
+
+    /// As [`map_on`], on all threads that were lent, or on up to `most` of this
+    /// call; with one on the calling thread alone.
+    pub(super) fn map<T: Send>(
+        &self,
+        count: usize,
+        most: usize,
+        work: impl Fn(usize) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        let most = most.min(count);
+        // Platforms without threads never ask for a second one.
+        if most <= 1 {
+            return (0..count).map(work).collect();
+        }
+        if let Some(threads) = self.lent {
+            return map_on(threads, count, work);
+        }
+        self.start(most);
+        let pool = self.pool;
+        map_on(&UpTo { most, pool }, count, work)
+    }
+
+    /// Has as many threads there, the calling one among them. Where the system
+    /// starts no more, those do that there are.
+    fn start(&self, threads: usize) {
+        let pool = self.pool;
+        while pool.size() < threads {
+            let thread = thread::Builder::new().name("multivec".to_owned());
+            match thread.spawn_scoped(self.scope, || pool.help()) {
+                Ok(_) => pool.enlist(),
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Lets the threads of a call go, whatever its end.
+struct End<'a>(&'a Pool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// So many threads of a pool.
+struct UpTo<'a> {
+    most: usize,
+    pool: &'a Pool,
+}
+
+impl Parallel for UpTo<'_> {
     fn threads(&self) -> usize {
-        self.0
+        self.most
     }
 
     fn run(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
         let next = AtomicUsize::new(0);
-        let one_by_one = || {
+        self.pool.run(self.most, &|_| {
             loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 if at >= count {
@@ -25,32 +99,7 @@ impl Parallel for Started {
                 }
                 task(at);
             }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..self.0 {
-                scope.spawn(one_by_one);
-            }
-            one_by_one();
         });
-    }
-}
-
-/// As [`map_on`], on the threads that a backend lends, or on up to `workers`
-/// that are started; with one worker on the calling thread alone.
-pub(super) fn map<T: Send>(
-    count: usize,
-    workers: usize,
-    backend: &dyn Backend,
-    work: impl Fn(usize) -> Result<T> + Sync,
-) -> Result<Vec<T>> {
-    let workers = workers.min(count);
-    // Platforms without threads never ask for a second one.
-    if workers <= 1 {
-        return (0..count).map(work).collect();
-    }
-    match backend.threads() {
-        Some(threads) => map_on(threads, count, work),
-        None => map_on(&Started(workers), count, work),
     }
 }
 
@@ -83,37 +132,66 @@ fn map_on<T: Send>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::error::Error;
     use crate::kernels::Serial;
 
     #[test]
     fn results_are_in_order_and_each_number_comes_once() {
-        for workers in 1..5 {
-            for count in [0, 1, 2, 7, 100] {
-                let calls = AtomicUsize::new(0);
-                let found = map_on(&Started(workers), count, |at| {
-                    calls.fetch_add(1, Ordering::Relaxed);
-                    Ok(at * 2)
+        for lent in [None, Some(&Serial as &dyn Parallel)] {
+            for most in 1..5 {
+                Workers::with(lent, |workers| {
+                    for count in [0, 1, 2, 7, 100] {
+                        let calls = AtomicUsize::new(0);
+                        let found = workers.map(count, most, |at| {
+                            calls.fetch_add(1, Ordering::Relaxed);
+                            Ok(at * 2)
+                        });
+                        let expected: Vec<usize> = (0..count).map(|at| at * 2).collect();
+                        assert_eq!(found.expect("nothing fails"), expected);
+                        assert_eq!(calls.into_inner(), count);
+                    }
                 });
-                let expected: Vec<usize> = (0..count).map(|at| at * 2).collect();
-                assert_eq!(found.expect("nothing fails"), expected);
-                assert_eq!(calls.into_inner(), count);
             }
         }
     }
 
     #[test]
+    fn threads_are_started_once_and_no_more_of_them_work_than_may() {
+        Workers::with(None, |workers| {
+            let mut all = HashSet::new();
+            for (most, started) in [(1, 1), (2, 2), (4, 4), (3, 4), (2, 4)] {
+                let (busy, beyond) = (AtomicUsize::new(0), AtomicUsize::new(0));
+                let found = workers.map(200, most, |_| {
+                    if busy.fetch_add(1, Ordering::SeqCst) >= most {
+                        beyond.fetch_add(1, Ordering::SeqCst);
+                    }
+                    thread::yield_now();
+                    busy.fetch_sub(1, Ordering::SeqCst);
+                    Ok(thread::current().id())
+                });
+                all.extend(found.expect("nothing fails"));
+                assert_eq!(beyond.into_inner(), 0, "{most}");
+                assert_eq!(workers.pool.size(), started);
+            }
+            assert!(all.len() <= 4, "{all:?}");
+        });
+    }
+
+    #[test]
     fn the_first_failure_is_returned_and_ends_the_rest() {
-        let threads: [&dyn Parallel; 3] = [&Serial, &Started(2), &Started(8)];
-        for threads in threads {
+        for (lent, most) in [(Some(&Serial as &dyn Parallel), 2), (None, 2), (None, 8)] {
             let calls = AtomicUsize::new(0);
-            let found = map_on(threads, 10_000, |at| {
-                calls.fetch_add(1, Ordering::Relaxed);
-                match at {
-                    at if at >= 5 => Err(Error::option("at", "less than 5", at)),
-                    _ => Ok(at),
-                }
+            let found = Workers::with(lent, |workers| {
+                workers.map(10_000, most, |at| {
+                    calls.fetch_add(1, Ordering::Relaxed);
+                    match at {
+                        at if at >= 5 => Err(Error::option("at", "less than 5", at)),
+                        _ => Ok(at),
+                    }
+                })
             });
             let error = found.expect_err("5 and more fail").to_string();
             assert!(error.ends_with("found 5"), "{error}");
