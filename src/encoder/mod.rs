@@ -255,9 +255,7 @@ impl Encoder {
         kind: TextKind,
     ) -> Result<Vec<TokenizedText>> {
         let texts: Vec<&str> = texts.iter().map(T::as_ref).collect();
-        Workers::with(self.shared.backend.threads(), |workers| {
-            self.tokenize_after(0, &texts, kind, workers)
-        })
+        self.tokenize_after(0, &texts, kind, &mut Workers::default())
     }
 
     /// Tokenizes texts that come after `before` others.
@@ -266,7 +264,7 @@ impl Encoder {
         before: usize,
         texts: &[&str],
         kind: TextKind,
-        workers: &Workers<'_, '_>,
+        workers: &mut Workers,
     ) -> Result<Vec<TokenizedText>> {
         let layout = self.plan.layout(kind);
         let bytes: usize = texts.iter().map(|text| text.len()).sum();
@@ -274,7 +272,7 @@ impl Encoder {
             true => 1,
             false => self.shared.backend.parallelism(),
         };
-        workers.map(texts.len(), most, |at| {
+        workers.map(self.shared.backend.threads(), (texts.len(), most), |at| {
             self.control.check(0)?;
             self.shared
                 .tokenizer
@@ -301,10 +299,9 @@ impl Encoder {
         kind: TextKind,
     ) -> Result<Vec<Embedding>> {
         let texts: Vec<&str> = texts.iter().map(T::as_ref).collect();
-        Workers::with(self.shared.backend.threads(), |workers| {
-            let texts = self.tokenize_after(before, &texts, kind, workers)?;
-            EncodeJob::new(self.clone(), texts, kind).finish_on(workers)
-        })
+        let mut workers = Workers::default();
+        let texts = self.tokenize_after(before, &texts, kind, &mut workers)?;
+        EncodeJob::new(self.clone(), texts, kind).finish_on(&mut workers)
     }
 
     /// The model's configuration.

@@ -103,9 +103,7 @@ impl EncodeJob {
         if self.next == end {
             return Ok(None);
         }
-        let encoder = self.encoder.clone();
-        let lent = encoder.shared.backend.threads();
-        let found = Workers::with(lent, |workers| self.run_until(end, workers))?;
+        let found = self.run_until(end, &mut Workers::default())?;
         let before = self.done;
         for (at, rows) in (self.next..).zip(found) {
             self.done += self.batches[at].len();
@@ -126,13 +124,10 @@ impl EncodeJob {
     /// # Errors
     /// Those of [`run_next`](Self::run_next).
     pub fn finish(self) -> Result<Vec<Embedding>> {
-        let encoder = self.encoder.clone();
-        Workers::with(encoder.shared.backend.threads(), |workers| {
-            self.finish_on(workers)
-        })
+        self.finish_on(&mut Workers::default())
     }
 
-    pub(super) fn finish_on(mut self, workers: &Workers<'_, '_>) -> Result<Vec<Embedding>> {
+    pub(super) fn finish_on(mut self, workers: &mut Workers) -> Result<Vec<Embedding>> {
         let end = self.batches.len();
         for (at, rows) in (self.next..).zip(self.run_until(end, workers)?) {
             self.store(at, rows);
@@ -152,7 +147,7 @@ impl EncodeJob {
             None => Ok(embeddings),
             Some(pooling) => {
                 let most = shared.backend.parallelism();
-                workers.map(embeddings.len(), most, |at| {
+                workers.map(shared.backend.threads(), (embeddings.len(), most), |at| {
                     Ok(embeddings[at].pooled(pooling))
                 })
             }
@@ -172,7 +167,7 @@ impl EncodeJob {
     }
 
     /// Runs the next batches, up to that one; results in their order.
-    fn run_until(&self, end: usize, workers: &Workers<'_, '_>) -> Result<Vec<Vec<Array2<f32>>>> {
+    fn run_until(&self, end: usize, workers: &mut Workers) -> Result<Vec<Vec<Array2<f32>>>> {
         let batches = &self.batches[self.next..end];
         let (most, company) = match batches.len() {
             0 | 1 => (1, Company::Alone),
@@ -180,7 +175,8 @@ impl EncodeJob {
         };
         let control = &self.encoder.control;
         let done = AtomicUsize::new(self.done);
-        workers.map(batches.len(), most, |at| {
+        let lent = self.encoder.shared.backend.threads();
+        workers.map(lent, (batches.len(), most), |at| {
             control.check(done.load(Ordering::Relaxed))?;
             let rows = self.run(&batches[at], company)?;
             let texts = batches[at].len();

@@ -2,44 +2,22 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::{self, Scope};
 
 use crate::error::Result;
-use crate::kernels::{Parallel, Pool};
-
-/// A few hundred microseconds, more than it takes to plan batches: a thread
-/// that sleeps is woken late, and then perhaps on a core that is in use.
-const PATIENCE: u32 = 256;
+use crate::kernels::{Parallel, Team};
 
 /// The threads of one call: started when they are first needed, and there
 /// until it is over.
-pub(super) struct Workers<'scope, 'env> {
-    lent: Option<&'env dyn Parallel>,
-    scope: &'scope Scope<'scope, 'env>,
-    pool: &'env Pool,
-}
+#[derive(Default)]
+pub(super) struct Workers(Team);
 
-impl Workers<'_, '_> {
-    /// Calls `work` with threads for what it does: those that a backend lends, or
-    /// some of its own.
-    pub(super) fn with<T>(
-        lent: Option<&dyn Parallel>,
-        work: impl FnOnce(&Workers<'_, '_>) -> T,
-    ) -> T {
-        let pool = Pool::new(PATIENCE);
-        thread::scope(|scope| {
-            let pool = &pool;
-            let _end = End(pool);
-            work(&Workers { lent, scope, pool })
-        })
-    }
-
-    /// As [`map_on`], on all threads that were lent, or on up to `most` of this
-    /// call; with one on the calling thread alone.
+impl Workers {
+    /// As [`map_on`], on all threads that a backend lends, or on up to `most` of
+    /// this call; with one on the calling thread alone.
     pub(super) fn map<T: Send>(
-        &self,
-        count: usize,
-        most: usize,
+        &mut self,
+        lent: Option<&dyn Parallel>,
+        (count, most): (usize, usize),
         work: impl Fn(usize) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
         let most = most.min(count);
@@ -47,41 +25,20 @@ impl Workers<'_, '_> {
         if most <= 1 {
             return (0..count).map(work).collect();
         }
-        if let Some(threads) = self.lent {
+        if let Some(threads) = lent {
             return map_on(threads, count, work);
         }
-        self.start(most);
-        let pool = self.pool;
-        map_on(&UpTo { most, pool }, count, work)
-    }
-
-    /// Has as many threads there, the calling one among them. Where the system
-    /// starts no more, those do that there are.
-    fn start(&self, threads: usize) {
-        let pool = self.pool;
-        while pool.size() < threads {
-            let thread = thread::Builder::new().name("multivec".to_owned());
-            match thread.spawn_scoped(self.scope, || pool.help()) {
-                Ok(_) => pool.enlist(),
-                Err(_) => return,
-            }
-        }
+        // Where the system starts no more, those do that there are.
+        drop(self.0.grow_to(most));
+        let team = &self.0;
+        map_on(&UpTo { most, team }, count, work)
     }
 }
 
-/// Lets the threads of a call go, whatever its end.
-struct End<'a>(&'a Pool);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.close();
-    }
-}
-
-/// So many threads of a pool.
+/// So many threads of a team.
 struct UpTo<'a> {
     most: usize,
-    pool: &'a Pool,
+    team: &'a Team,
 }
 
 impl Parallel for UpTo<'_> {
@@ -91,7 +48,7 @@ impl Parallel for UpTo<'_> {
 
     fn run(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
         let next = AtomicUsize::new(0);
-        self.pool.run(self.most, &|_| {
+        self.team.run(self.most, &|_| {
             loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 if at >= count {
@@ -133,6 +90,7 @@ fn map_on<T: Send>(
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::thread;
 
     use super::*;
     use crate::error::Error;
@@ -142,56 +100,52 @@ mod tests {
     fn results_are_in_order_and_each_number_comes_once() {
         for lent in [None, Some(&Serial as &dyn Parallel)] {
             for most in 1..5 {
-                Workers::with(lent, |workers| {
-                    for count in [0, 1, 2, 7, 100] {
-                        let calls = AtomicUsize::new(0);
-                        let found = workers.map(count, most, |at| {
-                            calls.fetch_add(1, Ordering::Relaxed);
-                            Ok(at * 2)
-                        });
-                        let expected: Vec<usize> = (0..count).map(|at| at * 2).collect();
-                        assert_eq!(found.expect("nothing fails"), expected);
-                        assert_eq!(calls.into_inner(), count);
-                    }
-                });
+                let mut workers = Workers::default();
+                for count in [0, 1, 2, 7, 100] {
+                    let calls = AtomicUsize::new(0);
+                    let found = workers.map(lent, (count, most), |at| {
+                        calls.fetch_add(1, Ordering::Relaxed);
+                        Ok(at * 2)
+                    });
+                    let expected: Vec<usize> = (0..count).map(|at| at * 2).collect();
+                    assert_eq!(found.expect("nothing fails"), expected);
+                    assert_eq!(calls.into_inner(), count);
+                }
             }
         }
     }
 
     #[test]
     fn threads_are_started_once_and_no_more_of_them_work_than_may() {
-        Workers::with(None, |workers| {
-            let mut all = HashSet::new();
-            for (most, started) in [(1, 1), (2, 2), (4, 4), (3, 4), (2, 4)] {
-                let (busy, beyond) = (AtomicUsize::new(0), AtomicUsize::new(0));
-                let found = workers.map(200, most, |_| {
-                    if busy.fetch_add(1, Ordering::SeqCst) >= most {
-                        beyond.fetch_add(1, Ordering::SeqCst);
-                    }
-                    thread::yield_now();
-                    busy.fetch_sub(1, Ordering::SeqCst);
-                    Ok(thread::current().id())
-                });
-                all.extend(found.expect("nothing fails"));
-                assert_eq!(beyond.into_inner(), 0, "{most}");
-                assert_eq!(workers.pool.size(), started);
-            }
-            assert!(all.len() <= 4, "{all:?}");
-        });
+        let mut workers = Workers::default();
+        let mut all = HashSet::new();
+        for (most, started) in [(1, 1), (2, 2), (4, 4), (3, 4), (2, 4)] {
+            let (busy, beyond) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let found = workers.map(None, (200, most), |_| {
+                if busy.fetch_add(1, Ordering::SeqCst) >= most {
+                    beyond.fetch_add(1, Ordering::SeqCst);
+                }
+                thread::yield_now();
+                busy.fetch_sub(1, Ordering::SeqCst);
+                Ok(thread::current().id())
+            });
+            all.extend(found.expect("nothing fails"));
+            assert_eq!(beyond.into_inner(), 0, "{most}");
+            assert_eq!(workers.0.threads(), started);
+        }
+        assert!(all.len() <= 4, "{all:?}");
     }
 
     #[test]
     fn the_first_failure_is_returned_and_ends_the_rest() {
         for (lent, most) in [(Some(&Serial as &dyn Parallel), 2), (None, 2), (None, 8)] {
             let calls = AtomicUsize::new(0);
-            let found = Workers::with(lent, |workers| {
-                workers.map(10_000, most, |at| {
-                    calls.fetch_add(1, Ordering::Relaxed);
-                    match at {
-                        at if at >= 5 => Err(Error::option("at", "less than 5", at)),
-                        _ => Ok(at),
-                    }
-                })
+            let found = Workers::default().map(lent, (10_000, most), |at| {
+                calls.fetch_add(1, Ordering::Relaxed);
+                match at {
+                    at if at >= 5 => Err(Error::option("at", "less than 5", at)),
+                    _ => Ok(at),
+                }
             });
             let error = found.expect_err("5 and more fail").to_string();
             assert!(error.ends_with("found 5"), "{error}");

@@ -23,7 +23,7 @@ pub use linear::{
 };
 pub use normalize::Normalize;
 pub use parallel::{Parallel, Serial};
-pub use pool::Pool;
+pub use pool::{Pool, Team};
 pub use switch::SharedGranularity;
 
 /// Whether this machine has instructions that the kernels are written for.

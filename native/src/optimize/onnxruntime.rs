@@ -55,23 +55,20 @@ impl GraphRunner for OrtGraphs<'_> {
             true => Operators::Kernels,
             false => Operators::Contrib,
         };
-        let packed = if operators == Operators::Kernels {
+        let (mut layers, mut tables) = (Vec::new(), Vec::new());
+        if runs_kernels {
             let external = |tensor: &_| self.model.weights.read(tensor);
             let file = self.model.file();
-            let layers = graph::pack_linears(&mut graph, Layers::Quantized, file, &external)?;
-            let tables = graph::pack_embeddings(&mut graph, file, &external)?;
-            Some((layers, tables))
-        } else {
-            None
-        };
+            layers = graph::pack_linears(&mut graph, Layers::Quantized, file, &external)?;
+            tables = graph::pack_embeddings(&mut graph, file, &external)?;
+        }
         graph::for_onnxruntime(&mut graph, operators);
-        let kernels = packed.map_or_else(Kernels::none, |(layers, tables)| {
-            let work = match graph::leaves_work(&graph) {
-                true => Work::Some,
-                false => Work::All,
-            };
-            Kernels::new(layers, tables, work)
-        });
+        let work = match runs_kernels {
+            false => Work::Nothing,
+            true if graph::leaves_work(&graph) => Work::Some,
+            true => Work::All,
+        };
+        let kernels = Kernels::new(layers, tables, work);
         let source = SessionGraph::Memory(graph.into());
         let backend = self.open(source, GraphForm::Fused(fused), &kernels)?;
         Ok((backend, kernels.granularity().clone()))

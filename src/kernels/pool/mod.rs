@@ -1,6 +1,7 @@
 //! Threads that work on the tasks of a kernel together.
 
 mod bell;
+mod team;
 #[cfg(test)]
 mod tests;
 
@@ -10,6 +11,7 @@ use std::thread;
 
 use super::Parallel;
 use bell::Bell;
+pub use team::Team;
 
 /// Threads that take part in each other's work, one piece of work at a time.
 ///
@@ -103,10 +105,15 @@ impl Pool {
         self.ended.ring();
     }
 
+    /// Takes a task, where any is left; how many were.
+    fn take(&self) -> Option<usize> {
+        let less_one = |left: usize| left.checked_sub(1);
+        self.left.fetch_update(SeqCst, SeqCst, less_one).ok()
+    }
+
     /// Does tasks while there are any, and counts them.
     fn take_part(&self, taken: &Cell<usize>) {
-        let less_one = |left: usize| left.checked_sub(1);
-        while let Ok(left) = self.left.fetch_update(SeqCst, SeqCst, less_one) {
+        while let Some(left) = self.take() {
             // SAFETY: it is there until the task is done that was just taken.
             let work = unsafe { &*self.work.load(SeqCst) };
             taken.set(taken.get() + 1);

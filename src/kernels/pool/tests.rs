@@ -23,6 +23,14 @@ fn calls(pool: &Pool, count: usize) -> Vec<usize> {
     calls.into_iter().map(AtomicUsize::into_inner).collect()
 }
 
+/// Waits until so many threads have come.
+fn meet(here: &AtomicUsize, threads: usize) {
+    here.fetch_add(1, SeqCst);
+    while here.load(SeqCst) < threads {
+        thread::yield_now();
+    }
+}
+
 #[test]
 fn each_number_comes_once() {
     for helpers in 0..4 {
@@ -42,10 +50,7 @@ fn threads_that_sleep_are_woken() {
         // All three have to be there at the same time.
         let here = AtomicUsize::new(0);
         pool.run(3, &|_| {
-            here.fetch_add(1, SeqCst);
-            while here.load(SeqCst) < 3 {
-                thread::yield_now();
-            }
+            meet(&here, 3);
         });
         thread::sleep(Duration::from_millis(2));
     }
@@ -74,10 +79,7 @@ fn a_helper_that_breaks_down_is_told() {
     let main = thread::current().id();
     let ran = panic::catch_unwind(AssertUnwindSafe(|| {
         pool.run(3, &|_| {
-            here.fetch_add(1, SeqCst);
-            while here.load(SeqCst) < 3 {
-                thread::yield_now();
-            }
+            meet(&here, 3);
             assert_eq!(thread::current().id(), main, "on purpose");
         });
     }));
@@ -91,10 +93,7 @@ fn work_that_breaks_down_is_over_for_all() {
     let main = thread::current().id();
     let ran = panic::catch_unwind(AssertUnwindSafe(|| {
         pool.run(9, &|_| {
-            began.fetch_add(1, SeqCst);
-            while began.load(SeqCst) < 2 {
-                thread::yield_now();
-            }
+            meet(&began, 2);
             assert_ne!(thread::current().id(), main, "on purpose");
             ended.fetch_add(1, SeqCst);
         });
@@ -111,8 +110,7 @@ fn a_helper_that_is_lost_is_told() {
     pool.enlist();
     // One that takes a task, and never comes back.
     thread::spawn(|| {
-        let less_one = |left: usize| left.checked_sub(1);
-        while pool.left.fetch_update(SeqCst, SeqCst, less_one).is_err() {
+        while pool.take().is_none() {
             thread::yield_now();
         }
         thread::sleep(Duration::from_millis(20));

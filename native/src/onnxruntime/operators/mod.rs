@@ -10,7 +10,7 @@ mod threads;
 use std::sync::Arc;
 
 use multivec_core::graph::DOMAIN;
-use multivec_core::kernels::{Embedding, Linear, SharedGranularity};
+use multivec_core::kernels::{Embedding, Linear, SharedGranularity, Team};
 use ort::operator::{ComputeContext, OperatorDomain};
 use ort::value::{ValueRef, ValueRefMut};
 
@@ -19,7 +19,7 @@ use embedding::EmbeddingOperator;
 use length::LengthOperator;
 use linear::LinearOperator;
 use normalize::NormalizeOperator;
-use threads::{Team, Threads};
+use threads::Threads;
 
 /// What the operators of a backend share, over all of its sessions.
 #[derive(Clone, Debug)]
@@ -77,7 +77,8 @@ impl Kernels {
             Work::Nothing => return Ok(None),
             Work::Some => Threads::Session(threads),
             Work::All => {
-                let team = Team::new(threads).map_err(ort::Error::wrap)?;
+                let mut team = Team::default();
+                team.grow_to(threads).map_err(ort::Error::wrap)?;
                 Threads::Team(team.into())
             }
         };

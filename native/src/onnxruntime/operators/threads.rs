@@ -1,14 +1,9 @@
 //! Threads that kernels share their tasks with.
 
-use std::io;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 
-use multivec_core::kernels::{Parallel, Pool};
+use multivec_core::kernels::{Parallel, Team};
 use ort::operator::ComputeContext;
-
-/// A few hundred microseconds, more than lie between two kernels of a batch.
-const PATIENCE: u32 = 256;
 
 /// Whose threads the kernels of a session run on.
 #[derive(Clone, Debug)]
@@ -31,43 +26,6 @@ impl Threads {
     }
 }
 
-/// A pool, and the threads that help in it until it is dropped.
-#[derive(Debug)]
-pub(super) struct Team {
-    pool: Arc<Pool>,
-    helpers: Vec<JoinHandle<()>>,
-}
-
-impl Team {
-    /// As many threads, the caller's among them.
-    ///
-    /// # Errors
-    /// Where the system starts no more threads.
-    pub(super) fn new(threads: usize) -> io::Result<Self> {
-        let mut team = Self {
-            pool: Arc::new(Pool::new(PATIENCE)),
-            helpers: Vec::new(),
-        };
-        for _ in 1..threads {
-            let pool = Arc::clone(&team.pool);
-            let thread = thread::Builder::new().name("multivec".to_owned());
-            team.helpers.push(thread.spawn(move || pool.help())?);
-            team.pool.enlist();
-        }
-        Ok(team)
-    }
-}
-
-impl Drop for Team {
-    fn drop(&mut self) {
-        self.pool.close();
-        for helper in self.helpers.drain(..) {
-            // Whoever waited for one that failed was told then.
-            drop(helper.join());
-        }
-    }
-}
-
 /// The threads of the session that runs an operator.
 pub(super) struct Lent<'a> {
     threads: &'a Threads,
@@ -82,24 +40,20 @@ impl Parallel for Lent<'_> {
     fn threads(&self) -> usize {
         match self.threads {
             Threads::Session(count) => *count,
-            Threads::Team(team) => team.pool.threads(),
+            Threads::Team(team) => team.threads(),
         }
     }
 
     fn run(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
-        let is_done = match self.threads {
-            Threads::Team(team) => {
-                team.pool.run(count, task);
-                true
-            }
+        match self.threads {
+            Threads::Team(team) => team.run(count, task),
             Threads::Session(threads) => {
                 let is_shared = *threads > 1 && count > 1;
-                is_shared && self.context.par_for(count, 0, Shared(task).call()).is_ok()
+                // A pool that takes no work leaves all of it to this thread.
+                if !is_shared || self.context.par_for(count, 0, Shared(task).call()).is_err() {
+                    (0..count).for_each(task);
+                }
             }
-        };
-        // A pool that takes no work leaves all of it to this thread.
-        if !is_done {
-            (0..count).for_each(task);
         }
     }
 }
@@ -111,21 +65,5 @@ impl Shared<'_> {
     fn call(&self) -> impl Fn(usize) + Send + Sync {
         let task = self.0;
         move |at| task(at)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_team_has_as_many_threads_and_lets_them_go() {
-        for threads in 1..4 {
-            let team = Team::new(threads).expect("there are threads");
-            assert_eq!(team.pool.threads(), threads);
-            let pool = Arc::downgrade(&team.pool);
-            drop(team);
-            assert!(pool.upgrade().is_none(), "a helper still has it");
-        }
     }
 }
