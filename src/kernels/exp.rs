@@ -160,22 +160,41 @@ const ROUGH_GELU_TANH: (f32, [f32; 8]) = (
 /// [`gelu`] within `3e-5 * max(1, |x|)`, for sums of products in 8 bits, which
 /// are further from what floats come to.
 #[inline(always)]
-pub(super) fn rough_gelu<V: Vector>(x: V) -> V {
+pub(super) fn rough_gelu<V: Vector, const COUNT: usize>(x: [V; COUNT]) -> [V; COUNT] {
     rough(x, ROUGH_GELU)
 }
 
 /// [`gelu_tanh`], as [`rough_gelu`].
 #[inline(always)]
-pub(super) fn rough_gelu_tanh<V: Vector>(x: V) -> V {
+pub(super) fn rough_gelu_tanh<V: Vector, const COUNT: usize>(x: [V; COUNT]) -> [V; COUNT] {
     rough(x, ROUGH_GELU_TANH)
 }
 
+/// Vectors take turns, so that none waits for itself, and share constants.
 #[inline(always)]
-fn rough<V: Vector>(x: V, (limit, terms): (f32, [f32; 8])) -> V {
-    let z = clamp(x, limit);
-    let share = polynomial(terms, z.mul(z)).mul_add(z, V::splat(0.5));
-    // At the lower limit it is a little less than 0.
-    x.mul(V::splat(0.).max(share))
+fn rough<V: Vector, const COUNT: usize>(
+    x: [V; COUNT],
+    (limit, terms): (f32, [f32; 8]),
+) -> [V; COUNT] {
+    let (mut z, mut squares, mut values) = (x, x, x);
+    for at in 0..COUNT {
+        z[at] = clamp(x[at], limit);
+        squares[at] = z[at].mul(z[at]);
+    }
+    let mut shares = [V::splat(terms[7]); COUNT];
+    for term in terms[..7].iter().rev() {
+        let term = V::splat(*term);
+        for at in 0..COUNT {
+            shares[at] = shares[at].mul_add(squares[at], term);
+        }
+    }
+    let (zero, half) = (V::splat(0.), V::splat(0.5));
+    for at in 0..COUNT {
+        // At the lower limit it is a little less than 0.
+        let share = zero.max(shares[at].mul_add(z[at], half));
+        values[at] = x[at].mul(share);
+    }
+    values
 }
 
 #[cfg(test)]
@@ -222,7 +241,7 @@ mod tests {
             let expected = 0.5 * wide * (1. + erf(wide * std::f64::consts::FRAC_1_SQRT_2));
             let found = f64::from(gelu(x));
             assert!((found - expected).abs() <= bound, "{x}: {found} {expected}");
-            let (found, rough_bound) = (f64::from(rough_gelu(x)), 150. * bound);
+            let (found, rough_bound) = (f64::from(rough_gelu([x])[0]), 150. * bound);
             assert!((found - expected).abs() <= rough_bound, "{x}: {found}");
 
             let inner = (2. / std::f64::consts::PI).sqrt() * (wide + 0.044_715 * wide.powi(3));
@@ -232,10 +251,11 @@ mod tests {
                 (found - expected).abs() <= 2. * bound,
                 "{x}: {found} {expected}"
             );
-            let found = f64::from(rough_gelu_tanh(x));
+            let found = f64::from(rough_gelu_tanh([x])[0]);
             assert!((found - expected).abs() <= rough_bound, "{x}: {found}");
         }
         for rough in [rough_gelu, rough_gelu_tanh] {
+            let rough = |x: f32| rough([x])[0];
             // Nothing of the fit's error is left far from 0.
             assert!((rough(1e6) - 1e6).abs() <= 8. && rough(-1e6) == 0.);
             assert!(rough(f32::NAN).is_nan());

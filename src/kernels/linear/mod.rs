@@ -1,6 +1,7 @@
 //! Linear layers with weights of 8 bits, or floats.
 
 mod levels;
+mod outputs;
 mod pack;
 mod product;
 mod rests;

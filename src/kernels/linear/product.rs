@@ -1,18 +1,17 @@
-//! The product of quantized rows and weights, tile by tile, and what follows
-//! it while a tile is still in registers or next to them.
+//! The product of quantized rows and weights, tile by tile.
 
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::super::exp::{gelu, gelu_tanh, rough_gelu, rough_gelu_tanh};
-use super::super::isa::{Isa, LARGEST_TILE, LINE, Vector};
+use super::super::isa::{Isa, LARGEST_TILE, LINE};
 use super::super::parallel::Shared;
 use super::levels::RowScale;
-use super::tile::{FloatTile, IntegerTile, OfPanel, Tile};
-use super::{Activation, Columns, Linear};
+use super::outputs::write;
+use super::tile::{FloatTile, IntegerTile, OfPanel};
+use super::{Columns, Linear};
 
 /// The most blocks of a row, see [`Isa::BLOCKS`].
-const MOST_BLOCKS: usize = 3;
+pub(super) const MOST_BLOCKS: usize = 3;
 
 /// A product that is computed in parts.
 pub(in super::super) struct Product<'a> {
@@ -66,6 +65,7 @@ fn floats<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usize
     let panel_size = inner * I::COLUMNS;
     let left = &left[..rows.end * inner];
     let mut sums = [0f32; LARGEST_TILE];
+    let mut part = [0f32; LARGEST_TILE];
     for panel in panels {
         let weights = &weights[panel * panel_size..(panel + 1) * panel_size];
         let bias = &product.linear.bias[panel * I::COLUMNS..(panel + 1) * I::COLUMNS];
@@ -84,7 +84,7 @@ fn floats<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usize
                 bias,
                 isa: PhantomData::<I>,
             };
-            write::<I>(product, first..first + count, panel, &tile);
+            write::<I, _>(product, first..first + count, panel, &tile, &mut part);
         }
     }
 }
@@ -116,6 +116,7 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
         "blocks of a row"
     );
     let mut sums = [[0i32; LARGEST_TILE]; MOST_BLOCKS];
+    let mut part = [0f32; LARGEST_TILE];
     for panel in panels {
         let packed = &weights[panel * panel_size..(panel + 1) * panel_size];
         let weights = I::weights(packed, &mut scratch);
@@ -151,7 +152,7 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
                 sums: &sums[..blocks],
                 isa: PhantomData::<I>,
             };
-            write::<I>(product, first..first + count, panel, &tile);
+            write::<I, _>(product, first..first + count, panel, &tile, &mut part);
         }
     }
 }
@@ -174,99 +175,6 @@ fn expect_writes<I: Isa>(product: &Product<'_>, rows: Range<usize>, panel: usize
             I::expect_write(out.wrapping_add(at));
             if let Some(residual) = residual {
                 I::expect_write(residual.wrapping_add(at));
-            }
-        }
-    }
-}
-
-impl Activation {
-    /// Columns of the output that a panel makes.
-    #[inline(always)]
-    fn width<I: Isa>(self) -> usize {
-        match self.is_gated() {
-            true => I::COLUMNS / 2,
-            false => I::COLUMNS,
-        }
-    }
-
-    /// The activated value of a row at a column of a panel.
-    ///
-    /// # Safety
-    /// As [`Tile::value`], and where it is gated there is another vector for
-    /// the gate, half a panel further.
-    #[inline(always)]
-    unsafe fn apply<I: Isa, T: Tile<I::Vector>>(
-        self,
-        tile: &T,
-        row: usize,
-        column: usize,
-    ) -> I::Vector {
-        // SAFETY: the caller's.
-        unsafe {
-            let value = tile.value(row, column);
-            let activated = match (self, T::IS_ROUGH) {
-                (Self::None, _) => return value,
-                (Self::Gelu | Self::GatedGelu, true) => rough_gelu(value),
-                (Self::Gelu | Self::GatedGelu, false) => gelu(value),
-                (Self::GeluTanh | Self::GatedGeluTanh, true) => rough_gelu_tanh(value),
-                (Self::GeluTanh | Self::GatedGeluTanh, false) => gelu_tanh(value),
-            };
-            match self.is_gated() {
-                true => activated.mul(tile.value(row, column + I::COLUMNS / 2)),
-                false => activated,
-            }
-        }
-    }
-}
-
-/// From the sums of a tile to outputs, in one go: each step through memory
-/// takes as long as some of the product.
-#[inline(always)]
-fn write<I: Isa>(
-    product: &Product<'_>,
-    rows: Range<usize>,
-    panel: usize,
-    tile: &impl Tile<I::Vector>,
-) {
-    let activation = product.linear.activation;
-    let width = activation.width::<I>();
-    let (outer, first) = (product.linear.outer, panel * width);
-    let count = width.min(outer - first);
-    if count < width {
-        for row in rows.clone() {
-            let mut last = [0f32; LARGEST_TILE];
-            for column in (0..width).step_by(I::Vector::LANES) {
-                // SAFETY: within the tile, of which a row is a part.
-                unsafe {
-                    let value = activation.apply::<I, _>(tile, row - rows.start, column);
-                    value.store(last.as_mut_ptr().add(column));
-                }
-            }
-            let at = row * outer + first;
-            // SAFETY: every row and panel is computed by one task alone.
-            let out = unsafe { product.out.part(at..at + count) };
-            out.copy_from_slice(&last[..count]);
-            let residual = product.residual.map(|all| &all[at..at + count]);
-            for (out, residual) in out.iter_mut().zip(residual.unwrap_or_default()) {
-                *out += residual;
-            }
-        }
-        return;
-    }
-    let (start, end) = (rows.start * outer + first, (rows.end - 1) * outer + first);
-    let out = product.out.range(start..end + width);
-    let residual = product.residual.map(|all| &all[start..end + width]);
-    for column in (0..width).step_by(I::Vector::LANES) {
-        for row in 0..rows.len() {
-            let at = row * outer + column;
-            // SAFETY: every row and panel is computed by one task alone; all
-            // are as long as the width, which is whole vectors.
-            unsafe {
-                let mut value = activation.apply::<I, _>(tile, row, column);
-                if let Some(residual) = residual {
-                    value = value.add(I::Vector::load(residual.as_ptr().add(at)));
-                }
-                value.store(out.add(at));
             }
         }
     }

@@ -110,8 +110,14 @@ fn definition(
         })
         .collect();
     let is_float = matches!(layer.weights, Weights::Floats(_));
-    let gelu = |x: f64| f64::from(if is_float { gelu } else { rough_gelu }(x as f32));
-    let tanh = |x: f64| f64::from(if is_float { gelu_tanh } else { rough_gelu_tanh }(x as f32));
+    let gelu = |x: f64| match is_float {
+        true => gelu(x as f32).into(),
+        false => rough_gelu([x as f32])[0].into(),
+    };
+    let tanh = |x: f64| match is_float {
+        true => gelu_tanh(x as f32).into(),
+        false => rough_gelu_tanh([x as f32])[0].into(),
+    };
     let (left, right) = sums.split_at(layer.outer / 2);
     let gated = |one: &dyn Fn(f64) -> f64| {
         let pairs = left.iter().zip(right);

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use super::super::isa::{Isa, LARGEST_TILE, Vector};
 use super::Columns;
 use super::levels::RowScale;
+use super::product::MOST_BLOCKS;
 
 /// What belongs to the columns of a panel.
 pub(super) struct OfPanel<'a> {
@@ -58,12 +59,25 @@ pub(super) trait Tile<V> {
     /// Whether values are rounded to fewer bits than floats have, so that what
     /// follows may be, too.
     const IS_ROUGH: bool;
+    type Row: Row<V>;
 
-    /// What a row comes to at a column of the panel, before its activation.
+    /// A row of it.
     ///
     /// # Safety
-    /// The tile has this row, and the panel a vector at this column.
-    unsafe fn value(&self, row: usize, column: usize) -> V;
+    /// The tile has this row.
+    unsafe fn row(&self, row: usize) -> Self::Row;
+}
+
+/// A row of a tile, with all that its columns share: read once, and not again
+/// after each write, which could be to the same memory for all that a compiler
+/// knows.
+pub(super) trait Row<V>: Copy {
+    /// What it comes to at a column of the panel, before its activation.
+    ///
+    /// # Safety
+    /// The panel has a vector at this column, and all that the tile borrows is
+    /// still there.
+    unsafe fn value(&self, column: usize) -> V;
 }
 
 pub(super) struct FloatTile<'a, I> {
@@ -73,16 +87,31 @@ pub(super) struct FloatTile<'a, I> {
     pub(super) isa: PhantomData<I>,
 }
 
+#[derive(Clone, Copy)]
+pub(super) struct FloatRow {
+    sums: *const f32,
+    bias: *const f32,
+}
+
 impl<I: Isa> Tile<I::Vector> for FloatTile<'_, I> {
     const IS_ROUGH: bool = false;
+    type Row = FloatRow;
 
     #[inline(always)]
-    unsafe fn value(&self, row: usize, column: usize) -> I::Vector {
-        // SAFETY: the caller's.
-        unsafe {
-            let sum = self.sums.as_ptr().add(row * I::COLUMNS + column);
-            I::Vector::load(sum).add(I::Vector::load(self.bias.as_ptr().add(column)))
+    unsafe fn row(&self, row: usize) -> FloatRow {
+        FloatRow {
+            // SAFETY: the caller's.
+            sums: unsafe { self.sums.as_ptr().add(row * I::COLUMNS) },
+            bias: self.bias.as_ptr(),
         }
+    }
+}
+
+impl<V: Vector> Row<V> for FloatRow {
+    #[inline(always)]
+    unsafe fn value(&self, column: usize) -> V {
+        // SAFETY: the caller's.
+        unsafe { V::load(self.sums.add(column)).add(V::load(self.bias.add(column))) }
     }
 }
 
@@ -96,48 +125,93 @@ pub(super) struct IntegerTile<'a, I> {
     pub(super) isa: PhantomData<I>,
 }
 
-impl<I: Isa> IntegerTile<'_, I> {
-    /// What a block comes to: takes off what its zero point adds to sums, and
-    /// scales.
-    ///
-    /// # Safety
-    /// As [`Tile::value`], and there is such a block.
+/// Its scales are vectors.
+pub(super) struct IntegerRow<I: Isa> {
+    blocks: usize,
+    sums: *const i32,
+    scales: [I::Vector; MOST_BLOCKS],
+    /// Less the offset of levels.
+    zeros: [i32; MOST_BLOCKS],
+    others: Option<*const i32>,
+    factors: *const f32,
+    bias: *const f32,
+}
+
+impl<I: Isa> Clone for IntegerRow<I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I: Isa> Copy for IntegerRow<I> {}
+
+impl<I: Isa> Tile<I::Vector> for IntegerTile<'_, I> {
+    const IS_ROUGH: bool = true;
+    type Row = IntegerRow<I>;
+
     #[inline(always)]
-    unsafe fn block(&self, block: usize, row: usize, column: usize) -> I::Vector {
-        // SAFETY: the caller's; there is a scale for each block of each row,
-        // and a sum for each block of each column.
-        unsafe {
-            let scale = *self.scales.get_unchecked(row * self.sums.len() + block);
-            let sums = self.sums.get_unchecked(block).as_ptr();
-            let sums = sums.add(row * I::COLUMNS + column);
-            let sum = match self.columns.sums {
-                Some(others) => {
-                    let others = others.as_ptr().add(block * I::COLUMNS + column);
-                    I::Vector::from_integers(sums, scale.zero - I::OFFSET, others)
-                }
-                None => I::Vector::from_plain_integers(sums),
-            };
-            let factor = I::Vector::load(self.columns.scales.as_ptr().add(column));
-            // Rounded as on every other machine.
-            sum.mul(factor.mul(I::Vector::splat(scale.scale)))
+    unsafe fn row(&self, row: usize) -> IntegerRow<I> {
+        let blocks = self.sums.len();
+        let mut scales = [I::Vector::splat(0.); MOST_BLOCKS];
+        let mut zeros = [0; MOST_BLOCKS];
+        for block in 0..I::BLOCKS {
+            if block == 0 || block < blocks {
+                // SAFETY: the caller's; there is a scale for each block of it.
+                let scale = unsafe { *self.scales.get_unchecked(row * blocks + block) };
+                scales[block] = I::Vector::splat(scale.scale);
+                zeros[block] = scale.zero - I::OFFSET;
+            }
+        }
+        IntegerRow {
+            blocks,
+            // SAFETY: the caller's.
+            sums: unsafe { self.sums.as_ptr().cast::<i32>().add(row * I::COLUMNS) },
+            scales,
+            zeros,
+            others: self.columns.sums.map(<[i32]>::as_ptr),
+            factors: self.columns.scales.as_ptr(),
+            bias: self.columns.bias.as_ptr(),
         }
     }
 }
 
-impl<I: Isa> Tile<I::Vector> for IntegerTile<'_, I> {
-    const IS_ROUGH: bool = true;
-
+impl<I: Isa> IntegerRow<I> {
+    /// What a block comes to: takes off what its zero point adds to sums, and
+    /// scales.
+    ///
+    /// # Safety
+    /// As [`Row::value`], and there is such a block.
     #[inline(always)]
-    unsafe fn value(&self, row: usize, column: usize) -> I::Vector {
+    unsafe fn block(&self, block: usize, column: usize, factor: I::Vector) -> I::Vector {
+        // SAFETY: the caller's; there is a sum for each block of each column.
+        unsafe {
+            let sums = self.sums.add(block * LARGEST_TILE + column);
+            let sum = match self.others {
+                Some(others) => {
+                    let others = others.add(block * I::COLUMNS + column);
+                    I::Vector::from_integers(sums, self.zeros[block], others)
+                }
+                None => I::Vector::from_plain_integers(sums),
+            };
+            // Rounded as on every other machine.
+            sum.mul(factor.mul(self.scales[block]))
+        }
+    }
+}
+
+impl<I: Isa> Row<I::Vector> for IntegerRow<I> {
+    #[inline(always)]
+    unsafe fn value(&self, column: usize) -> I::Vector {
         // SAFETY: the caller's; there is always a block.
         unsafe {
-            let mut value = self.block(0, row, column);
-            if I::BLOCKS > 1 {
-                for block in 1..self.sums.len() {
-                    value = value.add(self.block(block, row, column));
+            let factor = I::Vector::load(self.factors.add(column));
+            let mut value = self.block(0, column, factor);
+            for block in 1..I::BLOCKS {
+                if block < self.blocks {
+                    value = value.add(self.block(block, column, factor));
                 }
             }
-            value.add(I::Vector::load(self.columns.bias.as_ptr().add(column)))
+            value.add(I::Vector::load(self.bias.add(column)))
         }
     }
 }
