@@ -125,7 +125,7 @@ fn out_of_the_box(found: &Comparison) -> String {
         .collect();
     format!(
         "\nWith nothing set at all, multivec takes the model in INT8 and next-plaid-onnx in FP32: \
-         the ratios are {}.\n",
+         the ratios, of two tables that were not measured in turns, are {}.\n",
         ratios.join(", ")
     )
 }
