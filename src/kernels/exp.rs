@@ -43,7 +43,7 @@ fn split<V: Vector>(value: V) -> (V, V) {
 #[inline(always)]
 pub(super) fn exp2<V: Vector>(value: V) -> V {
     let (rounded, r) = split(value);
-    let sum = polynomial(POWER, r).mul_add(r, V::splat(1.));
+    let sum = polynomial(POWER, [r])[0].mul_add(r, V::splat(1.));
     sum.mul(rounded.power_of_two())
 }
 
@@ -54,18 +54,25 @@ const ROUGH_POWER: [f32; 3] = [0.693_282_9, 0.242_210_97, 0.055_008_93];
 #[inline(always)]
 pub(super) fn rough_exp2<V: Vector>(value: V) -> V {
     let (rounded, r) = split(value);
-    let sum = polynomial(ROUGH_POWER, r).mul_add(r, V::splat(1.));
+    let sum = polynomial(ROUGH_POWER, [r])[0].mul_add(r, V::splat(1.));
     sum.mul(rounded.power_of_two())
 }
 
-/// The first term is the constant one.
+/// The first term is the constant one. Vectors take turns, so that none waits
+/// for itself, and share the terms.
 #[inline(always)]
-fn polynomial<V: Vector, const TERMS: usize>(terms: [f32; TERMS], x: V) -> V {
-    let mut sum = V::splat(terms[TERMS - 1]);
-    for at in (0..TERMS - 1).rev() {
-        sum = sum.mul_add(x, V::splat(terms[at]));
+fn polynomial<V: Vector, const TERMS: usize, const COUNT: usize>(
+    terms: [f32; TERMS],
+    x: [V; COUNT],
+) -> [V; COUNT] {
+    let mut sums = [V::splat(terms[TERMS - 1]); COUNT];
+    for term in (0..TERMS - 1).rev() {
+        let term = V::splat(terms[term]);
+        for at in 0..COUNT {
+            sums[at] = sums[at].mul_add(x[at], term);
+        }
     }
-    sum
+    sums
 }
 
 /// `erf(z) / z` is this rational function of `z^2` up to [`SATURATED`], within
@@ -96,8 +103,8 @@ const SATURATED: f32 = 3.95;
 pub(super) fn gelu<V: Vector>(x: V) -> V {
     let z = clamp(x.mul(V::splat(std::f32::consts::FRAC_1_SQRT_2)), SATURATED);
     let square = z.mul(z);
-    let erf = z.mul(polynomial(ERF_OVER, square));
-    let erf = clamp(erf.div(polynomial(ERF_UNDER, square)), 1.);
+    let erf = z.mul(polynomial(ERF_OVER, [square])[0]);
+    let erf = clamp(erf.div(polynomial(ERF_UNDER, [square])[0]), 1.);
     let half = x.mul(V::splat(0.5));
     half.mul_add(erf, half)
 }
@@ -170,7 +177,6 @@ pub(super) fn rough_gelu_tanh<V: Vector, const COUNT: usize>(x: [V; COUNT]) -> [
     rough(x, ROUGH_GELU_TANH)
 }
 
-/// Vectors take turns, so that none waits for itself, and share constants.
 #[inline(always)]
 fn rough<V: Vector, const COUNT: usize>(
     x: [V; COUNT],
@@ -181,13 +187,7 @@ fn rough<V: Vector, const COUNT: usize>(
         z[at] = clamp(x[at], limit);
         squares[at] = z[at].mul(z[at]);
     }
-    let mut shares = [V::splat(terms[7]); COUNT];
-    for term in terms[..7].iter().rev() {
-        let term = V::splat(*term);
-        for at in 0..COUNT {
-            shares[at] = shares[at].mul_add(squares[at], term);
-        }
-    }
+    let shares = polynomial(terms, squares);
     let (zero, half) = (V::splat(0.), V::splat(0.5));
     for at in 0..COUNT {
         // At the lower limit it is a little less than 0.

@@ -161,6 +161,8 @@ pub(super) const LINE: usize = 64 / size_of::<f32>();
 
 /// The largest tile of any instruction set.
 pub(super) const LARGEST_TILE: usize = 12 * 32;
+/// The most blocks of a row of any instruction set, see [`Isa::BLOCKS`].
+pub(super) const MOST_BLOCKS: usize = 3;
 /// The widest vector of any instruction set.
 pub(super) const MOST_LANES: usize = 16;
 

@@ -69,16 +69,10 @@ pub(super) fn write<I: Isa, T: Tile<I::Vector>>(
             for column in (0..half).step_by(I::Vector::LANES) {
                 let at = row * pitch + column;
                 let values = [of_tile.value(column), of_tile.value(column + half)];
-                let [mut one, mut other] = activation.of::<_, T>(values);
-                if let Some(addend) = addend {
-                    one = one.add(I::Vector::load(addend.add(at)));
-                }
-                one.store(to.add(at));
+                let [one, other] = activation.of::<_, T>(values);
+                put(one, addend, to, at);
                 if half < width {
-                    if let Some(addend) = addend {
-                        other = other.add(I::Vector::load(addend.add(at + half)));
-                    }
-                    other.store(to.add(at + half));
+                    put(other, addend, to, at + half);
                 }
             }
         }
@@ -91,5 +85,21 @@ pub(super) fn write<I: Isa, T: Tile<I::Vector>>(
                 unsafe { *out.add(at) = value + residual.map_or(0., |all| *all.add(at)) };
             }
         }
+    }
+}
+
+/// Stores what a vector and the addend, if there is one, come to.
+///
+/// # Safety
+/// Both have a vector there.
+#[inline(always)]
+unsafe fn put<V: Vector>(value: V, addend: Option<*const f32>, to: *mut f32, at: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        let value = match addend {
+            Some(addend) => value.add(V::load(addend.add(at))),
+            None => value,
+        };
+        value.store(to.add(at));
     }
 }

@@ -3,15 +3,12 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::super::isa::{Isa, LARGEST_TILE, LINE};
+use super::super::isa::{Isa, LARGEST_TILE, LINE, MOST_BLOCKS};
 use super::super::parallel::Shared;
 use super::levels::RowScale;
 use super::outputs::write;
 use super::tile::{FloatTile, IntegerTile, OfPanel};
 use super::{Columns, Linear};
-
-/// The most blocks of a row, see [`Isa::BLOCKS`].
-pub(super) const MOST_BLOCKS: usize = 3;
 
 /// A product that is computed in parts.
 pub(in super::super) struct Product<'a> {

@@ -2,10 +2,9 @@
 
 use std::marker::PhantomData;
 
-use super::super::isa::{Isa, LARGEST_TILE, Vector};
+use super::super::isa::{Isa, LARGEST_TILE, MOST_BLOCKS, Vector};
 use super::Columns;
 use super::levels::RowScale;
-use super::product::MOST_BLOCKS;
 
 /// What belongs to the columns of a panel.
 pub(super) struct OfPanel<'a> {
@@ -71,7 +70,7 @@ pub(super) trait Tile<V> {
 /// A row of a tile, with all that its columns share: read once, and not again
 /// after each write, which could be to the same memory for all that a compiler
 /// knows.
-pub(super) trait Row<V>: Copy {
+pub(super) trait Row<V> {
     /// What it comes to at a column of the panel, before its activation.
     ///
     /// # Safety
@@ -87,7 +86,6 @@ pub(super) struct FloatTile<'a, I> {
     pub(super) isa: PhantomData<I>,
 }
 
-#[derive(Clone, Copy)]
 pub(super) struct FloatRow {
     sums: *const f32,
     bias: *const f32,
@@ -136,14 +134,6 @@ pub(super) struct IntegerRow<I: Isa> {
     factors: *const f32,
     bias: *const f32,
 }
-
-impl<I: Isa> Clone for IntegerRow<I> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<I: Isa> Copy for IntegerRow<I> {}
 
 impl<I: Isa> Tile<I::Vector> for IntegerTile<'_, I> {
     const IS_ROUGH: bool = true;
