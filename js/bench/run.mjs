@@ -1,7 +1,9 @@
 // Engines side by side in one session of the browser: `npm run bench`.
 //
 // `--quick` runs fewer rounds, `--only NAME` one model, whose part of
-// `target/bench/web.json` it replaces. Needs the built package and Chromium.
+// `target/bench/web.json` it replaces. With `--without-vnni` the browser leaves
+// AVX-VNNI alone, and results are in `web-without-vnni.json`. Needs the built
+// package and Chromium.
 
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
@@ -23,9 +25,11 @@ import { textsOfLength } from "./lib/texts.mjs";
 const here = fileURLToPath(new URL("./", import.meta.url));
 const packageFolder = fileURLToPath(new URL("../", import.meta.url));
 const bundles = join(root, "target/bench/web");
-const results = join(root, "target/bench/web.json");
 
-const { values: options } = parseArgs({ options: { quick: { type: "boolean", default: false }, only: { type: "string" } } });
+const flag = { type: "boolean", default: false };
+const { values: options } = parseArgs({ options: { quick: flag, only: { type: "string" }, "without-vnni": flag } });
+const withoutVnni = options["without-vnni"];
+const results = join(root, "target/bench", withoutVnni ? "web-without-vnni.json" : "web.json");
 const rounds = options.quick ? { single: 5, batch: 1, cold: 2 } : { single: 20, batch: 5, cold: 7 };
 
 /** The peers, which the package's users never get. */
@@ -96,11 +100,19 @@ async function busyCores() {
   return 1 - passed(["idle"]) / passed(["user", "nice", "sys", "idle", "irq"]);
 }
 
+/** With the extension that decides which instructions engines have for relaxed products on x86; Linux alone tells. */
+function processor() {
+  const [{ model }] = cpus();
+  const info = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
+  const hasVnni = /\bavx_vnni\b/.test(info) && !withoutVnni;
+  return hasVnni ? `${model} (AVX-VNNI)` : model;
+}
+
 function machine(browser, others) {
   const version = (name) => JSON.parse(readFileSync(join(here, "node_modules", name, "package.json"), "utf8")).version;
   return {
     date: new Date().toISOString().slice(0, 10),
-    cpu: cpus()[0].model,
+    cpu: processor(),
     cores: cpus().length,
     browser: `Chromium ${browser.version()}`,
     onnxruntimeWeb: version("onnxruntime-web"),
@@ -122,7 +134,7 @@ const server = await startServer(
   { headers: ISOLATION },
 );
 const others = await busyCores();
-const browser = await launch();
+const browser = await launch(withoutVnni ? ["--js-flags=--no-enable-avx-vnni"] : []);
 try {
   const models = allModels();
   const wanted = options.only === undefined ? models : models.filter(({ name }) => name === options.only);

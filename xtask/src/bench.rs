@@ -28,8 +28,10 @@ struct Plan {
     only: Vec<String>,
 }
 
-/// The sections that are run where none is named; `--web` adds the browser.
+/// The sections that are run where none is named; `--web` adds the browser,
+/// `--without-vnni` one that leaves AVX-VNNI alone.
 const NATIVE: [&str; 5] = ["peers", "settings", "sessions", "criterion", "graph"];
+const WITHOUT_VNNI: &str = "web-without-vnni";
 
 /// Runs benches and writes the tables of those sections.
 pub(crate) fn run(args: &[String]) -> Result {
@@ -41,7 +43,7 @@ pub(crate) fn run(args: &[String]) -> Result {
             "settings" | "sessions" => peers(&plan, section)?,
             "criterion" => criterion(&plan)?,
             "graph" => graph()?,
-            _ => web(&plan)?,
+            section => web(&plan, section)?,
         }
     }
     build_peers()?;
@@ -61,13 +63,14 @@ impl Plan {
             quick: None,
             only: Vec::new(),
         };
-        let mut web = None;
+        let mut web = Vec::new();
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             let named = NATIVE.into_iter().find(|name| name == arg);
             match (arg.as_str(), named) {
                 ("--quick", _) => plan.quick = Some("--quick"),
-                ("--web", _) => web = Some("web"),
+                ("--web", _) => web.push("web"),
+                ("--without-vnni", _) => web.push(WITHOUT_VNNI),
                 ("--only", _) => {
                     let model = args.next().ok_or("--only: expected a model, found none")?;
                     plan.only = vec![arg.clone(), model.clone()];
@@ -75,7 +78,7 @@ impl Plan {
                 (_, Some(section)) => plan.sections.push(section),
                 _ => {
                     return Err(format!(
-                        "expected `--quick`, `--only MODEL`, `--web` or one of {NATIVE:?}, found `{arg}`"
+                        "expected `--quick`, `--only MODEL`, `--web`, `--without-vnni` or one of {NATIVE:?}, found `{arg}`"
                     ));
                 }
             }
@@ -155,7 +158,7 @@ fn graph() -> Result {
         .map_err(|error| format!("{}: {error}", folder.display()))
 }
 
-fn web(plan: &Plan) -> Result {
+fn web(plan: &Plan, section: &str) -> Result {
     setup::wasm_target()?;
     let browser = setup::browser()?;
     step(
@@ -164,6 +167,7 @@ fn web(plan: &Plan) -> Result {
             .args(["run", "bench", "--"])
             .args(plan.quick)
             .args(&plan.only)
+            .args((section == WITHOUT_VNNI).then_some("--without-vnni"))
             .current_dir(root().join("js"))
             .env("CHROMIUM_PATH", &browser.chromium),
     )

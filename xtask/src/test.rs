@@ -106,10 +106,18 @@ pub(crate) fn web() -> Result {
     )?;
     // Parity of the relaxed build is tested from the npm package. Built in a
     // folder of its own, so that neither has to be built anew next time.
+    let relaxed = || {
+        let mut command = in_browser(&["kernels"], "+simd128,+relaxed-simd");
+        command.env("CARGO_TARGET_DIR", root().join("target/wasm/tests-relaxed"));
+        command
+    };
+    step("kernels in the browser, with relaxed SIMD", &mut relaxed())?;
     step(
-        "kernels in the browser, with relaxed SIMD",
-        in_browser(&["kernels"], "+simd128,+relaxed-simd")
-            .env("CARGO_TARGET_DIR", root().join("target/wasm/tests-relaxed")),
+        "the same without AVX-VNNI, which makes other instructions of relaxed products on x86",
+        relaxed().env(
+            "WASM_BINDGEN_TEST_WEBDRIVER_JSON",
+            root().join("wasm/webdriver-without-vnni.json"),
+        ),
     )?;
     step(
         "tests of the npm package, in Node and in the browser",

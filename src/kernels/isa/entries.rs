@@ -6,7 +6,8 @@ use super::super::normalize::{Normalize, normalize_rows};
 use super::{Isa, Kind, Narrow};
 
 /// A function that runs a kernel, generic over [`Isa`], with whatever
-/// instructions there are.
+/// instructions there are. Each instruction set has a function of its own:
+/// browsers make slower code of large ones.
 macro_rules! kernel {
     (
         $(#[$doc:meta])*
@@ -42,10 +43,30 @@ macro_rules! kernel {
                     // SAFETY: a kind is made where its instructions are.
                     unsafe { run($($argument),*) }
                 }
-                #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-                Kind::WasmPairs => $kernel::<super::wasm::Wasm<true>>($($argument),*),
                 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-                Kind::Wasm => $kernel::<super::wasm::Wasm<false>>($($argument),*),
+                Kind::Wasm => {
+                    #[inline(never)]
+                    fn run($($argument: $type),*) {
+                        $kernel::<super::wasm::Wasm<true, false>>($($argument),*)
+                    }
+                    run($($argument),*)
+                }
+                #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+                Kind::WasmPairs => {
+                    #[inline(never)]
+                    fn run($($argument: $type),*) {
+                        $kernel::<super::wasm::Wasm<false, true>>($($argument),*)
+                    }
+                    run($($argument),*)
+                }
+                #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+                Kind::WasmSevenBits => {
+                    #[inline(never)]
+                    fn run($($argument: $type),*) {
+                        $kernel::<super::wasm::Wasm<false, false>>($($argument),*)
+                    }
+                    run($($argument),*)
+                }
                 #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
                 Kind::Plain => $kernel::<super::plain::Plain<1>>($($argument),*),
                 #[cfg(test)]
@@ -127,10 +148,12 @@ impl Kind {
             Self::Avx2 => Layout::of::<super::avx2::Avx2>(),
             #[cfg(target_arch = "aarch64")]
             Self::NeonDot => Layout::of::<super::neon::NeonDot>(),
-            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-            Self::WasmPairs => Layout::of::<super::wasm::Wasm<true>>(),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Self::Wasm => Layout::of::<super::wasm::Wasm<false>>(),
+            Self::Wasm => Layout::of::<super::wasm::Wasm<true, false>>(),
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            Self::WasmPairs => Layout::of::<super::wasm::Wasm<false, true>>(),
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            Self::WasmSevenBits => Layout::of::<super::wasm::Wasm<false, false>>(),
             #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
             Self::Plain => Layout::of::<super::plain::Plain<1>>(),
             #[cfg(test)]

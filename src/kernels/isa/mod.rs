@@ -175,10 +175,12 @@ pub(super) enum Kind {
     Avx2,
     #[cfg(target_arch = "aarch64")]
     NeonDot,
-    #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-    WasmPairs,
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     Wasm,
+    #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+    WasmPairs,
+    #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+    WasmSevenBits,
     /// For machines with none of the others, which in a module with vectors are
     /// none.
     #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
@@ -211,8 +213,22 @@ impl Kind {
                 std::arch::is_aarch64_feature_detected!("dotprod"),
             ),
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-            (Self::WasmPairs, wasm::sums_pairs()),
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            (
+                Self::Wasm,
+                wasm::Relaxed::here() == wasm::Relaxed::EightBits,
+            ),
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            (
+                Self::WasmPairs,
+                wasm::Relaxed::here() == wasm::Relaxed::Pairs,
+            ),
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            (Self::WasmSevenBits, true),
+            #[cfg(all(
+                target_arch = "wasm32",
+                target_feature = "simd128",
+                not(target_feature = "relaxed-simd")
+            ))]
             (Self::Wasm, true),
             #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
             (Self::Plain, true),

@@ -7,7 +7,7 @@ use super::super::exp::{gelu, gelu_tanh, rough_gelu, rough_gelu_tanh};
 use super::super::isa::{Isa, LARGEST_TILE, Vector};
 use super::Activation;
 use super::product::Product;
-use super::tile::{Row, Tile};
+use super::tile::{Strip, Tile};
 
 impl Activation {
     /// Columns of the output that a panel makes.
@@ -61,14 +61,14 @@ pub(super) fn write<I: Isa, T: Tile<I::Vector>>(
         true => (part.as_mut_ptr(), width, None),
         false => (out, outer, residual),
     };
-    for row in 0..rows.len() {
+    for column in (0..half).step_by(I::Vector::LANES) {
         // SAFETY: every row and panel is computed by one task alone; both places
         // have rows of this width, which is whole vectors.
         unsafe {
-            let of_tile = tile.row(row);
-            for column in (0..half).step_by(I::Vector::LANES) {
+            let strips = [tile.strip(column), tile.strip(column + half)];
+            for row in 0..rows.len() {
                 let at = row * pitch + column;
-                let values = [of_tile.value(column), of_tile.value(column + half)];
+                let values = [strips[0].value(row), strips[1].value(row)];
                 let [one, other] = activation.of::<_, T>(values);
                 put(one, addend, to, at);
                 if half < width {

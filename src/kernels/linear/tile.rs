@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::super::isa::{Isa, LARGEST_TILE, MOST_BLOCKS, Vector};
+use super::super::isa::{Isa, LARGEST_TILE, Vector};
 use super::Columns;
 use super::levels::RowScale;
 
@@ -58,25 +58,24 @@ pub(super) trait Tile<V> {
     /// Whether values are rounded to fewer bits than floats have, so that what
     /// follows may be, too.
     const IS_ROUGH: bool;
-    type Row: Row<V>;
+    type Strip: Strip<V>;
 
-    /// A row of it.
+    /// A vector of columns of all rows.
     ///
     /// # Safety
-    /// The tile has this row.
-    unsafe fn row(&self, row: usize) -> Self::Row;
+    /// The panel has a vector at this column.
+    unsafe fn strip(&self, column: usize) -> Self::Strip;
 }
 
-/// A row of a tile, with all that its columns share: read once, and not again
-/// after each write, which could be to the same memory for all that a compiler
-/// knows.
-pub(super) trait Row<V> {
-    /// What it comes to at a column of the panel, before its activation.
+/// A vector of columns of all rows of a tile, with what belongs to the columns:
+/// read once, and not again after each write, which could be to the same memory
+/// for all that a compiler knows.
+pub(super) trait Strip<V> {
+    /// What a row of it comes to, before its activation.
     ///
     /// # Safety
-    /// The panel has a vector at this column, and all that the tile borrows is
-    /// still there.
-    unsafe fn value(&self, column: usize) -> V;
+    /// The tile has this row, and all that it borrows is still there.
+    unsafe fn value(&self, row: usize) -> V;
 }
 
 pub(super) struct FloatTile<'a, I> {
@@ -86,30 +85,32 @@ pub(super) struct FloatTile<'a, I> {
     pub(super) isa: PhantomData<I>,
 }
 
-pub(super) struct FloatRow {
+pub(super) struct FloatStrip<I: Isa> {
     sums: *const f32,
-    bias: *const f32,
+    bias: I::Vector,
 }
 
 impl<I: Isa> Tile<I::Vector> for FloatTile<'_, I> {
     const IS_ROUGH: bool = false;
-    type Row = FloatRow;
+    type Strip = FloatStrip<I>;
 
     #[inline(always)]
-    unsafe fn row(&self, row: usize) -> FloatRow {
-        FloatRow {
-            // SAFETY: the caller's.
-            sums: unsafe { self.sums.as_ptr().add(row * I::COLUMNS) },
-            bias: self.bias.as_ptr(),
+    unsafe fn strip(&self, column: usize) -> FloatStrip<I> {
+        // SAFETY: the caller's.
+        unsafe {
+            FloatStrip {
+                sums: self.sums.as_ptr().add(column),
+                bias: I::Vector::load(self.bias.as_ptr().add(column)),
+            }
         }
     }
 }
 
-impl<V: Vector> Row<V> for FloatRow {
+impl<I: Isa> Strip<I::Vector> for FloatStrip<I> {
     #[inline(always)]
-    unsafe fn value(&self, column: usize) -> V {
+    unsafe fn value(&self, row: usize) -> I::Vector {
         // SAFETY: the caller's.
-        unsafe { V::load(self.sums.add(column)).add(V::load(self.bias.add(column))) }
+        unsafe { I::Vector::load(self.sums.add(row * I::COLUMNS)).add(self.bias) }
     }
 }
 
@@ -123,85 +124,72 @@ pub(super) struct IntegerTile<'a, I> {
     pub(super) isa: PhantomData<I>,
 }
 
-/// Its scales are vectors.
-pub(super) struct IntegerRow<I: Isa> {
+pub(super) struct IntegerStrip<I: Isa> {
     blocks: usize,
     sums: *const i32,
-    scales: [I::Vector; MOST_BLOCKS],
-    /// Less the offset of levels.
-    zeros: [i32; MOST_BLOCKS],
+    scales: *const RowScale,
     others: Option<*const i32>,
-    factors: *const f32,
-    bias: *const f32,
+    factors: I::Vector,
+    bias: I::Vector,
 }
 
 impl<I: Isa> Tile<I::Vector> for IntegerTile<'_, I> {
     const IS_ROUGH: bool = true;
-    type Row = IntegerRow<I>;
+    type Strip = IntegerStrip<I>;
 
     #[inline(always)]
-    unsafe fn row(&self, row: usize) -> IntegerRow<I> {
-        let blocks = self.sums.len();
-        let mut scales = [I::Vector::splat(0.); MOST_BLOCKS];
-        let mut zeros = [0; MOST_BLOCKS];
-        for block in 0..I::BLOCKS {
-            if block == 0 || block < blocks {
-                // SAFETY: the caller's; there is a scale for each block of it.
-                let scale = unsafe { *self.scales.get_unchecked(row * blocks + block) };
-                scales[block] = I::Vector::splat(scale.scale);
-                zeros[block] = scale.zero - I::OFFSET;
+    unsafe fn strip(&self, column: usize) -> IntegerStrip<I> {
+        // SAFETY: the caller's; there are sums for each block of each column.
+        unsafe {
+            IntegerStrip {
+                blocks: self.sums.len(),
+                sums: self.sums.as_ptr().cast::<i32>().add(column),
+                scales: self.scales.as_ptr(),
+                others: self.columns.sums.map(|sums| sums.as_ptr().add(column)),
+                factors: I::Vector::load(self.columns.scales.as_ptr().add(column)),
+                bias: I::Vector::load(self.columns.bias.as_ptr().add(column)),
             }
-        }
-        IntegerRow {
-            blocks,
-            // SAFETY: the caller's.
-            sums: unsafe { self.sums.as_ptr().cast::<i32>().add(row * I::COLUMNS) },
-            scales,
-            zeros,
-            others: self.columns.sums.map(<[i32]>::as_ptr),
-            factors: self.columns.scales.as_ptr(),
-            bias: self.columns.bias.as_ptr(),
         }
     }
 }
 
-impl<I: Isa> IntegerRow<I> {
-    /// What a block comes to: takes off what its zero point adds to sums, and
-    /// scales.
+impl<I: Isa> IntegerStrip<I> {
+    /// What a block of a row comes to: takes off what its zero point adds to
+    /// sums, and scales.
     ///
     /// # Safety
-    /// As [`Row::value`], and there is such a block.
+    /// As [`Strip::value`], and there is such a block.
     #[inline(always)]
-    unsafe fn block(&self, block: usize, column: usize, factor: I::Vector) -> I::Vector {
-        // SAFETY: the caller's; there is a sum for each block of each column.
+    unsafe fn block(&self, row: usize, block: usize) -> I::Vector {
+        // SAFETY: the caller's; there is a scale for each block of each row.
         unsafe {
-            let sums = self.sums.add(block * LARGEST_TILE + column);
+            let scale = &*self.scales.add(row * self.blocks + block);
+            let sums = self.sums.add(block * LARGEST_TILE + row * I::COLUMNS);
             let sum = match self.others {
                 Some(others) => {
-                    let others = others.add(block * I::COLUMNS + column);
-                    I::Vector::from_integers(sums, self.zeros[block], others)
+                    let others = others.add(block * I::COLUMNS);
+                    I::Vector::from_integers(sums, scale.zero - I::OFFSET, others)
                 }
                 None => I::Vector::from_plain_integers(sums),
             };
             // Rounded as on every other machine.
-            sum.mul(factor.mul(self.scales[block]))
+            sum.mul(self.factors.mul(I::Vector::splat(scale.scale)))
         }
     }
 }
 
-impl<I: Isa> Row<I::Vector> for IntegerRow<I> {
+impl<I: Isa> Strip<I::Vector> for IntegerStrip<I> {
     #[inline(always)]
-    unsafe fn value(&self, column: usize) -> I::Vector {
+    unsafe fn value(&self, row: usize) -> I::Vector {
         // SAFETY: the caller's; there is always a block.
         unsafe {
-            let factor = I::Vector::load(self.factors.add(column));
-            let mut value = self.block(0, column, factor);
+            let mut value = self.block(row, 0);
             for block in 1..I::BLOCKS {
                 if block < self.blocks {
-                    value = value.add(self.block(block, column, factor));
+                    value = value.add(self.block(row, block));
                 }
             }
-            value.add(I::Vector::load(self.bias.add(column)))
+            value.add(self.bias)
         }
     }
 }

@@ -6,11 +6,11 @@ use super::markdown::{table, three};
 use super::{doubts, missing};
 use crate::results::{Browser, BrowserModel, Engine};
 
-pub fn section(found: &Browser) -> Result<String> {
+pub fn section(head: &str, found: &Browser) -> Result<String> {
     let machine = &found.machine;
     let doubts = doubts(machine.quick, machine.others.unwrap_or_default());
     let mut text = format!(
-        "## In the browser\n\n{}; {}, {} cores; {}; onnxruntime-web {}; transformers.js {}.{doubts}\n\n{ABOUT}\n",
+        "{head}\n\n{}; {}, {} cores; {}; onnxruntime-web {}; transformers.js {}.{doubts}\n\n{ABOUT}\n",
         machine.date,
         machine.cpu,
         machine.cores,

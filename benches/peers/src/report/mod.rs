@@ -16,10 +16,18 @@ use crate::results::{self, Machine, Settings};
 use markdown::table;
 
 /// Sections in the order of the file.
-const SECTIONS: [&str; 6] = ["peers", "settings", "sessions", "criterion", "graph", "web"];
+const SECTIONS: [&str; 7] = [
+    "peers",
+    "settings",
+    "sessions",
+    "criterion",
+    "graph",
+    "web",
+    "web-without-vnni",
+];
 
 const HEAD: &str = "# Benchmarks
-Written by `cargo xtask bench` (`--web` for browsers, `--quick` for fewer rounds). Each section tells when and on what it was measured; a run leaves the sections that it did not measure as they were. All that is compared ran in turns, in one run, on the same model files and texts; ratios are of medians of the same run.
+Written by `cargo xtask bench` (`--web` for browsers, `--without-vnni` for browsers that leave AVX-VNNI alone, `--quick` for fewer rounds). Each section tells when and on what it was measured; a run leaves the sections that it did not measure as they were. All that is compared ran in turns, in one run, on the same model files and texts; ratios are of medians of the same run.
 ";
 
 /// Writes these sections anew.
@@ -59,7 +67,11 @@ fn render(section: &str, rounds: Rounds) -> Result<String> {
         )),
         "criterion" => criterion::section(rounds),
         "graph" => criterion::graph(rounds),
-        _ => browser::section(&results::read("web")?),
+        "web" => browser::section("## In the browser", &results::read("web")?),
+        _ => browser::section(
+            "## In the browser, without AVX-VNNI\nAs on x86 that has no AVX-VNNI, where a relaxed product takes three instructions.",
+            &results::read("web-without-vnni")?,
+        ),
     }
 }
 

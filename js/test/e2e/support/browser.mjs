@@ -13,8 +13,9 @@ const ARGS = [
   "--disable-sync",
 ];
 
-export function launch() {
-  return chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium", args: ARGS });
+/** `more` are arguments beside those that are always given. */
+export function launch(more = []) {
+  return chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium", args: [...ARGS, ...more] });
 }
 
 /** A page in a profile of its own; what it logs as errors is collected. */

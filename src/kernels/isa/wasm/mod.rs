@@ -7,7 +7,7 @@ mod vector;
 use std::arch::wasm32::*;
 
 #[cfg(target_feature = "relaxed-simd")]
-pub(super) use tiles::sums_pairs;
+pub(super) use tiles::Relaxed;
 
 use self::tiles::floats;
 #[cfg(target_feature = "relaxed-simd")]
@@ -16,44 +16,37 @@ use self::vector::Vectors;
 use super::super::exp::ROUND;
 use super::{Isa, Narrow, Vector, by_rows};
 
-/// With `PAIRS`, the relaxed product is followed by a sum of pairs in an
-/// instruction of its own, see [`sums_pairs`].
-pub(super) struct Wasm<const PAIRS: bool>;
+/// A relaxed product is defined for levels of 7 bits; with `EIGHT_BITS` they
+/// have one more, see [`Relaxed`]. With `PAIRS`, it is followed by a sum of pairs
+/// in an instruction of its own.
+pub(super) struct Wasm<const EIGHT_BITS: bool, const PAIRS: bool>;
 
 /// Rows of a tile, and vectors of four columns.
 const ROWS: usize = 2;
 const VECTORS: usize = 4;
 
-impl<const PAIRS: bool> Isa for Wasm<PAIRS> {
+/// Those of [`Isa`].
+#[cfg(target_feature = "relaxed-simd")]
+type Level = u8;
+#[cfg(not(target_feature = "relaxed-simd"))]
+type Level = i16;
+#[cfg(target_feature = "relaxed-simd")]
+type Weight = i8;
+#[cfg(not(target_feature = "relaxed-simd"))]
+type Weight = i16;
+const GROUP: usize = 4 / size_of::<Weight>();
+
+impl<const EIGHT_BITS: bool, const PAIRS: bool> Isa for Wasm<EIGHT_BITS, PAIRS> {
     type Vector = Vectors;
-    #[cfg(target_feature = "relaxed-simd")]
-    type Level = u8;
-    #[cfg(not(target_feature = "relaxed-simd"))]
-    type Level = i16;
-    #[cfg(target_feature = "relaxed-simd")]
-    type Weight = i8;
-    #[cfg(not(target_feature = "relaxed-simd"))]
-    type Weight = i16;
-    const GROUP: usize = if cfg!(target_feature = "relaxed-simd") {
-        4
-    } else {
-        2
-    };
+    type Level = Level;
+    type Weight = Weight;
+    const GROUP: usize = GROUP;
     const ROWS: usize = ROWS;
     const COLUMNS: usize = 4 * VECTORS;
     // More are slower, and hardly more exact.
-    const BLOCKS: usize = if cfg!(target_feature = "relaxed-simd") {
-        2
-    } else {
-        1
-    };
-    // The relaxed product is defined for 7 bits.
+    const BLOCKS: usize = if EIGHT_BITS { 1 } else { 2 };
     const ONE: Self::Level = 1;
-    const LARGEST: f32 = if cfg!(target_feature = "relaxed-simd") {
-        127.
-    } else {
-        255.
-    };
+    const LARGEST: f32 = if EIGHT_BITS { 255. } else { 127. };
     const CENTRED: bool = !cfg!(target_feature = "relaxed-simd");
     const NARROW: Option<Narrow> = match PAIRS {
         true => Some(Narrow {
@@ -158,7 +151,7 @@ impl<const PAIRS: bool> Isa for Wasm<PAIRS> {
     }
 }
 
-impl<const PAIRS: bool> Wasm<PAIRS> {
+impl<const EIGHT_BITS: bool, const PAIRS: bool> Wasm<EIGHT_BITS, PAIRS> {
     /// Levels in 16 bits.
     #[inline(always)]
     fn eight_levels(values: Vectors, zero: i32) -> v128 {

@@ -2,23 +2,41 @@
 
 use std::arch::wasm32::*;
 
-use super::super::Isa;
 use super::vector::multiply_add;
-use super::{VECTORS, Wasm};
+use super::{GROUP, Level, VECTORS, Weight};
 
-/// Whether the engine makes a relaxed product of x86's `pmaddubsw`, a sum of
-/// its pairs and the constant for that, which it makes anew each time. The
-/// constant is better made once. Where it is one instruction, as on aarch64 and
-/// x86 with AVX-VNNI, nothing is gained.
-///
-/// Told by a level beyond 7 bits, for which engines may do as they like:
-/// `pmaddubsw` saturates in 16 bits.
+/// What an engine makes of a relaxed product.
 #[cfg(target_feature = "relaxed-simd")]
-pub(in super::super) fn sums_pairs() -> bool {
-    let (weights, levels) = (i8x16_splat(127), u8x16_splat(255));
-    let (weights, levels) = std::hint::black_box((weights, levels));
-    let sum = i32x4_relaxed_dot_i8x16_i7x16_add(weights, levels, i32x4_splat(0));
-    i32x4_extract_lane::<0>(sum) == 2 * i32::from(i16::MAX)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Relaxed {
+    /// One instruction for unsigned levels of 8 bits, as on x86 with AVX-VNNI.
+    EightBits,
+    /// x86's `pmaddubsw`, a sum of its pairs and the constant for that, which it
+    /// makes anew each time. The constant is better made once.
+    Pairs,
+    /// Something else for levels of 7 bits, such as one instruction on aarch64.
+    SevenBits,
+}
+
+#[cfg(target_feature = "relaxed-simd")]
+impl Relaxed {
+    /// That of this engine, told by levels beyond 7 bits, for which it may do as
+    /// it likes.
+    pub(in super::super) fn here() -> Self {
+        let sum = |weight| {
+            let (weights, levels) = (i8x16_splat(weight), u8x16_splat(u8::MAX));
+            let (weights, levels) = std::hint::black_box((weights, levels));
+            let sum = i32x4_relaxed_dot_i8x16_i7x16_add(weights, levels, i32x4_splat(0));
+            i32x4_extract_lane::<0>(sum)
+        };
+        let whole = |weight| 4 * i32::from(weight) * i32::from(u8::MAX);
+        match [sum(i8::MAX), sum(i8::MIN)] {
+            sums if sums == [i8::MAX, i8::MIN].map(whole) => Self::EightBits,
+            // Saturated in 16 bits.
+            [most, _] if most == 2 * i32::from(i16::MAX) => Self::Pairs,
+            _ => Self::SevenBits,
+        }
+    }
 }
 
 /// `sum + levels . weights` for four sums; `ones` are 16-bit ones.
@@ -51,7 +69,7 @@ fn at<W>(weights: *const W, group: usize) -> *const v128 {
 #[inline(always)]
 unsafe fn add_group<const ROWS: usize, const PAIRS: bool>(
     tile: &mut [[v128; VECTORS]; ROWS],
-    levels: *const <Wasm<PAIRS> as Isa>::Level,
+    levels: *const Level,
     stride: usize,
     weights: *const v128,
     ones: v128,
@@ -86,9 +104,9 @@ unsafe fn store<const ROWS: usize>(tile: [[v128; VECTORS]; ROWS], at: *mut u32, 
 /// That of [`Isa::integers`].
 #[inline]
 pub(super) unsafe fn integers<const ROWS: usize, const PAIRS: bool>(
-    levels: *const <Wasm<PAIRS> as Isa>::Level,
+    levels: *const Level,
     stride: usize,
-    weights: *const <Wasm<PAIRS> as Isa>::Weight,
+    weights: *const Weight,
     groups: usize,
     sums: *mut i32,
 ) {
@@ -101,7 +119,7 @@ pub(super) unsafe fn integers<const ROWS: usize, const PAIRS: bool>(
     // SAFETY: the caller's slices hold all groups, rows and columns.
     unsafe {
         for group in 0..groups {
-            let levels = levels.add(Wasm::<PAIRS>::GROUP * group);
+            let levels = levels.add(GROUP * group);
             add_group::<ROWS, PAIRS>(&mut tile, levels, stride, at(weights, group), ones);
         }
         store(tile, sums.cast(), 4 * VECTORS);
