@@ -15,6 +15,11 @@ macro_rules! kernel {
     ) => {
         $(#[$doc])*
         pub(in super::super) fn $name(kind: Kind, $($argument: $type),*) {
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            #[inline(never)]
+            fn run<I: Isa>($($argument: $type),*) {
+                $kernel::<I>($($argument),*)
+            }
             match kind {
                 #[cfg(target_arch = "x86_64")]
                 Kind::Avx512Vnni => {
@@ -44,29 +49,11 @@ macro_rules! kernel {
                     unsafe { run($($argument),*) }
                 }
                 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-                Kind::Wasm => {
-                    #[inline(never)]
-                    fn run($($argument: $type),*) {
-                        $kernel::<super::wasm::Wasm<true, false>>($($argument),*)
-                    }
-                    run($($argument),*)
-                }
+                Kind::Wasm => run::<super::wasm::Wasm<true, false>>($($argument),*),
                 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-                Kind::WasmPairs => {
-                    #[inline(never)]
-                    fn run($($argument: $type),*) {
-                        $kernel::<super::wasm::Wasm<false, true>>($($argument),*)
-                    }
-                    run($($argument),*)
-                }
+                Kind::WasmPairs => run::<super::wasm::Wasm<false, true>>($($argument),*),
                 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-                Kind::WasmSevenBits => {
-                    #[inline(never)]
-                    fn run($($argument: $type),*) {
-                        $kernel::<super::wasm::Wasm<false, false>>($($argument),*)
-                    }
-                    run($($argument),*)
-                }
+                Kind::WasmSevenBits => run::<super::wasm::Wasm<false, false>>($($argument),*),
                 #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
                 Kind::Plain => $kernel::<super::plain::Plain<1>>($($argument),*),
                 #[cfg(test)]
