@@ -57,6 +57,55 @@ fn layers(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// All layers of the demo model, one after the other, so that weights are in the
+/// caches that they are in when a model runs.
+fn model(criterion: &mut Criterion) {
+    const ROWS: usize = 312;
+    let shapes = [
+        (384, 1152, Activation::None),
+        (384, 384, Activation::None),
+        (384, 1536, Activation::Gelu),
+        (1536, 384, Activation::None),
+    ];
+    let mut group = criterion.benchmark_group("model");
+    for depth in [1, 6] {
+        let layers: Vec<_> = (0..depth)
+            .flat_map(|_| shapes)
+            .map(|(inner, outer, activation)| {
+                let bytes: Vec<u8> = (0..inner * outer).map(|at| (at * 37) as u8).collect();
+                let scales = vec![1e-3; outer];
+                let layer = Layer {
+                    weights: Weights::Integers {
+                        bytes: &bytes,
+                        weight_type: WeightType::Int8,
+                        scales: &scales,
+                        zero_points: &[],
+                    },
+                    inner,
+                    outer,
+                    smoothing: &[],
+                    bias: &[],
+                    activation,
+                };
+                (layer.pack().expect("the sizes fit"), inner, outer)
+            })
+            .collect();
+        let input: Vec<f32> = (0..ROWS * 1536).map(|at| (at as f32).sin()).collect();
+        let mut out = vec![0.; ROWS * 1536];
+        let operations: usize = layers.iter().map(|(_, i, o)| 2 * ROWS * i * o).sum();
+        group.throughput(Throughput::Elements(operations as u64));
+        group.bench_function(format!("{depth} layers"), |bench| {
+            bench.iter(|| {
+                for (layer, inner, outer) in &layers {
+                    let rows = Activations::by_row(&input[..ROWS * inner]);
+                    layer.run(black_box(rows), None, &mut out[..ROWS * outer], &Serial);
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
 fn attention(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("attention");
     for (length, heads, columns, window) in [
@@ -140,5 +189,5 @@ fn rows(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, layers, attention, rows);
+criterion_group!(benches, model, layers, attention, rows);
 criterion_main!(benches);

@@ -103,6 +103,7 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
     let levels = &levels[..rows.end * row_size];
     let size = I::block(stride);
     let blocks = stride.div_ceil(size);
+    let tiles = rows.len().div_ceil(I::ROWS);
     let rests = match I::NARROW {
         Some(_) => columns.rests.as_ref(),
         None => None,
@@ -119,9 +120,10 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
         let weights = I::weights(packed, &mut scratch);
         assert_eq!(weights.len(), panel_size, "a panel of weights");
         let columns = OfPanel::new::<I>(columns, &product.linear.bias, panel, blocks);
-        for first in rows.clone().step_by(I::ROWS) {
+        for (tile, first) in rows.clone().step_by(I::ROWS).enumerate() {
             let count = (rows.end - first).min(I::ROWS);
             expect_writes::<I>(product, first..first + count, panel);
+            expect_weights::<I>(packed, tile, tiles);
             let scales = &scales[first * blocks..(first + count) * blocks];
             for (block, sums) in sums.iter_mut().enumerate().take(blocks) {
                 let start = block * size;
@@ -151,6 +153,19 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
             };
             write::<I, _>(product, first..first + count, panel, &tile, &mut part);
         }
+    }
+}
+
+/// Has some of the panel behind this one brought near, as many lines with each of
+/// the tiles: a model's weights do not stay in a core's caches from one batch to
+/// the next.
+#[inline(always)]
+fn expect_weights<I: Isa>(panel: &[i8], tile: usize, tiles: usize) {
+    let line = LINE * size_of::<f32>();
+    let share = panel.len().div_ceil(line).div_ceil(tiles);
+    let next = panel.as_ptr().wrapping_add(panel.len());
+    for at in tile * share..(tile + 1) * share {
+        I::expect_read(next.wrapping_add(at * line).cast());
     }
 }
 
