@@ -36,9 +36,12 @@ impl Program {
     }
 }
 
+/// The name of ours.
+pub const OWN: &str = "multivec";
+
 const fn multivec(setting: &'static str) -> Encoder {
     Encoder {
-        name: "multivec",
+        name: OWN,
         setting,
         program: Program::Built("multivec-peer"),
     }

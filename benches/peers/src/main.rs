@@ -48,9 +48,9 @@ fn run(args: Vec<String>) -> Result {
     let only = only.as_deref();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["compare"] => results::write("peers", &compare::run(rounds, only)?),
-        ["settings"] => results::write("settings", &settings::run(rounds, only)?),
-        ["sessions"] => results::write("sessions", &sessions::run(rounds, only)?),
+        ["compare"] => compare::run(rounds, only),
+        ["settings"] => settings::run(rounds, only),
+        ["sessions"] => sessions::run(rounds, only),
         ["report", sections @ ..] => report::write(sections, rounds),
         other => Err(format!(
             "expected `compare`, `settings`, `sessions` or `report`, found {other:?}"

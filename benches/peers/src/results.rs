@@ -11,9 +11,8 @@ use crate::models::root;
 use crate::statistics::Summary;
 
 /// Multi-vector encoders side by side.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Comparison {
-    pub machine: Machine,
     pub models: Vec<Compared>,
     /// Models that were not there, and why.
     pub missing: Vec<String>,
@@ -23,6 +22,7 @@ pub struct Comparison {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Compared {
     pub model: String,
+    pub machine: Machine,
     /// What the rows of the encoders were held against.
     pub reference: String,
     pub encoders: Vec<Measured>,
@@ -54,11 +54,18 @@ pub struct Latency {
 }
 
 /// The tables of settings.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Settings {
+    pub models: Vec<Tables>,
+    pub missing: Vec<String>,
+}
+
+/// Those of one model.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Tables {
+    pub model: String,
     pub machine: Machine,
     pub tables: Vec<Table>,
-    pub missing: Vec<String>,
 }
 
 /// One table: a row a setting.
@@ -105,17 +112,37 @@ pub fn read<T: DeserializeOwned>(name: &str) -> Result<T> {
     serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// The tables of a former run that are not about that model; none where all
-/// models are measured.
-pub fn tables_of_others(name: &str, only: Option<&str>) -> Vec<Table> {
-    let Some(only) = only else {
-        return Vec::new();
-    };
-    let before = read(name).map_or_else(|_| Vec::new(), |found: Settings| found.tables);
-    before
-        .into_iter()
-        .filter(|table| !table.title.starts_with(&format!("{only}: ")))
-        .collect()
+/// The same, nothing where nothing was measured yet.
+pub fn read_or_default<T: DeserializeOwned + Default>(name: &str) -> Result<T> {
+    match path(name).exists() {
+        true => read(name),
+        false => Ok(T::default()),
+    }
+}
+
+/// What belongs to a model, in a file with more of them.
+pub trait OfModel {
+    fn model(&self) -> &str;
+}
+
+impl OfModel for Compared {
+    fn model(&self) -> &str {
+        &self.model
+    }
+}
+
+impl OfModel for Tables {
+    fn model(&self) -> &str {
+        &self.model
+    }
+}
+
+/// Puts what was found of a model in the place of what is known of it.
+pub fn replace<T: OfModel>(known: &mut Vec<T>, found: T) {
+    match known.iter().position(|one| one.model() == found.model()) {
+        Some(at) => known[at] = found,
+        None => known.push(found),
+    }
 }
 
 /// Engines in the browser, as `js/bench` writes it.

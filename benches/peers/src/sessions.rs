@@ -21,8 +21,8 @@ use serde_json::Value;
 use crate::encoders::cores;
 use crate::machine::{self, Rounds};
 use crate::models::{self, Model};
-use crate::results::{self, Settings, Table};
-use crate::settings::{Setting, table};
+use crate::results::Table;
+use crate::settings::{Setting, of_each_model, table};
 
 const LENGTH: usize = 128;
 /// Documents of a table.
@@ -30,30 +30,23 @@ const DOCUMENTS: usize = 32;
 /// Documents of a batch, unless a table is about that.
 const BATCH: usize = 16;
 
-pub fn run(rounds: Rounds, only: Option<&str>) -> Result<Settings> {
+pub fn run(rounds: Rounds, only: Option<&str>) -> Result {
     let library = machine::library()?;
     let environment = ort::init_from(&library.path)
         .map_err(|error| error.to_string())?
         .with_name("sessions")
         .build()
         .map_err(text)?;
-    let (models, missing) = models::all(only)?;
-    let machine = machine::describe(rounds)?;
-    let mut tables = results::tables_of_others("sessions", only);
-    for model in &models {
+    of_each_model("sessions", rounds, only, |model| {
         let graph = Graph {
             environment: &environment,
             model,
         };
-        println!("{}", model.title());
-        tables.push(graph.options(rounds)?);
-        tables.push(graph.binding(rounds)?);
-        tables.push(graph.operators(rounds)?);
-    }
-    Ok(Settings {
-        machine,
-        tables,
-        missing,
+        Ok(vec![
+            graph.options(rounds)?,
+            graph.binding(rounds)?,
+            graph.operators(rounds)?,
+        ])
     })
 }
 
@@ -113,10 +106,7 @@ impl Graph<'_> {
                 encode: Box::new(move || run_batches(&mut session, BATCH)),
             });
         }
-        let title = format!(
-            "{}: options of sessions, {LENGTH} tokens",
-            self.model.title()
-        );
+        let title = format!("Options of sessions, {LENGTH} tokens");
         table(title, settings, DOCUMENTS, rounds.count(9))
     }
 
@@ -135,7 +125,7 @@ impl Graph<'_> {
                 encode: Box::new(move || run_bound(&mut bound, batch)),
             });
         }
-        let title = format!("{}: IO binding, {LENGTH} tokens", self.model.title());
+        let title = format!("IO binding, {LENGTH} tokens");
         table(title, settings, DOCUMENTS, rounds.count(9))
     }
 
@@ -171,7 +161,7 @@ impl Graph<'_> {
         let others = others.iter().map(|(_, time)| time).sum();
         rows.push(vec!["others".to_owned(), percent(others)]);
         Ok(Table {
-            title: format!("{}: time by operator, {LENGTH} tokens", self.model.title()),
+            title: format!("Time by operator, {LENGTH} tokens"),
             columns: vec!["operator".to_owned(), "of the time".to_owned()],
             rows,
             note: format!("Batches of {BATCH}, after ONNX Runtime's own optimizations."),

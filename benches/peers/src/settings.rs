@@ -9,28 +9,45 @@ use multivec_peers_protocol::Result;
 use crate::encoders::cores;
 use crate::machine::{self, Rounds};
 use crate::models::{self, Model};
-use crate::results::{self, Settings, Table};
+use crate::results::{self, Settings, Table, Tables};
 use crate::statistics::{Summary, percentile};
 use crate::texts;
 
 /// Tokens of a document, special tokens and marker included.
 const LENGTH: usize = 128;
 
-pub fn run(rounds: Rounds, only: Option<&str>) -> Result<Settings> {
-    let (models, missing) = models::all(only)?;
-    let machine = machine::describe(rounds)?;
-    let mut tables = results::tables_of_others("settings", only);
-    for model in &models {
-        println!("{}", model.title());
-        tables.extend(precision(model, rounds)?);
+pub fn run(rounds: Rounds, only: Option<&str>) -> Result {
+    of_each_model("settings", rounds, only, |model| {
+        let mut tables = Vec::from_iter(precision(model, rounds)?);
         tables.push(threads(model, rounds)?);
         tables.push(batches(model, rounds)?);
-    }
-    Ok(Settings {
-        machine,
-        tables,
-        missing,
+        Ok(tables)
     })
+}
+
+/// Writes the tables of each model as soon as they were measured.
+pub fn of_each_model(
+    section: &str,
+    rounds: Rounds,
+    only: Option<&str>,
+    measure: impl Fn(&Model) -> Result<Vec<Table>>,
+) -> Result {
+    let (models, missing) = models::all(only)?;
+    let mut found = Settings {
+        missing,
+        ..results::read_or_default(section)?
+    };
+    for model in &models {
+        println!("{}", model.title());
+        let tables = Tables {
+            model: model.title(),
+            machine: machine::describe(rounds)?,
+            tables: measure(model)?,
+        };
+        results::replace(&mut found.models, tables);
+        results::write(section, &found)?;
+    }
+    Ok(())
 }
 
 /// A setting by name, and what encodes all documents in it.
@@ -123,7 +140,7 @@ fn precision(model: &Model, rounds: Rounds) -> Result<Option<Table>> {
         })
         .collect();
     let settings = vec![setting("fp32", fp32, &texts), setting("int8", int8, &texts)];
-    let title = format!("{}: precision, {LENGTH} tokens", model.title());
+    let title = format!("Precision, {LENGTH} tokens");
     let mut table = table(title, settings, texts.len(), rounds.count(9))?;
     table.note += &format!(
         " Cosine of INT8 rows to FP32: mean {:.4}, 1st percentile {:.4}, least {:.4}.",
@@ -156,7 +173,7 @@ fn threads(model: &Model, rounds: Rounds) -> Result<Table> {
             settings.push(setting(&name, build(&builder)?, &texts));
         }
     }
-    let title = format!("{}: sessions × threads, {LENGTH} tokens", model.title());
+    let title = format!("Sessions × threads, {LENGTH} tokens");
     let mut table = table(title, settings, texts.len(), rounds.count(9))?;
     table.note += &format!(" {cores} cores.");
     Ok(table)
@@ -173,6 +190,6 @@ fn batches(model: &Model, rounds: Rounds) -> Result<Table> {
             .with_batch_limit(BatchLimit::Texts(size));
         settings.push(setting(&format!("{size} texts"), build(&builder)?, &texts));
     }
-    let title = format!("{}: batches, {LENGTH} tokens", model.title());
+    let title = format!("Batches, {LENGTH} tokens");
     table(title, settings, texts.len(), rounds.count(9))
 }

@@ -12,12 +12,13 @@ const SEED: u64 = 2024;
 
 /// Documents of a benchmark.
 pub struct Case {
-    pub name: &'static str,
+    pub name: String,
     pub texts: Vec<String>,
 }
 
-/// The documents of all cases: of one length, and of mixed ones; `count` makes
-/// fewer of them where that is enough.
+/// The documents of all cases: of one length, and of mixed ones, with about as
+/// many tokens each, and a call of few short ones; `count` makes fewer of them
+/// where that is enough.
 pub fn cases(encoder: &Encoder, count: impl Fn(usize) -> usize) -> Result<Vec<Case>> {
     let longest = encoder.length(TextKind::Document);
     // Log-normal, as lengths of passages are: half of them below 90 tokens.
@@ -28,11 +29,13 @@ pub fn cases(encoder: &Encoder, count: impl Fn(usize) -> usize) -> Result<Vec<Ca
         .map(|length: f64| (length as usize).clamp(8, longest))
         .take(count(64))
         .collect();
+    let few = count(64);
     [
-        ("24 tokens", vec![24; count(64)]),
-        ("128 tokens", vec![128; count(64)]),
-        ("300 tokens", vec![300; count(32)]),
-        ("mixed lengths", mixed),
+        ("24 tokens".to_owned(), vec![24; count(384)]),
+        (format!("{few} of 24 tokens"), vec![24; few]),
+        ("128 tokens".to_owned(), vec![128; count(64)]),
+        ("300 tokens".to_owned(), vec![300; count(32)]),
+        ("mixed lengths".to_owned(), mixed),
     ]
     .into_iter()
     .map(|(name, lengths)| {

@@ -120,14 +120,13 @@ fn doubts(quick: bool, others: f64) -> String {
 }
 
 fn settings(head: &str, found: &Settings) -> String {
-    let mut text = format!("{head}\n\n{}\n", origin(&found.machine));
-    for one in &found.tables {
-        text += &format!(
-            "\n### {}\n{}\n{}\n",
-            one.title,
-            table(&one.columns, &one.rows),
-            one.note
-        );
+    let mut text = format!("{head}\n");
+    for model in &found.models {
+        text += &format!("\n### {}\n{}\n", model.model, origin(&model.machine));
+        for one in &model.tables {
+            let rows = table(&one.columns, &one.rows);
+            text += &format!("\n#### {}\n{rows}\n{}\n", one.title, one.note);
+        }
     }
     text + &missing(&found.missing)
 }

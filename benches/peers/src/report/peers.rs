@@ -16,7 +16,7 @@ pub fn section(found: &Comparison) -> Result<String> {
     fs::write(&plot, plot::throughput(found))
         .map_err(|error| format!("{}: {error}", plot.display()))?;
     let mut text = format!(
-        "## Beside other encoders, on servers\n\n{}\n\n\
+        "## Beside other encoders, on servers\n\n\
          Each encoder runs in a process of its own, in its own settings by name; those of \
          next-plaid-onnx 1.8.5: `default` (one thread), `cpu` (its CPU provider, all cores), \
          `parallel` (a session a core), and `planned batches` (its functions that tokenize, sort \
@@ -24,9 +24,11 @@ pub fn section(found: &Comparison) -> Result<String> {
          next-plaid-onnx cuts texts there, whatever the document length. PyLate runs FP32 on all \
          cores in batches of 32, also beside INT8. fastembed runs in its defaults; it has markers \
          for a list of models alone, so the benchmark gives it the model's, and brings ONNX Runtime \
-         in a package of its own, of the same version. Ratios say how many times as fast multivec is in its default.\n\n\
-         ![Documents a second]({PLOT})\n",
-        origin(&found.machine)
+         in a package of its own, of the same version. Ratios say how many times as fast multivec \
+         is in its default. Calls have about as many tokens, whatever the length of their texts; \
+         one with fewer takes tens of milliseconds, so that it shows there that each encoder \
+         rests before a call.\n\n\
+         ![Documents a second]({PLOT})\n"
     );
     for model in &found.models {
         text += &compared(model);
@@ -36,7 +38,7 @@ pub fn section(found: &Comparison) -> Result<String> {
 }
 
 fn compared(model: &Compared) -> String {
-    let mut text = format!("\n### {}\n", model.model);
+    let mut text = format!("\n### {}\n{}\n\n", model.model, origin(&model.machine));
     let cases: Vec<&str> = model
         .encoders
         .first()
