@@ -81,7 +81,8 @@ export async function startServer(mounts, { headers = {}, cors = false, port = 0
     const end = special.cutAfter ?? special.pauseAfter;
     if (end === undefined || end >= rest.length) return response.end(rest);
     await new Promise((resolve) => response.write(rest.subarray(0, end), resolve));
-    if (special.cutAfter !== undefined) return setTimeout(() => response.destroy(), 50);
+    // What is still on its way when the connection goes is lost, and a client that writes to a cache is slow to read.
+    if (special.cutAfter !== undefined) return setTimeout(() => response.destroy(), 500);
     await new Promise((resolve) => {
       response.on("close", resolve);
       special.resume?.then(resolve);
