@@ -8,10 +8,10 @@ use multivec::Precision;
 use multivec_peers_protocol::{Kind, Result};
 
 use crate::encoders::{self, Encoder, OWN};
-use crate::machine::{self, Rounds};
+use crate::machine::Rounds;
 use crate::models::{self, Model};
 use crate::process::Process;
-use crate::results::{self, Compared, Comparison, Latency, Measured};
+use crate::results::{self, Compared, Latency, Measured};
 use crate::statistics::{Summary, percentile};
 use crate::texts::{self, Case};
 
@@ -21,18 +21,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Queries of a turn.
 const QUERIES: usize = 10;
 
-/// Writes what was found of each model as soon as it was measured.
 pub fn run(rounds: Rounds, only: Option<&str>) -> Result {
-    let (models, missing) = models::all(only)?;
-    let mut found = Comparison {
-        missing,
-        ..results::read_or_default("peers")?
-    };
-    for model in &models {
-        results::replace(&mut found.models, compare(model, rounds)?);
-        results::write("peers", &found)?;
-    }
-    Ok(())
+    results::of_each_model("peers", (rounds, only), |model| compare(model, rounds))
 }
 
 /// An encoder that is loaded, and what was measured of it.
@@ -43,8 +33,6 @@ struct Contestant {
 }
 
 fn compare(model: &Model, rounds: Rounds) -> Result<Compared> {
-    println!("{}", model.title());
-    let machine = machine::describe(rounds)?;
     let own = model.encoder()?;
     let cases = texts::cases(&own, |many| rounds.count(many / model.scale))?;
     let (reference, expected) = reference(model, &cases)?;
@@ -96,8 +84,6 @@ fn compare(model: &Model, rounds: Rounds) -> Result<Compared> {
         .map(|contestant| (contestant.encoder, contestant.measured))
         .collect();
     Ok(Compared {
-        model: model.title(),
-        machine,
         reference,
         encoders: start(model, encoders, rounds.count(5))?,
         skipped,
@@ -132,7 +118,7 @@ fn sample(cases: &[Case]) -> Vec<String> {
 fn reference(model: &Model, cases: &[Case]) -> Result<(String, Vec<Vec<f32>>)> {
     let (name, encoder) = match &model.fp32 {
         Some(directory) => ("FP32", models::load(directory, Precision::Fp32)?),
-        None => ("multivec", model.encoder()?),
+        None => (OWN, model.encoder()?),
     };
     let found = encoder
         .encode_documents(&sample(cases))

@@ -7,22 +7,35 @@ use multivec_peers_protocol::Result;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::models::root;
+use crate::machine::{self, Rounds};
+use crate::models::{self, Model, root};
 use crate::statistics::Summary;
 
-/// Multi-vector encoders side by side.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Comparison {
-    pub models: Vec<Compared>,
+/// What a command measured.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Found<T> {
+    pub models: Vec<OfModel<T>>,
     /// Models that were not there, and why.
     pub missing: Vec<String>,
 }
 
 /// One model.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Compared {
+pub struct OfModel<T> {
     pub model: String,
     pub machine: Machine,
+    pub found: T,
+}
+
+/// Multi-vector encoders side by side.
+pub type Comparison = Found<Compared>;
+
+/// The tables of settings.
+pub type Settings = Found<Vec<Table>>;
+
+/// Encoders on one model.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Compared {
     /// What the rows of the encoders were held against.
     pub reference: String,
     pub encoders: Vec<Measured>,
@@ -51,21 +64,6 @@ pub struct Latency {
     pub p50: f64,
     pub p99: f64,
     pub count: usize,
-}
-
-/// The tables of settings.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Settings {
-    pub models: Vec<Tables>,
-    pub missing: Vec<String>,
-}
-
-/// Those of one model.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Tables {
-    pub model: String,
-    pub machine: Machine,
-    pub tables: Vec<Table>,
 }
 
 /// One table: a row a setting.
@@ -98,7 +96,7 @@ fn path(name: &str) -> PathBuf {
     root().join("target/bench").join(format!("{name}.json"))
 }
 
-pub fn write<T: Serialize>(name: &str, value: &T) -> Result {
+fn write<T: Serialize>(name: &str, value: &T) -> Result {
     let path = path(name);
     let text = serde_json::to_string_pretty(value).map_err(|error| error.to_string())?;
     fs::create_dir_all(root().join("target/bench"))
@@ -112,37 +110,37 @@ pub fn read<T: DeserializeOwned>(name: &str) -> Result<T> {
     serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// The same, nothing where nothing was measured yet.
-pub fn read_or_default<T: DeserializeOwned + Default>(name: &str) -> Result<T> {
-    match path(name).exists() {
-        true => read(name),
-        false => Ok(T::default()),
+/// Measures each model, with `only` the one with that title, and writes what was
+/// found of it at once, in the place of what was known before.
+pub fn of_each_model<T: Serialize + DeserializeOwned>(
+    section: &str,
+    (rounds, only): (Rounds, Option<&str>),
+    measure: impl Fn(&Model) -> Result<T>,
+) -> Result {
+    let (models, missing) = models::all(only)?;
+    let known = match path(section).exists() {
+        true => read::<Found<T>>(section)?.models,
+        false => Vec::new(),
+    };
+    let mut all = Found {
+        models: known,
+        missing,
+    };
+    for model in &models {
+        println!("{}", model.title());
+        let one = OfModel {
+            model: model.title(),
+            machine: machine::describe(rounds)?,
+            found: measure(model)?,
+        };
+        let place = all.models.iter_mut().find(|known| known.model == one.model);
+        match place {
+            Some(known) => *known = one,
+            None => all.models.push(one),
+        }
+        write(section, &all)?;
     }
-}
-
-/// What belongs to a model, in a file with more of them.
-pub trait OfModel {
-    fn model(&self) -> &str;
-}
-
-impl OfModel for Compared {
-    fn model(&self) -> &str {
-        &self.model
-    }
-}
-
-impl OfModel for Tables {
-    fn model(&self) -> &str {
-        &self.model
-    }
-}
-
-/// Puts what was found of a model in the place of what is known of it.
-pub fn replace<T: OfModel>(known: &mut Vec<T>, found: T) {
-    match known.iter().position(|one| one.model() == found.model()) {
-        Some(at) => known[at] = found,
-        None => known.push(found),
-    }
+    Ok(())
 }
 
 /// Engines in the browser, as `js/bench` writes it.

@@ -21,8 +21,8 @@ use serde_json::Value;
 use crate::encoders::cores;
 use crate::machine::{self, Rounds};
 use crate::models::{self, Model};
-use crate::results::Table;
-use crate::settings::{Setting, of_each_model, table};
+use crate::results::{self, Table};
+use crate::settings::{Setting, table};
 
 const LENGTH: usize = 128;
 /// Documents of a table.
@@ -37,7 +37,7 @@ pub fn run(rounds: Rounds, only: Option<&str>) -> Result {
         .with_name("sessions")
         .build()
         .map_err(text)?;
-    of_each_model("sessions", rounds, only, |model| {
+    results::of_each_model("sessions", (rounds, only), |model| {
         let graph = Graph {
             environment: &environment,
             model,

@@ -7,9 +7,9 @@ use multivec::{BatchLimit, Encoder, EncoderBuilder, Precision};
 use multivec_peers_protocol::Result;
 
 use crate::encoders::cores;
-use crate::machine::{self, Rounds};
+use crate::machine::Rounds;
 use crate::models::{self, Model};
-use crate::results::{self, Settings, Table, Tables};
+use crate::results::{self, Table};
 use crate::statistics::{Summary, percentile};
 use crate::texts;
 
@@ -17,37 +17,12 @@ use crate::texts;
 const LENGTH: usize = 128;
 
 pub fn run(rounds: Rounds, only: Option<&str>) -> Result {
-    of_each_model("settings", rounds, only, |model| {
+    results::of_each_model("settings", (rounds, only), |model| {
         let mut tables = Vec::from_iter(precision(model, rounds)?);
         tables.push(threads(model, rounds)?);
         tables.push(batches(model, rounds)?);
         Ok(tables)
     })
-}
-
-/// Writes the tables of each model as soon as they were measured.
-pub fn of_each_model(
-    section: &str,
-    rounds: Rounds,
-    only: Option<&str>,
-    measure: impl Fn(&Model) -> Result<Vec<Table>>,
-) -> Result {
-    let (models, missing) = models::all(only)?;
-    let mut found = Settings {
-        missing,
-        ..results::read_or_default(section)?
-    };
-    for model in &models {
-        println!("{}", model.title());
-        let tables = Tables {
-            model: model.title(),
-            machine: machine::describe(rounds)?,
-            tables: measure(model)?,
-        };
-        results::replace(&mut found.models, tables);
-        results::write(section, &found)?;
-    }
-    Ok(())
 }
 
 /// A setting by name, and what encodes all documents in it.

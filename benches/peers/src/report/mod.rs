@@ -123,7 +123,7 @@ fn settings(head: &str, found: &Settings) -> String {
     let mut text = format!("{head}\n");
     for model in &found.models {
         text += &format!("\n### {}\n{}\n", model.model, origin(&model.machine));
-        for one in &model.tables {
+        for one in &model.found {
             let rows = table(&one.columns, &one.rows);
             text += &format!("\n#### {}\n{rows}\n{}\n", one.title, one.note);
         }

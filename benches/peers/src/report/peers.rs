@@ -31,14 +31,14 @@ pub fn section(found: &Comparison) -> Result<String> {
          ![Documents a second]({PLOT})\n"
     );
     for model in &found.models {
-        text += &compared(model);
+        text += &format!("\n### {}\n{}\n\n", model.model, origin(&model.machine));
+        text += &compared(&model.found);
     }
     text += &out_of_the_box(found);
     Ok(text + &missing(&found.missing))
 }
 
 fn compared(model: &Compared) -> String {
-    let mut text = format!("\n### {}\n{}\n\n", model.model, origin(&model.machine));
     let cases: Vec<&str> = model
         .encoders
         .first()
@@ -72,7 +72,7 @@ fn compared(model: &Compared) -> String {
                 .collect()
         })
         .collect();
-    text += &table(&head, &rows);
+    let mut text = table(&head, &rows);
     text += &format!("\nCosine: mean over rows, to {}.\n\n", model.reference);
     text += &latency(model);
     match model.skipped.as_slice() {
@@ -111,6 +111,7 @@ fn out_of_the_box(found: &Comparison) -> String {
         let name = format!("minilm-colbert {precision}");
         let model = found.models.iter().find(|model| model.model == name)?;
         model
+            .found
             .encoders
             .iter()
             .find(|measured| measured.encoder == encoder)

@@ -15,13 +15,13 @@ pub fn throughput(found: &Comparison) -> String {
     let mut body = String::new();
     let mut y = 30;
     for model in &found.models {
-        let Some(own) = model.encoders.first() else {
+        let Some(own) = model.found.encoders.first() else {
             continue;
         };
         for (case, base) in &own.throughput {
             heading(&mut body, y, &format!("{}, {case}", model.model));
             y += BAR + 4;
-            let speeds = model.encoders.iter().filter_map(|encoder| {
+            let speeds = model.found.encoders.iter().filter_map(|encoder| {
                 let (_, speed) = encoder.throughput.iter().find(|(name, _)| name == case)?;
                 Some((encoder.encoder.as_str(), speed.median))
             });
