@@ -7,8 +7,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use multivec_core::kernels::{
-    Activation, Activations, Attention, Batch, Bound, Embedding, Layer, Levels, Products, Rows,
-    ScaleToLength, Scaled, Serial, WeightType, Weights,
+    Activation, Activations, Attention, Batch, Bound, Embedding, Layer, Levels, Linear, Products,
+    Rows, ScaleToLength, Scaled, Serial, WeightType, Weights,
 };
 
 /// Rows, columns in and columns out, as in the demo model and the large one.
@@ -22,32 +22,44 @@ const LAYERS: [(usize, usize, usize, Activation); 7] = [
     (2400, 1152, 768, Activation::None),
 ];
 
+fn bytes(count: usize) -> Vec<u8> {
+    (0..count).map(|at| (at * 37) as u8).collect()
+}
+
+fn integers<'a>(bytes: &'a [u8], scales: &'a [f32]) -> Weights<'a> {
+    Weights::Integers {
+        bytes,
+        weight_type: WeightType::Int8,
+        scales,
+        zero_points: &[],
+    }
+}
+
+fn pack(weights: Weights<'_>, [inner, outer]: [usize; 2], activation: Activation) -> Linear {
+    let layer = Layer {
+        weights,
+        inner,
+        outer,
+        smoothing: &[],
+        bias: &[],
+        activation,
+    };
+    layer.pack().expect("the sizes fit")
+}
+
 fn layers(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("linear");
     for (rows, inner, outer, activation) in LAYERS {
-        let bytes: Vec<u8> = (0..inner * outer).map(|at| (at * 37) as u8).collect();
+        let bytes = bytes(inner * outer);
         let floats: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte) - 128.).collect();
         let input: Vec<f32> = (0..rows * inner).map(|at| (at as f32).sin()).collect();
         let scales = vec![1e-3; outer];
         let width = outer / if activation.is_gated() { 2 } else { 1 };
         let mut out = vec![0.; rows * width];
         group.throughput(Throughput::Elements(2 * (rows * inner * outer) as u64));
-        let integers = Weights::Integers {
-            bytes: &bytes,
-            weight_type: WeightType::Int8,
-            scales: &scales,
-            zero_points: &[],
-        };
+        let integers = integers(&bytes, &scales);
         for (name, weights) in [("int8", integers), ("fp32", Weights::Floats(&floats))] {
-            let layer = Layer {
-                weights,
-                inner,
-                outer,
-                smoothing: &[],
-                bias: &[],
-                activation,
-            };
-            let layer = layer.pack().expect("the sizes fit");
+            let layer = pack(weights, [inner, outer], activation);
             group.bench_function(format!("{name}/{rows}x{inner}x{outer}"), |bench| {
                 let rows = Activations::by_row(&input);
                 bench.iter(|| layer.run(black_box(rows), None, &mut out, &Serial));
@@ -72,22 +84,9 @@ fn model(criterion: &mut Criterion) {
         let layers: Vec<_> = (0..depth)
             .flat_map(|_| shapes)
             .map(|(inner, outer, activation)| {
-                let bytes: Vec<u8> = (0..inner * outer).map(|at| (at * 37) as u8).collect();
-                let scales = vec![1e-3; outer];
-                let layer = Layer {
-                    weights: Weights::Integers {
-                        bytes: &bytes,
-                        weight_type: WeightType::Int8,
-                        scales: &scales,
-                        zero_points: &[],
-                    },
-                    inner,
-                    outer,
-                    smoothing: &[],
-                    bias: &[],
-                    activation,
-                };
-                (layer.pack().expect("the sizes fit"), inner, outer)
+                let (bytes, scales) = (bytes(inner * outer), vec![1e-3; outer]);
+                let layer = pack(integers(&bytes, &scales), [inner, outer], activation);
+                (layer, inner, outer)
             })
             .collect();
         let input: Vec<f32> = (0..ROWS * 1536).map(|at| (at as f32).sin()).collect();

@@ -103,7 +103,8 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
     let levels = &levels[..rows.end * row_size];
     let size = I::block(stride);
     let blocks = stride.div_ceil(size);
-    let tiles = rows.len().div_ceil(I::ROWS);
+    let lines = panel_size.div_ceil(LINE * size_of::<f32>());
+    let share = lines.div_ceil(rows.len().div_ceil(I::ROWS).max(1));
     let rests = match I::NARROW {
         Some(_) => columns.rests.as_ref(),
         None => None,
@@ -123,7 +124,7 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
         for (tile, first) in rows.clone().step_by(I::ROWS).enumerate() {
             let count = (rows.end - first).min(I::ROWS);
             expect_writes::<I>(product, first..first + count, panel);
-            expect_weights::<I>(packed, tile, tiles);
+            expect_weights::<I>(packed, tile * share..(tile + 1) * share);
             let scales = &scales[first * blocks..(first + count) * blocks];
             for (block, sums) in sums.iter_mut().enumerate().take(blocks) {
                 let start = block * size;
@@ -156,16 +157,14 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
     }
 }
 
-/// Has some of the panel behind this one brought near, as many lines with each of
-/// the tiles: a model's weights do not stay in a core's caches from one batch to
+/// Has some lines of the panel behind this one brought near, others with each of
+/// its tiles: a model's weights do not stay in a core's caches from one batch to
 /// the next.
 #[inline(always)]
-fn expect_weights<I: Isa>(panel: &[i8], tile: usize, tiles: usize) {
-    let line = LINE * size_of::<f32>();
-    let share = panel.len().div_ceil(line).div_ceil(tiles);
-    let next = panel.as_ptr().wrapping_add(panel.len());
-    for at in tile * share..(tile + 1) * share {
-        I::expect_read(next.wrapping_add(at * line).cast());
+fn expect_weights<I: Isa>(panel: &[i8], lines: Range<usize>) {
+    let next = panel.as_ptr().wrapping_add(panel.len()).cast::<f32>();
+    for line in lines {
+        I::expect_read(next.wrapping_add(line * LINE));
     }
 }
 
