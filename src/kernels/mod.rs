@@ -4,6 +4,7 @@
 //! lend them their threads. Each is written once and compiled for several
 //! instruction sets, see `isa`.
 
+mod aligned;
 mod attention;
 mod embedding;
 mod exp;

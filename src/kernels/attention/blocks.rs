@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use super::super::aligned::Aligned;
 use super::super::exp::{ROUND, exp2, rough_exp2};
 use super::super::isa::{Isa, LARGEST_TILE, Vector};
 
@@ -102,7 +103,7 @@ pub(super) unsafe fn combine<I: Isa>(
     weights: *const I::Level,
     (values, scales): (&[I::Weight], &[f32]),
     rows: &[Row],
-    [tile, zeros]: &mut [Vec<i32>; 2],
+    [tile, zeros]: &mut [Aligned<i32>; 2],
     (sums, stride, is_first): (&mut [f32], usize, bool),
 ) {
     let groups = values.len() / I::COLUMNS / I::GROUP;

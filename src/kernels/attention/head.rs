@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::super::aligned::{Aligned, OnLine};
 use super::super::isa::{Isa, LARGEST_TILE, LINE, Vector};
 use super::super::parallel::Shared;
 use super::integers::Workspace;
@@ -52,7 +53,7 @@ pub(in super::super) fn attend_heads<I: Isa>(heads: &Heads<'_>, which: Range<usi
     }
     // One copy of its instructions, which are many.
     let mut loaded = Loaded::default();
-    let mut scores = Vec::new();
+    let mut scores = Aligned::new();
     for at in left {
         Head::new(heads, at).attend::<I>(&mut loaded, &mut scores);
     }
@@ -81,7 +82,7 @@ impl<'a> Head<'a> {
     }
 
     #[inline(always)]
-    fn attend<I: Isa>(&self, loaded: &mut Loaded, scores: &mut Vec<f32>) {
+    fn attend<I: Isa>(&self, loaded: &mut Loaded, scores: &mut Aligned<f32>) {
         let (length, seen) = (self.batch.length, self.seen);
         loaded.load::<I>(self);
         let (loaded, queries) = (&*loaded, loaded.queries(self));
@@ -187,7 +188,7 @@ impl<'a> Head<'a> {
         sums: &[f32; ROWS],
     ) {
         let stride = self.seen.next_multiple_of(I::COLUMNS);
-        let mut tile = [0f32; LARGEST_TILE];
+        let OnLine(tile) = &mut OnLine([0f32; LARGEST_TILE]);
         for panel in 0..self.attention.columns.div_ceil(I::COLUMNS) {
             let size = self.seen * I::COLUMNS;
             let values = &values[panel * size..(panel + 1) * size][seen.start * I::COLUMNS..];
@@ -204,7 +205,7 @@ impl<'a> Head<'a> {
                     I::floats(count, left, stride, panel, depth, out, I::COLUMNS);
                 }
                 let rows = rows.start + row..rows.start + row + count;
-                self.finish_panel::<I>(rows, panel, &sums[row..], (&tile, I::COLUMNS));
+                self.finish_panel::<I>(rows, panel, &sums[row..], (&*tile, I::COLUMNS));
             }
         }
     }

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use super::super::aligned::Aligned;
 use super::super::isa::{Isa, LARGEST_TILE, MOST_LANES, Vector};
 use super::blocks::{BLOCK, Row, blocks, combine, sum_columns, weigh};
 use super::head::{Head, ROWS};
@@ -20,18 +21,18 @@ pub(super) struct Workspace<W, L> {
     /// held.
     wide: [Vec<W>; 2],
     /// A level for each column of queries.
-    ones: Vec<L>,
+    ones: Aligned<L>,
     /// What the zero point of queries is multiplied by for each key, where
     /// levels are not centred.
-    key_sums: Vec<i32>,
+    key_sums: Aligned<i32>,
     /// `[ROWS, tokens]`
-    scores: Vec<f32>,
+    scores: Aligned<f32>,
     /// `[ROWS, BLOCK]`
-    weights: Vec<L>,
+    weights: Aligned<L>,
     /// `[ROWS, columns]`, rounded up to panels.
-    sums: Vec<f32>,
+    sums: Aligned<f32>,
     /// Of whole numbers, and what is to be taken off them.
-    tiles: [Vec<i32>; 2],
+    tiles: [Aligned<i32>; 2],
 }
 
 impl Head<'_> {

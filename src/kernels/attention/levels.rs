@@ -1,6 +1,7 @@
 //! Queries, keys and values of a head in 8 bits, in the order in which products
 //! read them.
 
+use super::super::aligned::Aligned;
 use super::super::exp::nearest;
 use super::super::isa::{Isa, MOST_LANES, Vector};
 use super::head::Head;
@@ -15,28 +16,28 @@ const LARGEST: f32 = 127.;
 #[derive(Default)]
 pub(super) struct Levels {
     /// `[length, width]` of the instruction set's levels.
-    queries: Vec<u8>,
+    queries: Aligned<u8>,
     /// Scales of queries, such that scores are logarithms to base 2.
-    pub(super) query_scales: Vec<f32>,
+    pub(super) query_scales: Aligned<f32>,
     /// `[panels, groups, COLUMNS, GROUP]`, a column of a panel for a key.
-    pub(super) keys: Vec<i8>,
-    pub(super) key_scales: Vec<f32>,
+    pub(super) keys: Aligned<i8>,
+    pub(super) key_scales: Aligned<f32>,
     /// 0, or minus infinity for keys that nobody sees.
-    pub(super) key_bias: Vec<f32>,
+    pub(super) key_bias: Aligned<f32>,
     /// A panel for each so many columns: `[groups, COLUMNS, GROUP]`, with a row
     /// for each token.
-    pub(super) values: Vec<i8>,
-    pub(super) value_scales: Vec<f32>,
+    pub(super) values: Aligned<i8>,
+    pub(super) value_scales: Aligned<f32>,
     /// Columns of queries and keys.
     pub(super) width: usize,
     /// Rows of values, rounded up.
     pub(super) tokens: usize,
     /// Rows that had to be turned or filled up.
-    space: Vec<f32>,
+    space: Aligned<f32>,
     /// One over scales.
-    factors: Vec<f32>,
+    factors: Aligned<f32>,
     /// Keys of a panel, row by row.
-    levels: Vec<i8>,
+    levels: Aligned<i8>,
 }
 
 impl Levels {
@@ -105,11 +106,11 @@ impl Levels {
         self.keys.resize(padded * width, 0);
         let scales = [&mut self.key_scales, &mut self.factors];
         let odd = load_scales::<I::Vector>(rows, [seen, width], LARGEST, scales);
-        self.key_scales.truncate(seen);
         self.key_scales.resize(padded, 0.);
-        self.key_bias.clear();
-        self.key_bias.resize(seen, 0.);
-        self.key_bias.resize(padded, f32::NEG_INFINITY);
+        self.key_scales[seen..].fill(0.);
+        self.key_bias.resize(padded, 0.);
+        self.key_bias[..seen].fill(0.);
+        self.key_bias[seen..].fill(f32::NEG_INFINITY);
         for (bias, &bit) in self.key_bias.iter_mut().zip(head.holes.unwrap_or_default()) {
             *bias = if bit == 0 { f32::NEG_INFINITY } else { *bias };
         }

@@ -1,5 +1,6 @@
 //! Queries, keys and values of a head in the order in which products read them.
 
+use super::super::aligned::Aligned;
 use super::super::isa::{Isa, Vector};
 use super::head::Head;
 use super::{Rotation, Rows};
@@ -13,11 +14,11 @@ const BLOCK: usize = 4;
 #[derive(Default)]
 pub(super) struct Loaded {
     /// A panel for each so many tokens: `[columns, COLUMNS]`.
-    pub(super) keys: Vec<f32>,
+    pub(super) keys: Aligned<f32>,
     /// A panel for each so many columns: `[seen, COLUMNS]`.
-    pub(super) values: Vec<f32>,
-    queries: Vec<f32>,
-    turned: Vec<f32>,
+    pub(super) values: Aligned<f32>,
+    queries: Aligned<f32>,
+    turned: Aligned<f32>,
 }
 
 /// Rows of queries, in place or turned.
@@ -155,7 +156,7 @@ impl<'a> Head<'a> {
         rows: &Rows<'a>,
         [count, width]: [usize; 2],
         rotation: Option<&Rotation<'_>>,
-        space: &'s mut Vec<f32>,
+        space: &'s mut Aligned<f32>,
     ) -> Queries<'s>
     where
         'a: 's,
@@ -168,7 +169,7 @@ impl<'a> Head<'a> {
                 stride: rows.stride,
             };
         }
-        space.clear();
+        space.resize(0, 0.);
         space.resize(count * width, 0.);
         for (at, whole) in space.chunks_exact_mut(width).enumerate() {
             let whole = &mut whole[..columns];

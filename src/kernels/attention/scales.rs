@@ -1,5 +1,6 @@
 //! Scales of rows and columns, and the order of groups.
 
+use super::super::aligned::Aligned;
 use super::super::isa::Vector;
 use super::load::Queries;
 
@@ -11,7 +12,7 @@ pub(super) fn load_scales<V: Vector>(
     rows: &Queries<'_>,
     [count, width]: [usize; 2],
     largest: f32,
-    [scales, factors]: [&mut Vec<f32>; 2],
+    [scales, factors]: [&mut Aligned<f32>; 2],
 ) -> f32 {
     scales.resize(count.next_multiple_of(V::LANES), 0.);
     for (at, scale) in scales[..count].iter_mut().enumerate() {
@@ -34,7 +35,7 @@ pub(super) fn load_scales<V: Vector>(
 pub(super) fn from_peaks<V: Vector>(
     scales: &mut [f32],
     largest: f32,
-    factors: &mut Vec<f32>,
+    factors: &mut Aligned<f32>,
 ) -> f32 {
     factors.resize(scales.len(), 0.);
     let mut odd = V::splat(0.);

@@ -15,6 +15,7 @@ use rests::Rests;
 
 use std::ops::Range;
 
+use super::aligned::Aligned;
 use super::isa::{self, Kind};
 use super::parallel::{Parallel, Shared, ranges};
 
@@ -88,7 +89,7 @@ pub struct Linear {
     /// Columns of the output.
     outer: usize,
     /// One a column, in the order of the panels, rounded up to whole ones.
-    bias: Vec<f32>,
+    bias: Aligned<f32>,
     /// One a column of the input, or none.
     smoothing: Vec<f32>,
     panels: Panels,
@@ -97,17 +98,17 @@ pub struct Linear {
 /// Weights, panel by panel.
 #[derive(Clone, Debug)]
 enum Panels {
-    Floats(Vec<f32>),
-    Integers { weights: Vec<i8>, columns: Columns },
+    Floats(Aligned<f32>),
+    Integers { weights: Aligned<i8>, columns: Columns },
 }
 
 /// What belongs to each column of 8-bit weights, in the order of the panels.
 #[derive(Clone, Debug, Default)]
 struct Columns {
-    scales: Vec<f32>,
+    scales: Aligned<f32>,
     /// Sums of weights, where levels are not centred; else nothing. One for
     /// each block of rows in a panel, `[panels, blocks, COLUMNS]`.
-    sums: Vec<i32>,
+    sums: Aligned<i32>,
     /// Zero points of weights, where any is not 0; else nothing.
     zeros: Vec<i32>,
     /// What is left of weights that were made narrow, if they were.
@@ -192,7 +193,7 @@ impl Linear {
         &self,
         activations: Activations<'_>,
         (stride, is_summed): (usize, bool),
-        levels: &mut Vec<u8>,
+        levels: &mut Aligned<u8>,
         threads: &dyn Parallel,
     ) -> Vec<RowScale> {
         let rows = activations.rows;
@@ -232,7 +233,7 @@ impl Linear {
 thread_local! {
     /// Levels of the layer before, to be written over: new memory would have to
     /// be made zeros of first.
-    static LEVELS: std::cell::Cell<Vec<u8>> = const { std::cell::Cell::new(Vec::new()) };
+    static LEVELS: std::cell::Cell<Aligned<u8>> = const { std::cell::Cell::new(Aligned::new()) };
 }
 
 /// Fewest values that are quantized by a task: it takes microseconds to have

@@ -1,5 +1,6 @@
 //! Weights in the order in which a product reads them.
 
+use super::super::aligned::Aligned;
 use super::super::isa::{Kind, Layout};
 use super::rests::Rests;
 use super::{Activation, Columns, Linear, Panels};
@@ -137,18 +138,22 @@ impl Layer<'_> {
     }
 
     /// Weights in panels of so many columns, by groups of so many rows.
-    fn panels<T>(
+    fn panels<T: Copy + Default>(
         &self,
         order: &[Option<usize>],
         (columns, group): (usize, usize),
         weight: impl Fn(usize, Option<usize>) -> T,
-    ) -> Vec<T> {
+    ) -> Aligned<T> {
         let rows = self.inner.next_multiple_of(group);
-        let mut panels = Vec::with_capacity(rows * order.len());
+        let mut panels = Aligned::new();
+        panels.resize(rows * order.len(), T::default());
+        let mut groups = panels.chunks_exact_mut(group);
         for panel in order.chunks_exact(columns) {
             for first in (0..rows).step_by(group) {
-                for &column in panel {
-                    panels.extend((first..first + group).map(|row| weight(row, column)));
+                for (&column, places) in panel.iter().zip(&mut groups) {
+                    for (row, place) in places.iter_mut().enumerate() {
+                        *place = weight(first + row, column);
+                    }
                 }
             }
         }
@@ -190,7 +195,7 @@ impl Layer<'_> {
         Columns {
             scales: order.iter().map(|at| at.map_or(0., scale)).collect(),
             sums: match layout.centred {
-                true => Vec::new(),
+                true => Aligned::new(),
                 false => sums.collect(),
             },
             zeros: match zeros.iter().all(|&zero| zero == 0) {

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use super::super::aligned::OnLine;
 use super::super::isa::{Isa, LARGEST_TILE, LINE, MOST_BLOCKS};
 use super::super::parallel::Shared;
 use super::levels::RowScale;
@@ -61,8 +62,8 @@ fn floats<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usize
     let inner = product.linear.inner;
     let panel_size = inner * I::COLUMNS;
     let left = &left[..rows.end * inner];
-    let mut sums = [0f32; LARGEST_TILE];
-    let mut part = [0f32; LARGEST_TILE];
+    let OnLine(sums) = &mut OnLine([0f32; LARGEST_TILE]);
+    let OnLine(part) = &mut OnLine([0f32; LARGEST_TILE]);
     for panel in panels {
         let weights = &weights[panel * panel_size..(panel + 1) * panel_size];
         let bias = &product.linear.bias[panel * I::COLUMNS..(panel + 1) * I::COLUMNS];
@@ -77,11 +78,11 @@ fn floats<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usize
                 I::floats(count, left, inner, weights, inner, sums, I::COLUMNS);
             }
             let tile = FloatTile {
-                sums: &sums,
+                sums,
                 bias,
                 isa: PhantomData::<I>,
             };
-            write::<I, _>(product, first..first + count, panel, &tile, &mut part);
+            write::<I, _>(product, first..first + count, panel, &tile, part);
         }
     }
 }
@@ -114,8 +115,8 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
         blocks <= I::BLOCKS && I::BLOCKS <= MOST_BLOCKS,
         "blocks of a row"
     );
-    let mut sums = [[0i32; LARGEST_TILE]; MOST_BLOCKS];
-    let mut part = [0f32; LARGEST_TILE];
+    let OnLine(sums) = &mut OnLine([[0i32; LARGEST_TILE]; MOST_BLOCKS]);
+    let OnLine(part) = &mut OnLine([0f32; LARGEST_TILE]);
     for panel in panels {
         let packed = &weights[panel * panel_size..(panel + 1) * panel_size];
         let weights = I::weights(packed, &mut scratch);
@@ -152,7 +153,7 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
                 sums: &sums[..blocks],
                 isa: PhantomData::<I>,
             };
-            write::<I, _>(product, first..first + count, panel, &tile, &mut part);
+            write::<I, _>(product, first..first + count, panel, &tile, part);
         }
     }
 }
