@@ -2,14 +2,15 @@
 
 use multivec_core::batch::{CACHED_TOKENS, TokenBatch};
 use multivec_core::{Backend, BackendInfo, Error, GraphForm, Precision, Result, TokenStates};
-use ort::session::{NoSelectedOutputs, RunOptions, Session, SessionOutputs};
+use ort::session::{NoSelectedOutputs, RunOptions, Session};
 
+use super::landing::Landing;
 use super::opener::{SessionGraph, SessionOpener, SessionSettings};
 use super::operators::Kernels;
 use super::placement::{self, Placement};
 use super::providers;
 use super::sessions::{Company, SessionPool};
-use super::signature::Signature;
+use super::signature::{Signature, States};
 use super::{ENGINE, OnnxRuntime};
 use crate::load::{Arena, ModelGraph, Parallelism, Provider};
 
@@ -30,6 +31,7 @@ pub(crate) struct OrtBackend {
     parallelism: Parallelism,
     run_options: RunOptions<NoSelectedOutputs>,
     provider: Provider,
+    landing: Option<Landing>,
     placement: Option<Placement>,
 }
 
@@ -70,6 +72,9 @@ impl OrtBackend {
             let found = "it runs none of the model's operators";
             return Err(providers::unavailable(provider, found));
         }
+        let landing = Landing::candidates(provider);
+        let run = (&probe(), &run_options);
+        let landing = Landing::choose(landing, &signature, &mut first, run).map_err(invalid)?;
         let sessions = SessionPool::new(opener, first, settings.parallelism.sessions);
         if is_file {
             sessions.open_all()?;
@@ -90,6 +95,7 @@ impl OrtBackend {
             parallelism: settings.parallelism,
             provider: settings.provider,
             run_options,
+            landing,
             placement,
         })
     }
@@ -107,53 +113,66 @@ impl OrtBackend {
         names: &[String],
         observe: Observe<'_>,
     ) -> Result<TokenStates> {
-        self.run_in(Company::Alone, batch, &mut |outputs| {
+        let failed = self.failed(batch);
+        self.sessions.with(Company::Alone, |session| {
+            let run = (batch, &self.run_options);
+            let outputs = self.signature.run(session, run).map_err(&failed)?;
             for (at, name) in names.iter().enumerate() {
-                let (shape, data) = outputs[name.as_str()].try_extract_tensor::<f32>()?;
+                let output = outputs[name.as_str()].try_extract_tensor::<f32>();
+                let (shape, data) = output.map_err(&failed)?;
                 observe(at, shape, data);
             }
-            Ok(())
+            let states = States::copied(&outputs[self.signature.output.as_str()]);
+            self.checked(states.map_err(&failed)?, batch)
         })
     }
 
-    fn run_in(
-        &self,
-        company: Company,
-        batch: &TokenBatch,
-        others: &mut dyn FnMut(&SessionOutputs<'_>) -> ort::Result<()>,
-    ) -> Result<TokenStates> {
-        let failed = |error: ort::Error| Error::Inference {
-            engine: ENGINE,
-            rows: batch.rows,
-            length: batch.length,
-            source: error.into(),
-        };
-        let run = |session: &mut Session| {
-            let outputs = self
-                .signature
-                .run(session, (batch, &self.run_options))
-                .map_err(failed)?;
-            others(&outputs).map_err(failed)?;
-            let states = &outputs[self.signature.output.as_str()];
-            let (found, data) = states.try_extract_tensor::<f32>().map_err(failed)?;
-            match **found {
-                [rows, length, dim]
-                    if rows as usize == batch.rows && length as usize == batch.length =>
-                {
-                    Ok(TokenStates {
-                        data: data.to_vec(),
-                        dim: dim as usize,
-                    })
-                }
-                _ => Err(Error::ModelMismatch {
-                    file: self.info.model_file.clone(),
-                    what: format!("output `{}`", self.signature.output),
-                    expected: format!("shape [{}, {}, dim]", batch.rows, batch.length),
-                    found: format!("{found}"),
-                }),
+    fn run_in(&self, company: Company, batch: &TokenBatch) -> Result<TokenStates> {
+        self.sessions.with(company, |session| {
+            let states = self.run_session(session, batch);
+            self.checked(states.map_err(self.failed(batch))?, batch)
+        })
+    }
+
+    fn run_session(&self, session: &mut Session, batch: &TokenBatch) -> ort::Result<States> {
+        let run = (batch, &self.run_options);
+        match &self.landing {
+            Some(landing) => landing.run(&self.signature, session, run),
+            None => {
+                let outputs = self.signature.run(session, run)?;
+                States::copied(&outputs[self.signature.output.as_str()])
             }
-        };
-        self.sessions.with(company, run)
+        }
+    }
+
+    fn failed(&self, batch: &TokenBatch) -> impl Fn(ort::Error) -> Error + use<> {
+        let (rows, length) = (batch.rows, batch.length);
+        move |error| Error::Inference {
+            engine: ENGINE,
+            rows,
+            length,
+            source: error.into(),
+        }
+    }
+
+    /// States of the shape that a batch has.
+    fn checked(&self, states: States, batch: &TokenBatch) -> Result<TokenStates> {
+        match states.shape[..] {
+            [rows, length, dim]
+                if rows as usize == batch.rows && length as usize == batch.length =>
+            {
+                Ok(TokenStates {
+                    data: states.data,
+                    dim: dim as usize,
+                })
+            }
+            _ => Err(Error::ModelMismatch {
+                file: self.info.model_file.clone(),
+                what: format!("output `{}`", self.signature.output),
+                expected: format!("shape [{}, {}, dim]", batch.rows, batch.length),
+                found: format!("{:?}", states.shape),
+            }),
+        }
     }
 }
 
@@ -182,11 +201,11 @@ impl Backend for OrtBackend {
     }
 
     fn run(&self, batch: &TokenBatch) -> Result<TokenStates> {
-        self.run_in(Company::Alone, batch, &mut |_| Ok(()))
+        self.run_in(Company::Alone, batch)
     }
 
     fn run_beside_others(&self, batch: &TokenBatch) -> Result<TokenStates> {
-        self.run_in(Company::Others, batch, &mut |_| Ok(()))
+        self.run_in(Company::Others, batch)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod backend;
 mod elf;
+mod landing;
 mod library;
 mod opener;
 mod operators;

@@ -206,7 +206,7 @@ pub(super) mod tests {
     use super::*;
     use crate::load::{CudaOptions, read};
 
-    const FILE: &str = concat!(
+    pub(in crate::onnxruntime) const FILE: &str = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../tests/fixtures/tiny-bert/model.onnx"
     );

@@ -3,11 +3,29 @@
 use multivec_core::batch::TokenBatch;
 use multivec_core::{Error, Result};
 use ort::session::{NoSelectedOutputs, RunOptions, Session, SessionOutputs};
-use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
+use ort::value::{DynValue, Outlet, Tensor, TensorElementType, TensorRef, ValueType};
 
 const IDS: &str = "input_ids";
 const MASK: &str = "attention_mask";
 const TYPES: &str = "token_type_ids";
+
+/// An output: token states.
+#[derive(Debug, PartialEq)]
+pub(super) struct States {
+    pub(super) shape: Vec<i64>,
+    pub(super) data: Vec<f32>,
+}
+
+impl States {
+    /// A copy of an output that is in memory of the CPU.
+    pub(super) fn copied(output: &DynValue) -> ort::Result<Self> {
+        let (shape, data) = output.try_extract_tensor::<f32>()?;
+        Ok(Self {
+            shape: shape.to_vec(),
+            data: data.to_vec(),
+        })
+    }
+}
 
 pub(super) struct Signature {
     pub(super) uses_token_type_ids: bool,
@@ -95,6 +113,22 @@ impl Signature {
             inputs.push((TYPES.into(), tensor(zeros.as_slice())?.into()));
         }
         session.run_with_options(inputs, options)
+    }
+
+    /// The same inputs for a binding, which copies those that it would borrow.
+    pub(super) fn owned_inputs(
+        &self,
+        batch: &TokenBatch,
+    ) -> ort::Result<Vec<(&'static str, Tensor<i64>)>> {
+        let tensor = |values| Tensor::from_array(([batch.rows, batch.length], values));
+        let mut inputs = vec![
+            (IDS, tensor(batch.input_ids.clone())?),
+            (MASK, tensor(batch.attention_mask.clone())?),
+        ];
+        if self.uses_token_type_ids {
+            inputs.push((TYPES, tensor(vec![0; batch.input_ids.len()])?));
+        }
+        Ok(inputs)
     }
 }
 

@@ -99,7 +99,10 @@ pub struct Linear {
 #[derive(Clone, Debug)]
 enum Panels {
     Floats(Aligned<f32>),
-    Integers { weights: Aligned<i8>, columns: Columns },
+    Integers {
+        weights: Aligned<i8>,
+        columns: Columns,
+    },
 }
 
 /// What belongs to each column of 8-bit weights, in the order of the panels.
