@@ -8,6 +8,7 @@ mod pieces;
 mod prepare;
 mod text;
 mod vocabulary;
+mod words;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::config::{ModelConfig, TextKind};
 use crate::error::{Error, Result};
 pub use text::{TokenRole, TokenizedText, Truncation};
 use vocabulary::SpecialIds;
+use words::Words;
 
 /// What to do with a text that is longer than the model takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +42,23 @@ pub(crate) struct Layout {
     pub(crate) policy: TruncationPolicy,
 }
 
+/// Tokens of a text between special ones.
+#[derive(Debug, Default, PartialEq)]
+struct Tokens {
+    ids: Vec<u32>,
+    roles: Vec<TokenRole>,
+    /// The bytes of the text that each stands for.
+    offsets: Vec<(usize, usize)>,
+}
+
+impl Tokens {
+    fn add_special(&mut self, ids: &[u32]) {
+        self.ids.extend_from_slice(ids);
+        self.roles.resize(self.ids.len(), TokenRole::Special);
+        self.offsets.resize(self.ids.len(), (0, 0));
+    }
+}
+
 /// A tokenizer with the special tokens of a late-interaction model.
 ///
 /// Cheap to clone.
@@ -55,6 +74,8 @@ struct Inner {
     direction: TruncationDirection,
     /// Bytes of the pieces that it is given, about.
     piece: usize,
+    /// Where words are apart, those that were tokenized before.
+    words: Option<Words>,
     added: usize,
     ids: SpecialIds,
     lower_case: bool,
@@ -88,9 +109,15 @@ impl TextTokenizer {
         tokenizer.with_truncation(None).map_err(invalid)?;
         tokenizer.with_padding(None);
         tokenizer.with_post_processor(None::<PostProcessorWrapper>);
+        let piece = pieces::size(&tokenizer, direction);
+        let words = match piece {
+            usize::MAX => None,
+            _ => Words::new(&tokenizer, post_processor.as_ref()),
+        };
         Ok(Self {
             inner: Arc::new(Inner {
-                piece: pieces::size(&tokenizer, direction),
+                piece,
+                words,
                 tokenizer,
                 post_processor,
                 direction,
@@ -148,9 +175,12 @@ impl TextTokenizer {
         let fail = |source| Error::Tokenization { index, source };
         let prepared = prepare::prepare(text, inner.lower_case);
         let room = layout.length.saturating_sub(self.overhead(layout.kind));
-        let tokenizer = (&inner.tokenizer, inner.piece);
-        let (mut encoding, found) =
-            pieces::encode(tokenizer, &prepared.text, room).map_err(fail)?;
+        let is_known = |_: &&Words| prepared.text.len() <= pieces::PIECE;
+        let (tokens, found) = match inner.words.as_ref().filter(is_known) {
+            Some(words) => words.encode(&inner.tokenizer, &prepared.text, room),
+            None => inner.process(&prepared.text, room),
+        }
+        .map_err(fail)?;
         if found > room && layout.policy == TruncationPolicy::Error {
             return Err(Error::TextTooLong {
                 index,
@@ -158,31 +188,21 @@ impl TextTokenizer {
                 found,
             });
         }
-        encoding.truncate(room, 0, inner.direction);
-        // What was cut off would be post-processed as well, for nothing.
-        encoding.take_overflowing();
+        let Tokens {
+            mut ids,
+            mut roles,
+            offsets,
+        } = tokens;
+        let kept = roles.iter().filter(|&&role| role == TokenRole::Text);
+        let kept_tokens = kept.count();
         let truncation = Truncation {
-            kept_tokens: encoding.len(),
-            dropped_tokens: found - encoding.len(),
+            kept_tokens,
+            dropped_tokens: found - kept_tokens,
         };
-        if let Some(processor) = &inner.post_processor {
-            encoding = processor.process(encoding, None, true).map_err(fail)?;
-        }
-
-        let mut ids = encoding.get_ids().to_vec();
-        let mut roles: Vec<TokenRole> = encoding
-            .get_special_tokens_mask()
-            .iter()
-            .map(|&special| match special {
-                0 => TokenRole::Text,
-                _ => TokenRole::Special,
-            })
-            .collect();
-        let mut spans: Vec<(usize, usize)> = encoding
-            .get_offsets()
-            .iter()
+        let mut spans: Vec<(usize, usize)> = offsets
+            .into_iter()
             .zip(&roles)
-            .map(|(&(start, end), role)| match role {
+            .map(|((start, end), role)| match role {
                 TokenRole::Text => {
                     let span = prepared.original(start..end);
                     (span.start, span.end)
@@ -226,5 +246,31 @@ impl TextTokenizer {
         text.roles.resize(length, TokenRole::Expansion);
         text.spans.resize(length, (0, 0));
         Ok(())
+    }
+}
+
+impl Inner {
+    /// The first tokens of a text, as many as there is room for, between special
+    /// ones, and how many of the text's there are in all.
+    fn process(&self, text: &str, room: usize) -> tokenizers::Result<(Tokens, usize)> {
+        let tokenizer = (&self.tokenizer, self.piece);
+        let (mut encoding, found) = pieces::encode(tokenizer, text, room)?;
+        encoding.truncate(room, 0, self.direction);
+        // What was cut off would be post-processed as well, for nothing.
+        encoding.take_overflowing();
+        if let Some(processor) = &self.post_processor {
+            encoding = processor.process(encoding, None, true)?;
+        }
+        let role = |&special: &u32| match special {
+            0 => TokenRole::Text,
+            _ => TokenRole::Special,
+        };
+        let roles = encoding.get_special_tokens_mask().iter().map(role);
+        let tokens = Tokens {
+            ids: encoding.get_ids().to_vec(),
+            roles: roles.collect(),
+            offsets: encoding.get_offsets().to_vec(),
+        };
+        Ok((tokens, found))
     }
 }

@@ -4,7 +4,11 @@
 use tokenizers::{AddedToken, Encoding, Tokenizer, TruncationDirection};
 
 /// Bytes of a piece, about, where texts may be cut.
-const PIECE: usize = 64 << 10;
+pub(super) const PIECE: usize = 64 << 10;
+
+/// Words with all that may be beside a cut.
+const SAMPLE: &str = "Late interaction, (ColBERT) keeps 128 columns: for each! of 7.5 tokens; \
+    does it? X \"quotes\" and' 9' 10, V. w. Y) 8) e\" f";
 
 /// Bytes of the pieces that a tokenizer is given, about: all, where texts may not
 /// be cut between words, or where their last tokens are kept.
@@ -21,27 +25,26 @@ fn are_words_apart(tokenizer: &Tokenizer) -> bool {
     let added = tokenizer.get_added_tokens_decoder();
     let reaches_over = |token: &AddedToken| {
         let content = &token.content;
-        let ends_in_word = content
-            .trim_end()
-            .ends_with(|last: char| last.is_ascii_alphanumeric());
-        !cut(content, 1).1.is_empty() || ends_in_word && (token.rstrip || content.ends_with(' '))
+        let ends_in_word = content.trim_end().bytes().last().is_some_and(ends_word);
+        words(content).nth(1).is_some() || ends_in_word && (token.rstrip || content.ends_with(' '))
     };
     if added.values().any(reaches_over) {
         return false;
     }
-    let ids = |text: &str| {
-        let found = tokenizer.encode(text, false);
-        found.map(|found| found.get_ids().to_vec())
-    };
-    let text = "Late interaction keeps 128 columns for each of 7 tokens";
-    let Ok(whole) = ids(text) else {
+    let encode = |text: &str| tokenizer.encode(text, false).ok();
+    let Some(whole) = encode(SAMPLE) else {
         return false;
     };
-    text.match_indices(' ').all(|(at, _)| {
-        let (left, right) = text.split_at(at);
-        let parts = [ids(left), ids(right)].map(Result::unwrap_or_default);
-        whole == parts.concat()
-    })
+    let (mut ids, mut offsets) = (Vec::new(), Vec::new());
+    for (at, word) in words(SAMPLE) {
+        let Some(found) = encode(word) else {
+            return false;
+        };
+        ids.extend_from_slice(found.get_ids());
+        let found = found.get_offsets().iter();
+        offsets.extend(found.map(|(start, end)| (at + start, at + end)));
+    }
+    ids == whole.get_ids() && offsets == whole.get_offsets()
 }
 
 /// The first tokens of a text, no fewer than `room` if there are so many, and how
@@ -71,20 +74,43 @@ pub(super) fn encode(
 
 /// Cuts a text before the first space between words that is so far in.
 fn cut(text: &str, size: usize) -> (&str, &str) {
-    let bytes = text.as_bytes();
-    let is_between = |at: &usize| {
-        let beside = [bytes[at - 1], bytes[at + 1]];
-        bytes[*at] == b' ' && beside.iter().all(u8::is_ascii_alphanumeric)
-    };
-    let mut places = size.max(1)..bytes.len().saturating_sub(1);
-    match places.find(is_between) {
+    let mut places = size.max(1)..text.len();
+    match places.find(|&at| is_between(text.as_bytes(), at)) {
         Some(at) => text.split_at(at),
         None => (text, ""),
     }
 }
 
+/// What may be before a cut. Brackets end added tokens, such as `[D] ` with its
+/// space.
+#[inline]
+fn ends_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b".,;:!?'\")".contains(&byte)
+}
+
+/// Whether there is a space between words.
+#[inline]
+fn is_between(text: &[u8], at: usize) -> bool {
+    text[at] == b' '
+        && at > 0
+        && ends_word(text[at - 1])
+        && text.get(at + 1).is_some_and(u8::is_ascii_alphanumeric)
+}
+
+/// Words of a text, each with the space before it, and where they start.
+pub(super) fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let rest = text.get(start..).filter(|rest| !rest.is_empty())?;
+        let (word, _) = cut(rest, 1);
+        let at = start;
+        start += word.len();
+        Some((at, word))
+    })
+}
+
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::LazyLock;
 
     use proptest::collection::vec;
@@ -93,7 +119,7 @@ mod tests {
 
     use super::*;
 
-    fn tokenizer(model: &str) -> Tokenizer {
+    pub(in super::super) fn tokenizer(model: &str) -> Tokenizer {
         let root = env!("CARGO_MANIFEST_DIR");
         let path = format!("{root}/tests/fixtures/{model}/tokenizer.json");
         let mut tokenizer = Tokenizer::from_file(path).expect("it is a tokenizer");
@@ -147,6 +173,11 @@ mod tests {
         assert!(!are_words_apart(&tokenizer));
         assert_eq!(size(&tokenizer, TruncationDirection::Right), usize::MAX);
         assert_eq!(cut("one two", 1), ("one", " two"));
-        assert_eq!(cut("one  two, 3", 1), ("one  two, 3", ""));
+        assert_eq!(cut("one  two. 3", 1), ("one  two.", " 3"));
+        assert_eq!(cut("one  two -3 ", 1), ("one  two -3 ", ""));
+        let found: Vec<_> = words("a b, c  d e\u{301} f").collect();
+        let expected = [(0, "a"), (1, " b,"), (4, " c  d"), (9, " e\u{301} f")];
+        assert_eq!(found, expected);
+        assert_eq!(words("").count(), 0);
     }
 }
