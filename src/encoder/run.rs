@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ndarray::{Array2, ArrayView2, ArrayView3, Axis};
+use ndarray::{Array2, ArrayView2, ArrayView3};
 
 use crate::backend::TokenStates;
 use crate::batch::{self, BatchShapes, Buckets, TokenBatch};
@@ -238,8 +238,13 @@ fn keep(
     text: &TokenizedText,
     normalization: Normalization,
 ) -> Array2<f32> {
-    let kept: Vec<usize> = (0..text.len()).filter(|&at| text.kept()[at]).collect();
-    let mut matrix = states.select(Axis(0), &kept);
+    let count = text.kept().iter().filter(|&&kept| kept).count();
+    let mut matrix = Array2::zeros((count, states.ncols()));
+    let rows = states.outer_iter().zip(text.kept());
+    let kept = rows.filter(|(_, kept)| **kept);
+    for (mut row, (states, _)) in matrix.rows_mut().into_iter().zip(kept) {
+        row.assign(&states);
+    }
     if normalization == Normalization::L2 {
         for mut row in matrix.rows_mut() {
             // The lower bound is that of `torch.nn.functional.normalize`.

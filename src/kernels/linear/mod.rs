@@ -202,7 +202,9 @@ impl Linear {
         let rows = activations.rows;
         let count = rows.len() / self.inner;
         let row_size = stride * self.kind.layout().level_size;
-        levels.resize(count * row_size, 0);
+        // Never shorter, or it would be made zeros of again when it grows.
+        levels.resize(levels.len().max(count * row_size), 0);
+        let levels = &mut levels[..count * row_size];
         let blocks = stride.div_ceil((self.kind.layout().block)(stride));
         let mut scales = vec![RowScale::default(); count * blocks];
         let how = Quantization {
