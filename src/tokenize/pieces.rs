@@ -1,7 +1,10 @@
 //! Long texts, tokenized in pieces: a tokenizer takes a hundred times a text's
 //! size, and few of its tokens are kept.
 
-use tokenizers::{AddedToken, Encoding, Tokenizer, TruncationDirection};
+use tokenizers::{
+    AddedToken, Encoding, Normalizer, OffsetReferential, OffsetType, PreTokenizedString,
+    PreTokenizer, Tokenizer, TruncationDirection,
+};
 
 /// Bytes of a piece, about, where texts may be cut.
 pub(super) const PIECE: usize = 64 << 10;
@@ -28,7 +31,7 @@ fn are_words_apart(tokenizer: &Tokenizer) -> bool {
         let ends_in_word = content.trim_end().bytes().last().is_some_and(ends_word);
         words(content).nth(1).is_some() || ends_in_word && (token.rstrip || content.ends_with(' '))
     };
-    if added.values().any(reaches_over) {
+    if added.values().any(reaches_over) || splits(tokenizer).is_none_or(has_cut) {
         return false;
     }
     let encode = |text: &str| tokenizer.encode(text, false).ok();
@@ -45,6 +48,28 @@ fn are_words_apart(tokenizer: &Tokenizer) -> bool {
         offsets.extend(found.map(|(start, end)| (at + start, at + end)));
     }
     ids == whole.get_ids() && offsets == whole.get_offsets()
+}
+
+/// What a tokenizer's model gets of the sample, as bytes of it: no token is made
+/// of more than one of these. `None` if it gets all at once.
+fn splits(tokenizer: &Tokenizer) -> Option<Vec<(usize, usize)>> {
+    let mut text = PreTokenizedString::from(SAMPLE);
+    if let Some(normalizer) = tokenizer.get_normalizer() {
+        text.normalize(|part| normalizer.normalize(part)).ok()?;
+    }
+    tokenizer
+        .get_pre_tokenizer()?
+        .pre_tokenize(&mut text)
+        .ok()?;
+    let splits = text.get_splits(OffsetReferential::Original, OffsetType::Byte);
+    Some(splits.into_iter().map(|(_, offsets, _)| offsets).collect())
+}
+
+/// Whether any part of the sample has a cut in it.
+fn has_cut(splits: Vec<(usize, usize)>) -> bool {
+    let cuts: Vec<usize> = words(SAMPLE).map(|(at, _)| at).collect();
+    let is_within = |&(start, end): &(usize, usize)| cuts.iter().any(|&at| start < at && at < end);
+    splits.iter().any(is_within)
 }
 
 /// The first tokens of a text, no fewer than `room` if there are so many, and how
@@ -116,6 +141,8 @@ pub(super) mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
     use proptest::sample::select;
+    use tokenizers::PreTokenizerWrapper;
+    use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
     use super::*;
 
@@ -172,6 +199,14 @@ pub(super) mod tests {
         tokenizer.add_tokens([added]).expect("it is added");
         assert!(!are_words_apart(&tokenizer));
         assert_eq!(size(&tokenizer, TruncationDirection::Right), usize::MAX);
+        // Tokens may be made of several words where nothing splits these.
+        let mut tokenizer = self::tokenizer("tiny-modernbert");
+        assert!(are_words_apart(&tokenizer));
+        tokenizer.with_pre_tokenizer(None::<PreTokenizerWrapper>);
+        assert!(!are_words_apart(&tokenizer));
+        let splits_nothing = ByteLevel::new(false, true, false);
+        tokenizer.with_pre_tokenizer(Some(splits_nothing));
+        assert!(!are_words_apart(&tokenizer));
         assert_eq!(cut("one two", 1), ("one", " two"));
         assert_eq!(cut("one  two. 3", 1), ("one  two.", " 3"));
         assert_eq!(cut("one  two -3 ", 1), ("one  two -3 ", ""));
