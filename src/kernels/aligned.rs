@@ -3,8 +3,10 @@
 
 use std::ops::{Deref, DerefMut};
 
-/// Bytes of a line, as caches hold it, and of the widest vector.
-const LINE: usize = 64;
+use super::isa;
+
+/// Bytes of a line, as many as the widest vector has.
+const LINE: usize = isa::LINE * size_of::<f32>();
 
 /// Numbers that start with a line.
 ///

@@ -175,8 +175,8 @@ impl TextTokenizer {
         let fail = |source| Error::Tokenization { index, source };
         let prepared = prepare::prepare(text, inner.lower_case);
         let room = layout.length.saturating_sub(self.overhead(layout.kind));
-        let is_known = |_: &&Words| prepared.text.len() <= pieces::PIECE;
-        let (tokens, found) = match inner.words.as_ref().filter(is_known) {
+        let is_short = |_: &&Words| prepared.text.len() <= pieces::PIECE;
+        let (tokens, found) = match inner.words.as_ref().filter(is_short) {
             Some(words) => words.encode(&inner.tokenizer, &prepared.text, room),
             None => inner.process(&prepared.text, room),
         }

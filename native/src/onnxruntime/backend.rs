@@ -58,23 +58,26 @@ impl OrtBackend {
             run_options.set(SHRINK, "cpu:0").map_err(invalid)?;
         }
         let provider = &settings.provider;
-        let placement = match provider {
-            Provider::Cpu => None,
+        let (placement, landing) = match provider {
+            Provider::Cpu => (None, None),
             _ => {
                 let fails =
                     |error| providers::unavailable(provider, &format!("it failed: {error}"));
-                let ran = signature.run(&mut first, (&probe(), &run_options));
-                drop(ran.map_err(fails)?);
-                Some(placement::read(&mut first, provider).map_err(fails)?)
+                let run = (&probe(), &run_options);
+                let states = signature.states(&mut first, run).map_err(fails)?;
+                let placement = placement::read(&mut first, provider).map_err(fails)?;
+                let landing = Landing::candidates(provider);
+                let parts = (&signature, &mut first);
+                (
+                    Some(placement),
+                    Landing::choose(landing, &states, parts, run),
+                )
             }
         };
         if placement.is_some_and(|found| found.placed == 0) {
             let found = "it runs none of the model's operators";
             return Err(providers::unavailable(provider, found));
         }
-        let landing = Landing::candidates(provider);
-        let run = (&probe(), &run_options);
-        let landing = Landing::choose(landing, &signature, &mut first, run).map_err(invalid)?;
         let sessions = SessionPool::new(opener, first, settings.parallelism.sessions);
         if is_file {
             sessions.open_all()?;
@@ -122,7 +125,7 @@ impl OrtBackend {
                 let (shape, data) = output.map_err(&failed)?;
                 observe(at, shape, data);
             }
-            let states = States::copied(&outputs[self.signature.output.as_str()]);
+            let states = self.signature.states_of(&outputs);
             self.checked(states.map_err(&failed)?, batch)
         })
     }
@@ -138,10 +141,7 @@ impl OrtBackend {
         let run = (batch, &self.run_options);
         match &self.landing {
             Some(landing) => landing.run(&self.signature, session, run),
-            None => {
-                let outputs = self.signature.run(session, run)?;
-                States::copied(&outputs[self.signature.output.as_str()])
-            }
+            None => self.signature.states(session, run),
         }
     }
 

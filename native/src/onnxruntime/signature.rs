@@ -18,7 +18,7 @@ pub(super) struct States {
 
 impl States {
     /// A copy of an output that is in memory of the CPU.
-    pub(super) fn copied(output: &DynValue) -> ort::Result<Self> {
+    fn copied(output: &DynValue) -> ort::Result<Self> {
         let (shape, data) = output.try_extract_tensor::<f32>()?;
         Ok(Self {
             shape: shape.to_vec(),
@@ -113,6 +113,20 @@ impl Signature {
             inputs.push((TYPES.into(), tensor(zeros.as_slice())?.into()));
         }
         session.run_with_options(inputs, options)
+    }
+
+    /// The states that a session makes of a batch.
+    pub(super) fn states(
+        &self,
+        session: &mut Session,
+        run: (&TokenBatch, &RunOptions<NoSelectedOutputs>),
+    ) -> ort::Result<States> {
+        self.states_of(&self.run(session, run)?)
+    }
+
+    /// The states among the outputs of a run.
+    pub(super) fn states_of(&self, outputs: &SessionOutputs<'_>) -> ort::Result<States> {
+        States::copied(&outputs[self.output.as_str()])
     }
 
     /// The same inputs for a binding, which copies those that it would borrow.
