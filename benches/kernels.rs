@@ -7,8 +7,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use multivec_core::kernels::{
-    Activation, Activations, Attention, Batch, Bound, Embedding, Layer, Levels, Linear, Products,
-    Rows, ScaleToLength, Scaled, Serial, WeightType, Weights,
+    Activation, Activations, Attention, Batch, Bound, Embedding, Layer, Levels, Linear, Normalize,
+    Products, Rows, ScaleToLength, Scaled, Serial, WeightType, Weights,
 };
 
 /// Rows, columns in and columns out, as in the demo model and the large one.
@@ -107,14 +107,14 @@ fn model(criterion: &mut Criterion) {
 
 fn attention(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("attention");
-    for (length, heads, columns, window) in [
-        (24, 12, 32, None),
-        (300, 12, 32, None),
-        (300, 12, 64, None),
-        (300, 12, 64, Some(64)),
+    for (texts, length, heads, columns, window) in [
+        (13, 24, 12, 32, None),
+        (1, 300, 12, 32, None),
+        (1, 300, 12, 64, None),
+        (1, 300, 12, 64, Some(64)),
     ] {
         let width = heads * columns;
-        let data: Vec<f32> = (0..length * 3 * width)
+        let data: Vec<f32> = (0..texts * length * 3 * width)
             .map(|at| (at as f32).sin())
             .collect();
         let rows = |part: usize| Rows {
@@ -138,12 +138,15 @@ fn attention(criterion: &mut Criterion) {
             window,
             fill: f32::NEG_INFINITY,
         };
-        let mut out = vec![0.; length * width];
+        let mut out = vec![0.; texts * length * width];
         // As many as without a window.
-        group.throughput(Throughput::Elements(4 * (length * length * width) as u64));
+        group.throughput(Throughput::Elements(
+            4 * (texts * length * length * width) as u64,
+        ));
         for products in [Products::Floats, Products::Integers] {
             let batch = Batch { products, ..batch };
-            let name = format!("{length}x{heads}x{columns}, window {window:?}, {products:?}");
+            let name =
+                format!("{texts}x{length}x{heads}x{columns}, window {window:?}, {products:?}");
             group.bench_function(name, |bench| {
                 bench.iter(|| attention.run(black_box(&batch), &mut out, &Serial));
             });
@@ -183,6 +186,20 @@ fn rows(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(out.len() as u64));
         group.bench_function(format!("to length 1/{count}"), |bench| {
             bench.iter(|| scale.run(black_box(&input), DIM, &mut out, &Serial));
+        });
+        let weights = vec![0.5; TABLE[1]];
+        let normalize = Normalize {
+            epsilon: 1e-12,
+            scale: &weights,
+            bias: Some(&weights),
+        };
+        let input: Vec<f32> = (0..ids.len() * TABLE[1])
+            .map(|at| (at as f32).sin())
+            .collect();
+        let mut out = vec![0.; input.len()];
+        group.throughput(Throughput::Elements(out.len() as u64));
+        group.bench_function(format!("layer normalization/{count}"), |bench| {
+            bench.iter(|| normalize.run(black_box(&input), &mut out, &Serial));
         });
     }
     group.finish();

@@ -74,7 +74,7 @@ pub(super) unsafe fn weigh<I: Isa>(scores: &[f32], top: f32, levels: *mut I::Lev
     assert!(scores.len() <= BLOCK);
     let pairs = scores.len() / (2 * lanes);
     let mut sums = [I::Vector::splat(0.); 2];
-    let (base, round) = (I::Vector::splat(top), I::Vector::splat(ROUND));
+    let base = I::Vector::splat(top);
     for four in 0..pairs.div_ceil(2) {
         let mut whole = [I::Vector::splat(0.); 4];
         // The last ones may be two.
@@ -82,15 +82,42 @@ pub(super) unsafe fn weigh<I: Isa>(scores: &[f32], top: f32, levels: *mut I::Lev
         for (part, whole) in whole.iter_mut().enumerate().take(count) {
             // SAFETY: within the scores.
             let score = unsafe { I::Vector::load(scores.as_ptr().add((4 * four + part) * lanes)) };
-            let weight = rough_exp2(score.sub(base));
-            let weight = weight.mul_add(I::Vector::splat(I::LARGEST), round);
-            *whole = weight.sub(round);
+            *whole = level::<I>(score, base);
             sums[part % 2] = sums[part % 2].add(*whole);
         }
         // SAFETY: the caller's.
         unsafe { I::four_levels(whole, 0, levels.add(4 * four * lanes)) };
     }
     sums[0].add(sums[1])
+}
+
+/// The same of four vectors, each relative to a base of its own; the levels as
+/// floats, too.
+///
+/// # Safety
+/// There is room for a level each.
+#[inline(always)]
+pub(super) unsafe fn weigh_four<I: Isa>(
+    scores: [I::Vector; 4],
+    bases: [I::Vector; 4],
+    levels: *mut I::Level,
+) -> [I::Vector; 4] {
+    let mut whole = scores;
+    for (whole, base) in whole.iter_mut().zip(bases) {
+        *whole = level::<I>(*whole, base);
+    }
+    // SAFETY: the caller's.
+    unsafe { I::four_levels(whole, 0, levels) };
+    whole
+}
+
+/// Levels of the weights of scores, relative to that of `base`.
+#[inline(always)]
+fn level<I: Isa>(scores: I::Vector, base: I::Vector) -> I::Vector {
+    let round = I::Vector::splat(ROUND);
+    let weight = rough_exp2(scores.sub(base));
+    let weight = weight.mul_add(I::Vector::splat(I::LARGEST), round);
+    weight.sub(round)
 }
 
 /// Products of a block's weights and the values of a panel, added to the sums
@@ -106,21 +133,14 @@ pub(super) unsafe fn combine<I: Isa>(
     [tile, zeros]: &mut [Aligned<i32>; 2],
     (sums, stride, is_first): (&mut [f32], usize, bool),
 ) {
-    let groups = values.len() / I::COLUMNS / I::GROUP;
-    assert!(tile.len() >= LARGEST_TILE && zeros.len() >= LARGEST_TILE);
-    if I::OFFSET != 0 {
-        let ones = [I::ONE; BLOCK];
-        sum_columns::<I>(&ones, values, zeros);
-    }
     assert!(sums.len() >= (rows.len() - 1) * stride + I::COLUMNS);
     assert!(scales.len() == I::COLUMNS, "a scale for each column");
     for (part, rows) in rows.chunks(I::ROWS).enumerate() {
         let first = part * I::ROWS;
-        // SAFETY: the caller's; there are as many values, and room for a tile.
+        // SAFETY: the caller's.
         unsafe {
-            let (weights, values) = (weights.add(first * BLOCK), values.as_ptr());
-            let tile = tile.as_mut_ptr();
-            I::integers(rows.len(), weights, BLOCK, values, groups, tile);
+            let weights = (weights.add(first * BLOCK), BLOCK);
+            multiply_block::<I>(weights, values, rows.len(), [tile, zeros]);
         }
         for (at, state) in rows.iter().enumerate() {
             let [before, now] = state.factors;
@@ -128,15 +148,7 @@ pub(super) unsafe fn combine<I: Isa>(
             for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
                 // SAFETY: within the tile, and the sums of a row.
                 unsafe {
-                    let products = tile.as_ptr().add(at * I::COLUMNS + column);
-                    let sum = match I::OFFSET {
-                        0 => I::Vector::from_plain_integers(products),
-                        // Weights are held less this.
-                        offset => {
-                            let zeros = zeros.as_ptr().add(column);
-                            I::Vector::from_integers(products, -offset, zeros)
-                        }
-                    };
+                    let sum = of_tile::<I>([tile.as_ptr(), zeros.as_ptr()], at, column);
                     let now = I::Vector::load(scales.as_ptr().add(column)).mul(now);
                     let place = sums.as_mut_ptr().add((first + at) * stride + column);
                     let sum = match is_first {
@@ -146,6 +158,52 @@ pub(super) unsafe fn combine<I: Isa>(
                     sum.store(place);
                 }
             }
+        }
+    }
+}
+
+/// Products of a block's weights, rows so far from each other, and the values of a
+/// panel, for as many rows as a tile has, and what is to be taken off them.
+///
+/// # Safety
+/// There is a block of levels for each row.
+#[inline(always)]
+pub(super) unsafe fn multiply_block<I: Isa>(
+    (weights, stride): (*const I::Level, usize),
+    values: &[I::Weight],
+    rows: usize,
+    [tile, zeros]: [&mut [i32]; 2],
+) {
+    assert!(tile.len() >= LARGEST_TILE && zeros.len() >= LARGEST_TILE);
+    if I::OFFSET != 0 {
+        let ones = [I::ONE; BLOCK];
+        sum_columns::<I>(&ones, values, zeros);
+    }
+    let groups = values.len() / I::COLUMNS / I::GROUP;
+    // SAFETY: the caller's; there are as many values, and room for a tile.
+    unsafe {
+        let tile = tile.as_mut_ptr();
+        I::integers(rows, weights, stride, values.as_ptr(), groups, tile);
+    }
+}
+
+/// A vector of what [`multiply_block`] found.
+///
+/// # Safety
+/// The tile has this row and a vector at this column.
+#[inline(always)]
+pub(super) unsafe fn of_tile<I: Isa>(
+    [tile, zeros]: [*const i32; 2],
+    row: usize,
+    column: usize,
+) -> I::Vector {
+    // SAFETY: the caller's.
+    unsafe {
+        let products = tile.add(row * I::COLUMNS + column);
+        match I::OFFSET {
+            0 => I::Vector::from_plain_integers(products),
+            // Weights are held less this.
+            offset => I::Vector::from_integers(products, -offset, zeros.add(column)),
         }
     }
 }

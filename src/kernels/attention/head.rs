@@ -8,7 +8,7 @@ use super::super::parallel::Shared;
 use super::integers::Workspace;
 use super::load::{Loaded, Queries};
 use super::weigh::weigh;
-use super::{Attention, Batch, Products};
+use super::{Attention, Batch, Products, Rows};
 
 /// Rows of scores that are computed at a time: few enough to stay in a cache.
 pub(super) const ROWS: usize = 12;
@@ -26,7 +26,7 @@ pub(in super::super) struct Heads<'a> {
 pub(super) struct Head<'a> {
     pub(super) attention: &'a Attention,
     pub(super) batch: &'a Batch<'a>,
-    context: &'a Shared<'a, f32>,
+    pub(super) context: &'a Shared<'a, f32>,
     pub(super) text: usize,
     pub(super) head: usize,
     /// Tokens up to the last one that is not padding.
@@ -107,18 +107,27 @@ impl<'a> Head<'a> {
     /// far from each other, so that each would be waited for.
     #[inline(always)]
     pub(super) fn expect<I: Isa>(&self, rows: Range<usize>) {
-        let columns = self.attention.columns;
-        let first = self.head * columns;
+        let (columns, batch) = (self.attention.columns, self.batch);
         let width = self.attention.heads * columns;
-        for row in rows.start..rows.end.min(self.batch.length) {
-            let row = self.text * self.batch.length + row;
-            for column in (0..columns).step_by(LINE) {
-                for rows in [&self.batch.queries, &self.batch.keys, &self.batch.values] {
-                    let at = row * rows.stride + rows.offset + first + column;
-                    I::expect_read(rows.data.as_ptr().wrapping_add(at));
-                }
-                I::expect_write(self.context.at(row * width + first + column));
+        let first = self.text * batch.length + rows.start;
+        let count = rows.end.min(batch.length).saturating_sub(rows.start);
+        let place = |rows: &Rows<'_>| {
+            let at = first * rows.stride + rows.offset + self.head * columns;
+            (rows.data.as_ptr().wrapping_add(at), rows.stride)
+        };
+        let mut places = [&batch.queries, &batch.keys, &batch.values].map(place);
+        let mut out = self.context.at(first * width + self.head * columns);
+        for _ in 0..count {
+            match columns / LINE {
+                // As most heads have them, without a loop.
+                2 => expect_row::<I>(&places, out, 2),
+                4 => expect_row::<I>(&places, out, 4),
+                _ => expect_row::<I>(&places, out, columns.div_ceil(LINE)),
             }
+            for (at, stride) in &mut places {
+                *at = at.wrapping_add(*stride);
+            }
+            out = out.wrapping_add(width);
         }
     }
 
@@ -243,7 +252,7 @@ impl<'a> Head<'a> {
 
     /// Writes what weights come to that add up to nothing, or are not numbers.
     #[cold]
-    fn write_without_weights(&self, first: usize, weight: f32, out: &mut [f32]) {
+    pub(super) fn write_without_weights(&self, first: usize, weight: f32, out: &mut [f32]) {
         if weight.is_nan() {
             out.fill(f32::NAN);
         } else if self.attention.fill == f32::NEG_INFINITY {
@@ -265,6 +274,17 @@ impl<'a> Head<'a> {
                 *out += value / length as f32;
             }
         }
+    }
+}
+
+/// Has so many lines of rows brought near, to be read, and of `out`, to be written.
+#[inline(always)]
+fn expect_row<I: Isa>(rows: &[(*const f32, usize)], out: *const f32, lines: usize) {
+    for line in 0..lines {
+        for (at, _) in rows {
+            I::expect_read(at.wrapping_add(line * LINE));
+        }
+        I::expect_write(out.wrapping_add(line * LINE));
     }
 }
 

@@ -11,6 +11,7 @@ use super::super::isa::{Isa, LARGEST_TILE, MOST_LANES, Vector};
 use super::blocks::{BLOCK, Row, blocks, combine, sum_columns, weigh};
 use super::head::{Head, ROWS};
 use super::levels::{Levels, zero_of_queries};
+use super::one_block::OneBlock;
 use super::weigh::{hide, largest};
 
 /// What is needed on the way.
@@ -83,6 +84,22 @@ impl Head<'_> {
                     let scores = &mut scores[at * tokens..][seen.start..][..whole];
                     hide(scores, self.visible(row, &seen), None);
                 }
+            }
+            if whole <= BLOCK && columns == self.attention.columns {
+                let block = OneBlock {
+                    head: self,
+                    rows,
+                    tokens: seen.clone(),
+                    scores: (&scores[seen.start..], tokens),
+                    values: (&values[seen.start * I::COLUMNS..], levels.tokens),
+                    scales: &levels.value_scales,
+                };
+                // SAFETY: there is room for a block of each row.
+                unsafe {
+                    let [tile, zeros] = tiles;
+                    block.finish::<I>(weights, [tile, zeros]);
+                }
+                continue;
             }
             let mut state = [Row::default(); ROWS];
             for (which, block) in blocks::<I>(&seen).enumerate() {

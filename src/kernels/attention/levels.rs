@@ -2,11 +2,10 @@
 //! read them.
 
 use super::super::aligned::Aligned;
-use super::super::exp::nearest;
-use super::super::isa::{Isa, MOST_LANES, Vector};
+use super::super::isa::{Isa, Vector};
 use super::head::Head;
 use super::load::Queries;
-use super::scales::{by_groups, from_peaks, load_scales};
+use super::scales::{from_peaks, load_scales};
 
 /// The largest level of keys and values, which lie around 0.
 const LARGEST: f32 = 127.;
@@ -70,22 +69,21 @@ impl Levels {
     #[inline(always)]
     fn load_queries<I: Isa>(&mut self, head: &Head<'_>, rows: &Queries<'_>) -> f32 {
         let (length, width) = (head.batch.length, self.width);
-        let size = length * width * size_of::<I::Level>();
-        self.queries.resize(size, 0);
+        let size = (length * width).next_multiple_of(4 * I::Vector::LANES);
+        self.queries.resize(size * size_of::<I::Level>(), 0);
         let zero = zero_of_queries::<I>();
         let scales = [&mut self.query_scales, &mut self.factors];
         let largest = I::LARGEST - zero as f32;
         let odd = load_scales::<I::Vector>(rows, [length, width], largest, scales);
-        for (at, factor) in self.factors[..length].iter().enumerate() {
-            let row = &rows.rows[at * rows.stride..][..width];
-            let factor = I::Vector::splat(*factor);
-            for column in (0..width).step_by(I::Vector::LANES) {
-                // SAFETY: rows are whole vectors, and there is a level for each.
-                unsafe {
-                    let value = I::Vector::load(row.as_ptr().add(column));
-                    let levels = self.queries.as_mut_ptr().cast::<I::Level>();
-                    I::levels(value.mul(factor), zero, levels.add(at * width + column));
-                }
+        let levels = self.queries.as_mut_ptr().cast::<I::Level>();
+        let from = (rows.rows.as_ptr(), rows.stride, self.factors.as_ptr());
+        // SAFETY: rows are whole vectors, of which `load_scales` saw all, and there
+        // is room for whole fours of them.
+        unsafe {
+            match (I::Vector::LANES, width / I::Vector::LANES) {
+                // As most heads have them, without a loop.
+                (16, 2) => query_levels::<I>(from, [length, 2], zero, levels),
+                (_, vectors) => query_levels::<I>(from, [length, vectors], zero, levels),
             }
         }
         let to_base_2 = I::Vector::splat(head.attention.scale * std::f32::consts::LOG2_E);
@@ -117,32 +115,12 @@ impl Levels {
         self.levels.resize(I::COLUMNS * width, 0);
         for first in (0..seen).step_by(I::COLUMNS) {
             let factors = &self.factors[first..(first + I::COLUMNS).min(seen)];
-            let levels = self.levels.chunks_exact_mut(width);
-            for (at, (levels, factor)) in levels.zip(factors).enumerate() {
-                let row = &rows.rows[(first + at) * rows.stride..][..width];
-                for column in (0..width).step_by(I::Vector::LANES) {
-                    // As arrays, so that it takes no more than an instruction
-                    // each.
-                    let (mut values, mut made) = ([0f32; MOST_LANES], [0i8; MOST_LANES]);
-                    // SAFETY: rows are whole vectors, for which there is room.
-                    unsafe {
-                        let value = I::Vector::load(row.as_ptr().add(column));
-                        let value = value.mul(I::Vector::splat(*factor));
-                        value.store(values.as_mut_ptr());
-                    }
-                    for lane in 0..I::Vector::LANES {
-                        made[lane] = nearest(values[lane]) as i8;
-                    }
-                    let levels = &mut levels[column..column + I::Vector::LANES];
-                    levels.copy_from_slice(&made[..I::Vector::LANES]);
-                }
-            }
             let panel = &mut self.keys[first * width..][..I::COLUMNS * width];
-            match I::GROUP {
-                4 => by_groups::<u32>(&self.levels, panel, I::COLUMNS),
-                2 => by_groups::<u16>(&self.levels, panel, I::COLUMNS),
-                1 => by_groups::<u8>(&self.levels, panel, I::COLUMNS),
-                group => unreachable!("groups of {group}"),
+            let from = rows.rows.as_ptr().wrapping_add(first * rows.stride);
+            // SAFETY: rows are whole vectors, of which `load_scales` saw all.
+            unsafe {
+                let from = (from, rows.stride);
+                I::key_levels(from, factors, width, panel, &mut self.levels);
             }
         }
         odd
@@ -153,43 +131,69 @@ impl Levels {
         self.tokens = seen.next_multiple_of(I::COLUMNS);
         self.values.resize(width * self.tokens, 0);
         self.value_scales.resize(width, 0.);
-        for column in (0..width).step_by(I::Vector::LANES) {
-            let mut peak = I::Vector::splat(0.);
-            for at in 0..seen {
-                let row = &rows.rows[at * rows.stride..][..width];
-                // SAFETY: rows are whole vectors.
-                peak = unsafe { I::Vector::load(row.as_ptr().add(column)) }.magnitude(peak);
+        assert!(seen == 0 || rows.rows.len() >= (seen - 1) * rows.stride + width);
+        for column in (0..width).step_by(2 * I::Vector::LANES) {
+            let mut peaks = [I::Vector::splat(0.); 2];
+            let mut row = rows.rows.as_ptr().wrapping_add(column);
+            for _ in 0..seen {
+                for (part, peak) in peaks.iter_mut().enumerate() {
+                    // SAFETY: rows are pairs of vectors.
+                    let values = unsafe { I::Vector::load(row.add(part * I::Vector::LANES)) };
+                    *peak = values.magnitude(*peak);
+                }
+                row = row.wrapping_add(rows.stride);
             }
-            // SAFETY: there is a scale for each column.
-            unsafe { peak.store(self.value_scales.as_mut_ptr().add(column)) };
+            let scales = &mut self.value_scales[column..column + 2 * I::Vector::LANES];
+            for (scales, peak) in scales.chunks_exact_mut(I::Vector::LANES).zip(peaks) {
+                // SAFETY: a whole vector.
+                unsafe { peak.store(scales.as_mut_ptr()) };
+            }
         }
         let odd = from_peaks::<I::Vector>(&mut self.value_scales, LARGEST, &mut self.factors);
         for first in (0..width).step_by(I::COLUMNS) {
             let factors = &self.factors[first..first + I::COLUMNS];
             let panel = &mut self.values[first * self.tokens..][..self.tokens * I::COLUMNS];
-            let groups = panel.chunks_exact_mut(I::COLUMNS * I::GROUP).enumerate();
-            for (group, places) in groups {
-                // A level a byte, for as many tokens as a group has.
-                let mut words = [0u32; MOST_COLUMNS];
-                for at in 0..I::GROUP.min(seen.saturating_sub(group * I::GROUP)) {
-                    let token = group * I::GROUP + at;
-                    let row = &rows.rows[token * rows.stride + first..][..I::COLUMNS];
-                    for ((word, value), factor) in words.iter_mut().zip(row).zip(factors) {
-                        *word |= (nearest(value * factor) as u32 & 0xff) << (8 * at);
-                    }
-                }
-                for (place, word) in places.chunks_exact_mut(I::GROUP).zip(words) {
-                    let levels = word.to_le_bytes().map(|level| level as i8);
-                    place.copy_from_slice(&levels[..I::GROUP]);
-                }
-            }
+            let from = rows.rows.as_ptr().wrapping_add(first);
+            // SAFETY: there are all rows, see above.
+            unsafe { I::value_levels((from, rows.stride), seen, factors, panel) };
         }
         odd
     }
 }
 
-/// Columns of the widest panel.
-const MOST_COLUMNS: usize = 32;
+/// Levels of rows of so many vectors, times their factors; four vectors at a time,
+/// over the ends of rows: those are short.
+///
+/// # Safety
+/// There are as many rows, so far from each other, and a factor for each, and room
+/// for whole fours of vectors.
+#[inline(always)]
+unsafe fn query_levels<I: Isa>(
+    (mut row, stride, mut factor): (*const f32, usize, *const f32),
+    [count, vectors]: [usize; 2],
+    zero: i32,
+    levels: *mut I::Level,
+) {
+    let (mut left, mut vector) = (count, 0);
+    for four in 0..(count * vectors).div_ceil(4) {
+        let mut values = [I::Vector::splat(0.); 4];
+        // SAFETY: the caller's.
+        unsafe {
+            for value in values.iter_mut() {
+                let at = row.add(vector * I::Vector::LANES);
+                *value = I::Vector::load(at).mul(I::Vector::splat(*factor));
+                vector += 1;
+                if vector == vectors {
+                    // Behind the last row it again, for want of another.
+                    let next = usize::from(left > 1);
+                    (row, factor) = (row.add(next * stride), factor.add(next));
+                    (left, vector) = (left - next, 0);
+                }
+            }
+            I::four_levels(values, zero, levels.add(4 * four * I::Vector::LANES));
+        }
+    }
+}
 
 /// Levels of queries lie around this one.
 pub(super) fn zero_of_queries<I: Isa>() -> i32 {

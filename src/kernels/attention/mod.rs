@@ -5,6 +5,7 @@ mod head;
 mod integers;
 mod levels;
 mod load;
+mod one_block;
 mod scales;
 mod weigh;
 

@@ -1,7 +1,7 @@
-//! Scales of rows and columns, and the order of groups.
+//! Scales of rows and columns.
 
 use super::super::aligned::Aligned;
-use super::super::isa::Vector;
+use super::super::isa::{MOST_LANES, Vector};
 use super::load::Queries;
 
 /// Scales of rows of whole vectors, with so many levels on either side of 0, and
@@ -14,18 +14,47 @@ pub(super) fn load_scales<V: Vector>(
     largest: f32,
     [scales, factors]: [&mut Aligned<f32>; 2],
 ) -> f32 {
+    let stride = rows.stride;
+    assert!(count == 0 || rows.rows.len() >= (count - 1) * stride + width);
     scales.resize(count.next_multiple_of(V::LANES), 0.);
-    for (at, scale) in scales[..count].iter_mut().enumerate() {
-        let row = &rows.rows[at * rows.stride..][..width];
-        let mut peak = V::splat(0.);
-        for column in (0..width).step_by(V::LANES) {
-            // SAFETY: rows are whole vectors.
-            peak = unsafe { V::load(row.as_ptr().add(column)) }.magnitude(peak);
+    let mut peaks = [V::splat(0.); MOST_LANES];
+    for (part, scales) in scales.chunks_exact_mut(V::LANES).enumerate() {
+        let first = part * V::LANES;
+        let peaks_of = &mut peaks[..V::LANES.min(count - first)];
+        let row = rows.rows.as_ptr().wrapping_add(first * stride);
+        // SAFETY: there are as many rows, of whole vectors, and a scale for each;
+        // those beyond the last row are of any.
+        unsafe {
+            match (V::LANES, width / V::LANES) {
+                // As most heads have them, without a loop.
+                (16, 2) => row_peaks::<V>((row, stride), 2, peaks_of),
+                (16, 4) => row_peaks::<V>((row, stride), 4, peaks_of),
+                (_, vectors) => row_peaks::<V>((row, stride), vectors, peaks_of),
+            }
+            V::across(&peaks, V::magnitude).store(scales.as_mut_ptr());
         }
-        *scale = peak.largest_magnitude();
     }
-    scales[count..].fill(0.);
     from_peaks::<V>(scales, largest, factors)
+}
+
+/// The largest magnitude in each lane of rows of so many vectors.
+///
+/// # Safety
+/// There is a row for each, so far from the one before.
+#[inline(always)]
+unsafe fn row_peaks<V: Vector>(
+    (mut row, stride): (*const f32, usize),
+    vectors: usize,
+    peaks: &mut [V],
+) {
+    for peak in peaks {
+        *peak = V::splat(0.);
+        for vector in 0..vectors {
+            // SAFETY: the caller's.
+            *peak = unsafe { V::load(row.add(vector * V::LANES)) }.magnitude(*peak);
+        }
+        row = row.wrapping_add(stride);
+    }
 }
 
 /// Makes scales of the largest numbers, so that these become the largest level,
@@ -52,46 +81,4 @@ pub(super) fn from_peaks<V: Vector>(
         }
     }
     odd.sum()
-}
-
-/// Brings the levels of so many keys, row by row, into the order of a panel:
-/// groups of them, each as long as a `Group`, by key.
-#[inline(always)]
-pub(super) fn by_groups<Group: Copy + Default>(levels: &[i8], panel: &mut [i8], keys: usize) {
-    let groups = levels.len() / keys / size_of::<Group>();
-    let size = keys * groups * size_of::<Group>();
-    assert!(levels.len() == size && panel.len() == size, "whole groups");
-    let from = levels.as_ptr().cast::<Group>();
-    let to = panel.as_mut_ptr().cast::<Group>();
-    let (whole_keys, whole_groups) = (keys - keys % 4, groups - groups % 4);
-    // Blocks of four by four are a few instructions.
-    for key in (0..whole_keys).step_by(4) {
-        for group in (0..whole_groups).step_by(4) {
-            let mut block = [[Group::default(); 4]; 4];
-            for (at, row) in block.iter_mut().enumerate() {
-                let at = (key + at) * groups + group;
-                // SAFETY: four groups of that key.
-                *row = unsafe { from.add(at).cast::<[Group; 4]>().read_unaligned() };
-            }
-            for at in 0..4 {
-                let column = block.map(|row| row[at]);
-                // SAFETY: room for four keys of that group.
-                unsafe {
-                    to.add((group + at) * keys + key)
-                        .cast::<[Group; 4]>()
-                        .write_unaligned(column)
-                };
-            }
-        }
-    }
-    for key in 0..keys {
-        let turned = if key < whole_keys { whole_groups } else { 0 };
-        for group in turned..groups {
-            // SAFETY: a group of a key.
-            unsafe {
-                let one = from.add(key * groups + group).read_unaligned();
-                to.add(group * keys + key).write_unaligned(one);
-            }
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Isa, Vector, by_rows};
+use super::{Isa, MOST_LANES, Vector, by_rows};
 
 pub(super) struct Avx2;
 
@@ -264,15 +264,30 @@ impl Vector for __m256 {
     }
 
     #[inline(always)]
-    fn largest_magnitude(self) -> f32 {
+    fn across(rows: &[Self; MOST_LANES], by: impl Fn(Self, Self) -> Self) -> Self {
+        let (mut pairs, mut fours) = ([rows[0]; 4], [rows[0]; 2]);
         // SAFETY: the instruction set is there.
         unsafe {
-            let bits = _mm256_castps_si256(self);
-            let half = _mm256_extracti128_si256(bits, 1);
-            let half = _mm_max_epi32(_mm256_castsi256_si128(bits), half);
-            let pair = _mm_max_epi32(half, _mm_shuffle_epi32::<0b11_10>(half));
-            let one = _mm_max_epi32(pair, _mm_shuffle_epi32::<0b01>(pair));
-            f32::from_bits(_mm_cvtsi128_si32(one) as u32)
+            for (at, pair) in pairs.iter_mut().enumerate() {
+                let (one, other) = (rows[2 * at], rows[2 * at + 1]);
+                *pair = by(
+                    _mm256_unpacklo_ps(one, other),
+                    _mm256_unpackhi_ps(one, other),
+                );
+            }
+            for (at, four) in fours.iter_mut().enumerate() {
+                let one = _mm256_castps_pd(pairs[2 * at]);
+                let other = _mm256_castps_pd(pairs[2 * at + 1]);
+                *four = by(
+                    _mm256_castpd_ps(_mm256_unpacklo_pd(one, other)),
+                    _mm256_castpd_ps(_mm256_unpackhi_pd(one, other)),
+                );
+            }
+            let [one, other] = fours;
+            by(
+                _mm256_permute2f128_ps::<0x20>(one, other),
+                _mm256_permute2f128_ps::<0x31>(one, other),
+            )
         }
     }
 }

@@ -10,6 +10,7 @@ mod avx512;
 mod entries;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod order;
 #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
 mod plain;
 mod vector;
@@ -69,6 +70,42 @@ pub(super) trait Isa {
             // SAFETY: the caller's.
             unsafe { Self::levels(values, zero, at.add(part * Self::Vector::LANES)) };
         }
+    }
+
+    /// Writes levels of 8 bits, around 0, of as many rows as there are factors,
+    /// times these, as a panel with a column for each; `space` is of its size.
+    ///
+    /// # Safety
+    /// The instructions must be there. There are as many rows, so far from each
+    /// other, of `width` floats, which are whole vectors and groups, and room
+    /// for `COLUMNS` times as many levels. What they come to is within 127.
+    #[inline(always)]
+    unsafe fn key_levels(
+        rows: (*const f32, usize),
+        factors: &[f32],
+        width: usize,
+        panel: &mut [i8],
+        space: &mut [i8],
+    ) {
+        // SAFETY: the caller's.
+        unsafe { order::keys::<Self>(rows, factors, width, panel, space) }
+    }
+
+    /// The same with a factor for each of `COLUMNS` columns, as the first rows
+    /// of a panel, in whole groups, with zeros for want of rows.
+    ///
+    /// # Safety
+    /// The instructions must be there. There are `count` rows, so far from each
+    /// other. What they come to is within 127.
+    #[inline(always)]
+    unsafe fn value_levels(
+        rows: (*const f32, usize),
+        count: usize,
+        factors: &[f32],
+        panel: &mut [i8],
+    ) {
+        // SAFETY: the caller's.
+        unsafe { order::values::<Self>(rows, count, factors, panel) }
     }
 
     /// Levels of a row that share a scale, of so many; the last ones may be

@@ -3,7 +3,7 @@
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-use super::{Isa, Vector, by_rows};
+use super::{Isa, MOST_LANES, Vector, by_rows};
 
 pub(super) struct NeonDot;
 
@@ -256,8 +256,19 @@ impl Vector for float32x4_t {
     }
 
     #[inline(always)]
-    fn largest_magnitude(self) -> f32 {
+    fn across(rows: &[Self; MOST_LANES], by: impl Fn(Self, Self) -> Self) -> Self {
+        let mut pairs = [rows[0]; 2];
         // SAFETY: the instruction set is there.
-        f32::from_bits(unsafe { vmaxvq_u32(vreinterpretq_u32_f32(self)) })
+        unsafe {
+            for (at, pair) in pairs.iter_mut().enumerate() {
+                let (one, other) = (rows[2 * at], rows[2 * at + 1]);
+                *pair = by(vzip1q_f32(one, other), vzip2q_f32(one, other));
+            }
+            let [one, other] = pairs.map(|pair| vreinterpretq_f64_f32(pair));
+            by(
+                vreinterpretq_f32_f64(vzip1q_f64(one, other)),
+                vreinterpretq_f32_f64(vzip2q_f64(one, other)),
+            )
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Vectors of floats, as wide as an instruction set has them.
 
+use super::MOST_LANES;
+
 /// So many floats as one instruction works on.
 ///
 /// Methods are inlined into functions that are compiled for the instruction
@@ -59,8 +61,9 @@ pub(in super::super) trait Vector: Copy {
     /// The largest of all.
     fn largest(self) -> f32;
 
-    /// The largest of all [`magnitude`](Self::magnitude)s.
-    fn largest_magnitude(self) -> f32;
+    /// Brings the floats of each vector to one by `by`, which gives the same in
+    /// any order, for the first [`LANES`](Self::LANES) of them: a float each.
+    fn across(rows: &[Self; MOST_LANES], by: impl Fn(Self, Self) -> Self) -> Self;
 }
 
 /// A vector of one.
@@ -152,7 +155,7 @@ impl Vector for f32 {
     }
 
     #[inline(always)]
-    fn largest_magnitude(self) -> f32 {
-        self
+    fn across(rows: &[Self; MOST_LANES], _: impl Fn(Self, Self) -> Self) -> Self {
+        rows[0]
     }
 }

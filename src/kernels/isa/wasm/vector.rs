@@ -4,7 +4,7 @@
 use std::arch::wasm32::*;
 use std::array::from_fn;
 
-use super::super::Vector;
+use super::super::{MOST_LANES, Vector};
 
 /// How many.
 const COUNT: usize = 2;
@@ -140,11 +140,20 @@ impl Vector for Vectors {
     }
 
     #[inline(always)]
-    fn largest_magnitude(self) -> f32 {
-        let [one, other] = self.0;
-        let four = i32x4_max(one, other);
-        let pair = i32x4_max(i32x4_shuffle::<2, 3, 2, 3>(four, four), four);
-        let bits = i32x4_extract_lane::<0>(pair).max(i32x4_extract_lane::<1>(pair));
-        f32::from_bits(bits as u32)
+    fn across(rows: &[Self; MOST_LANES], by: impl Fn(Self, Self) -> Self) -> Self {
+        // By halves of vectors first, then as a matrix is turned.
+        let halves: [Self; 4] = from_fn(|at| {
+            let [Self(one), Self(other)] = [rows[2 * at], rows[2 * at + 1]];
+            by(Self([one[0], other[0]]), Self([one[1], other[1]]))
+        });
+        let pairs: [Self; 2] = from_fn(|at| {
+            let [Self(one), Self(other)] = [halves[2 * at], halves[2 * at + 1]];
+            let low = [one, other].map(|[a, b]| i32x4_shuffle::<0, 4, 1, 5>(a, b));
+            let high = [one, other].map(|[a, b]| i32x4_shuffle::<2, 6, 3, 7>(a, b));
+            by(Self(low), Self(high))
+        });
+        let low = pairs.map(|Self([a, b])| i32x4_shuffle::<0, 1, 4, 5>(a, b));
+        let high = pairs.map(|Self([a, b])| i32x4_shuffle::<2, 3, 6, 7>(a, b));
+        by(Self(low), Self(high))
     }
 }

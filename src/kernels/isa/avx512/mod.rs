@@ -1,8 +1,11 @@
 //! AVX-512 with VNNI: 512 bits, and products of 8 bits that add up in 32.
 
+mod levels;
+mod vector;
+
 use std::arch::x86_64::*;
 
-use super::{Isa, Vector, by_rows};
+use super::{Isa, by_rows};
 
 pub(super) struct Avx512Vnni;
 
@@ -60,6 +63,29 @@ impl Isa for Avx512Vnni {
             by_rows!(rows, integers(levels, stride, weights, groups, sums),
                 1 2 3 4 5 6 7 8 9 10 11 12)
         }
+    }
+
+    #[inline(always)]
+    unsafe fn key_levels(
+        rows: (*const f32, usize),
+        factors: &[f32],
+        width: usize,
+        panel: &mut [i8],
+        _: &mut [i8],
+    ) {
+        // SAFETY: the caller's.
+        unsafe { levels::keys(rows, factors, width, panel) }
+    }
+
+    #[inline(always)]
+    unsafe fn value_levels(
+        rows: (*const f32, usize),
+        count: usize,
+        factors: &[f32],
+        panel: &mut [i8],
+    ) {
+        // SAFETY: the caller's.
+        unsafe { levels::values(rows, count, factors, panel) }
     }
 
     #[inline(always)]
@@ -154,118 +180,5 @@ unsafe fn floats<const ROWS: usize>(
             _mm512_storeu_ps(at, tile[0]);
             _mm512_storeu_ps(at.add(16), tile[1]);
         }
-    }
-}
-
-impl Vector for __m512 {
-    const LANES: usize = 16;
-
-    #[inline(always)]
-    fn splat(value: f32) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_set1_ps(value) }
-    }
-
-    #[inline(always)]
-    unsafe fn load(at: *const f32) -> Self {
-        // SAFETY: the caller's.
-        unsafe { _mm512_loadu_ps(at) }
-    }
-
-    #[inline(always)]
-    unsafe fn store(self, at: *mut f32) {
-        // SAFETY: the caller's.
-        unsafe { _mm512_storeu_ps(at, self) }
-    }
-
-    #[inline(always)]
-    unsafe fn from_integers(at: *const i32, zero: i32, others: *const i32) -> Self {
-        // SAFETY: the caller's.
-        unsafe {
-            let zeros = _mm512_mullo_epi32(_mm512_set1_epi32(zero), _mm512_loadu_epi32(others));
-            _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_loadu_epi32(at), zeros))
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn from_plain_integers(at: *const i32) -> Self {
-        // SAFETY: the caller's.
-        unsafe { _mm512_cvtepi32_ps(_mm512_loadu_epi32(at)) }
-    }
-
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_add_ps(self, other) }
-    }
-
-    #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_sub_ps(self, other) }
-    }
-
-    #[inline(always)]
-    fn mul(self, other: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_mul_ps(self, other) }
-    }
-
-    #[inline(always)]
-    fn div(self, other: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_div_ps(self, other) }
-    }
-
-    #[inline(always)]
-    fn mul_add(self, factor: Self, sum: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_fmadd_ps(self, factor, sum) }
-    }
-
-    #[inline(always)]
-    fn max(self, other: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_max_ps(self, other) }
-    }
-
-    #[inline(always)]
-    fn min(self, other: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_min_ps(self, other) }
-    }
-
-    #[inline(always)]
-    fn magnitude(self, before: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe {
-            let bits = _mm512_castps_si512(_mm512_abs_ps(self));
-            _mm512_castsi512_ps(_mm512_max_epi32(bits, _mm512_castps_si512(before)))
-        }
-    }
-
-    #[inline(always)]
-    fn power_of_two(self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(self), 23)) }
-    }
-
-    #[inline(always)]
-    fn sum(self) -> f32 {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_reduce_add_ps(self) }
-    }
-
-    #[inline(always)]
-    fn largest(self) -> f32 {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_reduce_max_ps(self) }
-    }
-
-    #[inline(always)]
-    fn largest_magnitude(self) -> f32 {
-        // SAFETY: the instruction set is there.
-        let bits = unsafe { _mm512_reduce_max_epi32(_mm512_castps_si512(self)) };
-        f32::from_bits(bits as u32)
     }
 }
