@@ -85,7 +85,9 @@ impl Head<'_> {
                     hide(scores, self.visible(row, &seen), None);
                 }
             }
-            if whole <= BLOCK && columns == self.attention.columns {
+            // Modules for browsers are kept small: there it has one way.
+            let has_way = !cfg!(target_family = "wasm");
+            if has_way && whole <= BLOCK && columns == self.attention.columns {
                 let block = OneBlock {
                     head: self,
                     rows,
