@@ -12,6 +12,16 @@ pub use plan::{PADDING_SHARE, PADDING_TOKENS, plan};
 /// weights than tokens, smaller ones would be.
 pub const CACHED_TOKENS: usize = 320;
 
+/// As many levels of 8 bits stay there, where that is what products read.
+const CACHED_LEVELS: usize = 240 << 10;
+
+/// [`CACHED_TOKENS`] of a model whose products read 8 bits for each of `width`
+/// columns of a token: up to twice as many where tokens are narrow.
+pub fn cached_tokens(width: usize) -> usize {
+    let tokens = CACHED_LEVELS / width.max(1);
+    tokens.clamp(CACHED_TOKENS, 2 * CACHED_TOKENS)
+}
+
 /// How much goes into one batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -85,5 +95,16 @@ impl TokenBatch {
             input_ids,
             attention_mask,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn narrow_tokens_are_more() {
+        let of_width = [0, 128, 384, 512, 768, 1024, usize::MAX].map(cached_tokens);
+        assert_eq!(of_width, [640, 640, 640, 480, 320, 320, 320]);
     }
 }

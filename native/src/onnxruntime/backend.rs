@@ -1,6 +1,6 @@
 //! ONNX Runtime behind the core's `Backend` trait.
 
-use multivec_core::batch::{CACHED_TOKENS, TokenBatch};
+use multivec_core::batch::TokenBatch;
 use multivec_core::{Backend, BackendInfo, Error, GraphForm, Precision, Result, TokenStates};
 use ort::session::{NoSelectedOutputs, RunOptions, Session};
 
@@ -29,6 +29,8 @@ pub(crate) struct OrtBackend {
     signature: Signature,
     info: BackendInfo,
     parallelism: Parallelism,
+    /// Tokens of a batch for the CPU.
+    batch_tokens: usize,
     run_options: RunOptions<NoSelectedOutputs>,
     provider: Provider,
     landing: Option<Landing>,
@@ -47,6 +49,7 @@ impl OrtBackend {
             engine: ENGINE,
             source: error.into(),
         };
+        let batch_tokens = kernels.batch_tokens();
         // A file may be replaced, so that all sessions read it now.
         let is_file = matches!(graph, SessionGraph::File(_));
         let graph = (graph, kernels);
@@ -96,6 +99,7 @@ impl OrtBackend {
             sessions,
             signature,
             parallelism: settings.parallelism,
+            batch_tokens,
             provider: settings.provider,
             run_options,
             landing,
@@ -191,7 +195,7 @@ impl Backend for OrtBackend {
 
     fn batch_tokens(&self) -> usize {
         match self.placement {
-            None => CACHED_TOKENS,
+            None => self.batch_tokens,
             Some(_) => DEVICE_TOKENS,
         }
     }

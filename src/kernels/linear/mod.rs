@@ -129,6 +129,11 @@ impl Linear {
         self.outer
     }
 
+    /// Whether its weights are of 8 bits, and rows of its input become so.
+    pub fn is_quantized(&self) -> bool {
+        matches!(self.panels, Panels::Integers { .. })
+    }
+
     /// Writes `[rows, outer]` for `[rows, inner]`, and adds `residual`, which
     /// is of the shape of the output.
     ///

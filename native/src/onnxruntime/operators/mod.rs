@@ -9,6 +9,7 @@ mod threads;
 
 use std::sync::Arc;
 
+use multivec_core::batch::{CACHED_TOKENS, cached_tokens};
 use multivec_core::graph::DOMAIN;
 use multivec_core::kernels::{Embedding, Linear, SharedGranularity, Team};
 use ort::operator::{ComputeContext, OperatorDomain};
@@ -63,6 +64,18 @@ impl Kernels {
         match self.work {
             Work::All => 1,
             Work::Some | Work::Nothing => threads,
+        }
+    }
+
+    /// Tokens of the batches that the layers are fastest with.
+    pub(super) fn batch_tokens(&self) -> usize {
+        let quantized = self.layers.iter().filter(|layer| layer.is_quantized());
+        let mut widths: Vec<usize> = quantized.map(|layer| layer.inner()).collect();
+        widths.sort_unstable();
+        match widths.get(widths.len() / 2) {
+            // That of most layers: the others read what is between two of them.
+            Some(&width) if 2 * widths.len() > self.layers.len() => cached_tokens(width),
+            _ => CACHED_TOKENS,
         }
     }
 
