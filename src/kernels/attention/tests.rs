@@ -64,7 +64,7 @@ fn plain(attention: &Attention, batch: &Batch<'_>, text: usize, row: usize) -> V
 #[test]
 fn is_the_definition() {
     for kind in Kind::all() {
-        for columns in [8, 20, 64] {
+        for columns in [8, 20, 32, 64] {
             check(kind, columns, Products::Floats);
         }
     }
@@ -73,7 +73,7 @@ fn is_the_definition() {
 #[test]
 fn is_close_to_the_definition_in_8_bits() {
     for kind in Kind::all() {
-        for columns in [8, 20, 64] {
+        for columns in [8, 20, 32, 64] {
             check(kind, columns, Products::Integers);
         }
     }
