@@ -85,9 +85,9 @@ impl Head<'_> {
                     hide(scores, self.visible(row, &seen), None);
                 }
             }
-            // Modules for browsers are kept small: there it has one way.
-            let has_way = !cfg!(target_family = "wasm");
-            if has_way && whole <= BLOCK && columns == self.attention.columns {
+            let is_one_block = whole <= BLOCK && columns == self.attention.columns;
+            // Modules for browsers are kept small: there all goes block by block.
+            if is_one_block && !cfg!(target_family = "wasm") {
                 let block = OneBlock {
                     head: self,
                     rows,

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::super::Isa;
-use super::Avx512Vnni;
+use super::{Avx512Vnni, EVEN, ODD};
 
 const COLUMNS: usize = Avx512Vnni::COLUMNS;
 const GROUP: usize = Avx512Vnni::GROUP;
@@ -71,8 +71,6 @@ pub(super) unsafe fn keys(
 /// The first lanes of each, the second ones, and so on.
 #[inline(always)]
 unsafe fn turn(rows: [__m512i; 4]) -> [__m512i; 4] {
-    const EVEN: i32 = 0b10_00_10_00;
-    const ODD: i32 = 0b11_01_11_01;
     // SAFETY: the instruction set is there.
     unsafe {
         let [a, b, c, d] = rows;

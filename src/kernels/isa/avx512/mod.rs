@@ -9,6 +9,10 @@ use super::{Isa, by_rows};
 
 pub(super) struct Avx512Vnni;
 
+/// The lanes of 128 bits with these places in each of two vectors.
+const EVEN: i32 = 0b10_00_10_00;
+const ODD: i32 = 0b11_01_11_01;
+
 impl Isa for Avx512Vnni {
     type Vector = __m512;
     type Level = u8;

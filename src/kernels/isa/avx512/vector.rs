@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::super::{MOST_LANES, Vector};
+use super::{EVEN, ODD};
 
 impl Vector for __m512 {
     const LANES: usize = 16;
@@ -132,14 +133,14 @@ impl Vector for __m512 {
             for (at, eight) in eights.iter_mut().enumerate() {
                 let (one, other) = (fours[2 * at], fours[2 * at + 1]);
                 *eight = by(
-                    _mm512_shuffle_f32x4::<0b10_00_10_00>(one, other),
-                    _mm512_shuffle_f32x4::<0b11_01_11_01>(one, other),
+                    _mm512_shuffle_f32x4::<EVEN>(one, other),
+                    _mm512_shuffle_f32x4::<ODD>(one, other),
                 );
             }
             let [one, other] = eights;
             by(
-                _mm512_shuffle_f32x4::<0b10_00_10_00>(one, other),
-                _mm512_shuffle_f32x4::<0b11_01_11_01>(one, other),
+                _mm512_shuffle_f32x4::<EVEN>(one, other),
+                _mm512_shuffle_f32x4::<ODD>(one, other),
             )
         }
     }
