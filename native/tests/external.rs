@@ -2,14 +2,12 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
-mod engines;
-
 use std::fs;
 use std::path::Path;
 
 use multivec::{Encoder, EncoderBuilder, Normalization, Optimization, Precision, Result};
-use multivec_core::graph::onnx::TensorProto;
-use multivec_core::graph::{Bytes, Graph, WeightsWriter, tensor_bytes};
+use multivec_graph::onnx::TensorProto;
+use multivec_graph::{Bytes, Graph, WeightsWriter, tensor_bytes};
 use tempfile::TempDir;
 
 use engines::{ENGINES, open};

@@ -2,10 +2,6 @@
 #![cfg(feature = "tract")]
 #![allow(clippy::expect_used, clippy::panic, dead_code)]
 
-#[path = "../../tests/support/graphs.rs"]
-mod graphs;
-mod notation;
-
 use multivec::{
     Encoder, EncoderBuilder, Engine, GraphForm, ModelBytes, Normalization, Optimization, Precision,
     optimize_graph,

@@ -4,9 +4,6 @@
 #![allow(clippy::expect_used, clippy::panic)]
 #![cfg(target_os = "linux")]
 
-#[path = "memory/process.rs"]
-mod process;
-
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
@@ -168,7 +165,7 @@ fn floats() {
 fn integers() {
     let encoder = load("tiny-bert", Precision::Int8);
     // Without our kernels a batch has one scale, and texts depend on others.
-    if multivec_core::kernels::are_fast() {
+    if multivec_kernels::are_fast() {
         assert!(matches!(encoder.info().graph, GraphForm::Fused(_)));
         soak(encoder);
     }
