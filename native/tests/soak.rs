@@ -142,9 +142,9 @@ fn run(load: &Arc<Load>, time: Duration) -> usize {
 fn soak(encoder: Encoder) {
     let load = Arc::new(Load::new(encoder));
     run(&load, seconds() / 3);
-    let before = process::resident(std::process::id());
+    let before = multivec_testing::process::resident(std::process::id());
     let calls = run(&load, seconds() * 2 / 3);
-    let after = process::resident(std::process::id());
+    let after = multivec_testing::process::resident(std::process::id());
     assert!(calls >= THREADS, "{calls} calls");
     assert!(after < before + SLACK, "{before} bytes became {after}");
     println!("{calls} calls, {before} bytes before and {after} after");

@@ -11,7 +11,6 @@ use std::path::Path;
 use multivec::{
     ModelDirectory, QuantizeOptions, QuantizeReport, QuantizeStep, Result, quantize_model,
 };
-use multivec_graph::Graph;
 use multivec_testing::folders::{fixture, graph, in_graph, with_model};
 
 /// Name, layers with the embedding table, and what is recognised in them.
