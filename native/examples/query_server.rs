@@ -1,8 +1,6 @@
-//! Answers queries over TCP in async code: a client sends a query a line and
-//! gets a line with the best document.
-//!
-//! Without an address it serves two clients of its own on a free port of this
-//! machine, and ends; with one, it serves until it is stopped.
+//! Answers queries over TCP in async code: a client sends one query a line and
+//! gets one line with the best document. With an address it serves until it is
+//! stopped; without one it answers two queries of its own and ends.
 //!
 //! ```sh
 //! cargo run -p multivec --example query_server -- models/minilm-colbert 127.0.0.1:7000
@@ -20,12 +18,9 @@ use tokio::task::spawn_blocking;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-const DOCUMENTS: [&str; 2] = [
-    "Bees collect nectar and turn it into honey.",
-    "The Moon causes the tides of the oceans.",
-];
+const DOCUMENTS: [&str; 2] = ["Bees make honey.", "The Moon causes the tides."];
 const TIME_LIMIT: Duration = Duration::from_secs(10);
-/// Queries that wait or run inside the encoder; more wait here, at no cost.
+/// Queries that may occupy a blocking thread; others wait without one.
 const MOST_AT_ONCE: usize = 16;
 
 struct Index {
@@ -34,7 +29,7 @@ struct Index {
     permits: Semaphore,
 }
 
-/// Stops the encoder when the task that waits for it is dropped.
+/// Stops the work of a task that is dropped while it waits.
 struct CancelOnDrop(Cancellation);
 
 impl Drop for CancelOnDrop {
@@ -47,35 +42,32 @@ impl Drop for CancelOnDrop {
 async fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let model = arguments.next().unwrap_or("models/minilm-colbert".into());
-    let address = arguments.next();
-    let index = spawn_blocking(move || load(&model)).await??;
-    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:0")).await?;
-    let local = listener.local_addr()?;
-    println!("listening on {local}");
-    let server = tokio::spawn(serve(listener, Arc::new(index)));
-    if address.is_some() {
-        return server.await?;
-    }
-    for query in ["Which animal makes honey?", "Why is there ebb and flow?"] {
-        let mut stream = TcpStream::connect(local).await?;
-        stream.write_all(format!("{query}\n").as_bytes()).await?;
-        stream.shutdown().await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        print!("{query} -> {answer}");
-    }
-    Ok(())
-}
-
-fn load(model: &str) -> Result<Index> {
+    // Loading blocks, too, but nothing else runs yet.
     let encoder = EncoderBuilder::from_dir(model).build()?;
     let documents = encoder.encode_documents(&DOCUMENTS)?;
     let permits = Semaphore::new(MOST_AT_ONCE);
-    Ok(Index {
+    let index = Arc::new(Index {
         encoder,
         documents,
         permits,
-    })
+    });
+
+    let address = arguments.next();
+    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:0")).await?;
+    let local = listener.local_addr()?;
+    let server = tokio::spawn(serve(listener, index));
+    if address.is_some() {
+        return server.await?;
+    }
+    let mut client = TcpStream::connect(local).await?;
+    client
+        .write_all(b"Who makes honey?\nWhy are there tides?\n")
+        .await?;
+    client.shutdown().await?;
+    let mut answers = String::new();
+    client.read_to_string(&mut answers).await?;
+    print!("{answers}");
+    Ok(())
 }
 
 async fn serve(listener: TcpListener, index: Arc<Index>) -> Result<()> {
@@ -89,24 +81,21 @@ async fn converse(mut stream: TcpStream, index: Arc<Index>) -> Result<()> {
     let (reader, mut writer) = stream.split();
     let mut queries = BufReader::new(reader).lines();
     while let Some(query) = queries.next_line().await? {
-        let answer = answer(&index, query).await;
+        let answer = answer(index.clone(), query).await;
         let line = answer.unwrap_or_else(|error| format!("error: {error}"));
         writer.write_all(format!("{line}\n").as_bytes()).await?;
     }
     Ok(())
 }
 
-async fn answer(index: &Arc<Index>, query: String) -> Result<String> {
+async fn answer(index: Arc<Index>, query: String) -> Result<String> {
     let _permit = index.permits.acquire().await?;
     let guard = CancelOnDrop(Cancellation::new());
-    let control = Control::new()
-        .with_cancellation(&guard.0)
-        .with_deadline(Instant::now() + TIME_LIMIT);
-    let index = index.clone();
-    spawn_blocking(move || {
-        let query = index.encoder.with_control(control).encode_query(&query)?;
-        let best = rank(&query, &index.documents)?[0];
-        Ok(format!("{:.2} {}", best.score, DOCUMENTS[best.index]))
-    })
-    .await?
+    let control = Control::new().with_cancellation(&guard.0);
+    let encoder = index
+        .encoder
+        .with_control(control.with_deadline(Instant::now() + TIME_LIMIT));
+    let query = spawn_blocking(move || encoder.encode_query(&query)).await??;
+    let best = rank(&query, &index.documents)?[0];
+    Ok(format!("{:.2} {}", best.score, DOCUMENTS[best.index]))
 }
