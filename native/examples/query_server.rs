@@ -45,11 +45,10 @@ async fn main() -> Result<()> {
     // Loading blocks, too, but nothing else runs yet.
     let encoder = EncoderBuilder::from_dir(model).build()?;
     let documents = encoder.encode_documents(&DOCUMENTS)?;
-    let permits = Semaphore::new(MOST_AT_ONCE);
     let index = Arc::new(Index {
         encoder,
         documents,
-        permits,
+        permits: Semaphore::new(MOST_AT_ONCE),
     });
 
     let address = arguments.next();
@@ -66,8 +65,7 @@ async fn main() -> Result<()> {
     client.shutdown().await?;
     let mut answers = String::new();
     client.read_to_string(&mut answers).await?;
-    print!("{answers}");
-    Ok(())
+    Ok(print!("{answers}"))
 }
 
 async fn serve(listener: TcpListener, index: Arc<Index>) -> Result<()> {

@@ -1,8 +1,7 @@
-//! Streams a corpus into one safetensors file, as a vector store wants it, then
-//! reads it back. Its tensors: `rows`, `[rows, dim]` of `f32`, document after
-//! document; `offsets`, `[documents + 1]`, where document `i` has the rows
-//! `offsets[i]..offsets[i + 1]`; `ids`, UTF-8, one a line. The metadata holds
-//! the fingerprint of the embedding space.
+//! Streams a corpus into one safetensors file for a vector store, and reads it
+//! back. Tensors: `rows`, `[rows, dim]`, all documents; `offsets`,
+//! `[documents + 1]`: document `i` has the rows `offsets[i]..offsets[i + 1]`;
+//! `ids`, one a line. The metadata names the embedding space.
 //!
 //! ```sh
 //! cargo run -p multivec --example store -- models/minilm-colbert vectors.safetensors
@@ -17,8 +16,7 @@ use multivec::{Embedding, Encoder, EncoderBuilder, rank};
 use safetensors::SafeTensors;
 use serde_json::json;
 
-/// Bytes kept free for the header, since shapes are known only at the end. The
-/// format allows spaces after the JSON.
+/// Bytes kept free for the header, whose shapes are known last; spaces fill it.
 const HEADER: usize = 4096;
 
 const CORPUS: [(&str, &str); 2] = [
@@ -37,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (ids, documents) = read(&encoder, &path)?;
     let query = encoder.encode_query("Which animal makes honey?")?;
     let best = rank(&query, &documents)?[0];
-    println!("{}: best match {}", path.display(), ids[best.index]);
+    println!("{}: found {}", path.display(), ids[best.index]);
     Ok(())
 }
 
@@ -47,7 +45,7 @@ fn write<'a>(
     path: &Path,
     corpus: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<(), Box<dyn Error>> {
-    let (mut ids, mut offsets, mut rows) = (String::new(), vec![0; 8], 0);
+    let (mut ids, mut offsets, mut rows) = (String::new(), vec![0; 8], 0usize);
     let mut file = BufWriter::new(File::create(path)?);
     file.seek(SeekFrom::Start(8 + HEADER as u64))?;
     let texts = corpus.into_iter().map(|(id, text)| {
@@ -66,18 +64,18 @@ fn write<'a>(
     file.write_all(ids.as_bytes())?;
 
     let (dim, documents) = (encoder.dim(), offsets.len() / 8);
-    let ends = [rows * dim * 4, offsets.len(), ids.len()];
-    let ends = [ends[0], ends[0] + ends[1], ends.iter().sum()];
+    let end_of_rows = rows * dim * 4;
+    let end_of_offsets = end_of_rows + offsets.len();
     let header = json!({
         "__metadata__": { "space": encoder.fingerprint().space() },
-        "rows": { "dtype": "F32", "shape": [rows, dim], "data_offsets": [0, ends[0]] },
-        "offsets": { "dtype": "U64", "shape": [documents], "data_offsets": ends[..2] },
-        "ids": { "dtype": "U8", "shape": [ids.len()], "data_offsets": ends[1..] },
+        "rows": { "dtype": "F32", "shape": [rows, dim], "data_offsets": [0, end_of_rows] },
+        "offsets": { "dtype": "U64", "shape": [documents], "data_offsets": [end_of_rows, end_of_offsets] },
+        "ids": { "dtype": "U8", "shape": [ids.len()], "data_offsets": [end_of_offsets, end_of_offsets + ids.len()] },
     });
     file.seek(SeekFrom::Start(0))?;
     file.write_all(&(HEADER as u64).to_le_bytes())?;
     write!(file, "{:HEADER$}", header.to_string())?;
-    Ok(file.into_inner()?.sync_all()?)
+    Ok(file.flush()?)
 }
 
 /// Refuses vectors of another embedding space.
@@ -85,10 +83,8 @@ fn read(encoder: &Encoder, path: &Path) -> Result<(Vec<String>, Vec<Embedding>),
     let bytes = fs::read(path)?;
     let metadata = SafeTensors::read_metadata(&bytes)?.1.metadata().clone();
     let space = metadata.and_then(|mut found| found.remove("space"));
-    encoder
-        .fingerprint()
-        .check_space(&space.unwrap_or_default())?;
-
+    let space = space.unwrap_or_default();
+    encoder.fingerprint().check_space(&space)?;
     let tensors = SafeTensors::deserialize(&bytes)?;
     let ids = String::from_utf8(tensors.tensor("ids")?.data().to_vec())?;
     let offsets = tensors.tensor("offsets")?.data().as_chunks().0;
@@ -99,6 +95,6 @@ fn read(encoder: &Encoder, path: &Path) -> Result<(Vec<String>, Vec<Embedding>),
         let rows = values[at(range[0])..at(range[1])].iter();
         Embedding::from_rows(rows.map(|&value| f32::from_le_bytes(value)).collect(), dim)
     });
-    let documents = documents.collect::<Result<_, _>>()?;
-    Ok((ids.lines().map(str::to_owned).collect(), documents))
+    let ids = ids.lines().map(str::to_owned).collect();
+    Ok((ids, documents.collect::<Result<_, _>>()?))
 }
