@@ -31,7 +31,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let path = path.unwrap_or(std::env::temp_dir().join("multivec-example.safetensors"));
     let encoder = EncoderBuilder::from_dir(model).build()?;
     write(&encoder, &path, CORPUS)?;
-
     let (ids, documents) = read(&encoder, &path)?;
     let query = encoder.encode_query("Which animal makes honey?")?;
     let best = rank(&query, &documents)?[0];
