@@ -42,7 +42,6 @@ impl Drop for CancelOnDrop {
 async fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let model = arguments.next().unwrap_or("models/minilm-colbert".into());
-    // Loading blocks, too, but nothing else runs yet.
     let encoder = EncoderBuilder::from_dir(model).build()?;
     let documents = encoder.encode_documents(&DOCUMENTS)?;
     let index = Arc::new(Index {
@@ -65,7 +64,8 @@ async fn main() -> Result<()> {
     client.shutdown().await?;
     let mut answers = String::new();
     client.read_to_string(&mut answers).await?;
-    Ok(print!("{answers}"))
+    print!("{answers}");
+    Ok(())
 }
 
 async fn serve(listener: TcpListener, index: Arc<Index>) -> Result<()> {
