@@ -17,7 +17,7 @@ pub mod sample;
 mod shared_granularity;
 mod threads;
 
-pub use attention::{Attention, Batch, Products, Rotation, Rows};
+pub use attention::{Attention, Batch, Precision, Rotation, Rows};
 pub use embedding::{Embedding, Levels, Scaled};
 pub use l2_norm::{Bound, L2Normalize};
 pub use layer_norm::Normalize;
