@@ -1,14 +1,14 @@
-//! Layers in 8 bits on the kernels of a browser, to the last bit.
+//! 8-bit linear layers on a browser's kernels, exact to the last bit.
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::expect_used)]
 
-use multivec_kernels::{Activation, Activations, Layer, Serial, WeightType, Weights};
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use multivec_kernels::{Activation, Activations, Layer, Linear, Serial, WeightType, Weights};
+use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
-/// The largest level of an activation: of 8 bits, but for relaxed products that
-/// are defined for 7, unless the engine takes 8.
+/// The largest quantized activation: of 8 bits, except with relaxed SIMD, whose
+/// products are only defined for 7 bits, if the engine does not support 8.
 fn largest() -> i32 {
     #[cfg(target_feature = "relaxed-simd")]
     {
@@ -23,7 +23,7 @@ fn largest() -> i32 {
     255
 }
 
-/// Whole numbers that look random (Knuth's linear congruential generator).
+/// Pseudo-random integers, from Knuth's linear congruential generator.
 struct Numbers(u64);
 
 impl Numbers {
@@ -36,39 +36,56 @@ impl Numbers {
     }
 }
 
-/// Rows that levels hold exactly, with a scale of 1: two of four numbers are the
-/// least and the largest, so that the range of any part of a row is the same.
-fn rows(numbers: &mut Numbers, count: usize, zero: i32) -> Vec<i32> {
+/// Rows that are quantized exactly, with a scale of 1: two of four values are the
+/// smallest and the largest, so that every block of a row has the same range.
+fn rows(numbers: &mut Numbers, count: usize, zero_point: i32) -> Vec<i32> {
     let largest = largest();
-    let level = |at: usize, numbers: &mut Numbers| match at % 4 {
+    let quantized = |at: usize, numbers: &mut Numbers| match at % 4 {
         1 => 0,
         2 => largest,
         _ => numbers.next(largest + 1),
     };
-    (0..count).map(|at| level(at, numbers) - zero).collect()
+    (0..count)
+        .map(|at| quantized(at, numbers) - zero_point)
+        .collect()
 }
 
-fn check(sizes: (usize, usize, usize), zero: i32, mut weight: impl FnMut() -> i32) {
-    let (count, inner, outer) = sizes;
-    let rows = rows(&mut Numbers(7), count * inner, zero);
-    let weights: Vec<i32> = (0..inner * outer).map(|_| weight()).collect();
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    rows: usize,
+    inner: usize,
+    outer: usize,
+}
+
+const fn shape(rows: usize, inner: usize, outer: usize) -> Shape {
+    Shape { rows, inner, outer }
+}
+
+fn pack(weights: &[i32], shape: Shape) -> Linear {
     let bytes: Vec<u8> = weights.iter().map(|&weight| weight as u8).collect();
-    let linear = Layer {
+    let layer = Layer {
         weights: Weights::Integers {
             bytes: &bytes,
             weight_type: WeightType::Int8,
             scales: &[1.],
             zero_points: &[],
         },
-        inner,
-        outer,
+        inner: shape.inner,
+        outer: shape.outer,
         smoothing: &[],
         bias: &[],
         activation: Activation::None,
     };
-    let linear = linear.pack().expect("sizes fit");
+    layer.pack().expect("sizes fit")
+}
+
+fn check(shape: Shape, zero_point: i32, mut weight: impl FnMut() -> i32) {
+    let Shape { inner, outer, .. } = shape;
+    let rows = rows(&mut Numbers(7), shape.rows * inner, zero_point);
+    let weights: Vec<i32> = (0..inner * outer).map(|_| weight()).collect();
+    let linear = pack(&weights, shape);
     let floats: Vec<f32> = rows.iter().map(|&value| value as f32).collect();
-    let mut out = vec![f32::NAN; count * outer];
+    let mut out = vec![f32::NAN; shape.rows * outer];
     linear.run(Activations::by_row(&floats), None, &mut out, &Serial);
     for (row, out) in rows.chunks(inner).zip(out.chunks(outer)) {
         for (column, &found) in out.iter().enumerate() {
@@ -78,65 +95,96 @@ fn check(sizes: (usize, usize, usize), zero: i32, mut weight: impl FnMut() -> i3
                 .sum();
             assert_eq!(
                 found, expected as f32,
-                "{sizes:?}, zero {zero}, column {column}"
+                "{shape:?}, zero point {zero_point}, column {column}"
             );
         }
     }
 }
 
-/// Whole tiles and parts of them; an even and an odd number of groups.
-const SIZES: [(usize, usize, usize); 5] = [
-    (1, 8, 3),
-    (2, 64, 16),
-    (3, 136, 40),
-    (5, 392, 33),
-    (9, 768, 48),
+/// Whole and partial tiles, with an even and an odd number of groups.
+const SHAPES: [Shape; 5] = [
+    shape(1, 8, 3),
+    shape(2, 64, 16),
+    shape(3, 136, 40),
+    shape(5, 392, 33),
+    shape(9, 768, 48),
 ];
 
+/// A weight as in most models: bell-shaped, with a few large ones.
+fn bell_shaped(numbers: &mut Numbers) -> i32 {
+    match numbers.next(300) {
+        0 => 127,
+        1 => -127,
+        _ => {
+            let sum: i32 = (0..4).map(|_| numbers.next(151) - 75).sum();
+            sum.clamp(-127, 127) / 2
+        }
+    }
+}
+
 #[wasm_bindgen_test]
-fn weights_as_most_models_have_them() {
-    for sizes in SIZES {
-        for zero in [0, 50, largest()] {
+fn bell_shaped_weights() {
+    for shape in SHAPES {
+        for zero_point in [0, 50, largest()] {
             let mut numbers = Numbers(11);
-            // Bell-shaped; now and then several large ones are beside each other.
-            check(sizes, zero, || match numbers.next(300) {
-                0 => 127,
-                1 => -127,
-                _ => {
-                    (0..4)
-                        .map(|_| numbers.next(151) - 75)
-                        .sum::<i32>()
-                        .clamp(-127, 127)
-                        / 2
-                }
-            });
+            check(shape, zero_point, || bell_shaped(&mut numbers));
         }
     }
 }
 
 #[wasm_bindgen_test]
-fn weights_as_large_as_can_be() {
-    for sizes in SIZES {
-        for (zero, weight) in [(0, 127), (largest(), -127), (64, -128)] {
-            check(sizes, zero, || weight);
+fn weights_that_are_all_extreme() {
+    for shape in SHAPES {
+        for (zero_point, weight) in [(0, 127), (largest(), -127), (64, -128)] {
+            check(shape, zero_point, || weight);
         }
     }
 }
 
 #[wasm_bindgen_test]
-fn some_weights_as_large_as_can_be() {
-    for sizes in SIZES {
+fn weights_that_are_extreme_in_places() {
+    for shape in SHAPES {
         let mut at = 0;
-        // Eight of 64 weights in one column, beside each other.
-        check(sizes, 30, || {
+        // Eight adjacent rows of 64, in one column.
+        check(shape, 30, || {
             at += 1;
-            let (row, column) = ((at - 1) / sizes.2, (at - 1) % sizes.2);
-            let large = column == 1 && row % 64 < 8;
-            if large {
+            let (row, column) = ((at - 1) / shape.outer, (at - 1) % shape.outer);
+            let is_extreme = column == 1 && row % 64 < 8;
+            if is_extreme {
                 127 - (row % 2) as i32
             } else {
                 (at % 7) as i32 - 3
             }
         });
+    }
+}
+
+/// Compares weights that need few overflow corrections with weights that need too
+/// many, so that the exact product is taken. They only differ with relaxed SIMD,
+/// on x86 without AVX-VNNI.
+#[wasm_bindgen_test]
+#[ignore = "a benchmark, which prints times"]
+fn bench_overflow_corrections() {
+    let shape = shape(312, 384, 1536);
+    let input = rows(&mut Numbers(7), shape.rows * shape.inner, 64);
+    let input: Vec<f32> = input.iter().map(|&value| value as f32).collect();
+    let count = shape.inner * shape.outer;
+    let mut numbers = Numbers(11);
+    let few: Vec<i32> = (0..count).map(|_| bell_shaped(&mut numbers)).collect();
+    let layers = [
+        ("few", pack(&few, shape)),
+        ("too many", pack(&vec![127; count], shape)),
+    ];
+    let mut out = vec![0.; shape.rows * shape.outer];
+    // Alternating, so that both meet the same load of the machine.
+    for _ in 0..5 {
+        for (corrections, layer) in &layers {
+            let start = js_sys::Date::now();
+            for _ in 0..20 {
+                layer.run(Activations::by_row(&input), None, &mut out, &Serial);
+            }
+            let time = (js_sys::Date::now() - start) / 20.;
+            console_log!("{corrections} overflow corrections: {time} ms");
+        }
     }
 }
