@@ -1,0 +1,123 @@
+//! `cargo xtask test`: every check; `cargo xtask test-web`: those of the npm
+//! package and of the WebAssembly builds alone.
+
+mod web;
+
+use std::process::Command;
+
+use crate::command::{Result, answers, cargo, program, root, step};
+use crate::{licenses, package, setup};
+
+pub(crate) use web::web;
+
+/// Of all crates, `tract` with them: features are the same in every step, so
+/// that no dependency is built twice.
+const ALL: [&str; 3] = ["--workspace", "--features", "multivec/tract"];
+
+/// Parity on a provider of this machine, or the reason why it has none.
+pub(crate) fn provider(arguments: &[String]) -> Result {
+    let [provider] = arguments else {
+        return Err(format!(
+            "expected a provider, such as `coreml`, found {arguments:?}"
+        ));
+    };
+    setup::node_packages()?;
+    step(
+        &format!("parity on the provider {provider}"),
+        cargo()
+            .args(["test", "--package", "multivec", "--test", "provider_parity"])
+            // Reasons of what is skipped are printed.
+            .args(["--", "--nocapture"])
+            .env("MULTIVEC_TEST_PROVIDER", provider),
+    )
+}
+
+pub(crate) fn run() -> Result {
+    crates()?;
+    web()
+}
+
+fn crates() -> Result {
+    setup::node_packages()?;
+    format()?;
+    licenses::check()?;
+    lints()?;
+    tests()?;
+    documentation()?;
+    without_features()?;
+    package::run()
+}
+
+fn format() -> Result {
+    step("formatting", cargo().args(["fmt", "--all", "--check"]))?;
+    step(
+        "formatting and lints of TypeScript",
+        program("npm")
+            .args(["run", "lint"])
+            .current_dir(root().join("js")),
+    )
+}
+
+fn lints() -> Result {
+    step(
+        "lints",
+        cargo()
+            .arg("clippy")
+            .args(ALL)
+            .args(["--all-targets", "--", "--deny", "warnings"]),
+    )
+}
+
+fn tests() -> Result {
+    step("tests", cargo().args(runner()).args(ALL))?;
+    step(
+        "documentation tests",
+        cargo().args(["test", "--doc"]).args(ALL),
+    )
+}
+
+fn documentation() -> Result {
+    step(
+        "documentation",
+        cargo()
+            .args(["doc", "--no-deps", "--quiet"])
+            .args(ALL)
+            .env("RUSTDOCFLAGS", "--deny warnings"),
+    )
+}
+
+/// What the features of the other steps would hide.
+fn without_features() -> Result {
+    step(
+        "tests of a build without tract",
+        cargo()
+            .args(runner())
+            .args(["--package", "multivec", "--test", "engine"]),
+    )?;
+    setup::rust_target(setup::WASM)?;
+    // The core has to stay free of everything that a browser lacks.
+    step(
+        "the core for browsers",
+        cargo().args([
+            "check",
+            "--package",
+            "multivec-core",
+            "--target",
+            setup::WASM,
+        ]),
+    )
+}
+
+/// PyLate's references on each engine; a filter of tests may follow.
+pub(crate) fn parity(command: &mut Command) -> &mut Command {
+    command.args(["test", "--package", "multivec-core", "--test", "parity"])
+}
+
+/// nextest where it is installed.
+fn runner() -> &'static [&'static str] {
+    if answers(cargo().args(["nextest", "--version"])) {
+        &["nextest", "run"]
+    } else {
+        &["test", "--lib", "--bins", "--tests"]
+    }
+}
