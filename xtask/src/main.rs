@@ -43,6 +43,11 @@ const TASKS: &[Task] = &[
         about: "every check",
     },
     Task {
+        name: "test-crates",
+        run: |_| test::crates(),
+        about: "the checks of the crates alone",
+    },
+    Task {
         name: "test-web",
         run: |_| test::web(),
         about: "the checks of the npm package alone",

@@ -6,7 +6,7 @@ use std::fs;
 use crate::command::{
     Result, answers, cargo, cargo_of, executable, output, program, root, step, target,
 };
-use crate::{licenses, manifest, package, tools};
+use crate::{licenses, manifest, package, setup, tools};
 
 /// Whether the crates build with the oldest Rust that they promise.
 pub(crate) fn msrv() -> Result {
@@ -79,17 +79,25 @@ pub(crate) fn publish(arguments: &[String]) -> Result {
                 .args(packages(&manifest::PUBLISHED))
                 .args(dry),
         ),
-        "npm" => step(
-            "the npm package",
-            program("npm")
-                .args(["publish", "--provenance", "--access", "public"])
-                .args(dry)
-                .current_dir(root().join("js")),
-        ),
+        "npm" => npm(dry),
         _ => Err(format!(
             "expected `crates` or `npm`, then `--dry-run` or nothing, found {arguments:?}"
         )),
     }
+}
+
+fn npm(dry: Option<&str>) -> Result {
+    setup::node_packages()?;
+    setup::rust_target(setup::WASM)?;
+    tools::WASM_BINDGEN.install()?;
+    licenses::notices(&["npm".to_owned()])?;
+    step(
+        "the npm package",
+        program("npm")
+            .args(["publish", "--provenance", "--access", "public"])
+            .args(dry)
+            .current_dir(root().join("js")),
+    )
 }
 
 /// The command line for this machine, with licences, in `target/dist`.

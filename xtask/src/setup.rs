@@ -1,6 +1,7 @@
 //! What the other tasks need and a fresh clone lacks.
 
 use std::fs;
+use std::process::Command;
 
 use crate::browser::browser;
 use crate::command::{Result, answers, program, root, step};
@@ -84,11 +85,22 @@ pub(crate) fn debian_packages(names: &[&str]) -> Result {
     if !answers(program("apt-get").arg("--version")) {
         return Err(format!("expected what Debian's packages {list} install"));
     }
-    step("package lists", program("apt-get").args(["update", "-qq"]))?;
+    step("package lists", apt().args(["update", "-qq"]))?;
     step(
         &format!("Debian's packages {list}"),
-        program("apt-get")
+        apt()
             .args(["install", "-y", "-qq", "--no-install-recommends"])
             .args(&missing),
     )
+}
+
+/// As root, where that takes no password.
+fn apt() -> Command {
+    if answers(program("sudo").args(["-n", "true"])) {
+        let mut command = program("sudo");
+        command.args(["-n", "apt-get"]);
+        command
+    } else {
+        program("apt-get")
+    }
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask test`: every check; `cargo xtask test-web`: those of the npm
-//! package and of the WebAssembly builds alone.
+//! `cargo xtask test`: every check; `test-crates` and `test-web`: its halves;
+//! `test-provider`: parity on hardware of this machine.
 
 mod web;
 
@@ -37,7 +37,7 @@ pub(crate) fn run() -> Result {
     web()
 }
 
-fn crates() -> Result {
+pub(crate) fn crates() -> Result {
     setup::node_packages()?;
     format()?;
     licenses::check()?;

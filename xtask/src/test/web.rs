@@ -6,6 +6,9 @@ use crate::browser::{Browser, browser};
 use crate::command::{Result, cargo, program, root, step, target};
 use crate::{setup, tools};
 
+/// Names the file that tells a driver what to start.
+const CAPABILITIES: &str = "WASM_BINDGEN_TEST_WEBDRIVER_JSON";
+
 pub(crate) fn web() -> Result {
     setup::node_packages()?;
     setup::rust_target(setup::WASM)?;
@@ -22,9 +25,10 @@ pub(crate) fn web() -> Result {
         "the npm package, with its WebAssembly builds",
         program("npm").args(["run", "build"]).current_dir(&js),
     )?;
+    let capabilities = browser.capabilities(None)?;
     step(
         "tests in the browser",
-        &mut tests(&browser, &["browser", "kernels"], "+simd128"),
+        tests(&browser, &["browser", "kernels"], "+simd128").env(CAPABILITIES, &capabilities),
     )?;
     // Parity of the relaxed build is tested from the npm package. Built in a
     // folder of its own, so that neither has to be built anew next time.
@@ -33,12 +37,15 @@ pub(crate) fn web() -> Result {
         command.env("CARGO_TARGET_DIR", target().join("wasm/tests-relaxed"));
         command
     };
-    step("kernels in the browser, with relaxed SIMD", &mut relaxed())?;
+    step(
+        "kernels in the browser, with relaxed SIMD",
+        relaxed().env(CAPABILITIES, &capabilities),
+    )?;
     step(
         "the same without AVX-VNNI, which makes other instructions of relaxed products on x86",
         relaxed().env(
-            "WASM_BINDGEN_TEST_WEBDRIVER_JSON",
-            root().join("wasm/webdriver-without-vnni.json"),
+            CAPABILITIES,
+            browser.capabilities(Some("--no-enable-avx-vnni"))?,
         ),
     )?;
     step(
