@@ -58,6 +58,7 @@ fn fuzz(seconds: &str) -> Result {
             .arg(&corpus)
             .args(["--", "-max_len=400000", "-timeout=20", "-rss_limit_mb=2048"])
             .arg(format!("-max_total_time={seconds}"))
+            .env("CARGO_TARGET_DIR", target().join("fuzz"))
             .env("PATH", tools::path()?),
     )
 }

@@ -60,7 +60,7 @@ pub(crate) fn deny() -> Result {
     }
     step(
         "advisories",
-        program(&deny).args(["check", "--disable-fetch", "advisories"]),
+        program(&deny).args(["--offline", "check", "advisories"]),
     )
 }
 
