@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::batch::{CACHED_TOKENS, TokenBatch};
 use crate::error::Result;
-use crate::graph::Fused;
-use crate::kernels::Parallel;
+use multivec_graph::Fused;
+use multivec_kernels::Parallel;
 
 /// An engine with a loaded model.
 ///

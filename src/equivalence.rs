@@ -3,8 +3,8 @@
 use crate::backend::{Backend, Precision, TokenStates};
 use crate::batch::TokenBatch;
 use crate::error::Result;
-use crate::sample;
 use crate::tokenize::TextTokenizer;
+use multivec_kernels::sample;
 
 /// How far rows of length 1 may be apart, in any column, in 32-bit floats.
 const FP32_BOUND: f32 = 1e-4;

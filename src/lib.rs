@@ -11,6 +11,8 @@
 //! [`tokenize`] → [`batch`] → [`Backend`] → [`encoder`] → [`Embedding`]
 //! → [`pool`] / [`score`].
 
+#![forbid(unsafe_code)]
+
 mod backend;
 pub mod batch;
 pub mod config;
@@ -20,12 +22,8 @@ pub mod equivalence;
 mod error;
 pub mod fidelity;
 mod fingerprint;
-pub mod graph;
-pub mod kernels;
 mod order;
 pub mod pool;
-pub mod quantize;
-mod sample;
 pub mod score;
 pub mod tokenize;
 

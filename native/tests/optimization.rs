@@ -2,8 +2,6 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
-mod engines;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +10,7 @@ use multivec::{
     optimize_graph,
 };
 
-use engines::ENGINES;
+use multivec_testing::engines::ENGINES;
 
 const MODEL: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),

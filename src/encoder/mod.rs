@@ -93,7 +93,7 @@ impl Encoder {
     ///
     /// `weights` hashes the model file as published. With
     /// [`Normalization::Off`] the backend's graph must already be without a
-    /// final normalization, see [`graph`](crate::graph).
+    /// final normalization, see [`multivec_graph`].
     ///
     /// # Errors
     /// [`Error::ConfigValue`] and [`Error::ModelMismatch`] where parts of the

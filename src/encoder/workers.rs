@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::Result;
-use crate::kernels::{Parallel, Team};
+use multivec_kernels::{Parallel, Team};
 
 /// The threads of one call: started when they are first needed, and there
 /// until it is over.
@@ -94,7 +94,7 @@ mod tests {
 
     use super::*;
     use crate::error::Error;
-    use crate::kernels::Serial;
+    use multivec_kernels::Serial;
 
     #[test]
     fn results_are_in_order_and_each_number_comes_once() {

@@ -4,29 +4,16 @@ use std::path::{Path, PathBuf};
 
 use multivec_core::batch::{BatchLimit, BatchShapes};
 use multivec_core::encoder::{Normalization, QueryExpansion};
-use multivec_core::graph::Bytes;
 use multivec_core::pool::Pooling;
 use multivec_core::tokenize::TruncationPolicy;
 use multivec_core::{Backend, EncodeOptions, Encoder, Precision, Result};
+use multivec_graph::Bytes;
 
-use super::files::ModelFiles;
-use super::{Arena, Engine, Optimization, Options, Provider, auto};
+use super::{auto, tract};
+use crate::model::{ModelBytes, ModelFiles};
 use crate::onnxruntime::{self, OnnxRuntime, OrtBackend, SessionSettings};
 use crate::optimize::{OrtGraphs, Published};
-use crate::tract;
-
-/// The files of a model, in memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelBytes {
-    /// `onnx_config.json`.
-    pub config: Vec<u8>,
-    /// `tokenizer.json`.
-    pub tokenizer: Vec<u8>,
-    /// `model.onnx` or `model_int8.onnx`.
-    pub model: Vec<u8>,
-    /// Which of the two it is.
-    pub precision: Precision,
-}
+use crate::options::{Arena, Engine, Optimization, Options, Provider};
 
 #[derive(Clone, Debug)]
 enum Source {

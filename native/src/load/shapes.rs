@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use multivec_core::batch::{BatchShapes, TokenBatch};
 use multivec_core::{Backend, BackendInfo, EncodeOptions, Encoder, Result, TokenStates};
 
-use super::{EncoderBuilder, Provider};
+use super::EncoderBuilder;
 use crate::onnxruntime::OrtBackend;
+use crate::options::Provider;
 
 type Shapes = Arc<Mutex<Vec<[usize; 2]>>>;
 

@@ -12,7 +12,8 @@ use super::providers;
 use super::sessions::{Company, SessionPool};
 use super::signature::{Signature, States};
 use super::{ENGINE, OnnxRuntime};
-use crate::load::{Arena, ModelGraph, Parallelism, Provider};
+use crate::model::ModelGraph;
+use crate::options::{Arena, Parallelism, Provider};
 
 /// What a run does with memory that it no longer needs, see [`Arena::Shrink`].
 const SHRINK: &str = "memory.enable_memory_arena_shrinkage";

@@ -11,7 +11,7 @@ use ort::session::{NoSelectedOutputs, RunOptions, Session};
 use ort::value::Tensor;
 
 use super::signature::{Signature, States};
-use crate::load::Provider;
+use crate::options::Provider;
 
 /// Memory of the host for outputs.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,7 +113,7 @@ impl Landing {
 mod tests {
     use super::super::opener::tests::{FILE, opener};
     use super::*;
-    use crate::load::{AmdOptions, CudaOptions, Parallelism, TensorRtOptions};
+    use crate::options::{AmdOptions, CudaOptions, Parallelism, TensorRtOptions};
 
     fn landing(device: AllocationDevice<'static>, id: i32) -> Landing {
         Landing { device, id }

@@ -7,7 +7,7 @@ use ort::ep::{
 use ort::session::builder::SessionBuilder;
 
 use super::OnnxRuntime;
-use crate::load::{AmdOptions, ComputeUnits, DirectMlOptions, Provider, Tf32};
+use crate::options::{AmdOptions, ComputeUnits, DirectMlOptions, Provider, Tf32};
 
 /// The name in ONNX Runtime's lists.
 pub(super) fn listed_name(provider: &Provider) -> &'static str {
@@ -219,7 +219,7 @@ pub(super) fn unavailable(provider: &Provider, found: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::{CoreMlOptions, CudaOptions, OpenVinoOptions, TensorRtOptions};
+    use crate::options::{CoreMlOptions, CudaOptions, OpenVinoOptions, TensorRtOptions};
 
     fn is_told(provider: &Provider, expected: &[(&str, &str)]) {
         let found = settings(provider, 3);

@@ -172,7 +172,7 @@ mod tests {
 
     use super::super::opener::tests::opener;
     use super::*;
-    use crate::load::Parallelism;
+    use crate::options::Parallelism;
 
     #[test]
     fn wide_and_narrow_sessions_take_turns() {

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use multivec_core::graph::Fused;
+use multivec_graph::Fused;
 
 const VERDICT: &str = "verdict.txt";
 const GRAPH: &str = "model.onnx";

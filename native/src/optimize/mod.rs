@@ -10,11 +10,11 @@ use std::path::Path;
 
 use multivec_core::encoder::Normalization;
 use multivec_core::equivalence::Probes;
-use multivec_core::graph::{self, Fused, Graph, Operators};
-use multivec_core::kernels::{Granularity, SharedGranularity};
 use multivec_core::{Backend, GraphForm, ModelParts, Precision, Result};
+use multivec_graph::{self as graph, Fused, Graph, Operators};
+use multivec_kernels::{Granularity, SharedGranularity};
 
-use crate::load::ModelGraph;
+use crate::model::ModelGraph;
 use cache::{Cache, Verdict};
 pub(crate) use onnxruntime::OrtGraphs;
 #[cfg(feature = "tract")]

@@ -1,12 +1,13 @@
 //! Graphs in ONNX Runtime.
 
-use multivec_core::graph::{self, Fused, Graph, Layers, Operators};
-use multivec_core::kernels::{self, SharedGranularity};
 use multivec_core::{GraphForm, Precision, Result};
+use multivec_graph::{self as graph, Fused, Graph, Layers, Operators};
+use multivec_kernels::{self as kernels, SharedGranularity};
 
 use super::GraphRunner;
-use crate::load::{ModelGraph, Provider};
+use crate::model::ModelGraph;
 use crate::onnxruntime::{Kernels, OnnxRuntime, OrtBackend, SessionGraph, SessionSettings, Work};
+use crate::options::Provider;
 
 /// A model's graphs, as sessions of these settings run them.
 pub(crate) struct OrtGraphs<'a> {

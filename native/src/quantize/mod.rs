@@ -1,6 +1,6 @@
 //! INT8 models made of FP32 models.
 //!
-//! Every layer is quantized, see [`multivec_core::quantize`], with columns of
+//! Every layer is quantized, see [`multivec_graph::quantize`], with columns of
 //! activations brought to like sizes where a first run of the FP32 model tells
 //! that it pays; then the model is run, and layers go back to 32-bit floats where that is needed to come as
 //! close to the FP32 model as was asked for. Which ones is measured, on the
@@ -24,11 +24,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use multivec_core::fidelity::Sample;
-use multivec_core::quantize::{self, WeightRange};
 use multivec_core::{Error, ModelParts, Precision, Result};
+use multivec_graph::quantize::{self, WeightRange};
 
 use crate::OnnxRuntime;
-use crate::load::{ModelDirectory, ModelGraph, read};
+use crate::model::{ModelDirectory, ModelGraph, read};
 use output::Destination;
 pub use output::Existing;
 pub use report::{Fidelity, LayerReport, QuantizeReport};

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use multivec_core::batch::{BatchLimit, TokenBatch};
 use multivec_core::fidelity::{EncodedSample, Sample};
-use multivec_core::quantize::{Observed, Smoothable};
 use multivec_core::{Backend, BackendInfo, ModelParts, Result, TokenStates};
+use multivec_graph::quantize::{Observed, Smoothable};
 
 use super::failed;
 use super::trials::{encode, published};

@@ -7,13 +7,13 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use multivec_core::Result;
-use multivec_core::graph::onnx::TensorProto;
-use multivec_core::graph::{Bytes, Graph, WeightsWriter, place, put_in};
-use multivec_core::quantize::{self, Layer, Observed, QuantizedLayer, Smoothable, WeightRange};
+use multivec_graph::onnx::TensorProto;
+use multivec_graph::quantize::{self, Layer, Observed, QuantizedLayer, Smoothable, WeightRange};
+use multivec_graph::{Bytes, Graph, WeightsWriter, place, put_in};
 use tempfile::TempDir;
 
 use super::{QuantizeStep, failed};
-use crate::load::ModelGraph;
+use crate::model::ModelGraph;
 
 const FP32: &str = "fp32.data";
 const INT8: &str = "int8.data";

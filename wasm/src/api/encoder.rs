@@ -1,9 +1,10 @@
 //! The encoder.
 
 use js_sys::Uint8Array;
-use multivec_core::graph::Graph;
-use multivec_core::graph::onnx::TensorProto;
 use multivec_core::{Encoder, Error, ModelParts, Result, TextKind, WeightsHasher};
+use multivec_graph::Graph;
+use multivec_graph::onnx::TensorProto;
+use multivec_tract::{TractBackend, TractGraph};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -13,8 +14,7 @@ use super::file::{ModelFile, OWN};
 use super::health;
 use super::job::WasmJob;
 use super::options;
-use crate::backend::TractBackend;
-use crate::threads::POOL;
+use crate::threads::{POOL, threads};
 use crate::utf16::Utf16Index;
 
 /// A loaded model.
@@ -179,8 +179,10 @@ fn load(
         })?;
     let graph = Graph::scan(&name, OWN, model.reader())?;
     let external = |tensor: &TensorProto| model.read(tensor);
-    let backend =
-        TractBackend::load_graph(&name, graph, &external, precision, options.normalization)?
-            .with_concurrency(POOL.size());
+    let graph = TractGraph::new(&name, graph, precision, &external)
+        .with_normalization(options.normalization)
+        .fused()
+        .with_threads(threads());
+    let backend = TractBackend::open(graph)?.with_concurrency(POOL.size());
     Encoder::new(parts, Box::new(backend), weights, &options)
 }

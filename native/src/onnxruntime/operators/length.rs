@@ -1,7 +1,7 @@
 //! L2 normalization over the last axis.
 
-use multivec_core::graph::SCALE_TO_LENGTH;
-use multivec_core::kernels::{Bound, ScaleToLength};
+use multivec_graph::SCALE_TO_LENGTH;
+use multivec_kernels::{Bound, ScaleToLength};
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput,
 };

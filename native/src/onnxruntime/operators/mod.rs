@@ -10,8 +10,8 @@ mod threads;
 use std::sync::Arc;
 
 use multivec_core::batch::{CACHED_TOKENS, cached_tokens};
-use multivec_core::graph::DOMAIN;
-use multivec_core::kernels::{Embedding, Linear, SharedGranularity, Team};
+use multivec_graph::DOMAIN;
+use multivec_kernels::{Embedding, Linear, SharedGranularity, Team};
 use ort::operator::{ComputeContext, OperatorDomain};
 use ort::value::{ValueRef, ValueRefMut};
 

@@ -1,7 +1,7 @@
 //! Layer normalization over the last axis.
 
-use multivec_core::graph::KERNEL_NORMALIZATION;
-use multivec_core::kernels::Normalize;
+use multivec_graph::KERNEL_NORMALIZATION;
+use multivec_kernels::Normalize;
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput,
 };

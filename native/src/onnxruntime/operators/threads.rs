@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use multivec_core::kernels::{Parallel, Team};
+use multivec_kernels::{Parallel, Team};
 use ort::operator::ComputeContext;
 
 /// Whose threads the kernels of a session run on.
