@@ -56,13 +56,7 @@ pub(crate) const WASM_BINDGEN: Tool = Tool {
         "--bin=wasm-bindgen",
         "--bin=wasm-bindgen-test-runner",
     ],
-    optimized: &[
-        "gimli",
-        "walrus",
-        "wasm-encoder",
-        "wasmparser",
-        "wasm-bindgen-cli-support",
-    ],
+    optimized: &["gimli", "walrus", "wasm-encoder", "wasmparser"],
 };
 
 impl Tool {

@@ -10,9 +10,9 @@ use crate::{licenses, package, setup};
 
 pub(crate) use web::web;
 
-/// Of all crates, `tract` with them: features are the same in every step, so
-/// that no dependency is built twice.
-const ALL: [&str; 3] = ["--workspace", "--features", "multivec/tract"];
+/// All crates, with all features, since the command line takes those of the
+/// library: the same in every step, so that no dependency is built twice.
+const ALL: &str = "--workspace";
 
 /// Parity on a provider of this machine, or the reason why it has none.
 pub(crate) fn provider(arguments: &[String]) -> Result {
@@ -63,16 +63,16 @@ fn lints() -> Result {
         "lints",
         cargo()
             .arg("clippy")
-            .args(ALL)
+            .arg(ALL)
             .args(["--all-targets", "--", "--deny", "warnings"]),
     )
 }
 
 fn tests() -> Result {
-    step("tests", cargo().args(runner()).args(ALL))?;
+    step("tests", cargo().args(runner()).arg(ALL))?;
     step(
         "documentation tests",
-        cargo().args(["test", "--doc"]).args(ALL),
+        cargo().args(["test", "--doc"]).arg(ALL),
     )
 }
 
@@ -81,7 +81,7 @@ fn documentation() -> Result {
         "documentation",
         cargo()
             .args(["doc", "--no-deps", "--quiet"])
-            .args(ALL)
+            .arg(ALL)
             .env("RUSTDOCFLAGS", "--deny warnings"),
     )
 }
@@ -93,18 +93,6 @@ fn without_features() -> Result {
         cargo()
             .args(runner())
             .args(["--package", "multivec", "--test", "engine"]),
-    )?;
-    setup::rust_target(setup::WASM)?;
-    // The core has to stay free of everything that a browser lacks.
-    step(
-        "the core for browsers",
-        cargo().args([
-            "check",
-            "--package",
-            "multivec-core",
-            "--target",
-            setup::WASM,
-        ]),
     )
 }
 

@@ -1,53 +1,75 @@
 //! The checks that need a browser.
 
-use std::process::Command;
-
-use crate::browser::{Browser, browser};
-use crate::command::{Result, cargo, program, root, step, target};
+use crate::browser::browser;
+use crate::command::{Result, cargo, program, root, step};
 use crate::{setup, tools};
 
-/// Names the file that tells a driver what to start.
-const CAPABILITIES: &str = "WASM_BINDGEN_TEST_WEBDRIVER_JSON";
+/// Parity of the relaxed build is tested from the npm package.
+const RELAXED: &str = "+simd128,+relaxed-simd";
 
 pub(crate) fn web() -> Result {
     setup::node_packages()?;
     setup::rust_target(setup::WASM)?;
     let browser = browser()?;
     let js = root().join("js");
+    // The crates below have to stay free of everything that a browser lacks.
     step(
         "lints of what is for browsers alone",
         cargo()
-            .args(["clippy", "--package", "multivec-wasm", "--tests"])
-            .args(["--target", setup::WASM, "--", "--deny", "warnings"]),
+            .args(["clippy", "--package", "multivec-wasm"])
+            .args([
+                "--package",
+                "multivec-kernels",
+                "--tests",
+                "--target",
+                setup::WASM,
+                "--",
+                "--deny",
+                "warnings",
+            ]),
     )?;
     tools::WASM_BINDGEN.install()?;
     step(
         "the npm package, with its WebAssembly builds",
         program("npm").args(["run", "build"]).current_dir(&js),
     )?;
-    let capabilities = browser.capabilities(None)?;
-    step(
-        "tests in the browser",
-        tests(&browser, &["browser", "kernels"], "+simd128").env(CAPABILITIES, &capabilities),
-    )?;
-    // Parity of the relaxed build is tested from the npm package. Built in a
-    // folder of its own, so that neither has to be built anew next time.
-    let relaxed = || {
-        let mut command = tests(&browser, &["kernels"], "+simd128,+relaxed-simd");
-        command.env("CARGO_TARGET_DIR", target().join("wasm/tests-relaxed"));
-        command
-    };
-    step(
-        "kernels in the browser, with relaxed SIMD",
-        relaxed().env(CAPABILITIES, &capabilities),
-    )?;
-    step(
-        "the same without AVX-VNNI, which makes other instructions of relaxed products on x86",
-        relaxed().env(
-            CAPABILITIES,
-            browser.capabilities(Some("--no-enable-avx-vnni"))?,
+    let chromium = browser.capabilities(None)?;
+    // Makes other instructions of relaxed products on x86.
+    let without_vnni = browser.capabilities(Some("--no-enable-avx-vnni"))?;
+    for (what, package, features, capabilities) in [
+        ("encoders", "multivec-wasm", "+simd128", &chromium),
+        ("kernels", "multivec-kernels", "+simd128", &chromium),
+        (
+            "kernels with relaxed SIMD",
+            "multivec-kernels",
+            RELAXED,
+            &chromium,
         ),
-    )?;
+        (
+            "the same without AVX-VNNI",
+            "multivec-kernels",
+            RELAXED,
+            &without_vnni,
+        ),
+    ] {
+        step(
+            &format!("tests in the browser: {what}"),
+            cargo()
+                .args(["test", "--package", package, "--test", "browser"])
+                .args(["--target", setup::WASM])
+                .env("RUSTFLAGS", format!("-C target-feature={features}"))
+                .env(
+                    "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
+                    tools::bin("wasm-bindgen-test-runner"),
+                )
+                .env("CHROMEDRIVER", &browser.driver)
+                // Would be taken before it.
+                .env_remove("GECKODRIVER")
+                .env_remove("SAFARIDRIVER")
+                .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", capabilities)
+                .env("WASM_BINDGEN_TEST_ONLY_WEB", "1"),
+        )?;
+    }
     step(
         "tests of the npm package, in Node and in the browser",
         program("npm")
@@ -55,24 +77,4 @@ pub(crate) fn web() -> Result {
             .current_dir(&js)
             .env("CHROMIUM_PATH", &browser.chromium),
     )
-}
-
-/// Tests of `wasm/tests` in the browser.
-fn tests(browser: &Browser, names: &[&str], features: &str) -> Command {
-    let mut command = cargo();
-    command
-        .args(["test", "--package", "multivec-wasm"])
-        .args(["--target", setup::WASM])
-        .args(names.iter().flat_map(|name| ["--test", name]))
-        .env("RUSTFLAGS", format!("-C target-feature={features}"))
-        .env(
-            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
-            tools::bin("wasm-bindgen-test-runner"),
-        )
-        .env("CHROMEDRIVER", &browser.driver)
-        // Would be taken before it.
-        .env_remove("GECKODRIVER")
-        .env_remove("SAFARIDRIVER")
-        .env("WASM_BINDGEN_TEST_ONLY_WEB", "1");
-    command
 }
