@@ -22,12 +22,12 @@ pub mod equivalence;
 mod error;
 pub mod fidelity;
 mod fingerprint;
-mod order;
 pub mod pool;
 pub mod score;
+mod sort;
 pub mod tokenize;
 
-pub use backend::{Backend, BackendInfo, GraphForm, Precision, TokenStates};
+pub use backend::{Backend, BackendInfo, GraphForm, Precision, RunMode, Scheduling, TokenStates};
 pub use config::{ModelConfig, TextKind};
 pub use embedding::{Embedding, Token};
 pub use encoder::{

@@ -7,7 +7,7 @@
 use kodama::{Dendrogram, Method, linkage};
 use ndarray::{Array2, ArrayView2, Axis, Slice};
 
-use crate::order::ordered;
+use crate::sort::ordered;
 
 /// How far a document is pooled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

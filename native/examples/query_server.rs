@@ -1,4 +1,4 @@
-//! Answers queries over TCP in async code: a client sends one query a line and
+//! Outputs queries over TCP in async code: a client sends one query a line and
 //! gets one line with the best document. With an address it serves until it is
 //! stopped; without one it answers two queries of its own and ends.
 //!

@@ -50,7 +50,7 @@ pub use onnxruntime::{Candidate, OnnxRuntime};
 pub use optimize::optimize_graph;
 pub use options::{
     AmdOptions, Arena, ComputeUnits, CoreMlOptions, CudaOptions, DirectMlOptions, Engine,
-    OpenVinoOptions, Optimization, Options, Provider, TensorRtOptions, Tf32,
+    LoadOptions, OpenVinoOptions, Optimization, Provider, TensorRtOptions, Tf32,
 };
 #[cfg(feature = "quantize")]
 pub use quantize::{

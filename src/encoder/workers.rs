@@ -4,12 +4,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::Result;
-use multivec_kernels::{Parallel, Team};
+use multivec_kernels::{Parallel, ThreadPool};
 
 /// The threads of one call: started when they are first needed, and there
 /// until it is over.
 #[derive(Default)]
-pub(super) struct Workers(Team);
+pub(super) struct Workers(ThreadPool);
 
 impl Workers {
     /// As [`map_on`], on all threads that a backend lends, or on up to `most` of
@@ -38,7 +38,7 @@ impl Workers {
 /// So many threads of a team.
 struct UpTo<'a> {
     most: usize,
-    team: &'a Team,
+    team: &'a ThreadPool,
 }
 
 impl Parallel for UpTo<'_> {

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use prost::bytes::Bytes;
 
 use super::Graph;
-use super::lean::SMALL;
 use super::onnx::{EXTERNAL, GraphProto, StringStringEntryProto, TensorProto};
+use super::scan::SMALL;
 use crate::Result;
 
 impl Graph {
@@ -21,7 +21,7 @@ impl Graph {
 }
 
 /// Where a graph without weights says that they are: in the published one.
-const PUBLISHED: &str = "published";
+const ORIGINAL: &str = "original";
 /// Tensors of fewer bytes stay in the graph.
 const KEPT: usize = 1 << 10;
 
@@ -36,7 +36,7 @@ impl Graph {
             let length = place(tensor).and_then(|place| place.length);
             if length.is_some_and(|length| length <= SMALL as u64) {
                 let bytes = external(tensor)?;
-                put_in(tensor, bytes);
+                embed_bytes(tensor, bytes);
             }
         }
         Ok(())
@@ -55,7 +55,7 @@ impl Graph {
             if is_large && same.is_some_and(|same| *same == tensor) {
                 tensor.raw_data = None;
                 tensor.data_location = Some(EXTERNAL);
-                tensor.external_data = vec![entry("location", PUBLISHED)];
+                tensor.external_data = vec![entry("location", ORIGINAL)];
             }
         }
         self
@@ -66,7 +66,7 @@ impl Graph {
     pub fn with_weights_of(mut self, published: &Self) -> Option<Self> {
         let held = by_name(published);
         for tensor in &mut self.graph.initializer {
-            if location(tensor) == Some(PUBLISHED) {
+            if location(tensor) == Some(ORIGINAL) {
                 let same = held.get(tensor.name.as_deref()?)?;
                 let fits = same.dims == tensor.dims && same.data_type == tensor.data_type;
                 *tensor = fits.then(|| (*same).clone())?;
@@ -80,7 +80,7 @@ impl Graph {
 pub type External<'a> = dyn Fn(&TensorProto) -> Result<Bytes> + 'a;
 
 /// Lets a tensor hold its bytes itself.
-pub fn put_in(tensor: &mut TensorProto, bytes: Bytes) {
+pub fn embed_bytes(tensor: &mut TensorProto, bytes: Bytes) {
     tensor.external_data.clear();
     tensor.data_location = None;
     tensor.raw_data = Some(bytes);

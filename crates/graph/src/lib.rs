@@ -8,7 +8,6 @@ mod error;
 mod external;
 mod fuse;
 mod integer_products;
-mod lean;
 mod lower;
 mod mask_lookup;
 mod nan_guard;
@@ -16,6 +15,7 @@ mod node;
 mod normalization;
 pub mod onnx;
 pub mod quantize;
+mod scan;
 #[cfg(test)]
 mod testing;
 mod trace;
@@ -31,11 +31,11 @@ pub use prost::bytes::Bytes;
 
 pub(crate) use clean::remove_unused_initializers;
 pub use error::{Error, Result, Source};
-pub use external::{External, Place, WeightsWriter, place, put_in, tensor_bytes};
+pub use external::{External, Place, WeightsWriter, embed_bytes, place, tensor_bytes};
 pub use fuse::{DOMAIN, Fused, fuse};
 pub use integer_products::float_integer_products;
 pub use lower::{
-    KERNEL_NORMALIZATION, Layers, Operators, PACKED_EMBEDDING, PACKED_LINEAR, SCALE_TO_LENGTH,
+    KERNEL_NORMALIZATION, L2_NORMALIZE, Layers, Operators, PACKED_EMBEDDING, PACKED_LINEAR,
     for_onnxruntime, pack_embeddings, pack_linears,
 };
 pub use mask_lookup::replace_mask_lookup;

@@ -7,8 +7,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use multivec_kernels::{
-    Activation, Activations, Attention, Batch, Bound, Embedding, Layer, Levels, Linear, Normalize,
-    Products, Rows, ScaleToLength, Scaled, Serial, WeightType, Weights,
+    Activation, Activations, Attention, Batch, Bound, Embedding, L2Normalize, Layer, Levels,
+    Linear, Normalize, Products, Rows, Scaled, Serial, WeightType, Weights,
 };
 
 /// Rows, columns in and columns out, as in the demo model and the large one.
@@ -177,7 +177,7 @@ fn rows(criterion: &mut Criterion) {
                 bench.iter(|| table.run(black_box(&ids), &mut out, &Serial));
             });
         }
-        let scale = ScaleToLength {
+        let scale = L2Normalize {
             bound: Bound::Max,
             epsilon: 1e-12,
         };

@@ -9,23 +9,23 @@ mod attention;
 mod embedding;
 mod exp;
 mod isa;
-mod length;
+mod l2_norm;
+mod layer_norm;
 mod linear;
-mod normalize;
 #[doc(hidden)]
 pub mod sample;
-mod switch;
+mod shared_granularity;
 mod threads;
 
 pub use attention::{Attention, Batch, Products, Rotation, Rows};
 pub use embedding::{Embedding, Levels, Scaled};
-pub use length::{Bound, ScaleToLength};
+pub use l2_norm::{Bound, L2Normalize};
+pub use layer_norm::Normalize;
 pub use linear::{
     Activation, Activations, Granularity, Layer, Linear, MOST_SUMMED, WeightType, Weights,
 };
-pub use normalize::Normalize;
-pub use switch::SharedGranularity;
-pub use threads::{Parallel, Pool, Serial, Team};
+pub use shared_granularity::SharedGranularity;
+pub use threads::{Parallel, Pool, Serial, ThreadPool};
 
 /// Whether this machine has instructions that the kernels are written for.
 /// Without them they are right, and slower than an engine's own operators.

@@ -4,9 +4,10 @@ use std::fmt;
 
 use multivec_core::batch::TokenBatch;
 use multivec_core::encoder::Normalization;
-use multivec_core::{Backend, BackendInfo, Error, Precision, Result, TokenStates};
+use multivec_core::{
+    Backend, BackendInfo, Error, Precision, Result, RunMode, Scheduling, TokenStates,
+};
 use multivec_graph::{self as graph, Graph};
-use multivec_kernels::Parallel;
 use tract_core::prelude::*;
 
 use super::graph::TractGraph;
@@ -133,15 +134,14 @@ impl Backend for TractBackend {
         &self.info
     }
 
-    fn concurrency(&self) -> usize {
-        self.concurrency
+    fn scheduling(&self) -> Scheduling<'_> {
+        Scheduling::default()
+            .with_concurrency(self.concurrency)
+            .with_threads(self.threads.shared())
     }
 
-    fn threads(&self) -> Option<&dyn Parallel> {
-        self.threads.shared()
-    }
-
-    fn run(&self, batch: &TokenBatch) -> Result<TokenStates> {
+    // Kernels take the threads that they are handed, whatever else runs.
+    fn run(&self, batch: &TokenBatch, _: RunMode) -> Result<TokenStates> {
         self.try_run(batch).map_err(|error| Error::Inference {
             engine: ENGINE,
             rows: batch.rows,

@@ -31,7 +31,7 @@ impl<'a> TractGraph<'a> {
         Self {
             file,
             graph,
-            form: GraphForm::Published,
+            form: GraphForm::Original,
             precision,
             external,
             granularity: SharedGranularity::default(),

@@ -12,8 +12,8 @@ use multivec_graph::Bytes;
 use super::{auto, tract};
 use crate::model::{ModelBytes, ModelFiles};
 use crate::onnxruntime::{self, OnnxRuntime, OrtBackend, SessionSettings};
-use crate::optimize::{OrtGraphs, Published};
-use crate::options::{Arena, Engine, Optimization, Options, Provider};
+use crate::optimize::{GraphLoader, OrtGraphs};
+use crate::options::{Arena, Engine, LoadOptions, Optimization, Provider};
 
 #[derive(Clone, Debug)]
 enum Source {
@@ -31,7 +31,7 @@ enum Source {
 #[derive(Clone, Debug)]
 pub struct EncoderBuilder {
     source: Source,
-    options: Options,
+    options: LoadOptions,
 }
 
 impl EncoderBuilder {
@@ -49,13 +49,13 @@ impl EncoderBuilder {
     fn new(source: Source) -> Self {
         Self {
             source,
-            options: Options::default(),
+            options: LoadOptions::default(),
         }
     }
 
     /// Replaces all options.
     #[must_use]
-    pub fn with_options(mut self, options: Options) -> Self {
+    pub fn with_options(mut self, options: LoadOptions) -> Self {
         self.options = options;
         self
     }
@@ -211,7 +211,7 @@ impl EncoderBuilder {
 
     /// Loads the model into ONNX Runtime, on that provider.
     pub(super) fn load_with(&self, provider: Provider) -> Result<(ModelFiles, OrtBackend)> {
-        let options = &Options {
+        let options = &LoadOptions {
             provider,
             ..self.options.clone()
         };
@@ -219,7 +219,7 @@ impl EncoderBuilder {
         let files = self.files(options)?;
         let runtime = OnnxRuntime::load(self.library())?;
         onnxruntime::check_listed(&runtime, &options.provider)?;
-        let published = Published {
+        let published = GraphLoader {
             runner: OrtGraphs {
                 runtime: &runtime,
                 model: &files.model,
@@ -247,7 +247,7 @@ impl EncoderBuilder {
         self.options.library.as_deref()
     }
 
-    fn files(&self, options: &Options) -> Result<ModelFiles> {
+    fn files(&self, options: &LoadOptions) -> Result<ModelFiles> {
         match &self.source {
             Source::Directory(root) => ModelFiles::from_dir(root, options),
             Source::Bytes { rest, model } => ModelFiles::from_bytes(rest, model, options),

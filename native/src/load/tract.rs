@@ -3,18 +3,18 @@
 use multivec_core::{Backend, Result};
 
 use crate::model::ModelFiles;
-use crate::options::{Options, Parallelism};
+use crate::options::{LoadOptions, Parallelism};
 
 #[cfg(feature = "tract")]
 pub(crate) fn load(
     files: &ModelFiles,
     parallelism: Parallelism,
-    options: &Options,
+    options: &LoadOptions,
 ) -> Result<Box<dyn Backend>> {
-    use crate::optimize::{Published, TractGraphs};
+    use crate::optimize::{GraphLoader, TractGraphs};
     use crate::options::Optimization;
 
-    let published = Published {
+    let published = GraphLoader {
         runner: TractGraphs {
             model: &files.model,
             precision: files.precision,
@@ -32,7 +32,7 @@ pub(crate) fn load(
 }
 
 #[cfg(not(feature = "tract"))]
-pub(crate) fn load(_: &ModelFiles, _: Parallelism, _: &Options) -> Result<Box<dyn Backend>> {
+pub(crate) fn load(_: &ModelFiles, _: Parallelism, _: &LoadOptions) -> Result<Box<dyn Backend>> {
     Err(multivec_core::Error::EngineUnavailable {
         engine: "tract",
         expected: "expected a build of multivec with the cargo feature `tract`".to_owned(),

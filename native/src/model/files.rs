@@ -9,7 +9,7 @@ use multivec_graph::{Bytes, remove_final_normalization};
 use super::directory::ModelDirectory;
 use super::graph::ModelGraph;
 use super::read::read;
-use crate::options::{Options, Provider};
+use crate::options::{LoadOptions, Provider};
 
 /// The files of a model, in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(crate) struct ModelFiles {
 }
 
 impl ModelFiles {
-    pub(crate) fn from_dir(root: &Path, options: &Options) -> Result<Self> {
+    pub(crate) fn from_dir(root: &Path, options: &LoadOptions) -> Result<Self> {
         let directory = ModelDirectory::open(root)?;
         // Devices other than the CPU have no use for INT8.
         let has_fp32 = directory.model(Precision::Fp32).is_some();
@@ -55,7 +55,11 @@ impl ModelFiles {
         })
     }
 
-    pub(crate) fn from_bytes(bytes: &ModelBytes, model: &Bytes, options: &Options) -> Result<Self> {
+    pub(crate) fn from_bytes(
+        bytes: &ModelBytes,
+        model: &Bytes,
+        options: &LoadOptions,
+    ) -> Result<Self> {
         if let Some(precision) = options.precision
             && precision != bytes.precision
         {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use multivec_core::WeightsHasher;
 use multivec_graph::onnx::TensorProto;
-use multivec_graph::{Bytes, Error, Graph, Result, place, put_in, tensor_bytes};
+use multivec_graph::{Bytes, Error, Graph, Result, embed_bytes, place, tensor_bytes};
 
 use super::read::reading;
 
@@ -149,7 +149,7 @@ impl WeightFiles {
         for tensor in &mut graph.proto_mut().initializer {
             if self.hold(tensor) {
                 let bytes = self.read(tensor)?;
-                put_in(tensor, bytes);
+                embed_bytes(tensor, bytes);
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! Execution providers: what each is called, told and needs.
 
+use multivec_core::batch::BatchShapes;
 use multivec_core::{Error, Result};
 use ort::ep::{
     self, ArbitrarilyConfigurableExecutionProvider as Configurable, ExecutionProviderDispatch,
@@ -24,18 +25,18 @@ pub(super) fn listed_name(provider: &Provider) -> &'static str {
     }
 }
 
-/// Whether a provider compiles a graph, or plans its memory on the device, for
-/// each shape that it sees.
-pub(super) fn prepares_shapes(provider: &Provider) -> bool {
+/// Few shapes for providers that compile a graph, or plan its memory on the
+/// device, for each shape that they see.
+pub(super) fn batch_shapes(provider: &Provider) -> BatchShapes {
     match provider {
-        Provider::Cpu | Provider::Auto | Provider::Xnnpack => false,
+        Provider::Cpu | Provider::Auto | Provider::Xnnpack => BatchShapes::Exact,
         Provider::Cuda(_)
         | Provider::TensorRt(_)
         | Provider::CoreMl(_)
         | Provider::DirectMl(_)
         | Provider::MiGraphX(_)
         | Provider::Rocm(_)
-        | Provider::OpenVino(_) => true,
+        | Provider::OpenVino(_) => BatchShapes::Buckets,
     }
 }
 

@@ -38,7 +38,7 @@ impl GraphRunner for OrtGraphs<'_> {
         format!("{}-{}", self.settings.provider, self.runtime.version())
     }
 
-    fn open_published(&self, form: GraphForm) -> Result<OrtBackend> {
+    fn open_original(&self, form: GraphForm) -> Result<OrtBackend> {
         let source = match &self.model.path {
             Some(path) => SessionGraph::File(path.clone()),
             None => SessionGraph::Memory(self.model.graph.clone().into()),

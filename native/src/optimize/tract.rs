@@ -34,7 +34,7 @@ impl GraphRunner for TractGraphs<'_> {
         format!("tract-{}", TractBackend::VERSION)
     }
 
-    fn open_published(&self, form: GraphForm) -> Result<TractBackend> {
+    fn open_original(&self, form: GraphForm) -> Result<TractBackend> {
         let graph = self.model.graph.clone();
         self.open(graph, form, &SharedGranularity::default())
     }

@@ -61,7 +61,7 @@ pub enum Arena {
 /// Options of loading, with those of encoding inside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Options {
+pub struct LoadOptions {
     /// Options of encoding.
     pub encode: EncodeOptions,
     /// What runs the graph.
@@ -118,7 +118,7 @@ impl Parallelism {
     }
 }
 
-impl Options {
+impl LoadOptions {
     pub(crate) fn parallelism(&self) -> Result<Parallelism> {
         for (name, value) in [("threads", self.threads), ("sessions", self.sessions)] {
             if let Some(value) = value
@@ -187,15 +187,15 @@ mod tests {
     #[test]
     fn uses_every_core_by_default() {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let found = Options::default()
+        let found = LoadOptions::default()
             .parallelism()
             .expect("defaults are valid");
         let busy = found.sessions * found.threads;
         assert!(busy <= cores && busy + found.threads > cores && found.sessions <= 16);
         assert_eq!(found.wide, if cores > 1 { cores } else { 0 });
-        let one = Options {
+        let one = LoadOptions {
             sessions: Some(1),
-            ..Options::default()
+            ..LoadOptions::default()
         };
         let found = one.parallelism().expect("one session is valid");
         assert_eq!((found.sessions, found.threads, found.wide), (1, cores, 0));
@@ -203,9 +203,9 @@ mod tests {
 
     #[test]
     fn refuses_zero() {
-        let options = Options {
+        let options = LoadOptions {
             threads: Some(0),
-            ..Options::default()
+            ..LoadOptions::default()
         };
         let error = options.parallelism().expect_err("no thread is no engine");
         assert_eq!(
@@ -216,9 +216,9 @@ mod tests {
 
     #[test]
     fn tract_has_one_thread_a_session_and_no_library() {
-        let mut options = Options {
+        let mut options = LoadOptions {
             engine: Engine::Tract,
-            ..Options::default()
+            ..LoadOptions::default()
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let found = options.parallelism().expect("defaults are valid");

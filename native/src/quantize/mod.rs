@@ -13,7 +13,7 @@
 //! Weights wait in files of their own meanwhile, so that memory never holds
 //! the model twice.
 
-mod observe;
+mod calibrate;
 mod output;
 mod report;
 mod search;
@@ -129,7 +129,7 @@ pub fn quantize_model(
     let smoothable = quantize::smoothable(workspace.graph(), &layers);
     let sample = Sample::built_in();
     let reference = (&workspace, smoothable.as_slice());
-    let (expected, observed) = observe::observe((&runtime, &parts), reference, &sample)?;
+    let (expected, observed) = calibrate::observe((&runtime, &parts), reference, &sample)?;
     let smoothable = smoothable.into_iter().zip(observed);
     workspace.quantize(layers, smoothable, options.range, progress)?;
     let mut trials = Trials {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use multivec::{
-    Arena, BatchLimit, BatchShapes, Encoder, EncoderBuilder, Engine, GraphForm, Optimization,
-    Options, Pooling, Precision, Result, TruncationPolicy,
+    Arena, BatchLimit, BatchShapes, Encoder, EncoderBuilder, Engine, GraphForm, LoadOptions,
+    Optimization, Pooling, Precision, Result, TruncationPolicy,
 };
 
 use super::provider::ProviderArguments;
@@ -135,7 +135,7 @@ impl ModelArguments {
     }
 
     /// Loads the model with other options.
-    pub(crate) fn load_with(&self, options: Options) -> Result<LoadedModel> {
+    pub(crate) fn load_with(&self, options: LoadOptions) -> Result<LoadedModel> {
         let start = Instant::now();
         let (builder, name) = match &self.model {
             Some(root) => (EncoderBuilder::from_dir(root), root.display().to_string()),
@@ -155,8 +155,8 @@ impl ModelArguments {
         })
     }
 
-    pub(crate) fn options(&self) -> Result<Options> {
-        let mut options = Options::default();
+    pub(crate) fn options(&self) -> Result<LoadOptions> {
+        let mut options = LoadOptions::default();
         options.precision = self.precision.map(Precision::from);
         options.engine = self.engine.into();
         options.optimization = match self.no_optimize {

@@ -82,7 +82,7 @@ fn verify_measures_and_judges() {
     let report = last_json(&met);
     assert_eq!(report["model"]["precision"], "int8");
     assert_eq!(report["against"]["precision"], "fp32");
-    assert_eq!(report["against"]["graph"], "as published");
+    assert_eq!(report["against"]["graph"], "original");
     assert!(report["cosine"]["tokens"].as_u64() > Some(1000), "{report}");
     let cosine = |key: &str| report["cosine"][key].as_f64().expect("a number");
     assert!(cosine("minimum") <= cosine("p1") && cosine("p1") <= cosine("p5"));

@@ -7,8 +7,8 @@ mod attention;
 mod counts;
 mod embedding;
 mod gelu;
+mod l2_norm;
 mod layer_norm;
-mod length;
 mod linear;
 mod mask;
 mod projection;
@@ -32,7 +32,7 @@ const LENGTH: usize = 5;
 
 /// Cleans a graph and puts encoder operators in it: standard
 /// `LayerNormalization`, and `Attention`, `Embedding`, `Gelu`, `Linear` and
-/// `ScaleToLength` of [`DOMAIN`]. What is not recognised stays as it was.
+/// `L2Normalize` of [`DOMAIN`]. What is not recognised stays as it was.
 pub fn fuse(graph: &mut Graph) -> Fused {
     let mut fused = Fused {
         nodes_before: graph.nodes().len(),
@@ -64,7 +64,7 @@ pub fn fuse(graph: &mut Graph) -> Fused {
         fused.layer_normalizations = since_then(&all);
         all.extend(nodes().filter_map(|node| gelu::find(&links, &trace, node)));
         fused.gelus = since_then(&all);
-        all.extend(nodes().filter_map(|node| length::find(&links, &trace, node)));
+        all.extend(nodes().filter_map(|node| l2_norm::find(&links, &trace, node)));
         fused.l2_normalizations = since_then(&all);
         all.extend(nodes().filter_map(|node| embedding::find(graph, &links, &trace, node)));
         all.extend(nodes().filter_map(gelu::rename));

@@ -10,14 +10,14 @@ use super::super::onnx::NodeProto;
 use super::super::{CONTRIB, Graph};
 use super::masks::Masks;
 use super::parts::Parts;
-use super::{length, linear, tables};
+use super::{l2_norm, linear, tables};
 
 /// The operator that stands for `LayerNormalization` over the last axis where
 /// the kernels run; inputs and `epsilon` are the same.
 pub const KERNEL_NORMALIZATION: &str = "LayerNormalization";
 
 /// The operator of L2 normalization, see [`fuse`](super::super::fuse()).
-pub const SCALE_TO_LENGTH: &str = "ScaleToLength";
+pub const L2_NORMALIZE: &str = "L2Normalize";
 
 /// Whose operators run what was fused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,13 +42,13 @@ pub fn for_onnxruntime(graph: &mut Graph, operators: Operators) {
     let nodes = std::mem::take(&mut graph.proto_mut().node);
     for node in &nodes {
         let is_ours = node.domain.as_deref() == Some(DOMAIN);
-        let is_kernel = matches!(node.op_type.as_deref(), Some("Attention" | SCALE_TO_LENGTH));
+        let is_kernel = matches!(node.op_type.as_deref(), Some("Attention" | L2_NORMALIZE));
         let is_lowered = operators == Operators::Contrib || !is_kernel;
         match node.op_type.as_deref().filter(|_| is_ours && is_lowered) {
             Some("Linear") => linear::lower(node, &mut parts, &mut levels),
             Some("Attention") => attention(node, &mut parts, &mut masks, &mut angles),
             Some("Embedding") => tables::lower(node, graph, &mut parts),
-            Some(SCALE_TO_LENGTH) => length::lower(node, &mut parts),
+            Some(L2_NORMALIZE) => l2_norm::lower(node, &mut parts),
             Some("Gelu") => gelu(node, &mut parts),
             _ if operators == Operators::Kernels && is_row_normalization(node) => {
                 let mut kernel = node.clone();

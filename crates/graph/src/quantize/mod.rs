@@ -21,7 +21,7 @@ mod weights;
 
 pub use layers::{Layer, LayerKind, layers};
 pub use replace::{QuantizedLayer, replace};
-pub use smooth::{Observed, Smoothable, smooth, smoothable};
+pub use smooth::{CalibrationStats, Smoothable, smooth, smoothable};
 pub use weights::{LayerWeights, WeightRange, quantize_weights};
 
 use prost::bytes::Bytes;

@@ -57,7 +57,7 @@ pub fn smoothable(graph: &Graph, layers: &[Layer]) -> Vec<Smoothable> {
 
 /// What the rows of a value were.
 #[derive(Clone, Debug, Default)]
-pub struct Observed {
+pub struct CalibrationStats {
     columns: usize,
     /// The largest number of each column.
     peaks: Vec<f32>,
@@ -66,7 +66,7 @@ pub struct Observed {
     seen: usize,
 }
 
-impl Observed {
+impl CalibrationStats {
     /// Takes note of rows, `[_, columns]`. Rows of other columns than those
     /// before, or of numbers that are not finite, are passed over.
     pub fn add(&mut self, rows: &[f32], columns: usize) {
@@ -108,7 +108,7 @@ impl Observed {
 /// # Errors
 /// As [`quantize_weights`].
 pub fn smooth(
-    observed: &Observed,
+    observed: &CalibrationStats,
     layers: &[(&Layer, &[u8])],
     file: &str,
     range: WeightRange,
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn as_many_rows_are_kept_as_there_is_room_for() {
-        let mut observed = Observed::default();
+        let mut observed = CalibrationStats::default();
         let rows: Vec<f32> = (0..3000).map(|at| at as f32).collect();
         observed.add(&rows[..30], 3);
         assert_eq!(observed.rows, rows[..30]);

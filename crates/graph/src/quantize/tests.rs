@@ -217,7 +217,7 @@ fn columns_of_like_sizes_are_had_where_that_pays() {
         .collect();
     let readers: Vec<(&Layer, &[u8])> = found.iter().zip(bytes.iter().map(Vec::as_slice)).collect();
     let observe = |large: f32| {
-        let mut observed = Observed::default();
+        let mut observed = CalibrationStats::default();
         let number = |at: usize| {
             ((at * 7919 % 1013) as f32 / 506. - 1.) * if at % 64 == 5 { large } else { 1. }
         };

@@ -41,7 +41,7 @@ pub(super) fn run_fused(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     let mut shape = data.shape().to_vec();
     let size = |name| usize::try_from(call.node.int(name, 0)).ok();
     match name {
-        "Gelu" | "ScaleToLength" => {}
+        "Gelu" | "L2Normalize" => {}
         "Embedding" => {
             shape.push(*call.input(1)?.shape().get(1)?);
             return Some(vec![Tensor::opaque(FLOAT, &shape)]);

@@ -69,7 +69,7 @@ impl Row {
 /// # Safety
 /// There is room for a level each, rounded up to four vectors.
 #[inline(always)]
-pub(super) unsafe fn weigh<I: Isa>(scores: &[f32], top: f32, levels: *mut I::Level) -> I::Vector {
+pub(super) unsafe fn softmax<I: Isa>(scores: &[f32], top: f32, levels: *mut I::Level) -> I::Vector {
     let lanes = I::Vector::LANES;
     assert!(scores.len() <= BLOCK);
     let pairs = scores.len() / (2 * lanes);
@@ -97,7 +97,7 @@ pub(super) unsafe fn weigh<I: Isa>(scores: &[f32], top: f32, levels: *mut I::Lev
 /// # Safety
 /// There is room for a level each.
 #[inline(always)]
-pub(super) unsafe fn weigh_four<I: Isa>(
+pub(super) unsafe fn softmax_four<I: Isa>(
     scores: [I::Vector; 4],
     bases: [I::Vector; 4],
     levels: *mut I::Level,

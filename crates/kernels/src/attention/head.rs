@@ -6,7 +6,7 @@ use super::super::aligned::{Aligned, OnLine};
 use super::super::isa::{Isa, LARGEST_TILE, LINE, Vector};
 use super::integers::Workspace;
 use super::load::{Loaded, Queries};
-use super::weigh::weigh;
+use super::softmax::softmax;
 use super::{Attention, Batch, Products, Rows};
 use crate::threads::Shared;
 
@@ -97,7 +97,7 @@ impl<'a> Head<'a> {
                 let scores = &mut scores[at * stride..][seen.start..];
                 let scores = &mut scores[..seen.len().next_multiple_of(I::COLUMNS)];
                 let holes = self.holes.map(|mask| &mask[seen.clone()]);
-                *sum = weigh::<I>(scores, self.visible(first + at, &seen), holes);
+                *sum = softmax::<I>(scores, self.visible(first + at, &seen), holes);
             }
             self.combine::<I>(scores, &loaded.values, rows, &seen, &sums);
         }

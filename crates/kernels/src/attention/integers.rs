@@ -8,11 +8,11 @@ use std::ops::Range;
 
 use super::super::aligned::Aligned;
 use super::super::isa::{Isa, LARGEST_TILE, MOST_LANES, Vector};
-use super::blocks::{BLOCK, Row, blocks, combine, sum_columns, weigh};
+use super::blocks::{BLOCK, Row, blocks, combine, softmax, sum_columns};
 use super::head::{Head, ROWS};
-use super::levels::{Levels, zero_of_queries};
 use super::one_block::OneBlock;
-use super::weigh::{hide, largest};
+use super::quantize::{Levels, zero_of_queries};
+use super::softmax::{hide, largest};
 
 /// What is needed on the way.
 #[derive(Default)]
@@ -115,7 +115,7 @@ impl Head<'_> {
                 for (at, total) in totals.iter_mut().enumerate().take(rows.len()) {
                     // SAFETY: there is room for a block of each row, and behind it for
                     // levels that the next row overwrites.
-                    *total = unsafe { weigh::<I>(of_row(at), tops[at], weights.add(at * BLOCK)) };
+                    *total = unsafe { softmax::<I>(of_row(at), tops[at], weights.add(at * BLOCK)) };
                 }
                 for (at, state) in state.iter_mut().enumerate().take(rows.len()) {
                     state.add(tops[at], totals[at].sum());

@@ -3,11 +3,11 @@
 mod blocks;
 mod head;
 mod integers;
-mod levels;
 mod load;
 mod one_block;
+mod quantize;
 mod scales;
-mod weigh;
+mod softmax;
 
 pub(super) use head::{Heads, attend_heads};
 

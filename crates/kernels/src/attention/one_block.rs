@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::super::isa::{Isa, MOST_LANES, Vector};
-use super::blocks::{BLOCK, multiply_block, of_tile, weigh, weigh_four};
+use super::blocks::{BLOCK, multiply_block, of_tile, softmax, softmax_four};
 use super::head::{Head, ROWS};
 
 /// Rows of a head, and the block of tokens that they see. Columns of values are
@@ -32,7 +32,7 @@ impl<W> OneBlock<'_, W> {
     ) {
         let count = self.rows.len();
         // SAFETY: the caller's.
-        let (totals, pitch) = unsafe { self.weigh::<I>(weights) };
+        let (totals, pitch) = unsafe { self.softmax::<I>(weights) };
         // All at a time: to divide takes long.
         let shares = totals.map(|total| 1. / total);
         let (head, columns) = (self.head, self.head.attention.columns);
@@ -85,7 +85,7 @@ impl<W> OneBlock<'_, W> {
     /// # Safety
     /// There is room for a block of each row.
     #[inline(always)]
-    unsafe fn weigh<I: Isa>(&self, levels: *mut I::Level) -> ([f32; MOST_LANES], usize) {
+    unsafe fn softmax<I: Isa>(&self, levels: *mut I::Level) -> ([f32; MOST_LANES], usize) {
         let (count, size) = (self.rows.len(), self.tokens.len());
         let size = size.next_multiple_of(I::COLUMNS);
         let (scores, stride) = self.scores;
@@ -116,7 +116,7 @@ impl<W> OneBlock<'_, W> {
                     let scores = [one, one.add(half), other, other.add(half)];
                     let scores = scores.map(|at| I::Vector::load(at));
                     let bases = [bases[0], bases[0], bases[1], bases[1]];
-                    let sums = weigh_four::<I>(scores, bases, levels.add(at * size));
+                    let sums = softmax_four::<I>(scores, bases, levels.add(at * size));
                     totals[at] = sums[0].add(sums[1]);
                     totals[at + 1] = sums[2].add(sums[3]);
                     row = row.wrapping_add(2 * stride);
@@ -124,7 +124,7 @@ impl<W> OneBlock<'_, W> {
             } else {
                 for (at, total) in totals.iter_mut().enumerate().take(count) {
                     let scores = std::slice::from_raw_parts(row, size);
-                    *total = weigh::<I>(scores, tops[at], levels.add(at * BLOCK));
+                    *total = softmax::<I>(scores, tops[at], levels.add(at * BLOCK));
                     row = row.wrapping_add(stride);
                 }
             }

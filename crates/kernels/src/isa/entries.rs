@@ -1,8 +1,8 @@
 //! The kernels, compiled for each instruction set, and the choice among them.
 
 use super::super::attention::{Heads, attend_heads};
+use super::super::layer_norm::{Normalize, normalize_rows};
 use super::super::linear::{Product, Quantization, RowScale, multiply_tiles, quantize_rows};
-use super::super::normalize::{Normalize, normalize_rows};
 use super::{Isa, Kind, Narrow};
 
 /// A function that runs a kernel, generic over [`Isa`], with whatever

@@ -10,9 +10,9 @@ mod avx512;
 mod entries;
 #[cfg(target_arch = "aarch64")]
 mod neon;
-mod order;
 #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
 mod plain;
+mod transpose;
 mod vector;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
@@ -88,7 +88,7 @@ pub(super) trait Isa {
         space: &mut [i8],
     ) {
         // SAFETY: the caller's.
-        unsafe { order::keys::<Self>(rows, factors, width, panel, space) }
+        unsafe { transpose::keys::<Self>(rows, factors, width, panel, space) }
     }
 
     /// The same with a factor for each of `COLUMNS` columns, as the first rows
@@ -105,7 +105,7 @@ pub(super) trait Isa {
         panel: &mut [i8],
     ) {
         // SAFETY: the caller's.
-        unsafe { order::values::<Self>(rows, count, factors, panel) }
+        unsafe { transpose::values::<Self>(rows, count, factors, panel) }
     }
 
     /// Levels of a row that share a scale, of so many; the last ones may be

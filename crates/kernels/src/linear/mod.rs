@@ -1,17 +1,17 @@
 //! Linear layers with weights of 8 bits, or floats.
 
-mod levels;
 mod outputs;
+mod overflow;
 mod pack;
 mod product;
-mod rests;
+mod quantize;
 mod tile;
 
-pub(super) use levels::{Quantization, RowScale, quantize_rows};
+use overflow::Rests;
 pub use pack::{Layer, MOST_SUMMED, WeightType, Weights};
 use product::Factors;
 pub(super) use product::{Product, multiply_tiles};
-use rests::Rests;
+pub(super) use quantize::{Quantization, RowScale, quantize_rows};
 
 use std::ops::Range;
 
@@ -218,7 +218,7 @@ impl Linear {
             smoothing: &self.smoothing,
             range: match activations.granularity {
                 Granularity::Row => None,
-                Granularity::Tensor => Some(levels::range(rows, &self.smoothing)),
+                Granularity::Tensor => Some(quantize::range(rows, &self.smoothing)),
             },
             is_summed,
         };

@@ -2,7 +2,7 @@
 
 use super::super::aligned::Aligned;
 use super::super::isa::{Kind, Layout};
-use super::rests::Rests;
+use super::overflow::Rests;
 use super::{Activation, Columns, Linear, Panels};
 
 /// The most columns of a layer's input where weights have 8 bits: sums of

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::super::aligned::OnLine;
 use super::super::isa::{Isa, LARGEST_TILE, LINE, MOST_BLOCKS};
-use super::levels::RowScale;
 use super::outputs::write;
+use super::quantize::RowScale;
 use super::tile::{FloatTile, IntegerTile, OfPanel};
 use super::{Columns, Linear};
 use crate::threads::Shared;

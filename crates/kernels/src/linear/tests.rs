@@ -91,7 +91,7 @@ fn definition(
     tensor: Option<(f32, f32)>,
 ) -> Vec<(f64, f64)> {
     let quantized = |block: &[f32]| -> Vec<f64> {
-        let (low, high) = tensor.unwrap_or_else(|| levels::range(block, &[]));
+        let (low, high) = tensor.unwrap_or_else(|| quantize::range(block, &[]));
         let scale = (high - low) / largest as f32;
         let zero = f64::from((-low / scale).round_ties_even());
         let level = |x: f32| (f64::from((x / scale).round_ties_even()) + zero).clamp(0., largest);
@@ -207,7 +207,8 @@ fn check(sample: &Sample, layer: &Layer<'_>, kind: Kind) {
         linear.run(activations, Some(residual), &mut found, &Threads(3));
         let mut plain = vec![f32::NAN; count * width];
         linear.run(activations, None, &mut plain, &crate::Serial);
-        let tensor = (granularity == Granularity::Tensor).then(|| levels::range(&sample.rows, &[]));
+        let tensor =
+            (granularity == Granularity::Tensor).then(|| quantize::range(&sample.rows, &[]));
         for (at, row) in sample.rows.chunks_exact(layer.inner).enumerate() {
             let expected = definition(layer, row, (layout.largest.into(), block), tensor);
             for (column, (expected, size)) in expected.iter().enumerate() {

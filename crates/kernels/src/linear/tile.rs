@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::super::isa::{Isa, LARGEST_TILE, Vector};
 use super::Columns;
-use super::levels::RowScale;
+use super::quantize::RowScale;
 
 /// What belongs to the columns of a panel.
 pub(super) struct OfPanel<'a> {

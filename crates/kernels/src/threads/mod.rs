@@ -5,4 +5,4 @@ mod pool;
 
 pub use parallel::{Parallel, Serial};
 pub(crate) use parallel::{Shared, for_rows, ranges};
-pub use pool::{Pool, Team};
+pub use pool::{Pool, ThreadPool};

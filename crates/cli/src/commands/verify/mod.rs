@@ -11,7 +11,9 @@ use indicatif::ProgressBar;
 use multivec::fidelity::{
     Comparison, Cosines, EncodedSample, Sample, batch_invariance, ranking_agreement,
 };
-use multivec::{Encoder, EncoderBuilder, Engine, Error, Optimization, Options, Precision, Result};
+use multivec::{
+    Encoder, EncoderBuilder, Engine, Error, LoadOptions, Optimization, Precision, Result,
+};
 
 use crate::arguments::{EngineName, ModelArguments, PrecisionName};
 use crate::console::{Format, Verdict, io_error, print};
@@ -117,7 +119,7 @@ impl Arguments {
     }
 
     /// A library is for whichever side ONNX Runtime runs.
-    fn own(&self, options: &Options) -> Options {
+    fn own(&self, options: &LoadOptions) -> LoadOptions {
         let mut own = options.clone();
         if own.engine == Engine::Tract {
             own.library = None;
@@ -127,8 +129,8 @@ impl Arguments {
 
     /// Everything about texts is the same on both sides; the graph of this one
     /// runs as it was published.
-    fn load_against(&self, options: &Options) -> Result<Encoder> {
-        let mut against = Options::default();
+    fn load_against(&self, options: &LoadOptions) -> Result<Encoder> {
+        let mut against = LoadOptions::default();
         against.encode.clone_from(&options.encode);
         against.engine = self.against_engine.into();
         against.precision = Some(Precision::from(self.against_precision));

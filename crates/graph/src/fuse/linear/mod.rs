@@ -1,6 +1,6 @@
 //! Linear layers, and what is computed on the way out.
 
-mod after;
+mod epilogue;
 mod product;
 
 use super::super::Graph;
@@ -9,7 +9,7 @@ use super::super::onnx::NodeProto;
 use super::super::trace::Trace;
 use super::layer_norm::other;
 use super::{BATCH, DOMAIN, LENGTH, Links, Replacement};
-use after::{Layer, added};
+use epilogue::{Layer, added};
 use product::Site;
 
 /// `Linear` in place of the nodes around a product of rows and constant

@@ -1,6 +1,6 @@
 //! AVX-512 with VNNI: 512 bits, and products of 8 bits that add up in 32.
 
-mod levels;
+mod quantize;
 mod vector;
 
 use std::arch::x86_64::*;
@@ -78,7 +78,7 @@ impl Isa for Avx512Vnni {
         _: &mut [i8],
     ) {
         // SAFETY: the caller's.
-        unsafe { levels::keys(rows, factors, width, panel) }
+        unsafe { quantize::keys(rows, factors, width, panel) }
     }
 
     #[inline(always)]
@@ -89,7 +89,7 @@ impl Isa for Avx512Vnni {
         panel: &mut [i8],
     ) {
         // SAFETY: the caller's.
-        unsafe { levels::values(rows, count, factors, panel) }
+        unsafe { quantize::values(rows, count, factors, panel) }
     }
 
     #[inline(always)]

@@ -1,17 +1,17 @@
 //! Threads that work on the tasks of a kernel together.
 
-mod bell;
-mod team;
 #[cfg(test)]
 mod tests;
+mod thread_pool;
+mod wake_signal;
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
 use crate::threads::Parallel;
-use bell::Bell;
-pub use team::Team;
+pub use thread_pool::ThreadPool;
+use wake_signal::WakeSignal;
 
 /// Threads that take part in each other's work, one piece of work at a time.
 ///
@@ -38,9 +38,9 @@ pub struct Pool {
     /// A helper broke down in the middle of it.
     has_lost: AtomicBool,
     /// For helpers: there are tasks.
-    begun: Bell,
+    begun: WakeSignal,
     /// For the thread whose work it is: all are done.
-    ended: Bell,
+    ended: WakeSignal,
 }
 
 struct Work<'a> {
@@ -62,8 +62,8 @@ impl Pool {
             is_closed: AtomicBool::new(false),
             has_failed: AtomicBool::new(false),
             has_lost: AtomicBool::new(false),
-            begun: Bell::new(),
-            ended: Bell::new(),
+            begun: WakeSignal::new(),
+            ended: WakeSignal::new(),
         }
     }
 

@@ -2,15 +2,15 @@
 
 mod attention;
 mod embedding;
-mod length;
+mod l2_norm;
+mod layer_norm;
 mod linear;
-mod normalize;
 
 use super::super::node::Node;
 use super::{Operator, elementwise};
 use tract_core::internal::*;
 
-pub(super) use normalize::layer_normalization;
+pub(super) use layer_norm::layer_normalization;
 
 pub(super) fn find(name: &str) -> Option<Operator> {
     Some(match name {
@@ -18,7 +18,7 @@ pub(super) fn find(name: &str) -> Option<Operator> {
         "ai.multivec.Gelu" => elementwise::gelu,
         "ai.multivec.PackedEmbedding" => embedding::wire,
         "ai.multivec.PackedLinear" => linear::wire,
-        "ai.multivec.ScaleToLength" => length::wire,
+        "ai.multivec.L2Normalize" => l2_norm::wire,
         _ => return None,
     })
 }

@@ -5,7 +5,7 @@ use crate::threads::{Parallel, for_rows};
 /// L2 normalization over rows: each is divided by its length, which is kept
 /// from being too small.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ScaleToLength {
+pub struct L2Normalize {
     /// How it is kept.
     pub bound: Bound,
     /// By how much.
@@ -44,7 +44,7 @@ impl Bound {
 /// Fewest rows of a task.
 const ROWS_A_TASK: usize = 64;
 
-impl ScaleToLength {
+impl L2Normalize {
     /// Writes scaled rows, `[rows, columns]` of both.
     ///
     /// # Panics
@@ -103,7 +103,7 @@ mod tests {
             let rows: Vec<f32> = (0..columns * 200).map(value).collect();
             for bound in [Bound::Max, Bound::Sum, Bound::Root] {
                 let mut found = vec![f32::NAN; rows.len()];
-                let scale = ScaleToLength { bound, epsilon };
+                let scale = L2Normalize { bound, epsilon };
                 scale.run(&rows, columns, &mut found, &Serial);
                 for (row, found) in rows.chunks(columns).zip(found.chunks(columns)) {
                     let squares: f64 = row.iter().map(|&x| f64::from(x).powi(2)).sum();
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn what_is_no_number_stays_so() {
-        let scale = ScaleToLength {
+        let scale = L2Normalize {
             bound: Bound::Max,
             epsilon: 1e-12,
         };

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use multivec_core::batch::{BatchLimit, TokenBatch};
 use multivec_core::fidelity::{EncodedSample, Sample};
-use multivec_core::{Backend, BackendInfo, ModelParts, Result, TokenStates};
-use multivec_graph::quantize::{Observed, Smoothable};
+use multivec_core::{Backend, BackendInfo, ModelParts, Result, RunMode, TokenStates};
+use multivec_graph::quantize::{CalibrationStats, Smoothable};
 
 use super::failed;
 use super::trials::{encode, published};
@@ -20,7 +20,7 @@ pub(super) fn observe(
     (runtime, parts): (&OnnxRuntime, &ModelParts),
     (workspace, values): (&Workspace, &[Smoothable]),
     sample: &Sample,
-) -> Result<(EncodedSample, Vec<Observed>)> {
+) -> Result<(EncodedSample, Vec<CalibrationStats>)> {
     let mut model = workspace.reference();
     for one in values {
         model.graph.add_output(&one.value);
@@ -31,7 +31,7 @@ pub(super) fn observe(
     let bytes = model.graph.clone().into_bytes();
     fs::write(&path, bytes).map_err(|error| failed(&path, "writing", error))?;
     model.path = Some(path);
-    let observed = Arc::new(Mutex::new(vec![Observed::default(); values.len()]));
+    let observed = Arc::new(Mutex::new(vec![CalibrationStats::default(); values.len()]));
     let observing = Observing {
         backend: published(runtime, parts, &model).load()?,
         names: values.iter().map(|one| one.value.clone()).collect(),
@@ -47,7 +47,7 @@ pub(super) fn observe(
 struct Observing {
     backend: OrtBackend,
     names: Vec<String>,
-    observed: Arc<Mutex<Vec<Observed>>>,
+    observed: Arc<Mutex<Vec<CalibrationStats>>>,
 }
 
 impl Backend for Observing {
@@ -55,7 +55,7 @@ impl Backend for Observing {
         self.backend.info()
     }
 
-    fn run(&self, batch: &TokenBatch) -> Result<TokenStates> {
+    fn run(&self, batch: &TokenBatch, _: RunMode) -> Result<TokenStates> {
         let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
         let mut observe = |at: usize, shape: &[i64], rows: &[f32]| {
             let columns = shape.last().and_then(|&last| usize::try_from(last).ok());

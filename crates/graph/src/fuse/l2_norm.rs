@@ -6,7 +6,7 @@ use super::super::trace::{Tensor, Trace};
 use super::layer_norm::{other, squared};
 use super::{BATCH, DOMAIN, LENGTH, Links, Replacement};
 use multivec_kernels::sample;
-use multivec_kernels::{Bound, ScaleToLength, Serial};
+use multivec_kernels::{Bound, L2Normalize, Serial};
 
 /// Nodes between a sum of squares and the quotient.
 const REACH: usize = 10;
@@ -24,10 +24,10 @@ const STEPS: [&str; 11] = [
     "Unsqueeze",
 ];
 
-/// `ScaleToLength` in place of the nodes from a sum of squares over the last
+/// `L2Normalize` in place of the nodes from a sum of squares over the last
 /// axis to the quotient, whatever their order.
 ///
-/// `ScaleToLength(x)`: rows divided by their length, which is kept from being
+/// `L2Normalize(x)`: rows divided by their length, which is kept from being
 /// too small by `epsilon`, as `bound` says: the `max` or the `sum` of both, or
 /// the `root` of the sum of their squares.
 pub(super) fn find(links: &Links<'_>, trace: &Trace<'_>, root: &NodeProto) -> Option<Replacement> {
@@ -84,15 +84,15 @@ fn named(trace: &Trace<'_>, node: &NodeProto) -> Option<Replacement> {
     let axis = node.int("axis", -1);
     let is_l2 = node.int("p", 2) == 2 && (axis == -1 || axis == rank - 1);
     // Rows of nothing but zeros stay.
-    let scale = ScaleToLength {
+    let scale = L2Normalize {
         bound: Bound::Max,
         epsilon: f32::MIN_POSITIVE,
     };
     is_l2.then(|| replacement(x, output, scale))
 }
 
-fn replacement(x: &str, output: &str, scale: ScaleToLength) -> Replacement {
-    let scaled = node("ScaleToLength", DOMAIN, &[x], &[output]);
+fn replacement(x: &str, output: &str, scale: L2Normalize) -> Replacement {
+    let scaled = node("L2Normalize", DOMAIN, &[x], &[output]);
     Replacement {
         output: output.to_owned(),
         nodes: vec![
@@ -110,12 +110,12 @@ fn candidate(
     (output, x): (&str, &str),
     width: usize,
     constant: f32,
-) -> Option<ScaleToLength> {
+) -> Option<L2Normalize> {
     let bounds = [Bound::Max, Bound::Sum, Bound::Root];
     let epsilons = [constant, constant.max(0.).sqrt()];
     let mut candidates = epsilons
         .iter()
-        .flat_map(|&epsilon| bounds.map(|bound| ScaleToLength { bound, epsilon }));
+        .flat_map(|&epsilon| bounds.map(|bound| L2Normalize { bound, epsilon }));
     candidates.find(|scale| {
         let rows = rows(width, scale.epsilon);
         let base = Tensor::from_floats_of(&[BATCH, LENGTH, width], &rows);

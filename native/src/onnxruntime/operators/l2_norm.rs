@@ -1,7 +1,7 @@
 //! L2 normalization over the last axis.
 
-use multivec_graph::SCALE_TO_LENGTH;
-use multivec_kernels::{Bound, ScaleToLength};
+use multivec_graph::L2_NORMALIZE;
+use multivec_kernels::{Bound, L2Normalize};
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput,
 };
@@ -16,7 +16,7 @@ impl Operator for LengthOperator {
     type Kernel<'attr> = LengthKernel;
 
     fn name(&self) -> &str {
-        SCALE_TO_LENGTH
+        L2_NORMALIZE
     }
 
     fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
@@ -30,7 +30,7 @@ impl Operator for LengthOperator {
     fn create_kernel<'attr>(&self, node: &KernelContext<'attr>) -> ort::Result<LengthKernel> {
         let bound: String = node.get("bound").unwrap_or_default();
         Ok(LengthKernel {
-            scale: ScaleToLength {
+            scale: L2Normalize {
                 bound: Bound::parse(&bound).ok_or_else(|| error("a bound", bound))?,
                 epsilon: node.get("epsilon").unwrap_or(0.),
             },
@@ -40,7 +40,7 @@ impl Operator for LengthOperator {
 }
 
 pub(super) struct LengthKernel {
-    scale: ScaleToLength,
+    scale: L2Normalize,
     threads: Threads,
 }
 

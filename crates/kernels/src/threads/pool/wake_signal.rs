@@ -10,14 +10,14 @@ const LOOKS: u32 = 64;
 
 /// What wakes threads that wait for something.
 #[derive(Debug)]
-pub(super) struct Bell {
+pub(super) struct WakeSignal {
     /// Threads that sleep, or are about to.
     sleepers: AtomicUsize,
     sleep: Mutex<()>,
     news: Condvar,
 }
 
-impl Bell {
+impl WakeSignal {
     pub(super) const fn new() -> Self {
         Self {
             sleepers: AtomicUsize::new(0),

@@ -39,7 +39,7 @@ pub(super) fn largest<V: Vector>(scores: &[f32]) -> f32 {
 /// whole panels, and returns their sum; 0 if none is seen. Those that are
 /// hidden, see [`hide`], become 0.
 #[inline(always)]
-pub(super) fn weigh<I: Isa>(
+pub(super) fn softmax<I: Isa>(
     scores: &mut [f32],
     visible: Range<usize>,
     holes: Option<&[i64]>,

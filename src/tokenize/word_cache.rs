@@ -7,7 +7,7 @@ use std::sync::{PoisonError, RwLock};
 
 use tokenizers::{PostProcessor, PostProcessorWrapper, Tokenizer};
 
-use super::{TokenRole, Tokens, pieces};
+use super::{TokenRole, Tokens, chunks};
 
 /// Most words that are kept: about a megabyte. The first ones stay, among which
 /// are the most frequent.
@@ -80,7 +80,7 @@ impl Words {
                 tokens.offsets.push((at + start, at + end));
             }
         };
-        let mut words = pieces::words(text).peekable();
+        let mut words = chunks::words(text).peekable();
         while words.peek().is_some() {
             {
                 let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
@@ -138,7 +138,7 @@ mod tests {
     use tokenizers::processors::byte_level::ByteLevel;
     use tokenizers::{TruncationDirection, TruncationParams};
 
-    use super::super::pieces::tests::tokenizer;
+    use super::super::chunks::tests::tokenizer;
     use super::*;
 
     /// A tokenizer with all that it does to a text, and one with words.
@@ -146,8 +146,8 @@ mod tests {
         let whole = tokenizer(model);
         let mut plain = whole.clone();
         plain.with_post_processor(None::<PostProcessorWrapper>);
-        let size = pieces::size(&plain, TruncationDirection::Right);
-        assert_eq!(size, pieces::PIECE);
+        let size = chunks::size(&plain, TruncationDirection::Right);
+        assert_eq!(size, chunks::PIECE);
         let words = Words::new(&plain, whole.get_post_processor());
         (whole, plain, words.expect("it adds tokens alone"))
     }

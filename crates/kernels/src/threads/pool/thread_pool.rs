@@ -14,12 +14,12 @@ const PATIENCE: u32 = 256;
 
 /// A pool, and the threads that help in it until it is dropped.
 #[derive(Debug)]
-pub struct Team {
+pub struct ThreadPool {
     pool: Arc<Pool>,
     helpers: Vec<JoinHandle<()>>,
 }
 
-impl Default for Team {
+impl Default for ThreadPool {
     /// The calling thread alone.
     fn default() -> Self {
         Self {
@@ -29,7 +29,7 @@ impl Default for Team {
     }
 }
 
-impl Team {
+impl ThreadPool {
     /// Starts threads until there are so many, the calling one among them.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl Team {
     }
 }
 
-impl Parallel for Team {
+impl Parallel for ThreadPool {
     fn threads(&self) -> usize {
         self.pool.threads()
     }
@@ -55,7 +55,7 @@ impl Parallel for Team {
     }
 }
 
-impl Drop for Team {
+impl Drop for ThreadPool {
     fn drop(&mut self) {
         self.pool.close();
         for helper in self.helpers.drain(..) {
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn a_team_has_as_many_threads_and_lets_them_go() {
         for threads in 1..4 {
-            let mut team = Team::default();
+            let mut team = ThreadPool::default();
             team.grow_to(threads).expect("there are threads");
             assert_eq!(team.threads(), threads);
             let pool = Arc::downgrade(&team.pool);

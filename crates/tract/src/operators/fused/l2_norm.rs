@@ -1,6 +1,6 @@
 //! L2 normalization over the last axis.
 
-use multivec_kernels::{Bound, ScaleToLength};
+use multivec_kernels::{Bound, L2Normalize};
 use tract_core::internal::*;
 
 use super::super::super::node::Node;
@@ -9,7 +9,7 @@ use crate::threads::Threads;
 
 pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let bound = node.proto.text("bound");
-    let scale = ScaleToLength {
+    let scale = L2Normalize {
         bound: Bound::parse(bound).with_context(|| format!("expected a bound, found `{bound}`"))?,
         epsilon: node.proto.float("epsilon", 0.),
     };
@@ -21,7 +21,7 @@ pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
 
 #[derive(Clone, Debug)]
 struct LengthOp {
-    scale: ScaleToLength,
+    scale: L2Normalize,
     threads: Threads,
 }
 
@@ -36,7 +36,7 @@ impl Eq for LengthOp {}
 
 impl Op for LengthOp {
     fn name(&self) -> StaticName {
-        "ScaleToLength".into()
+        "L2Normalize".into()
     }
 
     op_as_typed_op!();

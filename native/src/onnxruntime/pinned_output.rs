@@ -15,12 +15,12 @@ use crate::options::Provider;
 
 /// Memory of the host for outputs.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Landing {
+pub(super) struct PinnedOutput {
     device: AllocationDevice<'static>,
     id: i32,
 }
 
-impl Landing {
+impl PinnedOutput {
     /// What a provider may have, the likeliest first: memory belongs to its
     /// device, or to the first one in older versions of ONNX Runtime.
     pub(super) fn candidates(provider: &Provider) -> Vec<Self> {
@@ -40,11 +40,11 @@ impl Landing {
         };
         let mut ids = vec![i32::try_from(position).unwrap_or(i32::MAX), 0];
         ids.dedup();
-        let landing = |id| Self {
+        let pinned = |id| Self {
             device: device.clone(),
             id,
         };
-        ids.into_iter().map(landing).collect()
+        ids.into_iter().map(pinned).collect()
     }
 
     /// The first that gives what a run without it gave, number for number.
@@ -54,8 +54,8 @@ impl Landing {
         (signature, session): (&Signature, &mut Session),
         (batch, options): (&TokenBatch, &RunOptions<NoSelectedOutputs>),
     ) -> Option<Self> {
-        candidates.into_iter().find(|landing| {
-            let found = landing.run(signature, session, (batch, options));
+        candidates.into_iter().find(|pinned| {
+            let found = pinned.run(signature, session, (batch, options));
             found.is_ok_and(|found| found == *expected)
         })
     }
@@ -115,8 +115,8 @@ mod tests {
     use super::*;
     use crate::options::{AmdOptions, CudaOptions, Parallelism, TensorRtOptions};
 
-    fn landing(device: AllocationDevice<'static>, id: i32) -> Landing {
-        Landing { device, id }
+    fn output(device: AllocationDevice<'static>, id: i32) -> PinnedOutput {
+        PinnedOutput { device, id }
     }
 
     #[test]
@@ -126,16 +126,16 @@ mod tests {
             ..CudaOptions::default()
         });
         let pinned = AllocationDevice::CUDA_PINNED;
-        let expected = [landing(pinned.clone(), 2), landing(pinned.clone(), 0)];
-        assert_eq!(Landing::candidates(&cuda), expected);
+        let expected = [output(pinned.clone(), 2), output(pinned.clone(), 0)];
+        assert_eq!(PinnedOutput::candidates(&cuda), expected);
         let tensor_rt = Provider::TensorRt(TensorRtOptions::default());
-        assert_eq!(Landing::candidates(&tensor_rt), [landing(pinned, 0)]);
+        assert_eq!(PinnedOutput::candidates(&tensor_rt), [output(pinned, 0)]);
         for amd in [Provider::MiGraphX, Provider::Rocm] {
             let amd = amd(AmdOptions::default());
-            let expected = [landing(AllocationDevice::HIP_PINNED, 0)];
-            assert_eq!(Landing::candidates(&amd), expected);
+            let expected = [output(AllocationDevice::HIP_PINNED, 0)];
+            assert_eq!(PinnedOutput::candidates(&amd), expected);
         }
-        assert_eq!(Landing::candidates(&Provider::Cpu), []);
+        assert_eq!(PinnedOutput::candidates(&Provider::Cpu), []);
     }
 
     #[test]
@@ -158,7 +158,7 @@ mod tests {
             };
             let run = (&batch, &options);
             let (cpu, cuda) = (AllocationDevice::CPU, AllocationDevice::CUDA_PINNED);
-            let (cpu, cuda) = (landing(cpu, 0), landing(cuda, 0));
+            let (cpu, cuda) = (output(cpu, 0), output(cuda, 0));
             let found = cpu.run(&signature, &mut session, run).expect("it runs");
             let expected = signature.states(&mut session, run).expect("it runs");
             assert_eq!(found.shape[..2], [rows as i64, length as i64]);
@@ -167,7 +167,8 @@ mod tests {
             let message = error.expect_err("there is none").to_string();
             assert!(message.contains("`CudaPinned`"), "{message}");
             let all = vec![cuda.clone(), cpu.clone()];
-            let mut choose = |all| Landing::choose(all, &expected, (&signature, &mut session), run);
+            let mut choose =
+                |all| PinnedOutput::choose(all, &expected, (&signature, &mut session), run);
             assert_eq!(choose(all), Some(cpu));
             assert_eq!(choose(vec![cuda]), None);
         }
