@@ -14,8 +14,8 @@ pub(crate) fn run() -> Result {
     forget_older_packages()?;
     step(
         "packages of the crates, each built from its own",
-        unoptimized(&mut cargo())
-            .args(["package", "--workspace", "--allow-dirty", "--quiet"])
+        unoptimized(cargo().arg("package"))
+            .args(["--workspace", "--allow-dirty", "--quiet"])
             .args(
                 manifest::UNPUBLISHED
                     .iter()
@@ -28,8 +28,13 @@ pub(crate) fn run() -> Result {
     used
 }
 
-/// Dependencies are built once for all of these, and not optimized.
+/// Dependencies are built once for all of these, and not optimized, whatever
+/// the profile in the core's own manifest says.
 fn unoptimized(command: &mut Command) -> &mut Command {
+    for name in manifest::PUBLISHED.into_iter().chain(["\"*\""]) {
+        let level = format!("profile.dev.package.{name}.opt-level=0");
+        command.args(["--config", &level]);
+    }
     command
         .env("CARGO_TARGET_DIR", folder())
         .env("CARGO_PROFILE_DEV_DEBUG", "false")
@@ -102,8 +107,8 @@ fn use_from(outside: &Path) -> Result {
     let model = root().join("models/minilm-colbert");
     step(
         "a project outside of the repository that uses them",
-        unoptimized(&mut cargo())
-            .args(["run", "--quiet", "--offline", "--manifest-path"])
+        unoptimized(cargo().arg("run"))
+            .args(["--quiet", "--offline", "--manifest-path"])
             .arg(outside.join("Cargo.toml"))
             .arg("--")
             .arg(&model)
