@@ -22,7 +22,7 @@ pub use embedding::{Embedding, Levels, Scaled};
 pub use l2_norm::{Bound, L2Normalize};
 pub use layer_norm::Normalize;
 pub use linear::{
-    Activation, Activations, Granularity, Layer, Linear, MOST_SUMMED, WeightType, Weights,
+    Activation, Activations, Granularity, Layer, Linear, MAX_INT8_INNER, WeightType, Weights,
 };
 pub use shared_granularity::SharedGranularity;
 pub use threads::{Parallel, Pool, Serial, ThreadPool};

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::onnx::{FLOAT, NodeProto, TensorProto};
 use crate::{Error, Result};
 use crate::{Graph, Values, has_subgraph};
-use multivec_kernels::MOST_SUMMED;
+use multivec_kernels::MAX_INT8_INNER;
 
 /// The first version of the standard operators with `DynamicQuantizeLinear`.
 const FIRST_OPSET: i64 = 11;
@@ -183,7 +183,7 @@ fn layer(values: &Values<'_>, of_texts: &HashSet<&str>, node: &NodeProto) -> Opt
     let is_product = kind == LayerKind::Product;
     let fits = tensor.data_type == Some(FLOAT)
         && rows.checked_mul(columns)? >= FEWEST_WEIGHTS
-        && (!is_product || shape[0] <= MOST_SUMMED)
+        && (!is_product || shape[0] <= MAX_INT8_INNER)
         && (is_product || orientation == Orientation::Plain);
     let name = node.name.clone().filter(|name| !name.is_empty());
     fits.then(|| Layer {

@@ -2,7 +2,7 @@
 
 use super::super::attention::{Heads, attend_heads};
 use super::super::layer_norm::{Normalize, normalize_rows};
-use super::super::linear::{Product, Quantization, RowScale, multiply_tiles, quantize_rows};
+use super::super::linear::{Product, QuantizeOptions, RowScale, multiply_tiles, quantize_rows};
 use super::{Isa, Kind, Narrow};
 
 /// A function that runs a kernel, generic over [`Isa`], with whatever
@@ -67,7 +67,7 @@ kernel! {
     /// Quantizes rows, see [`quantize_rows`]. The levels are as many bytes as
     /// [`level_size`] says.
     quantize = quantize_rows(
-        how: Quantization<'_>, rows: &[f32], levels: &mut [u8], scales: &mut [RowScale]
+        options: QuantizeOptions<'_>, rows: &[f32], levels: &mut [u8], scales: &mut [RowScale]
     )
 }
 

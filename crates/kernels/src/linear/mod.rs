@@ -1,4 +1,4 @@
-//! Linear layers with weights of 8 bits, or floats.
+//! Linear layers with 8-bit or 32-bit float weights.
 
 mod outputs;
 mod overflow;
@@ -7,11 +7,11 @@ mod product;
 mod quantize;
 mod tile;
 
-use overflow::Rests;
-pub use pack::{Layer, MOST_SUMMED, WeightType, Weights};
-use product::Factors;
+use overflow::OverflowCorrections;
+pub use pack::{Layer, MAX_INT8_INNER, WeightType, Weights};
+use product::Operands;
 pub(super) use product::{Product, multiply_tiles};
-pub(super) use quantize::{Quantization, RowScale, quantize_rows};
+pub(super) use quantize::{QuantizeOptions, RowScale, quantize_rows};
 
 use std::ops::Range;
 
@@ -19,11 +19,11 @@ use super::aligned::Aligned;
 use super::isa::{self, Kind};
 use crate::threads::{Parallel, Shared, ranges};
 
-/// What a linear layer does to its sums.
+/// The activation function of a linear layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Activation {
-    /// Nothing.
+    /// The identity.
     #[default]
     None,
     /// Gaussian error linear unit.
@@ -33,25 +33,26 @@ pub enum Activation {
     /// `gelu(left) * right`, where `left` is the first half of the columns
     /// and `right` the second.
     GatedGelu,
-    /// The same with the approximation.
+    /// [`GatedGelu`](Self::GatedGelu) with the tanh approximation.
     GatedGeluTanh,
 }
 
 impl Activation {
-    /// Whether two columns make one.
+    /// Whether two columns of the product make one column of the output.
     pub fn is_gated(self) -> bool {
         matches!(self, Self::GatedGelu | Self::GatedGeluTanh)
     }
 }
 
-/// What share a scale of quantized activations.
+/// Which activations share a quantization scale.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Granularity {
-    /// Each row has its own, so that no text depends on its neighbours.
+    /// Each row has its own, so that a text's vectors do not depend on the other
+    /// texts of its batch.
     #[default]
     Row,
-    /// All rows have one, as ONNX's `DynamicQuantizeLinear` defines it.
+    /// One for all rows, as in ONNX's `DynamicQuantizeLinear`.
     Tensor,
 }
 
@@ -60,12 +61,12 @@ pub enum Granularity {
 pub struct Activations<'a> {
     /// `[rows, inner]`.
     pub rows: &'a [f32],
-    /// What shares a scale.
+    /// Which of them share a scale.
     pub granularity: Granularity,
 }
 
 impl<'a> Activations<'a> {
-    /// Rows that are quantized one by one.
+    /// Rows with a scale each.
     pub fn by_row(rows: &'a [f32]) -> Self {
         Self {
             rows,
@@ -76,10 +77,10 @@ impl<'a> Activations<'a> {
 
 /// `activation((x * smoothing) @ weights + bias) (+ residual)`.
 ///
-/// Where weights are of 8 bits, rows of `x` are quantized to 8 bits when they
-/// come. Products are exact in integers; only quantization and the sums in
-/// floats around them round. Weights are held once, in the order in which the
-/// machine's instructions read them.
+/// If the weights have 8 bits, each row of `x` is quantized to 8 bits at run
+/// time. Integer products and sums are exact; only quantization and the float
+/// operations around them round. Weights are stored once, in the order in which
+/// this machine's instructions read them.
 #[derive(Clone, Debug)]
 pub struct Linear {
     kind: Kind,
@@ -88,9 +89,9 @@ pub struct Linear {
     inner: usize,
     /// Columns of the output.
     outer: usize,
-    /// One a column, in the order of the panels, rounded up to whole ones.
+    /// `[panels, COLUMNS]`, padded with zeros.
     bias: Aligned<f32>,
-    /// One a column of the input, or none.
+    /// `[inner]`, or empty.
     smoothing: Vec<f32>,
     panels: Panels,
 }
@@ -101,21 +102,30 @@ enum Panels {
     Floats(Aligned<f32>),
     Integers {
         weights: Aligned<i8>,
-        columns: Columns,
+        columns: ColumnParameters,
     },
 }
 
-/// What belongs to each column of 8-bit weights, in the order of the panels.
+/// Parameters of the columns of 8-bit weights, `[panels, COLUMNS]`.
 #[derive(Clone, Debug, Default)]
-struct Columns {
+struct ColumnParameters {
     scales: Aligned<f32>,
-    /// Sums of weights, where levels are not centred; else nothing. One for
-    /// each block of rows in a panel, `[panels, blocks, COLUMNS]`.
-    sums: Aligned<i32>,
-    /// Zero points of weights, where any is not 0; else nothing.
-    zeros: Vec<i32>,
-    /// What is left of weights that were made narrow, if they were.
-    rests: Option<Rests>,
+    /// `[panels, blocks, COLUMNS]`: sums of weights, for each block of the input's
+    /// columns. Empty if quantized activations have their zero point subtracted.
+    weight_sums: Aligned<i32>,
+    /// Empty if all are 0.
+    zero_points: Vec<i32>,
+    /// Present if weights were reduced for a product with 16-bit sums.
+    overflow: Option<OverflowCorrections>,
+}
+
+/// How quantized activations are stored.
+#[derive(Clone, Copy)]
+struct QuantizedLayout {
+    /// Values from one row to the next.
+    stride: usize,
+    /// Whether each row's sum is needed.
+    is_summed: bool,
 }
 
 impl Linear {
@@ -129,19 +139,18 @@ impl Linear {
         self.outer
     }
 
-    /// Whether its weights are of 8 bits, and rows of its input become so.
+    /// Whether weights have 8 bits; if so, the input is quantized to 8 bits too.
     pub fn is_quantized(&self) -> bool {
         matches!(self.panels, Panels::Integers { .. })
     }
 
-    /// Writes `[rows, outer]` for `[rows, inner]`, and adds `residual`, which
-    /// is of the shape of the output.
+    /// Computes `[rows, outer]` from `[rows, inner]`, and adds `residual`, which
+    /// has the shape of the output.
     ///
-    /// A row with a value that is not finite becomes not a number, or what
-    /// floats make of it.
+    /// If 8-bit weights meet a row with NaN or an infinity, its output is NaN.
     ///
     /// # Panics
-    /// If the slices are not of these sizes.
+    /// If the slices do not have these shapes.
     pub fn run(
         &self,
         activations: Activations<'_>,
@@ -151,135 +160,167 @@ impl Linear {
     ) {
         let rows = activations.rows;
         let count = rows.len() / self.inner;
-        assert_eq!(rows.len(), count * self.inner, "whole rows");
-        assert_eq!(out.len(), count * self.outer, "a row for each");
+        assert_eq!(rows.len(), count * self.inner, "input of whole rows");
+        assert_eq!(
+            out.len(),
+            count * self.outer,
+            "one output row per input row"
+        );
         if let Some(residual) = residual {
-            assert_eq!(residual.len(), out.len(), "a residual for each");
+            assert_eq!(residual.len(), out.len(), "residual in the output's shape");
         }
         let layout = self.kind.layout();
-        let mut levels = LEVELS.take();
+        let mut quantized = QUANTIZED.take();
         let scales;
-        let (factors, row_size) = match &self.panels {
+        let (operands, row_size) = match &self.panels {
             Panels::Floats(panels) => {
-                let factors = Factors::Floats { rows, panels };
-                (factors, self.inner * size_of::<f32>())
+                let operands = Operands::Floats { rows, panels };
+                (operands, self.inner * size_of::<f32>())
             }
             Panels::Integers { weights, columns } => {
                 let stride = self.inner.next_multiple_of(layout.group);
-                let is_summed = !columns.zeros.is_empty();
-                scales = self.quantize(activations, (stride, is_summed), &mut levels, threads);
-                let factors = Factors::Integers {
-                    levels: &levels,
+                let shape = QuantizedLayout {
+                    stride,
+                    is_summed: !columns.zero_points.is_empty(),
+                };
+                scales = self.quantize(activations, shape, &mut quantized, threads);
+                let operands = Operands::Integers {
+                    quantized: &quantized,
                     scales: &scales,
                     stride,
                     weights,
                     columns,
                 };
-                (factors, stride * layout.level_size)
+                (operands, stride * layout.level_size)
             }
         };
         let product = Product {
             linear: self,
-            factors,
+            operands,
             residual,
             out: Shared::new(out),
         };
-        let panels = self.bias.len() / layout.columns;
-        let tasks = tasks((count, row_size), panels, layout.rows, threads.threads());
+        let tasks = Partition {
+            rows: count,
+            row_size,
+            panels: self.bias.len() / layout.columns,
+            tile_rows: layout.rows,
+        }
+        .tasks(threads.threads());
         threads.run(tasks.len(), &|at| {
-            let (rows, panels) = tasks[at].clone();
+            let Task { rows, panels } = tasks[at].clone();
             isa::multiply(self.kind, &product, rows, panels);
         });
-        // Memory that was taken is never given back in browsers, so that what
-        // is not needed is left to others.
+        // WebAssembly memory never shrinks, so the buffer is freed for others to
+        // use.
         if !cfg!(target_family = "wasm") {
-            LEVELS.set(levels);
+            QUANTIZED.set(quantized);
         }
     }
 
     fn quantize(
         &self,
         activations: Activations<'_>,
-        (stride, is_summed): (usize, bool),
-        levels: &mut Aligned<u8>,
+        shape: QuantizedLayout,
+        quantized: &mut Aligned<u8>,
         threads: &dyn Parallel,
     ) -> Vec<RowScale> {
         let rows = activations.rows;
         let count = rows.len() / self.inner;
-        let row_size = stride * self.kind.layout().level_size;
-        // Never shorter, or it would be made zeros of again when it grows.
-        levels.resize(levels.len().max(count * row_size), 0);
-        let levels = &mut levels[..count * row_size];
-        let blocks = stride.div_ceil((self.kind.layout().block)(stride));
+        let row_size = shape.stride * self.kind.layout().level_size;
+        // Never shrunk: growing again would fill it with zeros again.
+        quantized.resize(quantized.len().max(count * row_size), 0);
+        let quantized = &mut quantized[..count * row_size];
+        let blocks = shape
+            .stride
+            .div_ceil((self.kind.layout().block)(shape.stride));
         let mut scales = vec![RowScale::default(); count * blocks];
-        let how = Quantization {
+        let options = QuantizeOptions {
             columns: self.inner,
-            stride,
+            stride: shape.stride,
             smoothing: &self.smoothing,
             range: match activations.granularity {
                 Granularity::Row => None,
                 Granularity::Tensor => Some(quantize::range(rows, &self.smoothing)),
             },
-            is_summed,
+            is_summed: shape.is_summed,
         };
         let parts = ranges(
             count,
-            (rows.len() / VALUES_A_TASK).min(4 * threads.threads()),
+            (rows.len() / MIN_VALUES_PER_TASK).min(4 * threads.threads()),
         );
-        let shared = (Shared::new(levels), Shared::new(&mut scales));
+        let quantized = Shared::new(quantized);
+        let shared_scales = Shared::new(&mut scales);
         threads.run(parts.len(), &|at| {
             let part = parts[at].clone();
             let bytes = part.start * row_size..part.end * row_size;
             let values = &rows[part.start * self.inner..part.end * self.inner];
             let part = part.start * blocks..part.end * blocks;
-            // SAFETY: the ranges do not overlap.
-            let (levels, scales) = unsafe { (shared.0.part(bytes), shared.1.part(part)) };
-            isa::quantize(self.kind, how, values, levels, scales);
+            // SAFETY: `ranges` returns disjoint ranges of rows, one per task.
+            let (quantized, scales) = unsafe { (quantized.part(bytes), shared_scales.part(part)) };
+            isa::quantize(self.kind, options, values, quantized, scales);
         });
         scales
     }
 }
 
 thread_local! {
-    /// Levels of the layer before, to be written over: new memory would have to
-    /// be made zeros of first.
-    static LEVELS: std::cell::Cell<Aligned<u8>> = const { std::cell::Cell::new(Aligned::new()) };
+    /// The buffer for quantized activations, reused from layer to layer: a new one
+    /// would have to be filled with zeros.
+    static QUANTIZED: std::cell::Cell<Aligned<u8>> = const { std::cell::Cell::new(Aligned::new()) };
 }
 
-/// Fewest values that are quantized by a task: it takes microseconds to have
-/// another thread do it.
-const VALUES_A_TASK: usize = 16 << 10;
-/// Bytes of rows that stay in a core's cache while panels go by.
-const ROWS_IN_CACHE: usize = 256 << 10;
-/// Tasks for each thread, so that none waits long for the others.
-const TASKS_A_THREAD: usize = 6;
+/// Values that a task quantizes at least: handing work to another thread takes
+/// microseconds.
+const MIN_VALUES_PER_TASK: usize = 16 << 10;
+/// Bytes of rows that stay in a core's cache while panels stream through it.
+const CACHED_ROW_BYTES: usize = 256 << 10;
+/// Several tasks per thread, so that threads finish at about the same time.
+const TASKS_PER_THREAD: usize = 6;
 
-/// Rows and panels of each task, for so many rows of so many bytes, and tiles
-/// of so many rows.
-fn tasks(
-    (rows, row_size): (usize, usize),
+/// A product to be divided among threads.
+struct Partition {
+    rows: usize,
+    /// Bytes of a row.
+    row_size: usize,
     panels: usize,
-    tile: usize,
-    threads: usize,
-) -> Vec<(Range<usize>, Range<usize>)> {
-    let cached = (ROWS_IN_CACHE / row_size.max(1)).max(1);
-    let blocks = rows.div_ceil(cached).max(1);
-    // Whole tiles, but for the last.
-    let block = rows.div_ceil(blocks).next_multiple_of(tile).max(1);
-    let blocks = rows.div_ceil(block);
-    let parts = match threads {
-        1 => 1,
-        threads => (threads * TASKS_A_THREAD).div_ceil(blocks.max(1)),
-    };
-    let parts = ranges(panels, parts);
-    (0..blocks)
-        .flat_map(|at| {
-            let rows = at * block..((at + 1) * block).min(rows);
-            parts
-                .iter()
-                .map(move |panels| (rows.clone(), panels.clone()))
-        })
-        .collect()
+    tile_rows: usize,
+}
+
+/// A task computes these rows of these panels.
+#[derive(Clone)]
+struct Task {
+    rows: Range<usize>,
+    panels: Range<usize>,
+}
+
+impl Partition {
+    fn tasks(&self, threads: usize) -> Vec<Task> {
+        let rows = self.rows;
+        let cached = (CACHED_ROW_BYTES / self.row_size.max(1)).max(1);
+        let blocks = rows.div_ceil(cached).max(1);
+        // Whole tiles, except in the last block.
+        let block = rows
+            .div_ceil(blocks)
+            .next_multiple_of(self.tile_rows)
+            .max(1);
+        let blocks = rows.div_ceil(block);
+        let parts = if threads == 1 {
+            1
+        } else {
+            (threads * TASKS_PER_THREAD).div_ceil(blocks.max(1))
+        };
+        let parts = ranges(self.panels, parts);
+        (0..blocks)
+            .flat_map(|at| {
+                let rows = at * block..((at + 1) * block).min(rows);
+                parts.iter().map(move |panels| Task {
+                    rows: rows.clone(),
+                    panels: panels.clone(),
+                })
+            })
+            .collect()
+    }
 }
 
 #[cfg(test)]

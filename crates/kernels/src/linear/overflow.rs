@@ -1,93 +1,114 @@
-//! Weights whose products are first summed in 16 bits.
+//! Weights for products that are first summed in 16 bits.
 //!
-//! Where weights of several groups could bring such a sum beyond 16 bits, the
-//! largest are made smaller, and what is left of them is multiplied apart. Of
-//! a thousand weights that is less than one in most models.
+//! Where the weights of several groups could overflow such a sum, the largest are
+//! reduced, and the differences are multiplied separately: less than one weight
+//! in a thousand in most models.
 
 use super::super::isa::{Isa, Narrow};
 
-/// What is left of one weight.
+/// What was subtracted from one weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Rest {
-    /// Which level of the block it multiplies.
-    level: u16,
-    /// Which column of the panel it is in.
+struct Correction {
+    /// The weight's row in its block: the quantized value that it multiplies.
+    row: u16,
+    /// Its column in the panel.
     column: u8,
     amount: i8,
 }
 
-/// What is left of the weights of a layer.
+/// The corrections of a layer's weights.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Rests {
+pub(super) struct OverflowCorrections {
     /// Block by block.
-    all: Vec<Rest>,
-    /// Where those of each block of each panel end: `[panels, blocks]`.
+    all: Vec<Correction>,
+    /// Where those of each block end, `[panels, blocks]`.
     ends: Vec<usize>,
 }
 
-/// With more rests than one in so many weights, nothing is gained.
-const MOST: usize = 512;
-
-/// Where the weight of a level and a column is in groups of so many columns.
-fn place(level: usize, column: usize, (columns, group): (usize, usize)) -> usize {
-    (level / group * columns + column) * group + level % group
+/// How weights are laid out: panels of blocks of groups, `[groups, columns,
+/// group]`.
+#[derive(Clone, Copy)]
+pub(super) struct PanelLayout {
+    /// Weights of a panel.
+    pub(super) panel: usize,
+    /// Weights of a block; the last of a panel may be smaller.
+    pub(super) block: usize,
+    /// Columns of a panel.
+    pub(super) columns: usize,
+    /// Rows of a group.
+    pub(super) group: usize,
 }
 
-impl Rests {
-    /// Makes weights smaller where that is needed: panels of whole groups, in
-    /// blocks of so many weights. `None`, and nothing done, where there would be
-    /// too many rests.
-    pub(super) fn split(
-        weights: &mut [i8],
-        (panel, block): (usize, usize),
-        (columns, group): (usize, usize),
-        narrow: Narrow,
-    ) -> Option<Self> {
-        let mut rests = Self::default();
-        let most = weights.len() / MOST;
-        let panels = weights.chunks(panel);
-        for block in panels.flat_map(|panel| panel.chunks(block)) {
-            rests.of_block(block, (columns, group), narrow);
-            rests.ends.push(rests.all.len());
-            if rests.all.len() > most {
+impl PanelLayout {
+    /// The offset of a weight in its block.
+    fn offset(&self, row: usize, column: usize) -> usize {
+        (row / self.group * self.columns + column) * self.group + row % self.group
+    }
+}
+
+/// Rows of quantized values, in one block of columns.
+#[derive(Clone, Copy)]
+pub(super) struct QuantizedRows<L> {
+    pub(super) first: *const L,
+    /// Values from one row to the next.
+    pub(super) stride: usize,
+    pub(super) count: usize,
+}
+
+/// If more than one weight in this many needs a correction, the exact product is
+/// faster.
+const MIN_WEIGHTS_PER_CORRECTION: usize = 512;
+
+impl OverflowCorrections {
+    /// Reduces weights where a 16-bit sum could overflow. Returns `None`, and
+    /// leaves the weights as they are, if too many need a correction.
+    pub(super) fn split(weights: &mut [i8], layout: PanelLayout, narrow: Narrow) -> Option<Self> {
+        let mut corrections = Self::default();
+        let limit = weights.len() / MIN_WEIGHTS_PER_CORRECTION;
+        let panels = weights.chunks(layout.panel);
+        for block in panels.flat_map(|panel| panel.chunks(layout.block)) {
+            corrections.split_block(block, layout, narrow);
+            corrections.ends.push(corrections.all.len());
+            if corrections.all.len() > limit {
                 return None;
             }
         }
         let blocks = weights
-            .chunks_mut(panel)
-            .flat_map(|panel| panel.chunks_mut(block));
+            .chunks_mut(layout.panel)
+            .flat_map(|panel| panel.chunks_mut(layout.block));
         for (at, block) in blocks.enumerate() {
-            for rest in rests.of(at) {
-                let (level, column) = (rest.level.into(), rest.column.into());
-                block[place(level, column, (columns, group))] -= rest.amount;
+            for correction in corrections.of_block(at) {
+                let (row, column) = (correction.row.into(), correction.column.into());
+                block[layout.offset(row, column)] -= correction.amount;
             }
         }
-        Some(rests)
+        Some(corrections)
     }
 
-    fn of_block(&mut self, block: &[i8], (columns, group): (usize, usize), narrow: Narrow) {
+    fn split_block(&mut self, block: &[i8], layout: PanelLayout, narrow: Narrow) {
+        let PanelLayout { columns, group, .. } = layout;
         let size = narrow.groups * columns * group;
         for (at, groups) in block.chunks(size).enumerate() {
             for column in 0..columns {
                 for lane in 0..group / narrow.lane {
-                    // Levels that are summed in one lane.
-                    let levels = (0..groups.len() / columns / group).flat_map(|at| {
+                    // Rows whose products are summed in one 16-bit lane.
+                    let rows = (0..groups.len() / columns / group).flat_map(|at| {
                         let first = at * group + lane * narrow.lane;
                         first..first + narrow.lane
                     });
-                    let weight = |level| groups[place(level, column, (columns, group))];
+                    let weight = |row| groups[layout.offset(row, column)];
                     for sign in [1, -1] {
                         let mut sum: i32 = 0;
-                        for level in levels.clone() {
-                            // As much of each as there is room for.
-                            let size = (i32::from(weight(level)) * sign).max(0);
-                            let beyond = (sum + size - narrow.most).max(0);
-                            sum += size - beyond;
-                            if beyond > 0 {
-                                self.all.push(Rest {
-                                    level: (at * narrow.groups * group + level) as u16,
+                        for row in rows.clone() {
+                            // Each weight keeps as much as fits into the sum.
+                            let magnitude = (i32::from(weight(row)) * sign).max(0);
+                            let excess = (sum + magnitude - narrow.most).max(0);
+                            sum += magnitude - excess;
+                            if excess > 0 {
+                                self.all.push(Correction {
+                                    row: (at * narrow.groups * group + row) as u16,
                                     column: column as u8,
-                                    amount: (beyond * sign) as i8,
+                                    amount: (excess * sign) as i8,
                                 });
                             }
                         }
@@ -97,7 +118,7 @@ impl Rests {
         }
     }
 
-    fn of(&self, block: usize) -> &[Rest] {
+    fn of_block(&self, block: usize) -> &[Correction] {
         let start = match block {
             0 => 0,
             _ => self.ends[block - 1],
@@ -105,24 +126,25 @@ impl Rests {
         &self.all[start..self.ends[block]]
     }
 
-    /// Adds what rests of a block come to, to sums of rows.
+    /// Adds the products of a block's corrections to the sums of rows.
     ///
     /// # Safety
-    /// There are levels of the block in each row, so many from row to row.
+    /// `rows` has `count` rows, with all columns of the block.
     #[inline(always)]
     pub(super) unsafe fn add<I: Isa>(
         &self,
         block: usize,
-        (levels, stride): (*const I::Level, usize),
-        rows: usize,
+        rows: QuantizedRows<I::Level>,
         sums: &mut [i32],
     ) {
-        for rest in self.of(block) {
-            let (level, column) = (usize::from(rest.level), usize::from(rest.column));
-            for row in 0..rows {
-                // SAFETY: the caller's; the block has this level.
-                let level: i32 = unsafe { *levels.add(row * stride + level) }.into();
-                sums[row * I::COLUMNS + column] += i32::from(rest.amount) * level;
+        for correction in self.of_block(block) {
+            let at = usize::from(correction.row);
+            let column = usize::from(correction.column);
+            for row in 0..rows.count {
+                // SAFETY: `split` made corrections for rows of the block alone, and
+                // the caller's rows have a value for each of them.
+                let value: i32 = unsafe { *rows.first.add(row * rows.stride + at) }.into();
+                sums[row * I::COLUMNS + column] += i32::from(correction.amount) * value;
             }
         }
     }
@@ -137,28 +159,34 @@ mod tests {
         lane: 2,
         most: 258,
     };
-    /// One panel of two columns, groups of four, in blocks of three groups.
-    const SHAPE: ((usize, usize), (usize, usize)) = ((48, 24), (2, 4));
+    /// A panel of two blocks of three groups.
+    const LAYOUT: PanelLayout = PanelLayout {
+        panel: 48,
+        block: 24,
+        columns: 2,
+        group: 4,
+    };
 
-    fn sums(block: &[i8], sign: i32) -> Vec<i32> {
-        let positive = |at: usize| (i32::from(block[at]) * sign).max(0);
-        let of = |groups: &[usize], column: usize, lane: usize| -> i32 {
+    /// The sums of each lane's weights of one sign, in a block.
+    fn lane_sums(block: &[i8], sign: i32) -> Vec<i32> {
+        let magnitude = |at: usize| (i32::from(block[at]) * sign).max(0);
+        let sum = |groups: &[usize], column: usize, lane: usize| -> i32 {
             let firsts = groups.iter().map(|group| group * 8 + column * 4 + lane * 2);
             firsts
-                .map(|first| positive(first) + positive(first + 1))
+                .map(|first| magnitude(first) + magnitude(first + 1))
                 .sum()
         };
         let lanes = [(0, 0), (0, 1), (1, 0), (1, 1)];
         [&[0, 1][..], &[2]]
             .into_iter()
-            .flat_map(|groups| lanes.map(|(column, lane)| of(groups, column, lane)))
+            .flat_map(|groups| lanes.map(|(column, lane)| sum(groups, column, lane)))
             .collect()
     }
 
     #[test]
-    fn splits_what_is_beyond_16_bits() {
+    fn splits_weights_that_could_overflow_16_bits() {
         let mut weights: Vec<i8> = (0..48).map(|at| ((at * 37) % 151 - 75) as i8).collect();
-        // 4 x 100 in one lane, of either sign, in the second block.
+        // Sums of 400 and -259 in two lanes of the second block.
         for (at, weight) in [
             (24, 100),
             (25, 100),
@@ -171,35 +199,37 @@ mod tests {
         ] {
             weights[at] = weight;
         }
-        let given = weights.clone();
-        // Too many rests for so few weights, not for a hundred times as many.
-        assert!(Rests::split(&mut weights, SHAPE.0, SHAPE.1, NARROW).is_none());
-        assert_eq!(weights, given);
-        let mut many = given.clone();
+        let original = weights.clone();
+        // Too many corrections for 48 weights, but not for a hundred times as many.
+        assert!(OverflowCorrections::split(&mut weights, LAYOUT, NARROW).is_none());
+        assert_eq!(weights, original);
+        let mut many = original.clone();
         many.resize(48 * 100, 1);
-        let given = many.clone();
-        let rests = Rests::split(&mut many, SHAPE.0, SHAPE.1, NARROW).expect("few rests");
-        let found: Vec<_> = rests
-            .of(1)
+        let original = many.clone();
+        let corrections =
+            OverflowCorrections::split(&mut many, LAYOUT, NARROW).expect("few enough corrections");
+        let found: Vec<_> = corrections
+            .of_block(1)
             .iter()
-            .map(|rest| (rest.level, rest.column, rest.amount))
+            .map(|correction| (correction.row, correction.column, correction.amount))
             .collect();
         assert_eq!(found, [(4, 0, 42), (5, 0, 100), (6, 0, -1)]);
         for block in many.chunks(24) {
             assert!(
-                sums(block, 1)
+                lane_sums(block, 1)
                     .iter()
-                    .chain(&sums(block, -1))
-                    .all(|&sum| sum <= 258)
+                    .chain(&lane_sums(block, -1))
+                    .all(|&sum| sum <= NARROW.most)
             );
         }
-        for (at, (block, given)) in many.chunks(24).zip(given.chunks(24)).enumerate() {
-            let mut whole = block.to_vec();
-            for rest in rests.of(at) {
-                let level = usize::from(rest.level);
-                whole[level / 4 * 8 + usize::from(rest.column) * 4 + level % 4] += rest.amount;
+        for (at, (block, original)) in many.chunks(24).zip(original.chunks(24)).enumerate() {
+            let mut restored = block.to_vec();
+            for correction in corrections.of_block(at) {
+                let row = usize::from(correction.row);
+                restored[row / 4 * 8 + usize::from(correction.column) * 4 + row % 4] +=
+                    correction.amount;
             }
-            assert_eq!(whole, given);
+            assert_eq!(restored, original);
         }
     }
 }

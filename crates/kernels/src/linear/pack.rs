@@ -1,13 +1,13 @@
-//! Weights in the order in which a product reads them.
+//! Packs weights into panels, in the order in which the product reads them.
 
 use super::super::aligned::Aligned;
 use super::super::isa::{Kind, Layout};
-use super::overflow::Rests;
-use super::{Activation, Columns, Linear, Panels};
+use super::overflow::{OverflowCorrections, PanelLayout};
+use super::{Activation, ColumnParameters, Linear, Panels};
 
-/// The most columns of a layer's input where weights have 8 bits: sums of
-/// products of 9 and 9 bits stay within 32.
-pub const MOST_SUMMED: usize = 1 << 14;
+/// The largest [`Layer::inner`] with 8-bit weights: that many products of two 9-bit
+/// numbers fit into a 32-bit sum.
+pub const MAX_INT8_INNER: usize = 1 << 14;
 
 /// The element type of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum WeightType {
     Uint8,
 }
 
-/// Weights as a model file has them: `[inner, outer]`, row-major.
+/// Weights as stored in a model file: `[inner, outer]`, row-major.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Weights<'a> {
@@ -29,37 +29,37 @@ pub enum Weights<'a> {
     Integers {
         /// One byte a weight.
         bytes: &'a [u8],
-        /// What the bytes are.
+        /// How bytes are read.
         weight_type: WeightType,
-        /// One for all weights, or one a column.
+        /// One for all weights, or one per column.
         scales: &'a [f32],
-        /// One for all weights, one a column, or none; in the type of the
+        /// One for all weights, one per column, or none; of the same type as the
         /// weights.
         zero_points: &'a [u8],
     },
 }
 
-/// A linear layer as a model file has it.
+/// A linear layer as stored in a model file.
 #[derive(Clone, Copy, Debug)]
 pub struct Layer<'a> {
-    /// The matrix.
+    /// `[inner, outer]`.
     pub weights: Weights<'a>,
     /// Columns of the input.
     pub inner: usize,
-    /// Columns of the product, before a gate takes half of them.
+    /// Columns of the product. A gated activation outputs half as many.
     pub outer: usize,
-    /// What columns of the input are multiplied by before they are quantized,
-    /// or none; for weights of 8 bits alone.
+    /// Factors of the input's columns, applied before quantization; or empty.
+    /// Only for 8-bit weights.
     pub smoothing: &'a [f32],
-    /// One a column, or none.
+    /// One per column, or empty.
     pub bias: &'a [f32],
-    /// What becomes of the sums.
+    /// Applied to the sums.
     pub activation: Activation,
 }
 
 impl Layer<'_> {
-    /// Packs the layer for this machine. `None` where sizes do not fit each
-    /// other or the kernel.
+    /// Packs the layer for this machine. Returns `None` if sizes contradict each
+    /// other, or exceed the kernel's limits.
     pub fn pack(&self) -> Option<Linear> {
         self.pack_for(Kind::best())
     }
@@ -76,7 +76,7 @@ impl Layer<'_> {
                 ..
             } => {
                 bytes.len() == size
-                    && self.inner <= MOST_SUMMED
+                    && self.inner <= MAX_INT8_INNER
                     && (self.smoothing.is_empty() || self.smoothing.len() == self.inner)
                     && per_column(scales.len())
                     && (zero_points.is_empty() || per_column(zero_points.len()))
@@ -100,7 +100,7 @@ impl Layer<'_> {
                 let weight = |row, column: Option<usize>| {
                     column.map_or(0., |column| weights[row * self.outer + column])
                 };
-                let panels = self.panels(&order, (layout.columns, 1), weight);
+                let panels = self.panels(&order, &Layout { group: 1, ..layout }, weight);
                 Panels::Floats(panels)
             }
             Weights::Integers {
@@ -112,13 +112,17 @@ impl Layer<'_> {
                     }
                     _ => 0,
                 };
-                let shape = (layout.columns, layout.group);
-                let mut weights = self.panels(&order, shape, weight);
+                let mut weights = self.panels(&order, &layout, weight);
                 let mut columns = self.columns(&order, &layout, &weights);
                 if let Some(narrow) = layout.narrow {
                     let stride = self.inner.next_multiple_of(layout.group);
-                    let sizes = [stride, (layout.block)(stride)].map(|rows| rows * layout.columns);
-                    columns.rests = Rests::split(&mut weights, sizes.into(), shape, narrow);
+                    let panels = PanelLayout {
+                        panel: stride * layout.columns,
+                        block: (layout.block)(stride) * layout.columns,
+                        columns: layout.columns,
+                        group: layout.group,
+                    };
+                    columns.overflow = OverflowCorrections::split(&mut weights, panels, narrow);
                 }
                 Panels::Integers { weights, columns }
             }
@@ -127,9 +131,10 @@ impl Layer<'_> {
             kind,
             activation: self.activation,
             inner: self.inner,
-            outer: match self.activation.is_gated() {
-                true => self.outer / 2,
-                false => self.outer,
+            outer: if self.activation.is_gated() {
+                self.outer / 2
+            } else {
+                self.outer
             },
             bias: bias.collect(),
             smoothing: self.smoothing.to_vec(),
@@ -137,22 +142,24 @@ impl Layer<'_> {
         }
     }
 
-    /// Weights in panels of so many columns, by groups of so many rows.
+    /// `[panels, groups, COLUMNS, GROUP]`, where `order` has the column of the
+    /// weights for each column of the panels, and `None` for padding.
     fn panels<T: Copy + Default>(
         &self,
         order: &[Option<usize>],
-        (columns, group): (usize, usize),
+        layout: &Layout,
         weight: impl Fn(usize, Option<usize>) -> T,
     ) -> Aligned<T> {
+        let (columns, group) = (layout.columns, layout.group);
         let rows = self.inner.next_multiple_of(group);
         let mut panels = Aligned::new();
         panels.resize(rows * order.len(), T::default());
         let mut groups = panels.chunks_exact_mut(group);
         for panel in order.chunks_exact(columns) {
             for first in (0..rows).step_by(group) {
-                for (&column, places) in panel.iter().zip(&mut groups) {
-                    for (row, place) in places.iter_mut().enumerate() {
-                        *place = weight(first + row, column);
+                for (&column, group) in panel.iter().zip(&mut groups) {
+                    for (row, packed) in group.iter_mut().enumerate() {
+                        *packed = weight(first + row, column);
                     }
                 }
             }
@@ -160,7 +167,12 @@ impl Layer<'_> {
         panels
     }
 
-    fn columns(&self, order: &[Option<usize>], layout: &Layout, weights: &[i8]) -> Columns {
+    fn columns(
+        &self,
+        order: &[Option<usize>],
+        layout: &Layout,
+        weights: &[i8],
+    ) -> ColumnParameters {
         let Weights::Integers {
             weight_type,
             scales,
@@ -168,46 +180,48 @@ impl Layer<'_> {
             ..
         } = self.weights
         else {
-            return Columns::default();
+            return ColumnParameters::default();
         };
         let scale = |column: usize| match scales {
             [one] => *one,
             all => all[column],
         };
-        let zero = |column: usize| match zero_points {
+        let zero_point = |column: usize| match zero_points {
             [] => i32::from(weight_type.signed(0)),
             [one] => i32::from(weight_type.signed(*one)),
             all => i32::from(weight_type.signed(all[column])),
         };
-        let zeros: Vec<i32> = order.iter().map(|at| at.map_or(0, zero)).collect();
+        let zero_points: Vec<i32> = order.iter().map(|at| at.map_or(0, zero_point)).collect();
         let stride = self.inner.next_multiple_of(layout.group);
         let panel = stride * layout.columns;
         let block = (layout.block)(stride) * layout.columns;
         let sum = |block: &[i8], column: usize| -> i32 {
             let groups = block.chunks_exact(layout.group);
-            let own = groups.skip(column).step_by(layout.columns).flatten();
-            own.map(|&weight| i32::from(weight)).sum()
+            let of_column = groups.skip(column).step_by(layout.columns).flatten();
+            of_column.map(|&weight| i32::from(weight)).sum()
         };
         let sums = weights
             .chunks_exact(panel)
             .flat_map(|panel| panel.chunks(block))
             .flat_map(|block| (0..layout.columns).map(move |column| sum(block, column)));
-        Columns {
+        ColumnParameters {
             scales: order.iter().map(|at| at.map_or(0., scale)).collect(),
-            sums: match layout.centred {
-                true => Aligned::new(),
-                false => sums.collect(),
+            weight_sums: if layout.centred {
+                Aligned::new()
+            } else {
+                sums.collect()
             },
-            zeros: match zeros.iter().all(|&zero| zero == 0) {
-                true => Vec::new(),
-                false => zeros,
+            zero_points: if zero_points.iter().all(|&zero_point| zero_point == 0) {
+                Vec::new()
+            } else {
+                zero_points
             },
-            rests: None,
+            overflow: None,
         }
     }
 
-    /// Which column is where in the panels; those of a gate are in the second
-    /// half of the panel of those that they gate.
+    /// The column of the weights for each column of the panels, `None` for padding.
+    /// Gates are in the second half of the panel whose first half they multiply.
     fn order(&self, width: usize) -> Vec<Option<usize>> {
         if !self.activation.is_gated() {
             let count = self.outer.next_multiple_of(width);
@@ -228,8 +242,8 @@ impl Layer<'_> {
 }
 
 impl WeightType {
-    /// In the range of `i8`. Weights and zero points are moved alike, so that
-    /// their difference stays.
+    /// Shifts a byte into the range of `i8`. Weights and zero points are shifted
+    /// alike, so their difference stays the same.
     pub(in super::super) fn signed(self, byte: u8) -> i8 {
         match self {
             Self::Int8 => byte as i8,

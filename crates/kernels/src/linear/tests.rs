@@ -62,7 +62,7 @@ impl Sample {
     }
 }
 
-/// The matrix in 64 bits.
+/// A weight in 64 bits.
 fn weight(layer: &Layer<'_>, row: usize, column: usize) -> f64 {
     let at = row * layer.outer + column;
     match layer.weights {
@@ -73,35 +73,50 @@ fn weight(layer: &Layer<'_>, row: usize, column: usize) -> f64 {
             scales,
             zero_points,
         } => {
-            let level = match weight_type {
+            let value = match weight_type {
                 WeightType::Int8 => f64::from(bytes[at] as i8),
                 WeightType::Uint8 => f64::from(bytes[at]) - f64::from(zero_points[column]),
             };
-            level * f64::from(scales[column])
+            value * f64::from(scales[column])
         }
     }
 }
 
-/// The definition, in 64 bits, with `DynamicQuantizeLinear` on each row, or on
-/// each block of it, and how large each value is without its activation.
-fn definition(
-    layer: &Layer<'_>,
-    row: &[f32],
-    (largest, block): (f64, usize),
-    tensor: Option<(f32, f32)>,
-) -> Vec<(f64, f64)> {
+/// How a row is quantized by the definition.
+#[derive(Clone, Copy)]
+struct Quantizer {
+    /// The largest quantized value.
+    largest: f64,
+    /// Columns that share a scale.
+    block: usize,
+    /// The range of all rows, if they share one.
+    range: Option<(f32, f32)>,
+}
+
+/// An output by the definition.
+struct Expected {
+    value: f64,
+    /// The value before the activation function.
+    sum: f64,
+}
+
+/// The definition, in 64 bits, with `DynamicQuantizeLinear` on each block of a row.
+fn definition(layer: &Layer<'_>, row: &[f32], quantizer: Quantizer) -> Vec<Expected> {
+    let largest = quantizer.largest;
     let quantized = |block: &[f32]| -> Vec<f64> {
-        let (low, high) = tensor.unwrap_or_else(|| quantize::range(block, &[]));
+        let range = quantizer.range;
+        let (low, high) = range.unwrap_or_else(|| quantize::range(block, &[]));
         let scale = (high - low) / largest as f32;
         let zero = f64::from((-low / scale).round_ties_even());
-        let level = |x: f32| (f64::from((x / scale).round_ties_even()) + zero).clamp(0., largest);
+        let quantized =
+            |x: f32| (f64::from((x / scale).round_ties_even()) + zero).clamp(0., largest);
         let values = block.iter().map(|&x| match layer.weights {
             Weights::Floats(_) => f64::from(x),
-            Weights::Integers { .. } => (level(x) - zero) * f64::from(scale),
+            Weights::Integers { .. } => (quantized(x) - zero) * f64::from(scale),
         });
         values.collect()
     };
-    let values: Vec<f64> = row.chunks(block).flat_map(quantized).collect();
+    let values: Vec<f64> = row.chunks(quantizer.block).flat_map(quantized).collect();
     let sums: Vec<f64> = (0..layer.outer)
         .map(|column| {
             let terms = values.iter().enumerate();
@@ -110,30 +125,45 @@ fn definition(
         })
         .collect();
     let is_float = matches!(layer.weights, Weights::Floats(_));
-    let gelu = |x: f64| match is_float {
-        true => gelu(x as f32).into(),
-        false => rough_gelu([x as f32])[0].into(),
+    let gelu = |x: f64| {
+        if is_float {
+            gelu(x as f32).into()
+        } else {
+            rough_gelu([x as f32])[0].into()
+        }
     };
-    let tanh = |x: f64| match is_float {
-        true => gelu_tanh(x as f32).into(),
-        false => rough_gelu_tanh([x as f32])[0].into(),
+    let gelu_tanh = |x: f64| {
+        if is_float {
+            gelu_tanh(x as f32).into()
+        } else {
+            rough_gelu_tanh([x as f32])[0].into()
+        }
     };
     let (left, right) = sums.split_at(layer.outer / 2);
-    let gated = |one: &dyn Fn(f64) -> f64| {
-        let pairs = left.iter().zip(right);
-        pairs.map(|(l, r)| (one(*l) * r, l * r)).collect()
+    let gated = |function: &dyn Fn(f64) -> f64| {
+        let pairs = left.iter().zip(right).map(|(left, right)| Expected {
+            value: function(*left) * right,
+            sum: left * right,
+        });
+        pairs.collect()
     };
-    let alone = |one: &dyn Fn(f64) -> f64| sums.iter().map(|&sum| (one(sum), sum)).collect();
+    let plain = |function: &dyn Fn(f64) -> f64| {
+        let values = sums.iter().map(|&sum| Expected {
+            value: function(sum),
+            sum,
+        });
+        values.collect()
+    };
     match layer.activation {
-        Activation::None => alone(&|sum| sum),
-        Activation::Gelu => alone(&gelu),
-        Activation::GeluTanh => alone(&tanh),
+        Activation::None => plain(&|sum| sum),
+        Activation::Gelu => plain(&gelu),
+        Activation::GeluTanh => plain(&gelu_tanh),
         Activation::GatedGelu => gated(&gelu),
-        Activation::GatedGeluTanh => gated(&tanh),
+        Activation::GatedGeluTanh => gated(&gelu_tanh),
     }
 }
 
-/// Threads of the test, so that parts really run side by side.
+/// Threads of the test's own, so that tasks really run in parallel.
 struct Threads(usize);
 
 impl Parallel for Threads {
@@ -168,8 +198,8 @@ const ACTIVATIONS: [Activation; 5] = [
 ];
 
 #[test]
-fn is_the_definition_on_every_instruction_set() {
-    // Fewer, as many and more than a tile; multiples of nothing.
+fn matches_the_definition_on_every_instruction_set() {
+    // Less than a tile, whole tiles, and more; multiples of no vector.
     let sizes = [(1, 7, 6), (5, 64, 48), (13, 130, 70), (29, 33, 34)];
     // Miri takes minutes for more.
     let sizes = if cfg!(miri) { &sizes[..1] } else { &sizes };
@@ -210,18 +240,21 @@ fn check(sample: &Sample, layer: &Layer<'_>, kind: Kind) {
         linear.run(activations, Some(residual), &mut found, &Threads(3));
         let mut plain = vec![f32::NAN; count * width];
         linear.run(activations, None, &mut plain, &crate::Serial);
-        let tensor =
-            (granularity == Granularity::Tensor).then(|| quantize::range(&sample.rows, &[]));
+        let quantizer = Quantizer {
+            largest: layout.largest.into(),
+            block,
+            range: (granularity == Granularity::Tensor).then(|| quantize::range(&sample.rows, &[])),
+        };
         for (at, row) in sample.rows.chunks_exact(layer.inner).enumerate() {
-            let expected = definition(layer, row, (layout.largest.into(), block), tensor);
-            for (column, (expected, size)) in expected.iter().enumerate() {
+            let expected = definition(layer, row, quantizer);
+            for (column, Expected { value, sum }) in expected.iter().enumerate() {
                 let at = at * width + column;
-                // A gate multiplies what both its factors were rounded by.
-                let bound = 1e-5 * size.abs().max(10.);
+                // A gate multiplies the rounding errors of both its factors.
+                let bound = 1e-5 * sum.abs().max(10.);
                 let without = f64::from(plain[at]);
                 assert!(
-                    (without - expected).abs() <= bound,
-                    "{kind:?} {granularity:?} {:?}: {without} {expected}",
+                    (without - value).abs() <= bound,
+                    "{kind:?} {granularity:?} {:?}: {without} {value}",
                     layer.activation
                 );
                 assert!((found[at] - (plain[at] + residual[at])).abs() <= 1e-6);
@@ -232,7 +265,7 @@ fn check(sample: &Sample, layer: &Layer<'_>, kind: Kind) {
 
 #[test]
 #[cfg_attr(miri, ignore = "Miri has one instruction set")]
-fn integers_are_the_same_on_every_instruction_set() {
+fn int8_outputs_are_identical_on_every_instruction_set() {
     let (count, inner, outer) = (31, 258, 100);
     let sample = sample(count, inner, outer);
     let layer = sample.layer(inner, outer, WeightType::Int8, Activation::None);
@@ -248,8 +281,8 @@ fn integers_are_the_same_on_every_instruction_set() {
         out
     };
     let plain = run(Kind::Plain);
-    let same_levels = |kind: &Kind| kind.layout().largest == Kind::Plain.layout().largest;
-    for kind in Kind::all().into_iter().filter(same_levels) {
+    let has_same_range = |kind: &Kind| kind.layout().largest == Kind::Plain.layout().largest;
+    for kind in Kind::all().into_iter().filter(has_same_range) {
         assert_eq!(run(kind), plain, "{kind:?}");
     }
 }
@@ -275,19 +308,19 @@ fn rows_do_not_depend_on_their_neighbours() {
 }
 
 #[test]
-fn rows_that_are_not_finite_do_not_look_as_if_they_were() {
+fn rows_that_are_not_finite_give_nan() {
     let sample = sample(3, 32, 16);
     let layer = sample.layer(32, 16, WeightType::Int8, Activation::None);
     for kind in Kind::all() {
-        for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            for place in [0, 17, 31] {
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for column in [0, 17, 31] {
                 let mut rows = sample.rows.clone();
-                rows[32 + place] = odd;
+                rows[32 + column] = value;
                 let mut out = vec![0.; 3 * 16];
                 let linear = layer.pack_for(kind).expect("sizes fit");
                 linear.run(Activations::by_row(&rows), None, &mut out, &crate::Serial);
                 assert!(out[..16].iter().all(|value| value.is_finite()));
-                assert!(out[16..32].iter().all(|value| value.is_nan()), "{odd}");
+                assert!(out[16..32].iter().all(|value| value.is_nan()), "{value}");
                 assert!(out[32..].iter().all(|value| value.is_finite()));
             }
         }
@@ -312,7 +345,7 @@ fn rows_of_zeros_give_the_bias() {
 }
 
 #[test]
-fn columns_are_multiplied_before_they_are_quantized() {
+fn smoothing_is_applied_before_quantization() {
     let (inner, outer) = (70, 40);
     let sample = sample(5, inner, outer);
     let layer = sample.layer(inner, outer, WeightType::Int8, Activation::Gelu);
@@ -329,11 +362,11 @@ fn columns_are_multiplied_before_they_are_quantized() {
                 linear.run(rows, None, &mut out, &crate::Serial);
                 out
             };
-            let layer_with = Layer {
+            let smoothed = Layer {
                 smoothing: &smoothing,
                 ..layer
             };
-            let found = run(layer_with, &sample.rows);
+            let found = run(smoothed, &sample.rows);
             assert!(found.iter().all(|value| value.is_finite()));
             assert!(found == run(layer, &smooth), "{kind:?} {granularity:?}");
             assert!(found != run(layer, &sample.rows));
@@ -342,7 +375,7 @@ fn columns_are_multiplied_before_they_are_quantized() {
 }
 
 #[test]
-fn sizes_that_do_not_fit_are_refused() {
+fn contradicting_sizes_are_refused() {
     let sample = sample(1, 8, 6);
     let layer = sample.layer(8, 6, WeightType::Int8, Activation::None);
     assert!(layer.pack().is_some());

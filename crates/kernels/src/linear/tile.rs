@@ -1,23 +1,23 @@
-//! Tiles whose sums are known, and what belongs to their columns.
+//! Tiles of sums, and their conversion to floats.
 
 use std::marker::PhantomData;
 
 use super::super::isa::{Isa, LARGEST_TILE, Vector};
-use super::Columns;
+use super::ColumnParameters;
 use super::quantize::RowScale;
 
-/// What belongs to the columns of a panel.
-pub(super) struct OfPanel<'a> {
+/// [`ColumnParameters`] of one panel.
+pub(super) struct PanelParameters<'a> {
     scales: &'a [f32],
     bias: &'a [f32],
-    zeros: Option<&'a [i32]>,
-    /// One for each block of rows, `[blocks, COLUMNS]`.
-    sums: Option<&'a [i32]>,
+    zero_points: Option<&'a [i32]>,
+    /// `[blocks, COLUMNS]`.
+    weight_sums: Option<&'a [i32]>,
 }
 
-impl<'a> OfPanel<'a> {
+impl<'a> PanelParameters<'a> {
     pub(super) fn new<I: Isa>(
-        columns: &'a Columns,
+        columns: &'a ColumnParameters,
         bias: &'a [f32],
         panel: usize,
         blocks: usize,
@@ -27,54 +27,54 @@ impl<'a> OfPanel<'a> {
         Self {
             scales: &columns.scales[of_panel.clone()],
             bias: &bias[of_panel.clone()],
-            zeros: columns.zeros.get(of_panel),
-            sums: columns.sums.get(of_blocks),
+            zero_points: columns.zero_points.get(of_panel),
+            weight_sums: columns.weight_sums.get(of_blocks),
         }
     }
 
-    /// Takes off what zero points of weights add to sums of rows, which is
-    /// nothing in most models.
+    /// Subtracts the contribution of the weights' zero points, which are 0 in most
+    /// models. `scales` has one for each row, every `blocks`.
     #[inline(always)]
-    pub(super) fn take_off_zeros<I: Isa>(
+    pub(super) fn subtract_zero_points<I: Isa>(
         &self,
         scales: &[RowScale],
         blocks: usize,
         sums: &mut [i32],
     ) {
-        let Some(zeros) = self.zeros else {
+        let Some(zero_points) = self.zero_points else {
             return;
         };
         let scales = scales.iter().step_by(blocks);
         for (sums, scale) in sums.chunks_exact_mut(I::COLUMNS).zip(scales) {
-            for (sum, zero) in sums.iter_mut().zip(zeros) {
-                *sum -= zero * scale.sum;
+            for (sum, zero_point) in sums.iter_mut().zip(zero_points) {
+                *sum -= zero_point * scale.sum;
             }
         }
     }
 }
 
-/// A tile whose sums are known.
+/// A tile whose sums have been computed.
 pub(super) trait Tile<V> {
-    /// Whether values are rounded to fewer bits than floats have, so that what
-    /// follows may be, too.
+    /// Whether values were quantized, so that activation functions may be
+    /// approximated more coarsely.
     const IS_ROUGH: bool;
     type Strip: Strip<V>;
 
-    /// A vector of columns of all rows.
+    /// A vector of columns, in all rows.
     ///
     /// # Safety
-    /// The panel has a vector at this column.
+    /// `column` is a multiple of `LANES` below `COLUMNS`.
     unsafe fn strip(&self, column: usize) -> Self::Strip;
 }
 
-/// A vector of columns of all rows of a tile, with what belongs to the columns:
-/// read once, and not again after each write, which could be to the same memory
-/// for all that a compiler knows.
+/// One vector of columns in all rows of a tile, with the parameters of these
+/// columns: loaded once, since a compiler would reload them after each write,
+/// which might alias them.
 pub(super) trait Strip<V> {
-    /// What a row of it comes to, before its activation.
+    /// The values of a row, before the activation function.
     ///
     /// # Safety
-    /// The tile has this row, and all that it borrows is still there.
+    /// The tile has this row, and has not been dropped.
     unsafe fn value(&self, row: usize) -> V;
 }
 
@@ -96,7 +96,8 @@ impl<I: Isa> Tile<I::Vector> for FloatTile<'_, I> {
 
     #[inline(always)]
     unsafe fn strip(&self, column: usize) -> FloatStrip<I> {
-        // SAFETY: the caller's.
+        // SAFETY: `bias` and rows of `sums` have `COLUMNS` values; the caller
+        // passes a column that starts a vector of them.
         unsafe {
             FloatStrip {
                 sums: self.sums.as_ptr().add(column),
@@ -109,14 +110,15 @@ impl<I: Isa> Tile<I::Vector> for FloatTile<'_, I> {
 impl<I: Isa> Strip<I::Vector> for FloatStrip<I> {
     #[inline(always)]
     unsafe fn value(&self, row: usize) -> I::Vector {
-        // SAFETY: the caller's.
+        // SAFETY: `sums` points into a tile of `COLUMNS` columns; the caller
+        // passes one of its rows.
         unsafe { I::Vector::load(self.sums.add(row * I::COLUMNS)).add(self.bias) }
     }
 }
 
-/// Sums of the blocks of rows.
+/// Integer sums, one for each block of a row.
 pub(super) struct IntegerTile<'a, I> {
-    pub(super) columns: &'a OfPanel<'a>,
+    pub(super) columns: &'a PanelParameters<'a>,
     /// `[rows, blocks]`
     pub(super) scales: &'a [RowScale],
     /// For each block `[ROWS, COLUMNS]`.
@@ -127,9 +129,9 @@ pub(super) struct IntegerTile<'a, I> {
 pub(super) struct IntegerStrip<I: Isa> {
     blocks: usize,
     sums: *const i32,
-    scales: *const RowScale,
-    others: Option<*const i32>,
-    factors: I::Vector,
+    row_scales: *const RowScale,
+    weight_sums: Option<*const i32>,
+    column_scales: I::Vector,
     bias: I::Vector,
 }
 
@@ -139,14 +141,18 @@ impl<I: Isa> Tile<I::Vector> for IntegerTile<'_, I> {
 
     #[inline(always)]
     unsafe fn strip(&self, column: usize) -> IntegerStrip<I> {
-        // SAFETY: the caller's; there are sums for each block of each column.
+        // SAFETY: parameters and rows of `sums` have `COLUMNS` values; the caller
+        // passes a column that starts a vector of them.
         unsafe {
             IntegerStrip {
                 blocks: self.sums.len(),
                 sums: self.sums.as_ptr().cast::<i32>().add(column),
-                scales: self.scales.as_ptr(),
-                others: self.columns.sums.map(|sums| sums.as_ptr().add(column)),
-                factors: I::Vector::load(self.columns.scales.as_ptr().add(column)),
+                row_scales: self.scales.as_ptr(),
+                weight_sums: self
+                    .columns
+                    .weight_sums
+                    .map(|sums| sums.as_ptr().add(column)),
+                column_scales: I::Vector::load(self.columns.scales.as_ptr().add(column)),
                 bias: I::Vector::load(self.columns.bias.as_ptr().add(column)),
             }
         }
@@ -154,26 +160,28 @@ impl<I: Isa> Tile<I::Vector> for IntegerTile<'_, I> {
 }
 
 impl<I: Isa> IntegerStrip<I> {
-    /// What a block of a row comes to: takes off what its zero point adds to
-    /// sums, and scales.
+    /// The contribution of one block of a row: its sum less that of the zero
+    /// point, scaled.
     ///
     /// # Safety
-    /// As [`Strip::value`], and there is such a block.
+    /// As [`Strip::value`], and `block` is less than `self.blocks`.
     #[inline(always)]
     unsafe fn block(&self, row: usize, block: usize) -> I::Vector {
-        // SAFETY: the caller's; there is a scale for each block of each row.
+        // SAFETY: the tile has `blocks` scales in each row, and a tile of sums and
+        // `COLUMNS` weight sums for each block; the caller passes a row and a block
+        // of it.
         unsafe {
-            let scale = &*self.scales.add(row * self.blocks + block);
+            let scale = &*self.row_scales.add(row * self.blocks + block);
             let sums = self.sums.add(block * LARGEST_TILE + row * I::COLUMNS);
-            let sum = match self.others {
-                Some(others) => {
-                    let others = others.add(block * I::COLUMNS);
-                    I::Vector::from_integers(sums, scale.zero - I::OFFSET, others)
+            let sum = match self.weight_sums {
+                Some(weight_sums) => {
+                    let weight_sums = weight_sums.add(block * I::COLUMNS);
+                    I::Vector::from_integers(sums, scale.zero_point - I::OFFSET, weight_sums)
                 }
                 None => I::Vector::from_plain_integers(sums),
             };
-            // Rounded as on every other machine.
-            sum.mul(self.factors.mul(I::Vector::splat(scale.scale)))
+            // In this order on every instruction set, so that all round alike.
+            sum.mul(self.column_scales.mul(I::Vector::splat(scale.scale)))
         }
     }
 }
@@ -181,7 +189,8 @@ impl<I: Isa> IntegerStrip<I> {
 impl<I: Isa> Strip<I::Vector> for IntegerStrip<I> {
     #[inline(always)]
     unsafe fn value(&self, row: usize) -> I::Vector {
-        // SAFETY: the caller's; there is always a block.
+        // SAFETY: the caller passes a row of the tile; every tile has a block, and
+        // later blocks are compared with `blocks`.
         unsafe {
             let mut value = self.block(row, 0);
             for block in 1..I::BLOCKS {

@@ -4,7 +4,7 @@ use super::super::super::Graph;
 use super::super::super::onnx::{FLOAT, INT8, NodeProto, TensorProto, UINT8};
 use super::super::Links;
 use super::other;
-use multivec_kernels::MOST_SUMMED;
+use multivec_kernels::MAX_INT8_INNER;
 
 /// A product with a constant matrix. Names are empty where there is nothing.
 #[derive(Default)]
@@ -104,7 +104,7 @@ impl<'g> Site<'_, 'g> {
         let &[inner, outer] = tensor.dims.as_slice() else {
             return None;
         };
-        if inner > MOST_SUMMED as i64 || zeros.first() != Some(row_zero) {
+        if inner > MAX_INT8_INNER as i64 || zeros.first() != Some(row_zero) {
             return None;
         }
         let zeros = match zeros.get(1).map_or("", String::as_str) {
