@@ -44,17 +44,28 @@ pub(crate) fn rust_version() -> Result<String> {
     value("rust-version = \"")
 }
 
+/// The packages that have a profile of their own for development.
+pub(crate) fn optimized_packages() -> Result<Vec<String>> {
+    let text = text()?;
+    let names = text.lines().filter_map(|line| {
+        line.strip_prefix("[profile.dev.package.")?
+            .strip_suffix(']')
+    });
+    Ok(names.map(str::to_owned).collect())
+}
+
 /// The rest of the first line that starts so, without the closing quote.
 fn value(start: &str) -> Result<String> {
-    let path = root().join("Cargo.toml");
-    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    text.lines()
+    text()?
+        .lines()
         .find_map(|line| line.strip_prefix(start)?.strip_suffix('"'))
         .map(str::to_owned)
         .ok_or_else(|| {
-            format!(
-                "{}: expected a line that starts with `{start}`, found none",
-                path.display()
-            )
+            format!("Cargo.toml: expected a line that starts with `{start}`, found none")
         })
+}
+
+fn text() -> Result<String> {
+    let path = root().join("Cargo.toml");
+    fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
 }

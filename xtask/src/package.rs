@@ -14,7 +14,7 @@ pub(crate) fn run() -> Result {
     forget_older_packages()?;
     step(
         "packages of the crates, each built from its own",
-        unoptimized(cargo().arg("package"))
+        unoptimized(cargo().arg("package"))?
             .args(["--workspace", "--allow-dirty", "--quiet"])
             .args(
                 manifest::UNPUBLISHED
@@ -28,17 +28,17 @@ pub(crate) fn run() -> Result {
     used
 }
 
-/// Dependencies are built once for all of these, and not optimized, whatever
-/// the profile in the core's own manifest says.
-fn unoptimized(command: &mut Command) -> &mut Command {
-    for name in manifest::PUBLISHED.into_iter().chain(["\"*\""]) {
+/// Dependencies are built once for all of these, and not optimized, although
+/// the profile of the workspace is in the core's manifest.
+fn unoptimized(command: &mut Command) -> Result<&mut Command> {
+    for name in manifest::optimized_packages()? {
         let level = format!("profile.dev.package.{name}.opt-level=0");
         command.args(["--config", &level]);
     }
-    command
+    Ok(command
         .env("CARGO_TARGET_DIR", folder())
         .env("CARGO_PROFILE_DEV_DEBUG", "false")
-        .env("CARGO_INCREMENTAL", "0")
+        .env("CARGO_INCREMENTAL", "0"))
 }
 
 fn folder() -> PathBuf {
@@ -107,7 +107,7 @@ fn use_from(outside: &Path) -> Result {
     let model = root().join("models/minilm-colbert");
     step(
         "a project outside of the repository that uses them",
-        unoptimized(cargo().arg("run"))
+        unoptimized(cargo().arg("run"))?
             .args(["--quiet", "--offline", "--manifest-path"])
             .arg(outside.join("Cargo.toml"))
             .arg("--")

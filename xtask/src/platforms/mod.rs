@@ -36,8 +36,6 @@ fn cross(triple: &str) -> Command {
     command
         .env("CARGO_BUILD_TARGET", triple)
         .env("CARGO_TARGET_DIR", target().join("platforms"))
-        // The kernels are slow enough in an emulator.
-        .env("CARGO_PROFILE_DEV_OPT_LEVEL", "2")
         .env("CARGO_PROFILE_DEV_DEBUG", "false");
     command
 }
