@@ -7,8 +7,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use multivec_kernels::{
-    Activation, Activations, Attention, Batch, Bound, Embedding, L2Normalize, Layer, Levels,
-    Linear, Normalize, Products, Rows, Scaled, Serial, WeightType, Weights,
+    Activation, Activations, Attention, Batch, Bound, Embedding, L2Normalize, Layer, TableQuantization,
+    Linear, LayerNorm, Precision, Rows, ScaleAxis, Serial, WeightType, Weights,
 };
 
 /// Rows, columns in and columns out, as in the demo model and the large one.
@@ -129,7 +129,7 @@ fn attention(criterion: &mut Criterion) {
             values: rows(2),
             mask: None,
             rotation: None,
-            products: Products::Floats,
+            precision: Precision::Fp32,
         };
         let attention = Attention {
             heads,
@@ -143,10 +143,10 @@ fn attention(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(
             4 * (texts * length * length * width) as u64,
         ));
-        for products in [Products::Floats, Products::Integers] {
-            let batch = Batch { products, ..batch };
+        for precision in [Precision::Fp32, Precision::Int8] {
+            let batch = Batch { precision, ..batch };
             let name =
-                format!("{texts}x{length}x{heads}x{columns}, window {window:?}, {products:?}");
+                format!("{texts}x{length}x{heads}x{columns}, window {window:?}, {precision:?}");
             group.bench_function(name, |bench| {
                 bench.iter(|| attention.run(black_box(&batch), &mut out, &Serial));
             });
@@ -162,9 +162,9 @@ fn rows(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("rows");
     for count in [24, 2400] {
         let ids: Vec<i64> = (0..count).map(|at| (at * 7919) % TABLE[0] as i64).collect();
-        let levels = Levels {
+        let levels = TableQuantization {
             weight_type: WeightType::Int8,
-            scaled: Scaled::Rows,
+            scaled: ScaleAxis::Rows,
             scales: vec![1e-3; TABLE[0]],
             zero_points: Vec::new(),
         };
@@ -188,7 +188,7 @@ fn rows(criterion: &mut Criterion) {
             bench.iter(|| scale.run(black_box(&input), DIM, &mut out, &Serial));
         });
         let weights = vec![0.5; TABLE[1]];
-        let normalize = Normalize {
+        let normalize = LayerNorm {
             epsilon: 1e-12,
             scale: &weights,
             bias: Some(&weights),

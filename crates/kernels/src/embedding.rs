@@ -1,73 +1,78 @@
-//! Rows of a table, by their numbers.
+//! Embedding tables.
 
 use bytes::Bytes;
 
 use super::WeightType;
 use crate::threads::{Parallel, Shared, ranges};
 
-/// A table of which rows are looked up, as a model file has it.
+/// An embedding table, `[rows, columns]`, as stored in a model file.
 ///
-/// With 8 bits it stays so in memory; rows become floats when they are looked
-/// up: `(level - zero_point) * scale`.
+/// A quantized table stays in 8 bits in memory. Rows are converted to floats when
+/// they are looked up: `(quantized - zero_point) * scale`.
 #[derive(Clone, Debug)]
 pub struct Embedding {
     bytes: Bytes,
     rows: usize,
     columns: usize,
-    levels: Option<Levels>,
+    quantization: Option<TableQuantization>,
 }
 
-/// What 8-bit levels of a table stand for.
+/// The quantization parameters of an 8-bit table.
 #[derive(Clone, Debug)]
-pub struct Levels {
-    /// The type of the levels.
+pub struct TableQuantization {
+    /// The type of the table's elements.
     pub weight_type: WeightType,
-    /// What has a scale, and a zero point, of its own.
-    pub scaled: Scaled,
-    /// One for the table, or for each row or column.
+    /// What has a scale, and perhaps a zero point, of its own.
+    pub axis: ScaleAxis,
+    /// One for the table, or one for each row or column.
     pub scales: Vec<f32>,
-    /// As many, one for the table, or none; in the type of the levels.
+    /// One for the table, one for each row or column, or none; of the same type as
+    /// the table.
     pub zero_points: Vec<u8>,
 }
 
-/// What has a scale of its own, where there is not one for the whole table.
+/// What has a scale of its own, unless there is one for the whole table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Scaled {
+pub enum ScaleAxis {
     /// Each row.
     Rows,
     /// Each column.
     Columns,
 }
 
-/// Rows of a task, so that threads are not woken for a few.
-const ROWS_A_TASK: usize = 64;
+/// Rows that a task looks up at least, so that no thread is woken for a few.
+const MIN_ROWS_PER_TASK: usize = 64;
 
 impl Embedding {
-    /// A table of `[rows, columns]`, row-major: 32-bit floats in the order of
-    /// bytes that ONNX has, or levels of one byte. `None` where sizes do not
-    /// fit each other.
-    pub fn new(bytes: Bytes, [rows, columns]: [usize; 2], levels: Option<Levels>) -> Option<Self> {
+    /// A table of this shape, row-major: 32-bit floats in little endian, as in ONNX,
+    /// or one byte per element with a quantization. Returns `None` if sizes
+    /// contradict each other.
+    pub fn new(
+        bytes: Bytes,
+        [rows, columns]: [usize; 2],
+        quantization: Option<TableQuantization>,
+    ) -> Option<Self> {
         let count = rows.checked_mul(columns)?;
-        let fits = match &levels {
+        let fits = match &quantization {
             None => Some(bytes.len()) == count.checked_mul(size_of::<f32>()),
-            Some(levels) => {
-                let each = match levels.scaled {
-                    Scaled::Rows => rows,
-                    Scaled::Columns => columns,
+            Some(quantization) => {
+                let size = match quantization.axis {
+                    ScaleAxis::Rows => rows,
+                    ScaleAxis::Columns => columns,
                 };
-                let is_count = |count: usize| count == 1 || count == each;
-                let zeros = levels.zero_points.len();
+                let is_valid = |count: usize| count == 1 || count == size;
+                let zero_points = quantization.zero_points.len();
                 bytes.len() == count
-                    && is_count(levels.scales.len())
-                    && (zeros == 0 || is_count(zeros))
+                    && is_valid(quantization.scales.len())
+                    && (zero_points == 0 || is_valid(zero_points))
             }
         };
         (fits && count > 0).then_some(Self {
             bytes,
             rows,
             columns,
-            levels,
+            quantization,
         })
     }
 
@@ -76,46 +81,46 @@ impl Embedding {
         self.rows
     }
 
-    /// Columns of a row.
+    /// Columns of the table.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// Writes `[ids, columns]`. Negative numbers count from the last row, as
-    /// in ONNX.
+    /// Looks up rows into `[ids, columns]`. Negative ids count from the end, as in
+    /// ONNX's `Gather`.
     ///
     /// # Errors
-    /// The first number that no row has.
+    /// The first id that is out of range.
     ///
     /// # Panics
-    /// If there is not a row of `out` for each id.
+    /// If `out` does not have a row for each id.
     pub fn run(&self, ids: &[i64], out: &mut [f32], threads: &dyn Parallel) -> Result<(), i64> {
         assert_eq!(
             Some(out.len()),
             ids.len().checked_mul(self.columns),
-            "a row for each"
+            "an output row for each id"
         );
-        if let Some(&id) = ids.iter().find(|&&id| self.place(id).is_none()) {
+        if let Some(&id) = ids.iter().find(|&&id| self.row(id).is_none()) {
             return Err(id);
         }
         let parts = ranges(
             ids.len(),
-            (ids.len() / ROWS_A_TASK).min(4 * threads.threads()),
+            (ids.len() / MIN_ROWS_PER_TASK).min(4 * threads.threads()),
         );
         let out = Shared::new(out);
         threads.run(parts.len(), &|at| {
             let part = parts[at].clone();
             let range = part.start * self.columns..part.end * self.columns;
-            // SAFETY: the ranges do not overlap.
+            // SAFETY: `ranges` returns disjoint ranges of rows, one per task.
             let out = unsafe { out.part(range) };
             for (&id, out) in ids[part].iter().zip(out.chunks_exact_mut(self.columns)) {
-                self.read(self.place(id).unwrap_or(0), out);
+                self.read(self.row(id).unwrap_or(0), out);
             }
         });
         Ok(())
     }
 
-    fn place(&self, id: i64) -> Option<usize> {
+    fn row(&self, id: i64) -> Option<usize> {
         let id = if id < 0 {
             id.checked_add(self.rows as i64)?
         } else {
@@ -125,47 +130,50 @@ impl Embedding {
     }
 
     fn read(&self, row: usize, out: &mut [f32]) {
-        let Some(levels) = &self.levels else {
+        let Some(quantization) = &self.quantization else {
             let size = self.columns * size_of::<f32>();
             return copy(&self.bytes[row * size..(row + 1) * size], out);
         };
         let bytes = &self.bytes[row * self.columns..(row + 1) * self.columns];
         let values = out.iter_mut().zip(bytes);
-        let kind = levels.weight_type;
-        match levels.scaled {
-            Scaled::Rows => {
-                let (scale, zero) = (of(&levels.scales, row), levels.zero(row));
+        let weight_type = quantization.weight_type;
+        match quantization.axis {
+            ScaleAxis::Rows => {
+                let scale = parameter(&quantization.scales, row);
+                let zero_point = quantization.zero_point(row);
                 for (out, &byte) in values {
-                    *out = (i32::from(kind.signed(byte)) - zero) as f32 * scale;
+                    *out = (i32::from(weight_type.signed(byte)) - zero_point) as f32 * scale;
                 }
             }
-            Scaled::Columns => {
+            ScaleAxis::Columns => {
                 for (at, (out, &byte)) in values.enumerate() {
-                    let level = i32::from(kind.signed(byte)) - levels.zero(at);
-                    *out = level as f32 * of(&levels.scales, at);
+                    let value = i32::from(weight_type.signed(byte)) - quantization.zero_point(at);
+                    *out = value as f32 * parameter(&quantization.scales, at);
                 }
             }
         }
     }
 }
 
-impl Levels {
-    /// In the range that levels are moved to.
-    fn zero(&self, at: usize) -> i32 {
-        let zero = match self.zero_points.as_slice() {
+impl TableQuantization {
+    /// The zero point, shifted as [`WeightType::signed`] does.
+    fn zero_point(&self, at: usize) -> i32 {
+        let zero_point = match self.zero_points.as_slice() {
             [] => 0,
-            zeros => of(zeros, at),
+            zero_points => parameter(zero_points, at),
         };
-        i32::from(self.weight_type.signed(zero))
+        i32::from(self.weight_type.signed(zero_point))
     }
 }
 
-/// Copies floats from their bytes, as many as `out` has.
+/// Copies as many little-endian floats as `out` has.
 fn copy(bytes: &[u8], out: &mut [f32]) {
     let size = size_of_val(out);
-    // SAFETY: all of the bytes of `out`, and any pattern of them is floats.
-    let places = unsafe { std::slice::from_raw_parts_mut(out.as_mut_ptr().cast::<u8>(), size) };
-    places.copy_from_slice(bytes);
+    // SAFETY: these are all bytes of `out`, which is borrowed, and every pattern of
+    // bytes is a float.
+    let destination =
+        unsafe { std::slice::from_raw_parts_mut(out.as_mut_ptr().cast::<u8>(), size) };
+    destination.copy_from_slice(bytes);
     if cfg!(target_endian = "big") {
         for value in out {
             *value = f32::from_bits(value.to_bits().swap_bytes());
@@ -173,10 +181,10 @@ fn copy(bytes: &[u8], out: &mut [f32]) {
     }
 }
 
-/// The one that there is for all, or the one at a place.
-fn of<T: Copy>(values: &[T], at: usize) -> T {
+/// A row's or column's parameter, or the only one.
+fn parameter<T: Copy>(values: &[T], at: usize) -> T {
     match values {
-        &[one] => one,
+        &[value] => value,
         all => all[at],
     }
 }
@@ -190,33 +198,42 @@ mod tests {
     const COLUMNS: usize = 5;
 
     /// The definition, element by element, in 64 bits.
-    fn expected(bytes: &[u8], levels: Option<&Levels>, id: usize, column: usize) -> f64 {
+    fn expected(
+        bytes: &[u8],
+        quantization: Option<&TableQuantization>,
+        id: usize,
+        column: usize,
+    ) -> f64 {
         let at = id * COLUMNS + column;
-        let Some(levels) = levels else {
+        let Some(quantization) = quantization else {
             let bytes = [0, 1, 2, 3].map(|byte| bytes[4 * at + byte]);
             return f64::from(f32::from_le_bytes(bytes));
         };
-        let value = |byte: u8| match levels.weight_type {
+        let value = |byte: u8| match quantization.weight_type {
             WeightType::Int8 => f64::from(byte as i8),
             WeightType::Uint8 => f64::from(byte),
         };
-        let own = match levels.scaled {
-            Scaled::Rows => id,
-            Scaled::Columns => column,
+        let of_axis = match quantization.axis {
+            ScaleAxis::Rows => id,
+            ScaleAxis::Columns => column,
         };
-        let zero = match levels.zero_points.len() {
+        let zero_point = match quantization.zero_points.len() {
             0 => 0.,
-            1 => value(levels.zero_points[0]),
-            _ => value(levels.zero_points[own]),
+            1 => value(quantization.zero_points[0]),
+            _ => value(quantization.zero_points[of_axis]),
         };
-        let scale = levels.scales[if levels.scales.len() == 1 { 0 } else { own }];
-        (value(bytes[at]) - zero) * f64::from(scale)
+        let scale = quantization.scales[if quantization.scales.len() == 1 {
+            0
+        } else {
+            of_axis
+        }];
+        (value(bytes[at]) - zero_point) * f64::from(scale)
     }
 
-    fn check(bytes: Vec<u8>, levels: Option<Levels>) {
-        let table = Embedding::new(bytes.clone().into(), [ROWS, COLUMNS], levels.clone());
+    fn check(bytes: Vec<u8>, quantization: Option<TableQuantization>) {
+        let table = Embedding::new(bytes.clone().into(), [ROWS, COLUMNS], quantization.clone());
         let table = table.expect("sizes fit");
-        // More than one task, and rows from the end.
+        // Enough for several tasks; some count from the end.
         let count = if cfg!(miri) { 9 } else { 300 };
         let ids: Vec<i64> = (0..count)
             .map(|at| (at * 7) % (2 * ROWS as i64) - ROWS as i64)
@@ -225,7 +242,7 @@ mod tests {
         table.run(&ids, &mut found, &Serial).expect("known ids");
         for (at, found) in found.iter().enumerate() {
             let id = ids[at / COLUMNS].rem_euclid(ROWS as i64) as usize;
-            let expected = expected(&bytes, levels.as_ref(), id, at % COLUMNS);
+            let expected = expected(&bytes, quantization.as_ref(), id, at % COLUMNS);
             assert!((f64::from(*found) - expected).abs() < 1e-6 * expected.abs().max(1.));
         }
     }
@@ -235,29 +252,29 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_floats() {
+    fn looks_up_floats() {
         let floats = (0..ROWS * COLUMNS).map(|at| (at as f32).sin());
         check(floats.flat_map(f32::to_le_bytes).collect(), None);
     }
 
     #[test]
-    fn rows_of_levels() {
+    fn looks_up_8_bit_rows() {
         for weight_type in [WeightType::Int8, WeightType::Uint8] {
-            for scaled in [Scaled::Rows, Scaled::Columns] {
-                let each = if scaled == Scaled::Rows {
+            for axis in [ScaleAxis::Rows, ScaleAxis::Columns] {
+                let size = if axis == ScaleAxis::Rows {
                     ROWS
                 } else {
                     COLUMNS
                 };
-                for scales in [1, each] {
-                    for zeros in [0, 1, each] {
-                        let levels = Levels {
+                for scales in [1, size] {
+                    for zeros in [0, 1, size] {
+                        let quantization = TableQuantization {
                             weight_type,
-                            scaled,
+                            axis,
                             scales: (1..=scales).map(|at| at as f32 * 0.01).collect(),
                             zero_points: bytes(zeros + 3)[3..].to_vec(),
                         };
-                        check(bytes(ROWS * COLUMNS), Some(levels));
+                        check(bytes(ROWS * COLUMNS), Some(quantization));
                     }
                 }
             }
@@ -265,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_without_a_row() {
+    fn ids_out_of_range_are_errors() {
         let table = Embedding::new(bytes(4 * ROWS * COLUMNS).into(), [ROWS, COLUMNS], None);
         let table = table.expect("sizes fit");
         for id in [ROWS as i64, -(ROWS as i64) - 1, i64::MAX, i64::MIN] {
@@ -275,23 +292,25 @@ mod tests {
     }
 
     #[test]
-    fn sizes_that_do_not_fit() {
-        let levels = |scales: usize, zeros: usize| Levels {
+    fn contradicting_sizes_are_refused() {
+        let quantization = |scales: usize, zeros: usize| TableQuantization {
             weight_type: WeightType::Int8,
-            scaled: Scaled::Rows,
+            axis: ScaleAxis::Rows,
             scales: vec![1.; scales],
             zero_points: vec![0; zeros],
         };
-        let new = |count: usize, levels: Option<Levels>| {
-            Embedding::new(bytes(count).into(), [ROWS, COLUMNS], levels)
+        let new = |count: usize, quantization: Option<TableQuantization>| {
+            Embedding::new(bytes(count).into(), [ROWS, COLUMNS], quantization)
         };
         let count = ROWS * COLUMNS;
-        assert!(new(4 * count, None).is_some() && new(count, Some(levels(ROWS, 0))).is_some());
+        assert!(
+            new(4 * count, None).is_some() && new(count, Some(quantization(ROWS, 0))).is_some()
+        );
         assert!(new(count, None).is_none());
-        assert!(new(count - 1, Some(levels(1, 0))).is_none());
-        assert!(new(count, Some(levels(0, 0))).is_none());
-        assert!(new(count, Some(levels(COLUMNS, 0))).is_none());
-        assert!(new(count, Some(levels(1, 2))).is_none());
+        assert!(new(count - 1, Some(quantization(1, 0))).is_none());
+        assert!(new(count, Some(quantization(0, 0))).is_none());
+        assert!(new(count, Some(quantization(COLUMNS, 0))).is_none());
+        assert!(new(count, Some(quantization(1, 2))).is_none());
         assert!(Embedding::new(Bytes::new(), [usize::MAX, 8], None).is_none());
         assert!(Embedding::new(Bytes::new(), [0, 8], None).is_none());
     }

@@ -2,17 +2,17 @@
 
 use crate::threads::{Parallel, for_rows};
 
-/// L2 normalization over rows: each is divided by its length, which is kept
-/// from being too small.
+/// L2 normalization of rows: each is divided by its norm, which a small constant
+/// keeps from being 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct L2Normalize {
-    /// How it is kept.
+    /// How the constant is applied.
     pub bound: Bound,
-    /// By how much.
+    /// The constant.
     pub epsilon: f32,
 }
 
-/// What a row `x` is divided by.
+/// The divisor of a row `x`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Bound {
@@ -25,13 +25,13 @@ pub enum Bound {
 }
 
 impl Bound {
-    /// The bound of that name: `max`, `sum` or `root`.
+    /// Parses `max`, `sum` or `root`.
     pub fn parse(name: &str) -> Option<Self> {
         let all = [Self::Max, Self::Sum, Self::Root];
         all.into_iter().find(|bound| bound.name() == name)
     }
 
-    /// Its name in graphs.
+    /// The name, as used in graphs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Max => "max",
@@ -41,29 +41,35 @@ impl Bound {
     }
 }
 
-/// Fewest rows of a task.
-const ROWS_A_TASK: usize = 64;
+/// Rows that a task normalizes at least, so that no thread is woken for a few.
+const MIN_ROWS_PER_TASK: usize = 64;
 
 impl L2Normalize {
-    /// Writes scaled rows, `[rows, columns]` of both.
+    /// Normalizes `[rows, columns]` into `out`, of the same shape.
     ///
     /// # Panics
-    /// If the slices are not of the same size, or not of whole rows.
+    /// If the slices have different sizes, or partial rows.
     pub fn run(&self, rows: &[f32], columns: usize, out: &mut [f32], threads: &dyn Parallel) {
-        for_rows((rows, columns), out, ROWS_A_TASK, threads, &|rows, out| {
-            let rows = rows.chunks_exact(columns);
-            for (row, out) in rows.zip(out.chunks_exact_mut(columns)) {
-                let divisor = self.divisor(squares(row));
-                for (out, x) in out.iter_mut().zip(row) {
-                    *out = x / divisor;
+        for_rows(
+            (rows, columns),
+            out,
+            MIN_ROWS_PER_TASK,
+            threads,
+            &|rows, out| {
+                let rows = rows.chunks_exact(columns);
+                for (row, out) in rows.zip(out.chunks_exact_mut(columns)) {
+                    let divisor = self.divisor(squares(row));
+                    for (out, x) in out.iter_mut().zip(row) {
+                        *out = x / divisor;
+                    }
                 }
-            }
-        });
+            },
+        );
     }
 
     fn divisor(&self, squares: f32) -> f32 {
         match self.bound {
-            // Not a number stays so.
+            // Unlike `f32::max`, returns NaN for NaN.
             Bound::Max if squares.sqrt() < self.epsilon => self.epsilon,
             Bound::Max => squares.sqrt(),
             Bound::Sum => squares.sqrt() + self.epsilon,
@@ -72,8 +78,7 @@ impl L2Normalize {
     }
 }
 
-/// The sum of squares, in lanes of their own, so that no step waits for the
-/// one before.
+/// The sum of squares, in 16 accumulators, so that it can be vectorized.
 fn squares(row: &[f32]) -> f32 {
     let mut lanes = [0f32; 16];
     let (chunks, rest) = row.as_chunks::<16>();
@@ -92,21 +97,21 @@ mod tests {
     use crate::Serial;
 
     #[test]
-    fn is_the_definition() {
+    fn matches_the_definition() {
         let epsilon = 1e-3;
         for columns in [1, 5, 32, 77, 128] {
-            // Rows of length 0, shorter than epsilon, about as long, and longer.
+            // Norms of 0, below epsilon, about epsilon, and above.
             let value = |at: usize| {
-                let length = [0., 1e-5, 1e-3, 1., 1e4][at / columns % 5];
-                (at as f32 * 1.7).sin() * length
+                let size = [0., 1e-5, 1e-3, 1., 1e4][at / columns % 5];
+                (at as f32 * 1.7).sin() * size
             };
             // Miri takes minutes for more.
             let count = if cfg!(miri) { 5 } else { 200 };
             let rows: Vec<f32> = (0..columns * count).map(value).collect();
             for bound in [Bound::Max, Bound::Sum, Bound::Root] {
                 let mut found = vec![f32::NAN; rows.len()];
-                let scale = L2Normalize { bound, epsilon };
-                scale.run(&rows, columns, &mut found, &Serial);
+                let normalize = L2Normalize { bound, epsilon };
+                normalize.run(&rows, columns, &mut found, &Serial);
                 for (row, found) in rows.chunks(columns).zip(found.chunks(columns)) {
                     let squares: f64 = row.iter().map(|&x| f64::from(x).powi(2)).sum();
                     let epsilon = f64::from(epsilon);
@@ -128,14 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_stays_so() {
-        let scale = L2Normalize {
+    fn nan_stays_nan() {
+        let normalize = L2Normalize {
             bound: Bound::Max,
             epsilon: 1e-12,
         };
         let mut out = [0.; 2];
-        scale.run(&[f32::NAN, 1.], 2, &mut out, &Serial);
-        assert!(out.iter().all(|one| one.is_nan()));
-        scale.run(&[], 0, &mut [], &Serial);
+        normalize.run(&[f32::NAN, 1.], 2, &mut out, &Serial);
+        assert!(out.iter().all(|value| value.is_nan()));
+        normalize.run(&[], 0, &mut [], &Serial);
     }
 }

@@ -3,26 +3,26 @@
 use super::isa::{self, Isa, Kind, Vector};
 use crate::threads::{Parallel, for_rows};
 
-/// Layer normalization (Ba et al., 2016) over rows:
+/// Layer normalization (Ba et al., 2016) of rows:
 /// `(x - mean(x)) / sqrt(var(x) + epsilon) * scale (+ bias)`.
 #[derive(Clone, Copy, Debug)]
-pub struct Normalize<'a> {
+pub struct LayerNorm<'a> {
     /// Added to the variance.
     pub epsilon: f32,
-    /// One a column.
+    /// One per column.
     pub scale: &'a [f32],
-    /// One a column, or none.
+    /// One per column, or none.
     pub bias: Option<&'a [f32]>,
 }
 
-/// Fewest rows of a task.
-const ROWS_A_TASK: usize = 32;
+/// Rows that a task normalizes at least, so that no thread is woken for a few.
+const MIN_ROWS_PER_TASK: usize = 32;
 
-impl Normalize<'_> {
-    /// Writes normalized rows, `[rows, columns]` of both.
+impl LayerNorm<'_> {
+    /// Normalizes `[rows, columns]` into `out`, of the same shape.
     ///
     /// # Panics
-    /// If the slices are not of the same size, or not of whole rows.
+    /// If the slices have different sizes, or partial rows.
     pub fn run(&self, rows: &[f32], out: &mut [f32], threads: &dyn Parallel) {
         let columns = self.scale.len();
         assert!(
@@ -30,74 +30,90 @@ impl Normalize<'_> {
             "a bias for each column"
         );
         let kind = Kind::best();
-        for_rows((rows, columns), out, ROWS_A_TASK, threads, &|rows, out| {
-            isa::normalize(kind, self, rows, out);
-        });
+        for_rows(
+            (rows, columns),
+            out,
+            MIN_ROWS_PER_TASK,
+            threads,
+            &|rows, out| {
+                isa::normalize(kind, self, rows, out);
+            },
+        );
     }
 }
 
 #[inline(always)]
-pub(super) fn normalize_rows<I: Isa>(normalize: &Normalize<'_>, rows: &[f32], out: &mut [f32]) {
+pub(super) fn normalize_rows<I: Isa>(normalize: &LayerNorm<'_>, rows: &[f32], out: &mut [f32]) {
     let columns = normalize.scale.len();
     let bias = normalize.bias.unwrap_or(&[]);
     let lanes = I::Vector::LANES;
     let rest = columns - columns % lanes;
-    let share = 1. / columns as f32;
+    let inverse_count = 1. / columns as f32;
     for (row, out) in rows
         .chunks_exact(columns)
         .zip(out.chunks_exact_mut(columns))
     {
-        let mean = sum_of_powers::<I::Vector, 1>(row, 0.) * share;
-        let variance = sum_of_powers::<I::Vector, 2>(row, mean) * share;
-        let factor = 1. / (variance + normalize.epsilon).sqrt();
+        let mean = sum_of_powers::<I::Vector, 1>(row, 0.) * inverse_count;
+        let variance = sum_of_powers::<I::Vector, 2>(row, mean) * inverse_count;
+        let moments = Moments {
+            mean,
+            inverse_deviation: 1. / (variance + normalize.epsilon).sqrt(),
+        };
         for at in (0..rest).step_by(lanes) {
-            // SAFETY: a vector before the rest; all slices are of this size.
+            // SAFETY: the vector ends at or before `rest`, and the row, the output, the
+            // scale and the bias (if any) have `columns` values.
             unsafe {
-                let value = normalized::<I::Vector>(row, normalize.scale, at, (mean, factor));
-                let value = match bias.is_empty() {
-                    true => value,
-                    false => value.add(I::Vector::load(bias.as_ptr().add(at))),
+                let value = normalized::<I::Vector>(row, normalize.scale, at, moments);
+                let value = if bias.is_empty() {
+                    value
+                } else {
+                    value.add(I::Vector::load(bias.as_ptr().add(at)))
                 };
                 value.store(out.as_mut_ptr().add(at));
             }
         }
         for (at, out) in out.iter_mut().enumerate().skip(rest) {
-            // SAFETY: within the row.
-            let value = unsafe { normalized::<f32>(row, normalize.scale, at, (mean, factor)) };
+            // SAFETY: `at` is one of the `columns` of the row and the scale.
+            let value = unsafe { normalized::<f32>(row, normalize.scale, at, moments) };
             *out = value + bias.get(at).copied().unwrap_or(0.);
         }
     }
 }
 
+/// Of one row.
+#[derive(Clone, Copy)]
+struct Moments {
+    mean: f32,
+    inverse_deviation: f32,
+}
+
 /// # Safety
-/// There is a vector at this place in both.
+/// `row` and `scale` have a vector at `at`.
 #[inline(always)]
-unsafe fn normalized<V: Vector>(
-    row: &[f32],
-    scale: &[f32],
-    at: usize,
-    (mean, factor): (f32, f32),
-) -> V {
-    // SAFETY: the caller's.
+unsafe fn normalized<V: Vector>(row: &[f32], scale: &[f32], at: usize, moments: Moments) -> V {
+    // SAFETY: the caller passes the offset of a vector of both.
     let (value, scale) = unsafe {
         (
             V::load(row.as_ptr().add(at)),
             V::load(scale.as_ptr().add(at)),
         )
     };
-    value.sub(V::splat(mean)).mul(V::splat(factor)).mul(scale)
+    value
+        .sub(V::splat(moments.mean))
+        .mul(V::splat(moments.inverse_deviation))
+        .mul(scale)
 }
 
-/// The sum of values less `mean`, or of their squares.
+/// The sum of `(value - mean)^POWER`, for a power of 1 or 2.
 #[inline(always)]
 fn sum_of_powers<V: Vector, const POWER: u32>(values: &[f32], mean: f32) -> f32 {
-    // Sums of their own, so that no step waits for the one before.
+    // Four accumulators, so that steps do not wait for each other.
     let mut sums = [V::splat(0.); 4];
     let block = 4 * V::LANES;
     let rest = values.len() - values.len() % block;
     for at in (0..rest).step_by(block) {
         for (part, sum) in sums.iter_mut().enumerate() {
-            // SAFETY: a vector before the rest.
+            // SAFETY: all four vectors end at or before `rest`, which is in `values`.
             let value = unsafe { V::load(values.as_ptr().add(at + part * V::LANES)) };
             let value = value.sub(V::splat(mean));
             *sum = match POWER {
@@ -121,7 +137,7 @@ mod tests {
     use crate::Serial;
 
     #[test]
-    fn is_the_definition() {
+    fn matches_the_definition() {
         for columns in [1, 5, 32, 77] {
             let rows: Vec<f32> = (0..columns * 9)
                 .map(|at| (at as f32 * 1.7).sin() * 3. + 1.)
@@ -129,7 +145,7 @@ mod tests {
             let scale: Vec<f32> = (0..columns).map(|at| 0.5 + at as f32 * 0.01).collect();
             let bias: Vec<f32> = (0..columns).map(|at| at as f32 * 0.1 - 1.).collect();
             for bias in [None, Some(bias.as_slice())] {
-                let normalize = Normalize {
+                let normalize = LayerNorm {
                     epsilon: 1e-5,
                     scale: &scale,
                     bias,
@@ -146,7 +162,7 @@ mod tests {
         }
     }
 
-    fn check(normalize: &Normalize<'_>, rows: &[f32], found: &[f32]) {
+    fn check(normalize: &LayerNorm<'_>, rows: &[f32], found: &[f32]) {
         let columns = normalize.scale.len();
         for (row, found) in rows.chunks(columns).zip(found.chunks(columns)) {
             let count = columns as f64;

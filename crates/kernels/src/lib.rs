@@ -17,10 +17,10 @@ pub mod sample;
 mod shared_granularity;
 mod threads;
 
-pub use attention::{Attention, Batch, Products, Rotation, Rows};
-pub use embedding::{Embedding, Levels, Scaled};
+pub use attention::{Attention, Batch, Precision, Rotation, Rows};
+pub use embedding::{Embedding, ScaleAxis, TableQuantization};
 pub use l2_norm::{Bound, L2Normalize};
-pub use layer_norm::Normalize;
+pub use layer_norm::LayerNorm;
 pub use linear::{
     Activation, Activations, Granularity, Layer, Linear, MAX_INT8_INNER, WeightType, Weights,
 };

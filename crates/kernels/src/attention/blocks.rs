@@ -1,228 +1,307 @@
-//! From scores to weights and sums of values, block by block.
+//! From scores to weights and weighted sums of values, block by block of keys.
 //!
-//! Weights have a scale for each block of tokens, relative to the largest of
-//! the block (as in FlashAttention, Dao et al., 2022), so that many small ones
-//! are not lost beside a large one far away.
+//! Quantized weights have a scale for each block, relative to its maximum (as in
+//! FlashAttention, Dao et al., 2022), so that many small ones are not rounded to 0
+//! because of a large one far away.
 
 use std::ops::Range;
 
-use super::super::aligned::Aligned;
 use super::super::exp::{ROUND, exp2, rough_exp2};
 use super::super::isa::{Isa, LARGEST_TILE, Vector};
 
-/// Most tokens of a block.
+/// The largest number of keys in a block.
 pub(super) const BLOCK: usize = 160;
 
-/// A row on its way over the blocks.
+/// The state of a row's online softmax.
 #[derive(Clone, Copy)]
-pub(super) struct Row {
-    /// The largest score so far.
-    top: f32,
-    /// The sum of weights, in levels relative to it.
+pub(super) struct RowState {
+    /// The maximum of the scores so far.
+    maximum: f32,
+    /// The sum of quantized weights so far, relative to it.
     total: f32,
-    /// What the sums so far, and those of this block, are to be multiplied by.
+    /// What sums of earlier blocks, and those of the last block, are multiplied by.
     factors: [f32; 2],
 }
 
-impl Default for Row {
+impl Default for RowState {
     fn default() -> Self {
         Self {
-            top: f32::NEG_INFINITY,
+            maximum: f32::NEG_INFINITY,
             total: 0.,
             factors: [0.; 2],
         }
     }
 }
 
-impl Row {
+impl RowState {
     /// The sum of all weights.
     pub(super) fn total(&self) -> f32 {
         self.total
     }
 
-    /// Takes the sum of a block's weights, relative to its largest score, in.
+    /// Adds a block with this maximum and this sum of weights, relative to it.
     #[inline(always)]
-    pub(super) fn add(&mut self, top: f32, sum: f32) {
-        if top == f32::NEG_INFINITY {
-            // None is seen; whatever the levels are, they count for nothing.
+    pub(super) fn add(&mut self, maximum: f32, sum: f32) {
+        if maximum == f32::NEG_INFINITY {
+            // No key of the block is visible, and its weights are meaningless.
             self.factors = [1., 0.];
             return;
         }
-        if self.top == f32::NEG_INFINITY {
+        if self.maximum == f32::NEG_INFINITY {
             *self = Self {
-                top,
+                maximum,
                 total: sum,
                 factors: [0., 1.],
             };
             return;
         }
-        let new = self.top.max(top);
-        self.factors = [exp2(self.top - new), exp2(top - new)];
+        let new = self.maximum.max(maximum);
+        self.factors = [exp2(self.maximum - new), exp2(maximum - new)];
         self.total = self.total * self.factors[0] + sum * self.factors[1];
-        self.top = new;
+        self.maximum = new;
     }
 }
 
-/// Makes weights of a block's scores, which are logarithms to base 2 and whole
-/// panels, relative to that of `top`. What is returned adds up to their sum.
+/// Quantized weights of rows.
+#[derive(Clone, Copy)]
+pub(super) struct WeightRows<L> {
+    pub(super) first: *const L,
+    /// Weights from one row to the next.
+    pub(super) stride: usize,
+    pub(super) count: usize,
+}
+
+/// A panel of quantized values, for the keys of a block.
+#[derive(Clone, Copy)]
+pub(super) struct PanelValues<'a, W> {
+    pub(super) values: &'a [W],
+    /// One for each column.
+    pub(super) scales: &'a [f32],
+}
+
+/// A panel of the sums of weighted values, over all blocks.
+pub(super) struct PanelSums<'a, 'b> {
+    /// Scratch space for the sums of one block.
+    pub(super) tile: &'a mut Tile<'b>,
+    pub(super) sums: &'a mut [f32],
+    /// Floats from one row to the next.
+    pub(super) stride: usize,
+    /// Whether this is the first block, and sums are to be overwritten.
+    pub(super) is_first: bool,
+}
+
+/// What [`multiply_block`] computes.
+pub(super) struct Tile<'a> {
+    /// `[ROWS, COLUMNS]`.
+    pub(super) products: &'a mut [i32],
+    /// `[COLUMNS]`: sums of values, to correct products for [`Isa::OFFSET`].
+    pub(super) value_sums: &'a mut [i32],
+}
+
+/// Softmax of a row's scores in one block, which are base-2 logarithms and whole
+/// panels: writes quantized weights relative to `maximum`, and returns a vector
+/// that adds up to their sum.
 ///
 /// # Safety
-/// There is room for a level each, rounded up to four vectors.
+/// `weights` has room for one per score, rounded up to four vectors.
 #[inline(always)]
-pub(super) unsafe fn softmax<I: Isa>(scores: &[f32], top: f32, levels: *mut I::Level) -> I::Vector {
+pub(super) unsafe fn softmax<I: Isa>(
+    scores: &[f32],
+    maximum: f32,
+    weights: *mut I::Level,
+) -> I::Vector {
     let lanes = I::Vector::LANES;
     assert!(scores.len() <= BLOCK);
     let pairs = scores.len() / (2 * lanes);
     let mut sums = [I::Vector::splat(0.); 2];
-    let base = I::Vector::splat(top);
+    let maximum = I::Vector::splat(maximum);
     for four in 0..pairs.div_ceil(2) {
         let mut whole = [I::Vector::splat(0.); 4];
-        // The last ones may be two.
+        // The last group may have two vectors.
         let count = (2 * pairs - 4 * four).min(4);
         for (part, whole) in whole.iter_mut().enumerate().take(count) {
-            // SAFETY: within the scores.
+            // SAFETY: `count` stops at the last whole pair of the scores.
             let score = unsafe { I::Vector::load(scores.as_ptr().add((4 * four + part) * lanes)) };
-            *whole = level::<I>(score, base);
+            *whole = weight::<I>(score, maximum);
             sums[part % 2] = sums[part % 2].add(*whole);
         }
-        // SAFETY: the caller's.
-        unsafe { I::four_levels(whole, 0, levels.add(4 * four * lanes)) };
+        // SAFETY: the caller has room for every four vectors.
+        unsafe { I::four_levels(whole, 0, weights.add(4 * four * lanes)) };
     }
     sums[0].add(sums[1])
 }
 
-/// The same of four vectors, each relative to a base of its own; the levels as
-/// floats, too.
+/// [`softmax`] of four vectors, each with a maximum of its own. Returns the weights
+/// as floats, too.
 ///
 /// # Safety
-/// There is room for a level each.
+/// `weights` has room for four vectors.
 #[inline(always)]
 pub(super) unsafe fn softmax_four<I: Isa>(
     scores: [I::Vector; 4],
-    bases: [I::Vector; 4],
-    levels: *mut I::Level,
+    maxima: [I::Vector; 4],
+    weights: *mut I::Level,
 ) -> [I::Vector; 4] {
     let mut whole = scores;
-    for (whole, base) in whole.iter_mut().zip(bases) {
-        *whole = level::<I>(*whole, base);
+    for (whole, maximum) in whole.iter_mut().zip(maxima) {
+        *whole = weight::<I>(*whole, maximum);
     }
-    // SAFETY: the caller's.
-    unsafe { I::four_levels(whole, 0, levels) };
+    // SAFETY: the caller has room for four vectors.
+    unsafe { I::four_levels(whole, 0, weights) };
     whole
 }
 
-/// Levels of the weights of scores, relative to that of `base`.
+/// Weights relative to that of `maximum`, rounded to whole numbers up to
+/// [`Isa::LARGEST`].
 #[inline(always)]
-fn level<I: Isa>(scores: I::Vector, base: I::Vector) -> I::Vector {
+fn weight<I: Isa>(scores: I::Vector, maximum: I::Vector) -> I::Vector {
     let round = I::Vector::splat(ROUND);
-    let weight = rough_exp2(scores.sub(base));
+    let weight = rough_exp2(scores.sub(maximum));
     let weight = weight.mul_add(I::Vector::splat(I::LARGEST), round);
     weight.sub(round)
 }
 
-/// Products of a block's weights and the values of a panel, added to the sums
-/// before, which are so far from row to row.
+/// Multiplies the weights of rows, [`BLOCK`] apart, by a panel of values, and adds
+/// the products to `to`.
 ///
 /// # Safety
-/// There is a block of levels for each row.
+/// `weights` has a row of the block for each of `states`.
 #[inline(always)]
 pub(super) unsafe fn combine<I: Isa>(
     weights: *const I::Level,
-    (values, scales): (&[I::Weight], &[f32]),
-    rows: &[Row],
-    [tile, zeros]: &mut [Aligned<i32>; 2],
-    (sums, stride, is_first): (&mut [f32], usize, bool),
+    states: &[RowState],
+    panel: PanelValues<'_, I::Weight>,
+    to: PanelSums<'_, '_>,
 ) {
-    assert!(sums.len() >= (rows.len() - 1) * stride + I::COLUMNS);
+    let PanelSums {
+        tile,
+        sums,
+        stride,
+        is_first,
+    } = to;
+    let PanelValues { values, scales } = panel;
+    assert!(sums.len() >= (states.len() - 1) * stride + I::COLUMNS);
     assert!(scales.len() == I::COLUMNS, "a scale for each column");
-    for (part, rows) in rows.chunks(I::ROWS).enumerate() {
+    for (part, states) in states.chunks(I::ROWS).enumerate() {
         let first = part * I::ROWS;
-        // SAFETY: the caller's.
+        // SAFETY: the caller has rows of weights for all states, `BLOCK` apart.
         unsafe {
-            let weights = (weights.add(first * BLOCK), BLOCK);
-            multiply_block::<I>(weights, values, rows.len(), [tile, zeros]);
+            let weights = WeightRows {
+                first: weights.add(first * BLOCK),
+                stride: BLOCK,
+                count: states.len(),
+            };
+            multiply_block::<I>(weights, values, tile);
         }
-        for (at, state) in rows.iter().enumerate() {
+        for (at, state) in states.iter().enumerate() {
             let [before, now] = state.factors;
             let (before, now) = (I::Vector::splat(before), I::Vector::splat(now));
             for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
-                // SAFETY: within the tile, and the sums of a row.
+                // SAFETY: the tile has `states.len()` rows of `COLUMNS` products;
+                // scales and sums were asserted to have as many.
                 unsafe {
-                    let sum = of_tile::<I>([tile.as_ptr(), zeros.as_ptr()], at, column);
+                    let sum = tile.pointers().load::<I>(at, column);
                     let now = I::Vector::load(scales.as_ptr().add(column)).mul(now);
-                    let place = sums.as_mut_ptr().add((first + at) * stride + column);
-                    let sum = match is_first {
-                        true => sum.mul(now),
-                        false => sum.mul_add(now, I::Vector::load(place).mul(before)),
+                    let to = sums.as_mut_ptr().add((first + at) * stride + column);
+                    let sum = if is_first {
+                        sum.mul(now)
+                    } else {
+                        sum.mul_add(now, I::Vector::load(to).mul(before))
                     };
-                    sum.store(place);
+                    sum.store(to);
                 }
             }
         }
     }
 }
 
-/// Products of a block's weights, rows so far from each other, and the values of a
-/// panel, for as many rows as a tile has, and what is to be taken off them.
+/// Multiplies rows of weights by a panel of values into `tile`.
 ///
 /// # Safety
-/// There is a block of levels for each row.
+/// There are at most [`Isa::ROWS`] rows, each with a weight for each row of the
+/// panel.
 #[inline(always)]
 pub(super) unsafe fn multiply_block<I: Isa>(
-    (weights, stride): (*const I::Level, usize),
+    weights: WeightRows<I::Level>,
     values: &[I::Weight],
-    rows: usize,
-    [tile, zeros]: [&mut [i32]; 2],
+    tile: &mut Tile<'_>,
 ) {
-    assert!(tile.len() >= LARGEST_TILE && zeros.len() >= LARGEST_TILE);
+    let Tile {
+        products,
+        value_sums,
+    } = tile;
+    assert!(products.len() >= LARGEST_TILE && value_sums.len() >= LARGEST_TILE);
     if I::OFFSET != 0 {
         let ones = [I::ONE; BLOCK];
-        sum_columns::<I>(&ones, values, zeros);
+        sum_columns::<I>(&ones, values, value_sums);
     }
     let groups = values.len() / I::COLUMNS / I::GROUP;
-    // SAFETY: the caller's; there are as many values, and room for a tile.
+    // SAFETY: the caller's rows have a weight for each row of `values`; the
+    // assertion leaves room for a tile.
     unsafe {
-        let tile = tile.as_mut_ptr();
-        I::integers(rows, weights, stride, values.as_ptr(), groups, tile);
+        let WeightRows {
+            first,
+            stride,
+            count,
+        } = weights;
+        let products = products.as_mut_ptr();
+        I::integers(count, first, stride, values.as_ptr(), groups, products);
     }
 }
 
-/// A vector of what [`multiply_block`] found.
-///
-/// # Safety
-/// The tile has this row and a vector at this column.
-#[inline(always)]
-pub(super) unsafe fn of_tile<I: Isa>(
-    [tile, zeros]: [*const i32; 2],
-    row: usize,
-    column: usize,
-) -> I::Vector {
-    // SAFETY: the caller's.
-    unsafe {
-        let products = tile.add(row * I::COLUMNS + column);
-        match I::OFFSET {
-            0 => I::Vector::from_plain_integers(products),
-            // Weights are held less this.
-            offset => I::Vector::from_integers(products, -offset, zeros.add(column)),
+/// The same as [`Tile`], for loops that store floats: a compiler would reload
+/// references after each store.
+#[derive(Clone, Copy)]
+pub(super) struct TilePointers {
+    products: *const i32,
+    value_sums: *const i32,
+}
+
+impl Tile<'_> {
+    #[inline(always)]
+    pub(super) fn pointers(&self) -> TilePointers {
+        TilePointers {
+            products: self.products.as_ptr(),
+            value_sums: self.value_sums.as_ptr(),
         }
     }
 }
 
-/// Sums of the columns of a panel, whose rows have a one each.
+impl TilePointers {
+    /// A vector of a row's products.
+    ///
+    /// # Safety
+    /// The tile is not in use elsewhere, has this row, and `column` is a multiple of
+    /// `LANES` below `COLUMNS`.
+    #[inline(always)]
+    pub(super) unsafe fn load<I: Isa>(self, row: usize, column: usize) -> I::Vector {
+        // SAFETY: the caller passes the start of a vector of the tile.
+        unsafe {
+            let products = self.products.add(row * I::COLUMNS + column);
+            match I::OFFSET {
+                0 => I::Vector::from_plain_integers(products),
+                offset => I::Vector::from_integers(products, -offset, self.value_sums.add(column)),
+            }
+        }
+    }
+}
+
+/// Sums the columns of a panel; `ones` has a 1 for each of its rows.
 #[inline(always)]
 pub(super) fn sum_columns<I: Isa>(ones: &[I::Level], panel: &[I::Weight], sums: &mut [i32]) {
     let groups = panel.len() / I::COLUMNS / I::GROUP;
     assert!(ones.len() >= groups * I::GROUP && sums.len() >= I::COLUMNS);
-    // SAFETY: a level for each row of the panel, and room for a row of a tile.
+    // SAFETY: the assertion leaves a one for each row of the panel, and room for one
+    // row of a tile.
     unsafe {
         let (ones, panel) = (ones.as_ptr(), panel.as_ptr());
         I::integers(1, ones, 0, panel, groups, sums.as_mut_ptr());
     }
 }
 
-/// Columns in blocks of like sizes, by whole panels; at least one.
-pub(super) fn blocks<I: Isa>(seen: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    let all = seen.start..seen.start + seen.len().next_multiple_of(I::COLUMNS);
+/// Divides keys into blocks of about the same size, in whole panels; at least one.
+pub(super) fn blocks<I: Isa>(visible: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let all = visible.start..visible.start + visible.len().next_multiple_of(I::COLUMNS);
     let count = all.len().div_ceil(BLOCK).max(1);
     let size = (all.len().div_ceil(count)).next_multiple_of(I::COLUMNS);
     let count = all.len().div_ceil(size.max(1)).max(1);

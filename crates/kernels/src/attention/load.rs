@@ -1,4 +1,5 @@
-//! Queries, keys and values of a head in the order in which products read them.
+//! Queries, keys and values of a head as floats, in the order in which products
+//! read them.
 
 use super::super::aligned::Aligned;
 use super::super::isa::{Isa, Vector};
@@ -8,28 +9,43 @@ use super::{Rotation, Rows};
 /// Tokens and columns that are transposed at a time.
 const BLOCK: usize = 4;
 
-/// Keys and values of a head. What is beyond the tokens and columns that there
-/// are is left from the head before: it meets nothing but scores of unseen
-/// tokens and columns that nobody reads.
+/// Keys and values of a head. Padding holds values of the head before: it is only
+/// multiplied into scores of masked keys and into columns that nobody reads.
 #[derive(Default)]
-pub(super) struct Loaded {
-    /// A panel for each so many tokens: `[columns, COLUMNS]`.
+pub(super) struct PackedHead {
+    /// `[panels, columns, COLUMNS]`: each column of a panel is a key.
     pub(super) keys: Aligned<f32>,
-    /// A panel for each so many columns: `[seen, COLUMNS]`.
+    /// `[panels, key_count, COLUMNS]`: each row of a panel is a token.
     pub(super) values: Aligned<f32>,
     queries: Aligned<f32>,
-    turned: Aligned<f32>,
+    rotated: Aligned<f32>,
 }
 
-/// Rows of queries, in place or turned.
-pub(super) struct Queries<'a> {
-    /// `[length, stride]`, of which the first columns are meant.
-    pub(super) rows: &'a [f32],
+/// Rows in memory, perhaps with other columns beside them.
+#[derive(Clone, Copy)]
+pub(super) struct StridedRows<'a> {
+    pub(super) data: &'a [f32],
+    /// Floats from one row to the next.
     pub(super) stride: usize,
 }
 
-impl Loaded {
-    /// Takes over what `head` needs.
+/// A row in memory, with others behind it.
+#[derive(Clone, Copy)]
+pub(super) struct RowPointer {
+    pub(super) first: *const f32,
+    /// Floats from one row to the next.
+    pub(super) stride: usize,
+}
+
+/// The size of a matrix.
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+}
+
+impl PackedHead {
+    /// Rotates and packs `head`.
     #[inline(always)]
     pub(super) fn load<I: Isa>(&mut self, head: &Head<'_>) {
         self.load_keys::<I>(head);
@@ -41,72 +57,74 @@ impl Loaded {
         self.queries.resize(length * columns, 0.);
         for (at, query) in self.queries.chunks_exact_mut(columns).enumerate() {
             query.copy_from_slice(head.row(&head.batch.queries, at));
-            rotation.turn(query, at);
+            rotation.rotate(query, at);
         }
     }
 
+    /// The queries: a copy if they are rotated, else in place.
     #[inline(always)]
-    pub(super) fn queries<'a>(&'a self, head: &Head<'a>) -> Queries<'a> {
+    pub(super) fn queries<'a>(&'a self, head: &Head<'a>) -> StridedRows<'a> {
         let (columns, queries) = (head.attention.columns, head.batch.queries);
         if head.batch.rotation.is_some() {
-            return Queries {
-                rows: &self.queries,
+            return StridedRows {
+                data: &self.queries,
                 stride: columns,
             };
         }
         let length = head.batch.length;
         let first = queries.offset + head.head * columns;
-        Queries {
-            rows: &queries.data[head.text * length * queries.stride + first..],
+        StridedRows {
+            data: &queries.data[head.text * length * queries.stride + first..],
             stride: queries.stride,
         }
     }
 
-    /// Keys, turned, and scaled so that scores are logarithms to base 2.
+    /// Rotates keys, and scales them so that scores are base-2 logarithms.
     #[inline(always)]
     fn load_keys<I: Isa>(&mut self, head: &Head<'_>) {
-        let (columns, seen) = (head.attention.columns, head.seen);
+        let (columns, count) = (head.attention.columns, head.key_count);
         let factor = head.attention.scale * std::f32::consts::LOG2_E;
         self.keys
-            .resize(seen.next_multiple_of(I::COLUMNS) * columns, 0.);
-        self.turned.resize(BLOCK * columns, 0.);
-        for first in (0..seen).step_by(BLOCK) {
-            // Behind the last token it again, for want of another.
-            let positions: [usize; BLOCK] = std::array::from_fn(|at| (first + at).min(seen - 1));
+            .resize(count.next_multiple_of(I::COLUMNS) * columns, 0.);
+        self.rotated.resize(BLOCK * columns, 0.);
+        for first in (0..count).step_by(BLOCK) {
+            // After the last token, repeats it.
+            let positions: [usize; BLOCK] = std::array::from_fn(|at| (first + at).min(count - 1));
             let mut rows = positions.map(|at| head.row(&head.batch.keys, at));
             if let Some(rotation) = &head.batch.rotation {
-                let turned = self.turned.chunks_exact_mut(columns);
-                for ((turned, row), at) in turned.zip(rows).zip(positions) {
-                    turned.copy_from_slice(row);
-                    rotation.turn(turned, at);
+                let rotated = self.rotated.chunks_exact_mut(columns);
+                for ((rotated, row), at) in rotated.zip(rows).zip(positions) {
+                    rotated.copy_from_slice(row);
+                    rotation.rotate(rotated, at);
                 }
-                rows = std::array::from_fn(|at| &self.turned[at * columns..(at + 1) * columns]);
+                rows = std::array::from_fn(|at| &self.rotated[at * columns..(at + 1) * columns]);
             }
-            let panel = first / I::COLUMNS * I::COLUMNS * columns;
-            let place = &mut self.keys[panel..][..columns * I::COLUMNS];
-            transpose(rows, factor, &mut place[first % I::COLUMNS..], I::COLUMNS);
+            let start = first / I::COLUMNS * I::COLUMNS * columns;
+            let panel = &mut self.keys[start..][..columns * I::COLUMNS];
+            transpose(rows, factor, &mut panel[first % I::COLUMNS..], I::COLUMNS);
         }
     }
 
     #[inline(always)]
     fn load_values<I: Isa>(&mut self, head: &Head<'_>) {
-        let (columns, seen) = (head.attention.columns, head.seen);
+        let (columns, count) = (head.attention.columns, head.key_count);
         let panels = columns.div_ceil(I::COLUMNS);
-        self.values.resize(panels * seen * I::COLUMNS, 0.);
-        for position in 0..seen {
+        self.values.resize(panels * count * I::COLUMNS, 0.);
+        for position in 0..count {
             let row = head.row(&head.batch.values, position);
             for (panel, part) in row.chunks(I::COLUMNS).enumerate() {
-                let start = (panel * seen + position) * I::COLUMNS;
-                let place = &mut self.values[start..start + I::COLUMNS];
+                let start = (panel * count + position) * I::COLUMNS;
+                let packed = &mut self.values[start..start + I::COLUMNS];
                 if part.len() < I::COLUMNS {
-                    place[..part.len()].copy_from_slice(part);
+                    packed[..part.len()].copy_from_slice(part);
                     continue;
                 }
                 for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
-                    // SAFETY: both are a panel wide, which is whole vectors.
+                    // SAFETY: `part` and `packed` have `COLUMNS` values, which are
+                    // whole vectors.
                     unsafe {
                         let value = I::Vector::load(part.as_ptr().add(column));
-                        value.store(place.as_mut_ptr().add(column));
+                        value.store(packed.as_mut_ptr().add(column));
                     }
                 }
             }
@@ -114,7 +132,7 @@ impl Loaded {
     }
 }
 
-/// Writes rows as columns, so many values from each other, times a factor.
+/// Writes rows, times a factor, as columns of `out`, whose rows are `stride` apart.
 #[inline(always)]
 fn transpose(rows: [&[f32]; BLOCK], factor: f32, out: &mut [f32], stride: usize) {
     let columns = rows[0].len();
@@ -148,38 +166,38 @@ impl<'a> Head<'a> {
         rows.row(row, self.head * columns, columns)
     }
 
-    /// So many rows, turned where there is a rotation, of so many columns, which
-    /// are whole vectors; in `space` where they are not so already.
+    /// Rows of this head, rotated, and padded to `shape`: in place where neither
+    /// changes them, else in `scratch`.
     #[inline(always)]
-    pub(super) fn whole_rows<'s>(
+    pub(super) fn padded_rows<'s>(
         &self,
         rows: &Rows<'a>,
-        [count, width]: [usize; 2],
+        shape: Shape,
         rotation: Option<&Rotation<'_>>,
-        space: &'s mut Aligned<f32>,
-    ) -> Queries<'s>
+        scratch: &'s mut Aligned<f32>,
+    ) -> StridedRows<'s>
     where
         'a: 's,
     {
-        let columns = self.attention.columns;
+        let (columns, width) = (self.attention.columns, shape.columns);
         if rotation.is_none() && columns == width {
             let first = self.text * self.batch.length * rows.stride + rows.offset;
-            return Queries {
-                rows: &rows.data[first + self.head * columns..],
+            return StridedRows {
+                data: &rows.data[first + self.head * columns..],
                 stride: rows.stride,
             };
         }
-        space.resize(0, 0.);
-        space.resize(count * width, 0.);
-        for (at, whole) in space.chunks_exact_mut(width).enumerate() {
-            let whole = &mut whole[..columns];
-            whole.copy_from_slice(self.row(rows, at));
+        scratch.resize(0, 0.);
+        scratch.resize(shape.rows * width, 0.);
+        for (at, padded) in scratch.chunks_exact_mut(width).enumerate() {
+            let row = &mut padded[..columns];
+            row.copy_from_slice(self.row(rows, at));
             if let Some(rotation) = rotation {
-                rotation.turn(whole, at);
+                rotation.rotate(row, at);
             }
         }
-        Queries {
-            rows: space,
+        StridedRows {
+            data: scratch,
             stride: width,
         }
     }

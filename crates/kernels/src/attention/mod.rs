@@ -15,40 +15,40 @@ use super::isa::{self, Kind};
 use super::linear::Granularity;
 use crate::threads::{Parallel, Shared, ranges};
 
-/// Tasks for each thread, so that none waits long for the others.
-const TASKS_A_THREAD: usize = 6;
+/// Several tasks per thread, so that threads finish at about the same time.
+const TASKS_PER_THREAD: usize = 6;
 
-/// Attention as encoders use it; see the operator `Attention` of the fused
-/// graphs.
+/// Scaled dot-product attention (Vaswani et al., 2017) without causal mask, as
+/// encoders use it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Attention {
     /// Heads, side by side in each row.
     pub heads: usize,
     /// Columns of each head.
     pub columns: usize,
-    /// Factor of the scores.
+    /// Factor of the scores, such as `1 / sqrt(columns)`.
     pub scale: f32,
-    /// How many positions tokens see to either side, where there is a bound.
+    /// How many positions a token sees on either side; `None` for all.
     pub window: Option<usize>,
-    /// What scores of unseen tokens are brought to. A token that sees nothing
-    /// gets zeros if this is minus infinity, and the mean of all values if not.
+    /// The score of masked keys. It decides what a token gets if all of its keys are
+    /// masked: zeros if it is minus infinity, else the mean of all values.
     pub fill: f32,
 }
 
-/// Rows of `heads * columns`, perhaps with others beside them:
-/// `[batch, length, stride]`, of which those from `offset` on are meant.
+/// `[batch, length, heads * columns]`, as columns of a matrix `[batch, length,
+/// stride]` that start at `offset`.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
-    /// All columns.
+    /// The whole matrix.
     pub data: &'a [f32],
     /// Columns of `data`.
     pub stride: usize,
-    /// The first column that is meant.
+    /// The first column of these rows.
     pub offset: usize,
 }
 
 impl<'a> Rows<'a> {
-    /// The columns of a head in one row.
+    /// `columns` of one row, from `first` on.
     #[inline(always)]
     fn row(&self, row: usize, first: usize, columns: usize) -> &'a [f32] {
         let start = row * self.stride + self.offset + first;
@@ -59,7 +59,7 @@ impl<'a> Rows<'a> {
 /// The inputs of attention.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
-    /// Tokens of each text.
+    /// Tokens of each text, with padding.
     pub length: usize,
     /// Queries.
     pub queries: Rows<'a>,
@@ -67,47 +67,46 @@ pub struct Batch<'a> {
     pub keys: Rows<'a>,
     /// Values.
     pub values: Rows<'a>,
-    /// `[batch, length]`, 0 for tokens that nobody sees.
+    /// `[batch, length]`, 0 for tokens to be ignored, such as padding.
     pub mask: Option<&'a [i64]>,
-    /// How queries and keys are turned by their positions.
+    /// Rotary embedding of queries and keys.
     pub rotation: Option<Rotation<'a>>,
-    /// The precision of products.
-    pub products: Products,
+    /// The precision of both products.
+    pub precision: Precision,
 }
 
-/// In which precision attention multiplies.
+/// The precision of attention's products.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Products {
+pub enum Precision {
     /// 32-bit floats.
     #[default]
-    Floats,
-    /// 8 bits, with scales for each row and column of a text, for queries, keys
-    /// and values that come from quantized layers: little is lost beside what
-    /// these lose.
-    Integers,
+    Fp32,
+    /// 8 bits, with a scale for each query and key and each column of values. For
+    /// inputs that come from quantized layers: the loss is small beside theirs.
+    Int8,
 }
 
-impl Products {
-    /// How queries, keys and values are multiplied that come from quantized
-    /// layers, or not. Layers that are quantized as ONNX defines it are
-    /// followed by products of floats, as there.
-    pub fn of(is_quantized: bool, granularity: Granularity) -> Self {
-        match (is_quantized, granularity) {
-            (true, Granularity::Row) => Self::Integers,
-            _ => Self::Floats,
+impl Precision {
+    /// The precision for inputs from layers with this quantization, if any. ONNX's
+    /// own quantized graphs, which have a scale per tensor, multiply in floats.
+    pub fn after(quantization: Option<Granularity>) -> Self {
+        match quantization {
+            Some(Granularity::Row) => Self::Int8,
+            _ => Self::Fp32,
         }
     }
 }
 
-/// Rotary embedding (Su et al., 2021): pairs of columns turned by an angle.
+/// Rotary embedding (Su et al., 2021): rotates pairs of columns by angles that depend
+/// on the position.
 #[derive(Clone, Copy, Debug)]
 pub struct Rotation<'a> {
     /// Cosines, `[length, columns]`.
     pub cos: &'a [f32],
     /// Sines, `[length, columns]`.
     pub sin: &'a [f32],
-    /// Whether neighbours are turned together, rather than halves.
+    /// Whether pairs are neighbours, rather than a column of each half.
     pub interleaved: bool,
 }
 
@@ -115,15 +114,15 @@ impl Attention {
     /// Writes the context, `[batch, length, heads * columns]`.
     ///
     /// # Panics
-    /// If the slices are not of the sizes that the batch states.
+    /// If slices do not have the sizes that the batch states.
     pub fn run(&self, batch: &Batch<'_>, context: &mut [f32], threads: &dyn Parallel) {
         self.run_on(Kind::best(), batch, context, threads);
     }
 
     fn run_on(&self, kind: Kind, batch: &Batch<'_>, context: &mut [f32], threads: &dyn Parallel) {
-        let text = batch.length * self.heads * self.columns;
-        let texts = context.len().checked_div(text).unwrap_or(0);
-        assert_eq!(context.len(), texts * text, "whole texts");
+        let text_size = batch.length * self.heads * self.columns;
+        let texts = context.len().checked_div(text_size).unwrap_or(0);
+        assert_eq!(context.len(), texts * text_size, "context of whole texts");
         let heads = Heads {
             attention: self,
             batch,
@@ -131,7 +130,7 @@ impl Attention {
         };
         let parts = match threads.threads() {
             1 => 1,
-            threads => threads * TASKS_A_THREAD,
+            threads => threads * TASKS_PER_THREAD,
         };
         let parts = ranges(texts * self.heads, parts);
         threads.run(parts.len(), &|at| {
@@ -141,9 +140,9 @@ impl Attention {
 }
 
 impl Rotation<'_> {
-    /// Turns a row of that position.
+    /// Rotates the row of a head at `position`.
     #[inline(always)]
-    pub fn turn(&self, row: &mut [f32], position: usize) {
+    pub fn rotate(&self, row: &mut [f32], position: usize) {
         let columns = row.len();
         let angles = position * columns..(position + 1) * columns;
         let (cos, sin) = (&self.cos[angles.clone()], &self.sin[angles]);

@@ -1,67 +1,86 @@
-//! From scores to what is written, where all that rows see is one block: a short
-//! text, or a window.
-
-use std::ops::Range;
+//! From scores to outputs in one pass, where all keys that rows see are one block:
+//! those of a short text, or of a window.
+//!
+//! The bench `kernels` compares it with the general case, in the group `one
+//! block`.
 
 use super::super::isa::{Isa, MOST_LANES, Vector};
-use super::blocks::{BLOCK, multiply_block, of_tile, softmax, softmax_four};
-use super::head::{Head, ROWS};
+use super::blocks::{BLOCK, Tile, WeightRows, multiply_block, softmax, softmax_four};
+use super::head::{Head, ROWS, RowBlock};
+use super::load::{RowPointer, StridedRows};
 
-/// Rows of a head, and the block of tokens that they see. Columns of values are
-/// whole panels.
+/// Rows of a head, and the keys that they see. The columns of values are whole
+/// panels.
 pub(super) struct OneBlock<'a, W> {
     pub(super) head: &'a Head<'a>,
-    pub(super) rows: Range<usize>,
-    pub(super) tokens: Range<usize>,
-    /// Of the block's tokens, whole panels, and how far rows are from each other.
-    pub(super) scores: (&'a [f32], usize),
-    /// Panels of the block's tokens, and tokens from one to the next.
-    pub(super) values: (&'a [W], usize),
+    pub(super) block: &'a RowBlock,
+    /// Whole panels of the block's keys.
+    pub(super) scores: StridedRows<'a>,
+    /// Panels of values, from the block's first key on.
+    pub(super) values: &'a [W],
+    /// Rows from one panel of values to the next.
+    pub(super) panel_rows: usize,
     /// One for each column of values.
     pub(super) scales: &'a [f32],
 }
 
+/// What is known about the weights of rows.
+struct WeightSums {
+    /// The sum of each row's weights; 0 if it sees nothing.
+    totals: [f32; MOST_LANES],
+    /// Weights from one row to the next.
+    stride: usize,
+}
+
 impl<W> OneBlock<'_, W> {
+    /// Writes the context of all rows.
+    ///
     /// # Safety
-    /// There is room for a block of weights for each row, and for a tile.
+    /// `weights` has room for [`ROWS`] rows of [`BLOCK`], and four vectors.
     #[inline(always)]
     pub(super) unsafe fn finish<I: Isa<Weight = W>>(
         self,
         weights: *mut I::Level,
-        [tile, zeros]: [&mut [i32]; 2],
+        tile: &mut Tile<'_>,
     ) {
-        let count = self.rows.len();
-        // SAFETY: the caller's.
-        let (totals, pitch) = unsafe { self.softmax::<I>(weights) };
-        // All at a time: to divide takes long.
-        let shares = totals.map(|total| 1. / total);
+        let count = self.block.rows.len();
+        // SAFETY: the caller has room for the weights.
+        let WeightSums { totals, stride } = unsafe { self.softmax::<I>(weights) };
+        // In a loop of their own, which is vectorized: divisions are slow.
+        let inverses = totals.map(|total| 1. / total);
         let (head, columns) = (self.head, self.head.attention.columns);
-        let first = head.text * head.batch.length + self.rows.start;
+        let first = head.text * head.batch.length + self.block.rows.start;
         let width = head.attention.heads * columns;
-        let tokens = self.tokens.len().next_multiple_of(I::GROUP);
+        let keys = self.block.visible.len().next_multiple_of(I::GROUP);
         for panel in (0..columns).step_by(I::COLUMNS) {
-            let values = &self.values.0[panel * self.values.1..][..tokens * I::COLUMNS];
+            let values = &self.values[panel * self.panel_rows..][..keys * I::COLUMNS];
             let scales = self.scales[panel..panel + I::COLUMNS].as_ptr();
             let start = first * width + head.head * columns + panel;
             let end = start + (count - 1) * width + I::COLUMNS;
             let mut out = head.context.range(start..end);
             for part in (0..count).step_by(I::ROWS) {
                 let rows = (count - part).min(I::ROWS);
-                // SAFETY: the caller's.
+                // SAFETY: `softmax` has written weights of `count` rows, which are
+                // whole panels of keys.
                 unsafe {
-                    let weights = (weights.add(part * pitch).cast_const(), pitch);
-                    multiply_block::<I>(weights, values, rows, [tile, zeros]);
+                    let weights = WeightRows {
+                        first: weights.add(part * stride).cast_const(),
+                        stride,
+                        count: rows,
+                    };
+                    multiply_block::<I>(weights, values, tile);
                 }
-                let tile = [tile.as_ptr(), zeros.as_ptr()];
-                for (at, share) in shares[part..part + rows].iter().enumerate() {
-                    let share = I::Vector::splat(*share);
+                let tile = tile.pointers();
+                for (at, inverse) in inverses[part..part + rows].iter().enumerate() {
+                    let inverse = I::Vector::splat(*inverse);
                     for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
-                        // SAFETY: each head of each text is computed by one task
-                        // alone, and has a panel in each row.
+                        // SAFETY: `Attention::run` gives each head of each text to one
+                        // task, and `range` checked that each row has a panel of the
+                        // context. Tile and scales are a panel wide.
                         unsafe {
-                            let sum = of_tile::<I>(tile, at, column);
+                            let sum = tile.load::<I>(at, column);
                             let scale = I::Vector::load(scales.add(column));
-                            sum.mul(scale).mul(share).store(out.add(column));
+                            sum.mul(scale).mul(inverse).store(out.add(column));
                         }
                     }
                     out = out.wrapping_add(width);
@@ -73,50 +92,59 @@ impl<W> OneBlock<'_, W> {
         }
         for at in (0..count).filter(|&at| totals[at] == 0.) {
             let start = (first + at) * width + head.head * columns;
-            // SAFETY: as above.
+            // SAFETY: `Attention::run` gives each head of each text to one task, which
+            // has no other reference to the context here.
             let out = unsafe { head.context.part(start..start + columns) };
-            head.write_without_weights(0, 0., out);
+            head.write_unweighted(0, 0., out);
         }
     }
 
-    /// Weights of rows, so far from each other, and their sums; 0 for rows that
-    /// see nothing.
+    /// Writes quantized weights of all rows.
     ///
     /// # Safety
-    /// There is room for a block of each row.
+    /// `weights` has room for [`ROWS`] rows of [`BLOCK`], and four vectors.
     #[inline(always)]
-    unsafe fn softmax<I: Isa>(&self, levels: *mut I::Level) -> ([f32; MOST_LANES], usize) {
-        let (count, size) = (self.rows.len(), self.tokens.len());
+    unsafe fn softmax<I: Isa>(&self, weights: *mut I::Level) -> WeightSums {
+        let (count, size) = (self.block.rows.len(), self.block.visible.len());
         let size = size.next_multiple_of(I::COLUMNS);
-        let (scores, stride) = self.scores;
+        let StridedRows {
+            data: scores,
+            stride,
+        } = self.scores;
         assert!(count <= ROWS && scores.len() >= (count - 1) * stride + size);
-        let mut tops = [I::Vector::splat(f32::NEG_INFINITY); MOST_LANES];
-        // SAFETY: within the scores, which are whole panels.
+        let mut maxima = [I::Vector::splat(f32::NEG_INFINITY); MOST_LANES];
+        // SAFETY: the assertion leaves `count` rows of `size` scores, which are whole
+        // panels.
         unsafe {
-            let rows = (scores.as_ptr(), stride);
+            let row = RowPointer {
+                first: scores.as_ptr(),
+                stride,
+            };
             match size / I::COLUMNS {
-                // As short texts have them, without a loop.
-                1 => row_tops::<I>(rows, 1, &mut tops[..count]),
-                panels => row_tops::<I>(rows, panels, &mut tops[..count]),
+                // Unrolled for short texts.
+                1 => row_maxima::<I>(row, 1, &mut maxima[..count]),
+                panels => row_maxima::<I>(row, panels, &mut maxima[..count]),
             }
         }
-        let tops = across(&tops, I::Vector::max);
+        let maxima = reduce(&maxima, I::Vector::max);
         let mut totals = [I::Vector::splat(0.); MOST_LANES];
         let is_pair = size == 2 * I::Vector::LANES;
         let mut row = scores.as_ptr();
-        // SAFETY: within the scores; the caller's.
+        // SAFETY: the assertion leaves `count` rows of `size` scores. The caller has
+        // room for rows of `BLOCK` weights, and four vectors behind the last one;
+        // those that a row writes too many, the next one overwrites.
         unsafe {
             if is_pair {
-                // Two rows at a time; behind the last one it again.
+                // Two rows at a time; the last one twice if their number is odd.
                 for at in (0..count).step_by(2) {
                     let rows = [0, 1].map(|next| next.min(count - 1 - at));
-                    let bases = rows.map(|next| I::Vector::splat(tops[at + next]));
-                    let [one, other] = rows.map(|next| row.add(next * stride));
+                    let maxima = rows.map(|next| I::Vector::splat(maxima[at + next]));
+                    let [left, right] = rows.map(|next| row.add(next * stride));
                     let half = I::Vector::LANES;
-                    let scores = [one, one.add(half), other, other.add(half)];
+                    let scores = [left, left.add(half), right, right.add(half)];
                     let scores = scores.map(|at| I::Vector::load(at));
-                    let bases = [bases[0], bases[0], bases[1], bases[1]];
-                    let sums = softmax_four::<I>(scores, bases, levels.add(at * size));
+                    let maxima = [maxima[0], maxima[0], maxima[1], maxima[1]];
+                    let sums = softmax_four::<I>(scores, maxima, weights.add(at * size));
                     totals[at] = sums[0].add(sums[1]);
                     totals[at + 1] = sums[2].add(sums[3]);
                     row = row.wrapping_add(2 * stride);
@@ -124,51 +152,55 @@ impl<W> OneBlock<'_, W> {
             } else {
                 for (at, total) in totals.iter_mut().enumerate().take(count) {
                     let scores = std::slice::from_raw_parts(row, size);
-                    *total = softmax::<I>(scores, tops[at], levels.add(at * BLOCK));
+                    *total = softmax::<I>(scores, maxima[at], weights.add(at * BLOCK));
                     row = row.wrapping_add(stride);
                 }
             }
         }
-        let mut totals = across(&totals, I::Vector::add);
-        for (total, top) in totals.iter_mut().zip(tops).take(count) {
-            // Where nothing is seen, levels count for nothing.
-            *total = if top == f32::NEG_INFINITY { 0. } else { *total };
+        let mut totals = reduce(&totals, I::Vector::add);
+        for (total, maximum) in totals.iter_mut().zip(maxima).take(count) {
+            // If no key is visible, weights are meaningless.
+            *total = if maximum == f32::NEG_INFINITY {
+                0.
+            } else {
+                *total
+            };
         }
         totals[count..].fill(1.);
-        (totals, if is_pair { size } else { BLOCK })
+        WeightSums {
+            totals,
+            stride: if is_pair { size } else { BLOCK },
+        }
     }
 }
 
-/// The largest in each lane of rows of so many panels.
+/// The maximum in each lane of rows of `panels` panels.
 ///
 /// # Safety
-/// There is a row for each, so far from the one before.
+/// There is a row for each of `maxima`.
 #[inline(always)]
-unsafe fn row_tops<I: Isa>(
-    (mut row, stride): (*const f32, usize),
-    panels: usize,
-    tops: &mut [I::Vector],
-) {
-    for top in tops {
+unsafe fn row_maxima<I: Isa>(row: RowPointer, panels: usize, maxima: &mut [I::Vector]) {
+    let mut first = row.first;
+    for maximum in maxima {
         for panel in 0..panels {
             for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
-                // SAFETY: the caller's.
-                let scores = unsafe { I::Vector::load(row.add(panel * I::COLUMNS + column)) };
-                *top = scores.max(*top);
+                // SAFETY: the caller has a row of `panels` panels for each maximum.
+                let scores = unsafe { I::Vector::load(first.add(panel * I::COLUMNS + column)) };
+                *maximum = scores.max(*maximum);
             }
         }
-        row = row.wrapping_add(stride);
+        first = first.wrapping_add(row.stride);
     }
 }
 
-/// What each vector comes to.
+/// Reduces each vector to a scalar.
 #[inline(always)]
-fn across<V: Vector>(rows: &[V; MOST_LANES], by: impl Fn(V, V) -> V + Copy) -> [f32; MOST_LANES] {
-    let (mut part, mut found) = ([rows[0]; MOST_LANES], [0f32; MOST_LANES]);
+fn reduce<V: Vector>(rows: &[V; MOST_LANES], by: impl Fn(V, V) -> V + Copy) -> [f32; MOST_LANES] {
+    let (mut part, mut scalars) = ([rows[0]; MOST_LANES], [0f32; MOST_LANES]);
     for first in (0..ROWS).step_by(V::LANES) {
         part[..V::LANES].copy_from_slice(&rows[first..first + V::LANES]);
-        // SAFETY: there is room for a vector.
-        unsafe { V::across(&part, by).store(found.as_mut_ptr().add(first)) };
+        // SAFETY: `LANES` divides `MOST_LANES`, so a vector fits behind `first`.
+        unsafe { V::across(&part, by).store(scalars.as_mut_ptr().add(first)) };
     }
-    found
+    scalars
 }

@@ -1,84 +1,92 @@
-//! Scales of rows and columns.
+//! Quantization scales of rows and columns.
 
 use super::super::aligned::Aligned;
 use super::super::isa::{MOST_LANES, Vector};
-use super::load::Queries;
+use super::load::{RowPointer, Shape, StridedRows};
 
-/// Scales of rows of whole vectors, with so many levels on either side of 0, and
-/// one over them, both rounded up to whole vectors; what is returned is not a
-/// number if any value is not finite.
+/// Where scales and their inverses are written, padded to whole vectors.
+pub(super) struct ScaleBuffers<'a> {
+    pub(super) scales: &'a mut Aligned<f32>,
+    pub(super) inverses: &'a mut Aligned<f32>,
+}
+
+/// Computes symmetric scales of rows, for quantized values in
+/// `-largest..=largest`. Returns NaN if a value is not finite. Rows are whole
+/// vectors.
 #[inline(always)]
-pub(super) fn load_scales<V: Vector>(
-    rows: &Queries<'_>,
-    [count, width]: [usize; 2],
+pub(super) fn row_scales<V: Vector>(
+    rows: &StridedRows<'_>,
+    shape: Shape,
     largest: f32,
-    [scales, factors]: [&mut Aligned<f32>; 2],
+    to: ScaleBuffers<'_>,
 ) -> f32 {
-    let stride = rows.stride;
-    assert!(count == 0 || rows.rows.len() >= (count - 1) * stride + width);
+    let (count, width, stride) = (shape.rows, shape.columns, rows.stride);
+    let ScaleBuffers { scales, inverses } = to;
+    assert!(count == 0 || rows.data.len() >= (count - 1) * stride + width);
     scales.resize(count.next_multiple_of(V::LANES), 0.);
-    let mut peaks = [V::splat(0.); MOST_LANES];
+    let mut magnitudes = [V::splat(0.); MOST_LANES];
     for (part, scales) in scales.chunks_exact_mut(V::LANES).enumerate() {
         let first = part * V::LANES;
-        let peaks_of = &mut peaks[..V::LANES.min(count - first)];
-        let row = rows.rows.as_ptr().wrapping_add(first * stride);
-        // SAFETY: there are as many rows, of whole vectors, and a scale for each;
-        // those beyond the last row are of any.
+        let of_rows = &mut magnitudes[..V::LANES.min(count - first)];
+        let row = RowPointer {
+            first: rows.data.as_ptr().wrapping_add(first * stride),
+            stride,
+        };
+        // SAFETY: the assertion above leaves `count` rows of `width` values, and
+        // `of_rows` ends with the last of them. `scales` has a vector; what it gets
+        // behind the last row is never read.
         unsafe {
             match (V::LANES, width / V::LANES) {
-                // As most heads have them, without a loop.
-                (16, 2) => row_peaks::<V>((row, stride), 2, peaks_of),
-                (16, 4) => row_peaks::<V>((row, stride), 4, peaks_of),
-                (_, vectors) => row_peaks::<V>((row, stride), vectors, peaks_of),
+                // Unrolled for the most common widths of heads.
+                (16, 2) => row_magnitudes::<V>(row, 2, of_rows),
+                (16, 4) => row_magnitudes::<V>(row, 4, of_rows),
+                (_, vectors) => row_magnitudes::<V>(row, vectors, of_rows),
             }
-            V::across(&peaks, V::magnitude).store(scales.as_mut_ptr());
+            V::across(&magnitudes, V::magnitude).store(scales.as_mut_ptr());
         }
     }
-    from_peaks::<V>(scales, largest, factors)
+    scales_of_magnitudes::<V>(scales, largest, inverses)
 }
 
-/// The largest magnitude in each lane of rows of so many vectors.
+/// The largest magnitude in each lane of rows of `vectors` vectors.
 ///
 /// # Safety
-/// There is a row for each, so far from the one before.
+/// There is a row for each of `magnitudes`.
 #[inline(always)]
-unsafe fn row_peaks<V: Vector>(
-    (mut row, stride): (*const f32, usize),
-    vectors: usize,
-    peaks: &mut [V],
-) {
-    for peak in peaks {
-        *peak = V::splat(0.);
+unsafe fn row_magnitudes<V: Vector>(row: RowPointer, vectors: usize, magnitudes: &mut [V]) {
+    let mut first = row.first;
+    for magnitude in magnitudes {
+        *magnitude = V::splat(0.);
         for vector in 0..vectors {
-            // SAFETY: the caller's.
-            *peak = unsafe { V::load(row.add(vector * V::LANES)) }.magnitude(*peak);
+            // SAFETY: the caller has a row of `vectors` vectors for each magnitude.
+            *magnitude = unsafe { V::load(first.add(vector * V::LANES)) }.magnitude(*magnitude);
         }
-        row = row.wrapping_add(stride);
+        first = first.wrapping_add(row.stride);
     }
 }
 
-/// Makes scales of the largest numbers, so that these become the largest level,
-/// and one over them. All are whole vectors. What is returned is not a number
-/// if any is not finite.
+/// Turns the largest magnitudes into scales that quantize them to `largest`, and
+/// computes the inverses. Scales are whole vectors. Returns NaN if a magnitude is
+/// not finite.
 #[inline(always)]
-pub(super) fn from_peaks<V: Vector>(
+pub(super) fn scales_of_magnitudes<V: Vector>(
     scales: &mut [f32],
     largest: f32,
-    factors: &mut Aligned<f32>,
+    inverses: &mut Aligned<f32>,
 ) -> f32 {
-    factors.resize(scales.len(), 0.);
-    let mut odd = V::splat(0.);
+    inverses.resize(scales.len(), 0.);
+    let mut nan = V::splat(0.);
     let scales = scales.chunks_exact_mut(V::LANES);
-    for (scales, factors) in scales.zip(factors.chunks_exact_mut(V::LANES)) {
-        // SAFETY: whole vectors.
+    for (scales, inverses) in scales.zip(inverses.chunks_exact_mut(V::LANES)) {
+        // SAFETY: both chunks have `LANES` values.
         unsafe {
             let scale = V::load(scales.as_ptr()).div(V::splat(largest));
-            odd = scale.mul_add(V::splat(0.), odd);
-            // Nothing but zeros: any scale will do.
+            nan = scale.mul_add(V::splat(0.), nan);
+            // All values are 0, whatever the scale.
             let scale = scale.max(V::splat(f32::MIN_POSITIVE));
             scale.store(scales.as_mut_ptr());
-            V::splat(1.).div(scale).store(factors.as_mut_ptr());
+            V::splat(1.).div(scale).store(inverses.as_mut_ptr());
         }
     }
-    odd.sum()
+    nan.sum()
 }

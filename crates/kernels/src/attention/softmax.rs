@@ -1,54 +1,53 @@
-//! From scores to weights.
+//! Softmax of a row of scores.
 
 use std::ops::Range;
 
 use super::super::exp::exp2;
 use super::super::isa::{Isa, Vector};
 
-/// Brings scores outside of `visible`, and those where `holes`, which may be
-/// shorter, has 0, to minus infinity.
+/// Sets scores outside of `visible` to minus infinity, and those where `mask`,
+/// which may be shorter, is 0.
 #[inline(always)]
-pub(super) fn hide(scores: &mut [f32], visible: Range<usize>, holes: Option<&[i64]>) {
-    if let Some(holes) = holes {
-        for (score, &seen) in scores.iter_mut().zip(holes) {
-            *score = if seen == 0 { f32::NEG_INFINITY } else { *score };
+pub(super) fn mask_scores(scores: &mut [f32], visible: Range<usize>, mask: Option<&[i64]>) {
+    if let Some(mask) = mask {
+        for (score, &bit) in scores.iter_mut().zip(mask) {
+            *score = if bit == 0 { f32::NEG_INFINITY } else { *score };
         }
     }
     scores[visible.end..].fill(f32::NEG_INFINITY);
     scores[..visible.start].fill(f32::NEG_INFINITY);
 }
 
-/// The largest of scores, of which there are pairs of vectors; minus infinity
-/// if none is a number.
+/// The maximum of pairs of vectors; minus infinity if all are NaN.
 #[inline(always)]
-pub(super) fn largest<V: Vector>(scores: &[f32]) -> f32 {
+pub(super) fn maximum<V: Vector>(scores: &[f32]) -> f32 {
     assert!(scores.len().is_multiple_of(2 * V::LANES));
-    // Two at a time, so that no step waits for the one before.
-    let mut tops = [V::splat(f32::NEG_INFINITY); 2];
+    // Two accumulators, so that steps do not wait for each other.
+    let mut maxima = [V::splat(f32::NEG_INFINITY); 2];
     for pair in (0..scores.len()).step_by(2 * V::LANES) {
-        for (part, top) in tops.iter_mut().enumerate() {
-            // SAFETY: pairs are within the scores, which are whole ones.
+        for (part, maximum) in maxima.iter_mut().enumerate() {
+            // SAFETY: the assertion above makes pairs end within the scores.
             let score = unsafe { V::load(scores.as_ptr().add(pair + part * V::LANES)) };
-            *top = score.max(*top);
+            *maximum = score.max(*maximum);
         }
     }
-    tops[0].max(tops[1]).largest()
+    maxima[0].max(maxima[1]).largest()
 }
 
-/// Makes weights of a row's scores, which are logarithms to base 2 and come in
-/// whole panels, and returns their sum; 0 if none is seen. Those that are
-/// hidden, see [`hide`], become 0.
+/// Replaces a row's scores, base-2 logarithms in whole panels, by the numerators of
+/// their softmax, and returns its denominator; 0 if no key is visible. Scores
+/// that [`mask_scores`] hides become 0.
 #[inline(always)]
 pub(super) fn softmax<I: Isa>(
     scores: &mut [f32],
     visible: Range<usize>,
-    holes: Option<&[i64]>,
+    mask: Option<&[i64]>,
 ) -> f32 {
-    hide(scores, visible, holes);
+    mask_scores(scores, visible, mask);
     assert!(scores.len().is_multiple_of(2 * I::Vector::LANES));
-    // Two at a time, so that no step waits for the one before.
+    // Two accumulators, so that steps do not wait for each other.
     let pairs = (0..scores.len()).step_by(2 * I::Vector::LANES);
-    // SAFETY: pairs are within the scores, which are whole ones.
+    // SAFETY: the assertion above makes pairs end within the scores.
     let load = |scores: &[f32], at: usize| unsafe {
         let at = scores.as_ptr().add(at);
         [
@@ -56,24 +55,24 @@ pub(super) fn softmax<I: Isa>(
             I::Vector::load(at.add(I::Vector::LANES)),
         ]
     };
-    let top = largest::<I::Vector>(scores);
-    if top == f32::NEG_INFINITY {
-        // None is seen, or what is seen is not a number.
+    let maximum = maximum::<I::Vector>(scores);
+    if maximum == f32::NEG_INFINITY {
+        // No key is visible, or all visible scores are NaN.
         let sum: f32 = scores.iter().filter(|score| score.is_nan()).sum();
         scores.fill(0.);
         return sum;
     }
-    let top = I::Vector::splat(top);
+    let maximum = I::Vector::splat(maximum);
     let mut sums = [I::Vector::splat(0.); 2];
     for at in pairs {
-        let [one, other] = load(scores, at);
-        let (one, other) = (exp2(one.sub(top)), exp2(other.sub(top)));
-        sums = [sums[0].add(one), sums[1].add(other)];
-        // SAFETY: as above.
+        let [left, right] = load(scores, at);
+        let (left, right) = (exp2(left.sub(maximum)), exp2(right.sub(maximum)));
+        sums = [sums[0].add(left), sums[1].add(right)];
+        // SAFETY: the pair that was loaded.
         unsafe {
             let at = scores.as_mut_ptr().add(at);
-            one.store(at);
-            other.store(at.add(I::Vector::LANES));
+            left.store(at);
+            right.store(at.add(I::Vector::LANES));
         }
     }
     sums[0].add(sums[1]).sum()

@@ -6,21 +6,21 @@ fn numbers(count: usize, seed: u32) -> Vec<f32> {
 }
 
 /// The definition, in 64 bits.
-fn plain(attention: &Attention, batch: &Batch<'_>, text: usize, row: usize) -> Vec<f64> {
+fn definition(attention: &Attention, batch: &Batch<'_>, text: usize, row: usize) -> Vec<f64> {
     let (heads, columns) = (attention.heads, attention.columns);
-    let turned = |rows: Rows<'_>, at: usize, head: usize| -> Vec<f64> {
+    let rotated = |rows: Rows<'_>, at: usize, head: usize| -> Vec<f64> {
         let mut row = rows
             .row(text * batch.length + at, head * columns, columns)
             .to_vec();
         if let Some(rotation) = &batch.rotation {
-            rotation.turn(&mut row, at);
+            rotation.rotate(&mut row, at);
         }
         row.into_iter().map(f64::from).collect()
     };
     let mut context = Vec::new();
     for head in 0..heads {
-        let query = turned(batch.queries, row, head);
-        let seen = |at: &usize| {
+        let query = rotated(batch.queries, row, head);
+        let is_visible = |at: &usize| {
             batch
                 .mask
                 .is_none_or(|mask| mask[text * batch.length + at] != 0)
@@ -28,17 +28,18 @@ fn plain(attention: &Attention, batch: &Batch<'_>, text: usize, row: usize) -> V
                     .window
                     .is_none_or(|window| row.abs_diff(*at) <= window)
         };
-        let mut columns_seen: Vec<usize> = (0..batch.length).filter(seen).collect();
-        let nothing = columns_seen.is_empty();
-        if nothing && attention.fill.is_finite() {
-            columns_seen = (0..batch.length).collect();
+        let mut visible: Vec<usize> = (0..batch.length).filter(is_visible).collect();
+        let sees_nothing = visible.is_empty();
+        if sees_nothing && attention.fill.is_finite() {
+            visible = (0..batch.length).collect();
         }
-        let weights: Vec<f64> = columns_seen
+        let weights: Vec<f64> = visible
             .iter()
-            .map(|&at| match nothing {
-                true => 1.,
-                false => {
-                    let key = turned(batch.keys, at, head);
+            .map(|&at| {
+                if sees_nothing {
+                    1.
+                } else {
+                    let key = rotated(batch.keys, at, head);
                     let score: f64 = query.iter().zip(&key).map(|(q, k)| q * k).sum();
                     (score * f64::from(attention.scale)).exp()
                 }
@@ -50,7 +51,7 @@ fn plain(attention: &Attention, batch: &Batch<'_>, text: usize, row: usize) -> V
                 let row = text * batch.length + at;
                 f64::from(batch.values.row(row, head * columns, columns)[column])
             };
-            let total: f64 = columns_seen
+            let total: f64 = visible
                 .iter()
                 .zip(&weights)
                 .map(|(&at, w)| w * value(at))
@@ -65,10 +66,10 @@ fn plain(attention: &Attention, batch: &Batch<'_>, text: usize, row: usize) -> V
 const COLUMNS: &[usize] = if cfg!(miri) { &[8] } else { &[8, 20, 32, 64] };
 
 #[test]
-fn is_the_definition() {
+fn matches_the_definition() {
     for kind in Kind::all() {
         for &columns in COLUMNS {
-            check(kind, columns, Products::Floats);
+            check(kind, columns, Precision::Fp32);
         }
     }
 }
@@ -77,12 +78,12 @@ fn is_the_definition() {
 fn is_close_to_the_definition_in_8_bits() {
     for kind in Kind::all() {
         for &columns in COLUMNS {
-            check(kind, columns, Products::Integers);
+            check(kind, columns, Precision::Int8);
         }
     }
 }
 
-fn check(kind: Kind, columns: usize, products: Products) {
+fn check(kind: Kind, columns: usize, precision: Precision) {
     let (heads, texts) = (3, 2);
     let width = heads * columns;
     let lengths: &[usize] = if cfg!(miri) {
@@ -104,13 +105,13 @@ fn check(kind: Kind, columns: usize, products: Products) {
             .collect();
         let cos: Vec<f32> = angles.iter().map(|angle| angle.cos()).collect();
         let sin: Vec<f32> = angles.iter().map(|angle| angle.sin()).collect();
-        // The second text ends early, with a hole before.
-        let seen =
+        // The second text has padding, and a masked token before it.
+        let bit =
             |at: usize| i64::from(at < length || (at % length) * 3 < length && at % length != 1);
-        let mask: Vec<i64> = (0..texts * length).map(seen).collect();
+        let mask: Vec<i64> = (0..texts * length).map(bit).collect();
         for window in [None, Some(0), Some(3), Some(200)] {
             for fill in [f32::NEG_INFINITY, f32::MIN] {
-                for rotated in [false, true] {
+                for is_rotated in [false, true] {
                     let attention = Attention {
                         heads,
                         columns,
@@ -124,25 +125,25 @@ fn check(kind: Kind, columns: usize, products: Products) {
                         keys: rows[1],
                         values: rows[2],
                         mask: Some(&mask),
-                        rotation: rotated.then_some(Rotation {
+                        rotation: is_rotated.then_some(Rotation {
                             cos: &cos,
                             sin: &sin,
                             interleaved: false,
                         }),
-                        products,
+                        precision,
                     };
                     let mut found = vec![f32::NAN; size];
                     attention.run_on(kind, &batch, &mut found, &crate::Serial);
                     let (mut errors, mut squares) = (0., 0.);
                     for (at, found) in found.chunks_exact(heads * columns).enumerate() {
-                        let expected = plain(&attention, &batch, at / length, at % length);
+                        let expected = definition(&attention, &batch, at / length, at % length);
                         for (found, expected) in found.iter().zip(expected) {
                             let error = (f64::from(*found) - expected).abs();
                             errors += error * error;
                             squares += expected * expected;
-                            let bound = match products {
-                                Products::Floats => 1e-5,
-                                Products::Integers => 0.2,
+                            let bound = match precision {
+                                Precision::Fp32 => 1e-5,
+                                Precision::Int8 => 0.2,
                             };
                             assert!(
                                 error < bound,

@@ -1,7 +1,7 @@
 //! The kernels, compiled for each instruction set, and the choice among them.
 
 use super::super::attention::{Heads, attend_heads};
-use super::super::layer_norm::{Normalize, normalize_rows};
+use super::super::layer_norm::{LayerNorm, normalize_rows};
 use super::super::linear::{Product, QuantizeOptions, RowScale, multiply_tiles, quantize_rows};
 use super::{Isa, Kind, Narrow};
 
@@ -85,7 +85,7 @@ kernel! {
 
 kernel! {
     /// Layer normalization, see [`normalize_rows`].
-    normalize = normalize_rows(normalize: &Normalize<'_>, rows: &[f32], out: &mut [f32])
+    normalize = normalize_rows(normalize: &LayerNorm<'_>, rows: &[f32], out: &mut [f32])
 }
 
 /// How panels are laid out for an instruction set.

@@ -1,6 +1,6 @@
 //! Attention over all heads.
 
-use multivec_kernels::{Attention, Batch, Products, Rotation, Rows};
+use multivec_kernels::{Attention, Batch, Precision, Rotation, Rows};
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput,
 };
@@ -108,7 +108,9 @@ impl Kernel for AttentionKernel {
             values: rows(2)?,
             mask,
             rotation,
-            products: Products::of(self.is_quantized, self.kernels.granularity().get()),
+            precision: Precision::after(
+                self.is_quantized.then(|| self.kernels.granularity().get()),
+            ),
         };
         let shape = vec![texts, length, self.width()];
         let mut output = output(context, shape)?;

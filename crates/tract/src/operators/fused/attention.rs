@@ -1,6 +1,6 @@
 //! Attention over all heads.
 
-use multivec_kernels::{self as kernels, Batch, Products, Rotation, Rows, SharedGranularity};
+use multivec_kernels::{self as kernels, Batch, Precision, Rotation, Rows, SharedGranularity};
 use tract_core::internal::*;
 
 use super::super::super::node::Node;
@@ -39,17 +39,17 @@ pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     Ok(tvec!(node.wire(op, &inputs)?))
 }
 
-/// Attention of the core, on queries, keys and values, then the mask, then
-/// cosines and sines, where there are such.
+/// Inputs are queries, keys and values, then the mask and the cosines and sines
+/// of the rotation, each if there is one.
 #[derive(Clone, Debug)]
 struct AttentionOp {
     attention: kernels::Attention,
-    /// The first columns of queries, keys and values in their rows.
+    /// First columns of queries, keys and values in their rows.
     offsets: [usize; 3],
     is_masked: bool,
-    /// Whether neighbours are turned together, where there is a rotation.
+    /// With a rotation, whether it pairs adjacent columns.
     rotation: Option<bool>,
-    /// Whether queries, keys and values come from quantized layers.
+    /// Whether queries, keys and values are outputs of quantized layers.
     is_quantized: bool,
     granularity: SharedGranularity,
     threads: Threads,
@@ -70,7 +70,7 @@ impl PartialEq for AttentionOp {
     }
 }
 
-// All numbers come from a graph; none is compared with itself as NaN.
+// A NaN attribute would only make equal operators look different.
 impl Eq for AttentionOp {}
 
 impl Op for AttentionOp {
@@ -104,9 +104,10 @@ impl EvalOp for AttentionOp {
                 offset,
             })
         };
-        let mask = match self.is_masked {
-            true => Some(inputs[3].try_as_plain_ram()?.as_slice::<i64>()?),
-            false => None,
+        let mask = if self.is_masked {
+            Some(inputs[3].try_as_plain_ram()?.as_slice::<i64>()?)
+        } else {
+            None
         };
         let tables = 3 + usize::from(self.is_masked);
         let rotation = match self.rotation {
@@ -130,7 +131,7 @@ impl EvalOp for AttentionOp {
             values: rows(2)?,
             mask,
             rotation,
-            products: Products::of(self.is_quantized, self.granularity.get()),
+            precision: Precision::after(self.is_quantized.then(|| self.granularity.get())),
         };
         tensor(&[texts, length, width], |context| {
             self.attention.run(&batch, context, &*self.threads);

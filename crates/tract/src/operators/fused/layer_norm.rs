@@ -1,13 +1,13 @@
 //! Layer normalization over the last axis, with constant scale and bias.
 
-use multivec_kernels::Normalize;
+use multivec_kernels::LayerNorm;
 use tract_core::internal::*;
 
 use super::super::super::node::Node;
 use super::{floats, tensor};
 use crate::threads::Threads;
 
-/// Wires the kernel where it applies.
+/// Wires the kernel if the node has the form that it computes.
 pub(in super::super) fn layer_normalization(node: &mut Node<'_>) -> TractResult<Option<OutletId>> {
     let input = node.input(0)?;
     let axis = node.axis(node.proto.int("axis", -1), input)?;
@@ -45,7 +45,7 @@ impl PartialEq for NormalizeOp {
     }
 }
 
-// The number comes from a graph; it is not compared with itself as NaN.
+// A NaN attribute would only make equal operators look different.
 impl Eq for NormalizeOp {}
 
 impl Op for NormalizeOp {
@@ -68,9 +68,9 @@ impl EvalOp for NormalizeOp {
         ensure!(
             inputs[0].shape().last() == Some(&scale.len())
                 && bias.is_none_or(|bias| bias.len() == scale.len()),
-            "expected a scale and a bias for each column, found {inputs:?}"
+            "expected a scale and a bias per column, found {inputs:?}"
         );
-        let normalize = Normalize {
+        let normalize = LayerNorm {
             epsilon: self.epsilon,
             scale,
             bias,
