@@ -2,10 +2,10 @@
 //! `cargo xtask bench-model`: the large model of the benches.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
-use crate::command::{Result, cargo, program, root, step};
+use crate::browser;
+use crate::command::{Result, cargo, program, root, step, target};
 use crate::setup;
 
 /// Writes the model in that precision, INT8 by default, see
@@ -91,10 +91,6 @@ impl Plan {
     }
 }
 
-fn target() -> PathBuf {
-    root().join("target")
-}
-
 /// The peers have workspaces of their own, and share the target folder.
 fn build_peers() -> Result {
     for folder in ["benches/peers", "benches/peers/next-plaid"] {
@@ -159,8 +155,8 @@ fn graph() -> Result {
 }
 
 fn web(plan: &Plan, section: &str) -> Result {
-    setup::wasm_target()?;
-    let browser = setup::browser()?;
+    setup::rust_target(setup::WASM)?;
+    let browser = browser::browser()?;
     step(
         "engines in the browser",
         program("npm")

@@ -1,5 +1,6 @@
 //! Running of other programs.
 
+use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
@@ -10,6 +11,12 @@ pub(crate) type Result<T = ()> = std::result::Result<T, String>;
 pub(crate) fn root() -> PathBuf {
     let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     package.parent().map(PathBuf::from).unwrap_or(package)
+}
+
+/// Where cargo builds.
+pub(crate) fn target() -> PathBuf {
+    let named = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    root().join(named.unwrap_or_else(|| "target".into()))
 }
 
 /// A program that starts in the root.
@@ -26,7 +33,16 @@ pub(crate) fn program(name: &str) -> Command {
 
 /// The cargo that runs this task.
 pub(crate) fn cargo() -> Command {
-    program(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
+    program(&env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
+}
+
+/// The cargo of another toolchain, by rustup.
+pub(crate) fn cargo_of(toolchain: &str) -> Command {
+    let mut command = program("rustup");
+    command.args(["run", toolchain, "cargo"]);
+    // Both name the toolchain of this task.
+    command.env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
+    command
 }
 
 /// Says what is done and for how long, and fails if the program does.
@@ -46,7 +62,32 @@ pub(crate) fn step(what: &str, command: &mut Command) -> Result {
     Ok(())
 }
 
+/// What a program prints on stdout; its failure is an error.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let name = command.get_program().to_owned();
+    let failed = |reason: String| format!("{name:?}: {reason}");
+    let output = command
+        .output()
+        .map_err(|error| failed(error.to_string()))?;
+    if !output.status.success() {
+        let message = String::from_utf8_lossy(&output.stderr);
+        return Err(failed(format!("{}: {}", output.status, message.trim())));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// Whether a program answers.
 pub(crate) fn answers(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
+}
+
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
+    let folders = env::var_os("PATH")?;
+    env::split_paths(&folders)
+        .map(|folder| folder.join(executable(name)))
+        .find(|path| path.is_file())
+}
+
+pub(crate) fn executable(name: &str) -> String {
+    format!("{name}{}", env::consts::EXE_SUFFIX)
 }

@@ -1,17 +1,21 @@
 //! `cargo xtask demo`: a search with the demo model.
 
+use std::thread;
+
 use crate::command::{Result, cargo, step};
-use crate::setup;
+use crate::{manifest, setup};
 
 pub(crate) fn run() -> Result {
-    setup::node_packages()?;
+    // One waits for the network, the other for the processor.
+    let packages = thread::spawn(setup::node_packages);
+    let built = step("the command line", &mut line("build"));
+    let packages = packages
+        .join()
+        .unwrap_or_else(|_| Err("the npm packages: a thread ended early".to_owned()));
+    built.and(packages)?;
     step(
         "search of a small corpus with the demo model",
-        cargo().args([
-            "run",
-            "--quiet",
-            "--package",
-            "multivec",
+        line("run").arg("--quiet").args([
             "--",
             "search",
             "--documents",
@@ -24,4 +28,10 @@ pub(crate) fn run() -> Result {
             "Who wrote about gravity?",
         ]),
     )
+}
+
+fn line(task: &str) -> std::process::Command {
+    let mut command = cargo();
+    command.args([task, "--package", manifest::COMMAND_LINE]);
+    command
 }

@@ -1,31 +1,131 @@
-//! Set-up, checks and demo of the repository: `cargo xtask demo`,
-//! `cargo xtask test`, `cargo xtask test-web`, `cargo xtask bench`, `cargo
-//! xtask bench-model`.
+//! Set-up, checks, demo and releases of the repository, see
+//! `CONTRIBUTING.md`; the workflows of `.github` call nothing else.
 
 mod bench;
+mod browser;
 mod command;
 mod demo;
+mod licenses;
+mod manifest;
+mod nightly;
+mod package;
+mod platforms;
+mod release;
 mod setup;
 mod test;
+mod tools;
 
 use std::process::ExitCode;
 
+use command::Result;
+
+struct Task {
+    name: &'static str,
+    /// Given what follows on the command line.
+    run: fn(&[String]) -> Result,
+    about: &'static str,
+}
+
+const TASKS: &[Task] = &[
+    Task {
+        name: "demo",
+        run: |_| demo::run(),
+        about: "a search with the demo model",
+    },
+    Task {
+        name: "setup",
+        run: |_| setup::run(),
+        about: "gets what the other tasks need",
+    },
+    Task {
+        name: "test",
+        run: |_| test::run(),
+        about: "every check",
+    },
+    Task {
+        name: "test-crates",
+        run: |_| test::crates(),
+        about: "the checks of the crates alone",
+    },
+    Task {
+        name: "test-web",
+        run: |_| test::web(),
+        about: "the checks of the npm package alone",
+    },
+    Task {
+        name: "test-provider",
+        run: test::provider,
+        about: "PROVIDER: parity on this machine's hardware",
+    },
+    Task {
+        name: "test-platforms",
+        run: platforms::run,
+        about: "[arm | macos | windows]: other platforms, emulated",
+    },
+    Task {
+        name: "test-nightly",
+        run: nightly::run,
+        about: "[fuzz [SECONDS] | miri | runtimes]: what takes long",
+    },
+    Task {
+        name: "bench",
+        run: bench::run,
+        about: "benches, and their tables",
+    },
+    Task {
+        name: "bench-model",
+        run: |rest| bench::model(rest.first().cloned()),
+        about: "writes the large model of the benches",
+    },
+    Task {
+        name: "package",
+        run: |_| package::run(),
+        about: "builds and uses the packages of the crates",
+    },
+    Task {
+        name: "licenses",
+        run: |_| licenses::deny(),
+        about: "licences, advisories, duplicates",
+    },
+    Task {
+        name: "notices",
+        run: licenses::notices,
+        about: "npm | cli FILE: third-party notices",
+    },
+    Task {
+        name: "msrv",
+        run: |_| release::msrv(),
+        about: "builds with the oldest supported Rust",
+    },
+    Task {
+        name: "semver",
+        run: |_| release::semver(),
+        about: "whether the version says what changed",
+    },
+    Task {
+        name: "release-checks",
+        run: |_| release::checks(),
+        about: "what a release is held to",
+    },
+    Task {
+        name: "dist",
+        run: |_| release::dist(),
+        about: "the command line for this machine, packed",
+    },
+    Task {
+        name: "publish",
+        run: release::publish,
+        about: "crates | npm [--dry-run]: uploads them",
+    },
+];
+
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
-    let task = args.next();
+    let name = args.next().unwrap_or_default();
     let rest: Vec<String> = args.collect();
-    let done = match task.as_deref() {
-        Some("bench") => bench::run(&rest),
-        Some("bench-model") => bench::model(rest.first().cloned()),
-        Some("demo") => demo::run(),
-        Some("setup") => setup::run(),
-        Some("test") => test::run(),
-        Some("test-web") => test::web(),
-        other => Err(format!(
-            "expected `cargo xtask bench`, `bench-model`, `demo`, `setup`, `test` or `test-web`, \
-             found {}",
-            other.map_or_else(|| "no task".to_owned(), |name| format!("`{name}`"))
-        )),
+    let done = match TASKS.iter().find(|task| task.name == name) {
+        Some(task) => (task.run)(&rest),
+        None => Err(usage(&name)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -34,4 +134,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn usage(found: &str) -> String {
+    let mut text = format!("expected a task, found `{found}`\n");
+    for task in TASKS {
+        text += &format!("  cargo xtask {:<15} {}\n", task.name, task.about);
+    }
+    text
 }

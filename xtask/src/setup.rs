@@ -1,12 +1,11 @@
 //! What the other tasks need and a fresh clone lacks.
 
-use std::env;
-use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
-use crate::command::{Result, answers, cargo, program, root, step};
+use crate::browser::browser;
+use crate::command::{Result, answers, program, root, step};
+use crate::tools;
 
 /// The target of everything that runs in a browser.
 pub(crate) const WASM: &str = "wasm32-unknown-unknown";
@@ -14,8 +13,9 @@ pub(crate) const WASM: &str = "wasm32-unknown-unknown";
 /// Gets everything; safe to run again.
 pub(crate) fn run() -> Result {
     node_packages()?;
-    wasm_target()?;
-    wasm_pack()?;
+    rust_target(WASM)?;
+    rust_component("rust-src")?;
+    tools::WASM_BINDGEN.install()?;
     browser()?;
     Ok(())
 }
@@ -39,94 +39,68 @@ pub(crate) fn node_packages() -> Result {
     fs::write(&stamp, lock).map_err(|error| format!("{}: {error}", stamp.display()))
 }
 
-/// Adds the WebAssembly target where rustup manages the toolchain.
-pub(crate) fn wasm_target() -> Result {
-    if !answers(program("rustup").arg("--version")) {
+/// Adds a target where rustup manages the toolchain and it is missing.
+pub(crate) fn rust_target(target: &str) -> Result {
+    add("target", target)
+}
+
+/// Adds a component where rustup manages the toolchain and it is missing.
+pub(crate) fn rust_component(component: &str) -> Result {
+    add("component", component)
+}
+
+fn add(kind: &str, name: &str) -> Result {
+    let Ok(listed) = program("rustup")
+        .args([kind, "list", "--installed"])
+        .output()
+    else {
+        return Ok(());
+    };
+    // Components are listed with the name of the platform behind theirs.
+    let is_there = String::from_utf8_lossy(&listed.stdout)
+        .lines()
+        .any(|line| line == name || kind == "component" && line.starts_with(&format!("{name}-")));
+    if is_there {
         return Ok(());
     }
     step(
-        "the target wasm32-unknown-unknown",
-        program("rustup").args(["target", "add", WASM]),
+        &format!("the {kind} {name}"),
+        program("rustup").args([kind, "add", name]),
     )
 }
 
-/// The wasm-pack of this repository, installed on first use.
-pub(crate) fn wasm_pack() -> Result<PathBuf> {
-    const VERSION: &str = "0.15.1";
-    let tools = tools();
-    let path = tools.join("bin").join(executable("wasm-pack"));
-    let found = Command::new(&path).arg("--version").output();
-    let is_current = found.is_ok_and(|output| {
-        String::from_utf8_lossy(&output.stdout).trim() == format!("wasm-pack {VERSION}")
-    });
-    if !is_current {
-        step(
-            "wasm-pack",
-            cargo()
-                .args(["install", "--locked", "--root"])
-                .arg(&tools)
-                .arg(format!("wasm-pack@{VERSION}")),
-        )?;
+/// Debian's packages that are missing, where there is apt; elsewhere their
+/// names are in the error.
+pub(crate) fn debian_packages(names: &[&str]) -> Result {
+    let is_there = |name: &&str| answers(program("dpkg").args(["--status", name]));
+    let missing: Vec<&str> = names
+        .iter()
+        .copied()
+        .filter(|name| !is_there(name))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
     }
-    Ok(path)
-}
-
-/// Where tools are installed, out of the way of the user's own.
-pub(crate) fn tools() -> PathBuf {
-    let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    target
-        .unwrap_or_else(|| root().join("target"))
-        .join("tools")
-}
-
-/// The `PATH` with those tools in front.
-pub(crate) fn path_with_tools() -> Result<OsString> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders = std::iter::once(tools().join("bin")).chain(env::split_paths(&path));
-    env::join_paths(folders).map_err(|error| format!("PATH: {error}"))
-}
-
-/// A browser and its driver. Both are looked for on the `PATH`, and installed
-/// where that needs no more than Debian's own packages.
-pub(crate) struct Browser {
-    pub(crate) chromium: PathBuf,
-    pub(crate) driver: PathBuf,
-}
-
-pub(crate) fn browser() -> Result<Browser> {
-    if let Some(found) = find_browser() {
-        return Ok(found);
+    let list = missing.join(" ");
+    if !answers(program("apt-get").arg("--version")) {
+        return Err(format!("expected what Debian's packages {list} install"));
     }
-    if answers(program("apt-get").arg("--version")) {
-        step("package lists", program("apt-get").args(["update", "-qq"]))?;
-        step(
-            "Chromium and its driver",
-            program("apt-get").args(["install", "-y", "-qq", "chromium", "chromium-driver"]),
-        )?;
+    step("package lists", apt().args(["update", "-qq"]))?;
+    step(
+        &format!("Debian's packages {list}"),
+        apt()
+            .args(["install", "-y", "-qq", "--no-install-recommends"])
+            .args(&missing),
+    )
+}
+
+/// As root, where that takes no password.
+fn apt() -> Command {
+    if answers(program("sudo").args(["-n", "true"])) {
+        let mut command = program("sudo");
+        command.args(["-n", "apt-get"]);
+        command
+    } else {
+        program("apt-get")
     }
-    find_browser().ok_or_else(|| {
-        "expected `chromium` (or CHROMIUM_PATH) and `chromedriver` of the same version, \
-         found none; on Debian: apt-get install chromium chromium-driver"
-            .to_owned()
-    })
-}
-
-fn find_browser() -> Option<Browser> {
-    let named = env::var_os("CHROMIUM_PATH").map(PathBuf::from);
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    Some(Browser {
-        chromium: named.or_else(|| names.into_iter().find_map(on_path))?,
-        driver: on_path("chromedriver")?,
-    })
-}
-
-fn on_path(name: &str) -> Option<PathBuf> {
-    let folders = env::var_os("PATH")?;
-    env::split_paths(&folders)
-        .map(|folder| folder.join(executable(name)))
-        .find(|path| path.is_file())
-}
-
-fn executable(name: &str) -> String {
-    format!("{name}{}", env::consts::EXE_SUFFIX)
 }

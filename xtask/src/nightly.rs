@@ -1,0 +1,198 @@
+//! `cargo xtask test-nightly`: what takes too long for every change, or a
+//! nightly compiler: `fuzz`, `miri` and `runtimes`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::command::{Result, answers, cargo, cargo_of, output, program, root, step, target};
+use crate::test::parity;
+use crate::{setup, tools};
+
+/// How long inputs are tried, in seconds.
+const FUZZ_SECONDS: &str = "600";
+
+/// The oldest version of ONNX Runtime that is supported, and the newest that
+/// was tried; that of `js/package-lock.json` comes between.
+const OLDEST: &str = "1.23.2";
+const NEWEST: &str = "1.32.0";
+
+pub(crate) fn run(arguments: &[String]) -> Result {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        [] => {
+            fuzz(FUZZ_SECONDS)?;
+            miri()?;
+            runtimes()
+        }
+        ["fuzz"] => fuzz(FUZZ_SECONDS),
+        ["fuzz", seconds] => fuzz(seconds),
+        ["miri"] => miri(),
+        ["runtimes"] => runtimes(),
+        _ => Err(format!(
+            "expected `fuzz [SECONDS]`, `miri`, `runtimes` or nothing, found {arguments:?}"
+        )),
+    }
+}
+
+/// Any bytes as graphs, see `fuzz/README.md`.
+fn fuzz(seconds: &str) -> Result {
+    nightly()?;
+    tools::CARGO_FUZZ.install()?;
+    let corpus = target().join("fuzz-corpus/graph");
+    fs::create_dir_all(&corpus).map_err(|error| format!("{}: {error}", corpus.display()))?;
+    let fixtures = root().join("tests/fixtures");
+    for model in models(&fixtures)? {
+        // Named by the whole path, as many have the same name.
+        let name: Vec<_> = model
+            .strip_prefix(&fixtures)
+            .iter()
+            .flat_map(|path| path.iter())
+            .collect();
+        let copy = corpus.join(name.join("-".as_ref()));
+        fs::copy(&model, &copy).map_err(|error| format!("{}: {error}", copy.display()))?;
+    }
+    step(
+        &format!("graphs of any bytes, for {seconds} s"),
+        cargo_of(NIGHTLY)
+            .args(["fuzz", "run", "graph"])
+            .arg(&corpus)
+            .args(["--", "-max_len=400000", "-timeout=20", "-rss_limit_mb=2048"])
+            .arg(format!("-max_total_time={seconds}"))
+            .env("CARGO_TARGET_DIR", target().join("fuzz"))
+            .env("PATH", tools::path()?),
+    )
+}
+
+/// The ONNX files in a folder and the folders in it.
+fn models(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |error| format!("{}: {error}", folder.display());
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() {
+            found.extend(models(&path)?);
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "onnx")
+        {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// Undefined behaviour in threads, aligned memory and the plain kernels; what
+/// is written for an instruction set Miri does not know.
+fn miri() -> Result {
+    nightly()?;
+    if !answers(cargo_of(NIGHTLY).args(["miri", "--version"])) {
+        step(
+            "the component miri",
+            program("rustup").args([
+                "component",
+                "add",
+                "--toolchain",
+                NIGHTLY,
+                "miri",
+                "rust-src",
+            ]),
+        )?;
+    }
+    step(
+        "kernels and their threads, interpreted",
+        cargo_of(NIGHTLY)
+            .args(["miri", "test", "--package", "multivec-kernels", "--lib"])
+            // No unsafe code, and hundreds of thousands of numbers.
+            .args(["--", "--skip", "exp::", "--skip", "overflow::"])
+            // Threads read the clock, and tests leave some behind.
+            .env("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-ignore-leaks")
+            .env("CARGO_TARGET_DIR", target().join("miri")),
+    )
+}
+
+const NIGHTLY: &str = "nightly";
+
+fn nightly() -> Result {
+    if answers(cargo_of(NIGHTLY).arg("--version")) {
+        return Ok(());
+    }
+    step(
+        "the nightly compiler",
+        program("rustup").args(["toolchain", "install", NIGHTLY, "--profile", "minimal"]),
+    )
+}
+
+/// Parity on other versions of ONNX Runtime than the one that is shipped.
+fn runtimes() -> Result {
+    setup::node_packages()?;
+    for version in [OLDEST, &shipped()?, NEWEST] {
+        let library = runtime(version)?;
+        step(
+            &format!("parity with ONNX Runtime {version}"),
+            parity(&mut cargo()).env("ORT_DYLIB_PATH", library),
+        )?;
+    }
+    Ok(())
+}
+
+/// The version of the npm package.
+fn shipped() -> Result<String> {
+    let path = root().join("js/package.json");
+    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    text.lines()
+        .find_map(|line| {
+            line.trim()
+                .strip_prefix("\"onnxruntime-node\": \"")?
+                .split('"')
+                .next()
+        })
+        .map(str::to_owned)
+        .ok_or_else(|| format!("{}: expected onnxruntime-node, found none", path.display()))
+}
+
+/// The library of the Python package of that version.
+fn runtime(version: &str) -> Result<PathBuf> {
+    let folder = target().join("runtimes").join(version);
+    let capi = folder.join("onnxruntime/capi");
+    if library(&capi).is_none() {
+        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let python = |arguments: &[&str]| {
+            let mut command = program(if cfg!(windows) { "python" } else { "python3" });
+            command.args(arguments).current_dir(&folder);
+            command
+        };
+        let package = format!("onnxruntime=={version}");
+        step(
+            &format!("the Python package {package}"),
+            &mut python(&[
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--only-binary=:all:",
+                &package,
+            ]),
+        )?;
+        // A wheel is a zip file, which Python can read everywhere.
+        let unpack = "import glob, zipfile; zipfile.ZipFile(glob.glob('*.whl')[0]).extractall()";
+        output(&mut python(&["-c", unpack]))?;
+    }
+    library(&capi).ok_or_else(|| {
+        format!(
+            "{}: expected ONNX Runtime's library, found none",
+            capi.display()
+        )
+    })
+}
+
+fn library(folder: &Path) -> Option<PathBuf> {
+    let names = ["libonnxruntime.so.", "libonnxruntime.", "onnxruntime.dll"];
+    let mut paths = fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()));
+    paths.find(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        names.iter().any(|start| name.starts_with(start))
+    })
+}

@@ -1,0 +1,129 @@
+//! `cargo xtask package`: the crates as they would be published, each built
+//! from its tarball, and used by a project outside of the repository.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::command::{Result, cargo, executable, program, root, step, target};
+use crate::{manifest, setup};
+
+pub(crate) fn run() -> Result {
+    setup::node_packages()?;
+    forget_older_packages()?;
+    step(
+        "packages of the crates, each built from its own",
+        unoptimized(cargo().arg("package"))?
+            .args(["--workspace", "--allow-dirty", "--quiet"])
+            .args(
+                manifest::UNPUBLISHED
+                    .iter()
+                    .flat_map(|name| ["--exclude", name]),
+            ),
+    )?;
+    let outside = env::temp_dir().join(format!("multivec-packages-{}", std::process::id()));
+    let used = use_from(&outside);
+    fs::remove_dir_all(&outside).map_err(|error| format!("{}: {error}", outside.display()))?;
+    used
+}
+
+/// Dependencies are built once for all of these, and not optimized, although
+/// the profile of the workspace is in the core's manifest.
+fn unoptimized(command: &mut Command) -> Result<&mut Command> {
+    for name in manifest::optimized_packages()? {
+        let level = format!("profile.dev.package.{name}.opt-level=0");
+        command.args(["--config", &level]);
+    }
+    Ok(command
+        .env("CARGO_TARGET_DIR", folder())
+        .env("CARGO_PROFILE_DEV_DEBUG", "false")
+        .env("CARGO_INCREMENTAL", "0"))
+}
+
+fn folder() -> PathBuf {
+    target().join("package-check")
+}
+
+/// Cargo takes a crate of a certain version for one that never changes, so
+/// that it would build on what an earlier run has unpacked.
+fn forget_older_packages() -> Result {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
+    // Those that were unpacked from a folder, not from a registry.
+    let unpacked = home.map(|home| entries(&home.join("registry/src"), "-"));
+    let built = folder().join("debug/.fingerprint");
+    for folder in unpacked.into_iter().flatten().chain([built]) {
+        for package in entries(&folder, "multivec") {
+            fs::remove_dir_all(&package)
+                .map_err(|error| format!("{}: {error}", package.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// What is in a folder and starts so.
+fn entries(folder: &Path, start: &str) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default();
+            name.to_string_lossy().starts_with(start)
+        })
+        .collect()
+}
+
+/// A project that depends on the packages alone, and their program.
+fn use_from(outside: &Path) -> Result {
+    let failed = |error| format!("{}: {error}", outside.display());
+    let source = outside.join("src");
+    fs::create_dir_all(&source).map_err(failed)?;
+    let version = manifest::version()?;
+    let mut text = format!(
+        "[package]\nname = \"smoke\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
+         [dependencies]\nmultivec = \"{version}\"\n\n[patch.crates-io]\n"
+    );
+    for name in manifest::PUBLISHED {
+        let package = format!("{name}-{version}");
+        let tarball = folder().join("package").join(format!("{package}.crate"));
+        step(
+            &format!("{package}, unpacked"),
+            program("tar")
+                .arg("-xzf")
+                .arg(tarball)
+                .arg("-C")
+                .arg(outside),
+        )?;
+        text += &format!("{name} = {{ path = \"{package}\" }}\n");
+    }
+    fs::write(outside.join("Cargo.toml"), text).map_err(failed)?;
+    fs::write(source.join("main.rs"), include_str!("../smoke/main.rs")).map_err(failed)?;
+    // The same dependencies as in the repository.
+    fs::copy(root().join("Cargo.lock"), outside.join("Cargo.lock")).map_err(failed)?;
+    // Where ONNX Runtime's library is found beside, while the project is not.
+    let model = root().join("models/minilm-colbert");
+    step(
+        "a project outside of the repository that uses them",
+        unoptimized(cargo().arg("run"))?
+            .args(["--quiet", "--offline", "--manifest-path"])
+            .arg(outside.join("Cargo.toml"))
+            .arg("--")
+            .arg(&model)
+            .env("XDG_CACHE_HOME", outside),
+    )?;
+    step(
+        "the packaged command line",
+        program(
+            &folder()
+                .join("debug")
+                .join(executable("multivec"))
+                .to_string_lossy(),
+        )
+        .args(["info", "--model"])
+        .arg(&model)
+        .env("XDG_CACHE_HOME", outside),
+    )
+}

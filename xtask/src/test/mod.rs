@@ -1,0 +1,111 @@
+//! `cargo xtask test`: every check; `test-crates` and `test-web`: its halves;
+//! `test-provider`: parity on hardware of this machine.
+
+mod web;
+
+use std::process::Command;
+
+use crate::command::{Result, answers, cargo, program, root, step};
+use crate::{licenses, package, setup};
+
+pub(crate) use web::web;
+
+/// All crates, with all features, since the command line takes those of the
+/// library: the same in every step, so that no dependency is built twice.
+const ALL: &str = "--workspace";
+
+/// Parity on a provider of this machine, or the reason why it has none.
+pub(crate) fn provider(arguments: &[String]) -> Result {
+    let [provider] = arguments else {
+        return Err(format!(
+            "expected a provider, such as `coreml`, found {arguments:?}"
+        ));
+    };
+    setup::node_packages()?;
+    step(
+        &format!("parity on the provider {provider}"),
+        cargo()
+            .args(["test", "--package", "multivec", "--test", "provider_parity"])
+            // Reasons of what is skipped are printed.
+            .args(["--", "--nocapture"])
+            .env("MULTIVEC_TEST_PROVIDER", provider),
+    )
+}
+
+pub(crate) fn run() -> Result {
+    crates()?;
+    web()
+}
+
+pub(crate) fn crates() -> Result {
+    setup::node_packages()?;
+    format()?;
+    licenses::check()?;
+    lints()?;
+    tests()?;
+    documentation()?;
+    without_features()?;
+    package::run()
+}
+
+fn format() -> Result {
+    step("formatting", cargo().args(["fmt", "--all", "--check"]))?;
+    step(
+        "formatting and lints of TypeScript",
+        program("npm")
+            .args(["run", "lint"])
+            .current_dir(root().join("js")),
+    )
+}
+
+fn lints() -> Result {
+    step(
+        "lints",
+        cargo()
+            .arg("clippy")
+            .arg(ALL)
+            .args(["--all-targets", "--", "--deny", "warnings"]),
+    )
+}
+
+fn tests() -> Result {
+    step("tests", cargo().args(runner()).arg(ALL))?;
+    step(
+        "documentation tests",
+        cargo().args(["test", "--doc"]).arg(ALL),
+    )
+}
+
+fn documentation() -> Result {
+    step(
+        "documentation",
+        cargo()
+            .args(["doc", "--no-deps", "--quiet"])
+            .arg(ALL)
+            .env("RUSTDOCFLAGS", "--deny warnings"),
+    )
+}
+
+/// What the features of the other steps would hide.
+fn without_features() -> Result {
+    step(
+        "tests of a build without tract",
+        cargo()
+            .args(runner())
+            .args(["--package", "multivec", "--test", "engine"]),
+    )
+}
+
+/// PyLate's references on each engine; a filter of tests may follow.
+pub(crate) fn parity(command: &mut Command) -> &mut Command {
+    command.args(["test", "--package", "multivec-core", "--test", "parity"])
+}
+
+/// nextest where it is installed.
+fn runner() -> &'static [&'static str] {
+    if answers(cargo().args(["nextest", "--version"])) {
+        &["nextest", "run"]
+    } else {
+        &["test", "--lib", "--bins", "--tests"]
+    }
+}
