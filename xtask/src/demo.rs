@@ -32,6 +32,12 @@ pub(crate) fn run() -> Result {
 
 fn line(task: &str) -> std::process::Command {
     let mut command = cargo();
-    command.args([task, "--package", manifest::COMMAND_LINE]);
+    // ONNX Runtime comes with the npm packages; tract takes minutes to build.
+    command.args([
+        task,
+        "--package",
+        manifest::COMMAND_LINE,
+        "--no-default-features",
+    ]);
     command
 }
