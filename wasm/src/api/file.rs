@@ -4,7 +4,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use js_sys::Uint8Array;
 use multivec_graph::onnx::TensorProto;
-use multivec_graph::{Bytes, Error, Result, place};
+use multivec_graph::{Bytes, Error, Result, ExternalLocation};
 
 /// What tensors call the file that they are in.
 pub(super) const OWN: &str = "the model file itself";
@@ -34,7 +34,7 @@ impl ModelFile<'_> {
             Error::invalid(self.name, source)
         };
         let beside = || fail("within the model", "in a file beside it".to_owned());
-        let place = place(tensor).filter(|place| place.file == OWN);
+        let place = ExternalLocation::of(tensor).filter(|place| place.file == OWN);
         let place = place.ok_or_else(beside)?;
         let size = u64::from(self.bytes.length());
         let end = match place.length {
