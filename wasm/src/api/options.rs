@@ -11,8 +11,9 @@ use multivec_core::encoder::{Normalization, QueryExpansion};
 use multivec_core::pool::Pooling;
 use multivec_core::tokenize::TruncationPolicy;
 use multivec_core::{EncodeOptions, Error, Precision, Result, TextKind};
+use serde::Deserialize;
 use serde::de::value::MapDeserializer;
-use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::de::{self, Deserializer, Visitor};
 use serde_path_to_error::Segment;
 use serde_wasm_bindgen::Deserializer as FromJs;
 use wasm_bindgen::{JsCast, JsValue};
@@ -185,7 +186,7 @@ fn fields<T: de::DeserializeOwned>(name: &str, value: &JsValue) -> JsResult<T> {
         return Err(to_js(Error::option("options", "an object", show(value))));
     }
     let entries = Object::entries(value.unchecked_ref())
-        .iter()
+        .into_iter()
         .map(|entry| entry.unchecked_into::<Array>())
         .map(|entry| (entry.get(0).as_string().unwrap_or_default(), entry.get(1)))
         .filter(|(_, value)| !value.is_undefined())
