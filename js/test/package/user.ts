@@ -70,7 +70,7 @@ export async function store(encoder: Encoder, texts: AsyncIterable<string>): Pro
   for await (const query of encoder.streamQueries(["q"], { onProgress: () => {} })) documents.push(query);
   encoder.checkSpace("0".repeat(32));
   const spelled: string | undefined = document.rowTokens(0)[0]?.text;
-  console.assert(spelled);
+  console.assert(spelled !== undefined);
   return [maxSimMany(document, documents), rerank(document, documents, [0]), similarity(document, document)];
 }
 
