@@ -8,12 +8,8 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
-#[path = "../tests/common/mod.rs"]
-mod common;
 #[path = "encode/models.rs"]
 mod models;
-#[path = "../tests/support/mod.rs"]
-mod support;
 #[path = "encode/texts.rs"]
 mod texts;
 

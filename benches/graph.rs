@@ -11,8 +11,6 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
-#[path = "../tests/common/mod.rs"]
-mod common;
 #[path = "graph/loading.rs"]
 mod loading;
 #[path = "encode/texts.rs"]
@@ -27,7 +25,7 @@ use multivec::{
     Encoder, EncoderBuilder, Engine, Error, ModelBytes, Optimization, Precision, TextKind,
 };
 
-use common::MINILM;
+use multivec_testing::MINILM;
 
 /// Tokens of a document, and documents of a run.
 const SHAPES: [(usize, usize); 3] = [(24, 32), (128, 8), (300, 8)];
@@ -114,7 +112,7 @@ fn pair(builder: &EncoderBuilder, engine: Engine) -> Result<(Encoder, Encoder), 
             start.elapsed().as_secs_f64(),
             encoder.info().graph
         );
-        Ok(encoder)
+        Ok::<_, multivec::Error>(encoder)
     };
     Ok((load(Optimization::Off)?, load(Optimization::Checked)?))
 }

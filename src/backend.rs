@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use crate::batch::{CACHED_TOKENS, TokenBatch};
+use crate::batch::{BatchShapes, CACHED_TOKENS, TokenBatch};
 use crate::error::Result;
-use crate::graph::Fused;
-use crate::kernels::Parallel;
+use multivec_graph::Fused;
+use multivec_kernels::Parallel;
 
 /// An engine with a loaded model.
 ///
@@ -15,33 +15,9 @@ pub trait Backend: Send + Sync {
     /// What was loaded, and how it runs.
     fn info(&self) -> &BackendInfo;
 
-    /// How many calls of [`run`](Self::run) make progress at the same time.
-    /// At least 1; the encoder starts that many workers and no more.
-    fn concurrency(&self) -> usize {
-        1
-    }
-
-    /// How many threads the core may keep busy at a time with work of its own,
-    /// such as tokenization. At least 1; where it is 1, the core starts none.
-    fn parallelism(&self) -> usize {
-        self.concurrency()
-    }
-
-    /// Tokens of the batches that it is fastest with.
-    fn batch_tokens(&self) -> usize {
-        CACHED_TOKENS
-    }
-
-    /// Whether it takes time to run a batch of a shape that none had before, so
-    /// that few shapes are faster than little padding.
-    fn prepares_shapes(&self) -> bool {
-        false
-    }
-
-    /// Threads that the core borrows for all that it does side by side. Where
-    /// there are none, it starts threads of its own.
-    fn threads(&self) -> Option<&dyn Parallel> {
-        None
+    /// How the core should divide work for this backend.
+    fn scheduling(&self) -> Scheduling<'_> {
+        Scheduling::default()
     }
 
     /// Runs the graph on a batch and returns its raw output, row for row in
@@ -54,15 +30,90 @@ pub trait Backend: Send + Sync {
     /// [`Error::Inference`](crate::Error::Inference) when the engine fails,
     /// [`Error::ModelMismatch`](crate::Error::ModelMismatch) when the output
     /// is not `[rows, length, dim]` of `f32`.
-    fn run(&self, batch: &TokenBatch) -> Result<TokenStates>;
+    fn run(&self, batch: &TokenBatch, mode: RunMode) -> Result<TokenStates>;
+}
 
-    /// As [`run`](Self::run), for a batch that runs beside others of the same
-    /// call: a backend may then leave the other cores to them.
-    ///
-    /// # Errors
-    /// Those of [`run`](Self::run).
-    fn run_beside_others(&self, batch: &TokenBatch) -> Result<TokenStates> {
-        self.run(batch)
+/// What else runs while a batch does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunMode {
+    /// Nothing of the same call: the batch may use every core.
+    Exclusive,
+    /// Other batches of the same call, one a worker: the batch should leave
+    /// the other cores to them.
+    Shared,
+}
+
+/// How work for a backend is best divided. The default is one batch at a time
+/// on the calling thread.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Scheduling<'a> {
+    /// Calls of [`Backend::run`] that make progress at the same time, at least
+    /// 1. The encoder starts that many workers and no more.
+    pub concurrency: usize,
+    /// Threads that the core may keep busy with work of its own, such as
+    /// tokenization, at least 1. Where it is 1, the core starts none.
+    pub parallelism: usize,
+    /// Tokens of the batches that the backend is fastest with, padding
+    /// included.
+    pub batch_tokens: usize,
+    /// [`BatchShapes::Buckets`] where each new shape takes time to prepare, so
+    /// that few shapes are faster than little padding.
+    pub batch_shapes: BatchShapes,
+    /// Threads that the backend lends to the core for all that it does side by
+    /// side. Without them, it starts threads of its own.
+    pub threads: Option<&'a dyn Parallel>,
+}
+
+impl Default for Scheduling<'_> {
+    fn default() -> Self {
+        Self {
+            concurrency: 1,
+            parallelism: 1,
+            batch_tokens: CACHED_TOKENS,
+            batch_shapes: BatchShapes::Exact,
+            threads: None,
+        }
+    }
+}
+
+impl<'a> Scheduling<'a> {
+    /// Runs this many batches at the same time; 0 counts as 1. The core keeps
+    /// as many threads busy, unless
+    /// [`with_parallelism`](Self::with_parallelism) says otherwise.
+    #[must_use]
+    pub fn with_concurrency(mut self, concurrency: usize) -> Self {
+        self.concurrency = concurrency.max(1);
+        self.parallelism = self.concurrency;
+        self
+    }
+
+    /// Lets the core keep this many threads busy; 0 counts as 1.
+    #[must_use]
+    pub fn with_parallelism(mut self, threads: usize) -> Self {
+        self.parallelism = threads.max(1);
+        self
+    }
+
+    /// Makes batches of this many tokens where the user sets no limit.
+    #[must_use]
+    pub fn with_batch_tokens(mut self, tokens: usize) -> Self {
+        self.batch_tokens = tokens;
+        self
+    }
+
+    /// Makes batches of these shapes where the user leaves it open.
+    #[must_use]
+    pub fn with_batch_shapes(mut self, shapes: BatchShapes) -> Self {
+        self.batch_shapes = shapes;
+        self
+    }
+
+    /// Lends these threads to the core.
+    #[must_use]
+    pub fn with_threads(mut self, threads: Option<&'a dyn Parallel>) -> Self {
+        self.threads = threads;
+        self
     }
 }
 
@@ -92,7 +143,7 @@ pub struct BackendInfo {
     pub dim: Option<usize>,
     /// The model file, for messages.
     pub model_file: String,
-    /// What became of the published graph.
+    /// What became of the original graph.
     pub graph: GraphForm,
 }
 
@@ -100,12 +151,12 @@ pub struct BackendInfo {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum GraphForm {
-    /// As it was published.
+    /// As it was exported.
     #[default]
-    Published,
+    Original,
     /// With fused operators in it.
     Fused(Fused),
-    /// As it was published, for its fused form gave other vectors.
+    /// As it was exported, for its fused form gave other vectors.
     Refused {
         /// The largest distance between rows of length 1.
         distance: f32,
@@ -115,7 +166,7 @@ pub enum GraphForm {
 impl From<Fused> for GraphForm {
     fn from(fused: Fused) -> Self {
         match fused.is_empty() {
-            true => Self::Published,
+            true => Self::Original,
             false => Self::Fused(fused),
         }
     }
@@ -124,13 +175,10 @@ impl From<Fused> for GraphForm {
 impl fmt::Display for GraphForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Published => f.write_str("as published"),
+            Self::Original => f.write_str("original"),
             Self::Fused(fused) => write!(f, "fused: {fused}"),
             Self::Refused { distance } => {
-                write!(
-                    f,
-                    "as published; its fused form is {distance:.1e} away from it"
-                )
+                write!(f, "original; its fused form is {distance:.1e} away from it")
             }
         }
     }

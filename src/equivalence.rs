@@ -1,10 +1,10 @@
 //! Whether two forms of a graph give the same vectors.
 
-use crate::backend::{Backend, Precision, TokenStates};
+use crate::backend::{Backend, Precision, RunMode, TokenStates};
 use crate::batch::TokenBatch;
 use crate::error::Result;
-use crate::sample;
 use crate::tokenize::TextTokenizer;
+use multivec_kernels::sample;
 
 /// How far rows of length 1 may be apart, in any column, in 32-bit floats.
 const FP32_BOUND: f32 = 1e-4;
@@ -16,7 +16,7 @@ const INT8_NOISE: f32 = 2.;
 pub struct Probes(Vec<TokenBatch>);
 
 /// What a graph gave for the probes.
-pub struct Answers(Vec<TokenStates>);
+pub struct Outputs(Vec<TokenStates>);
 
 /// How far the answers of two graphs are apart.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,9 +70,9 @@ impl Probes {
     ///
     /// # Errors
     /// The backend's.
-    pub fn run(&self, backend: &dyn Backend) -> Result<Answers> {
-        let run = |batch| backend.run(batch);
-        self.0.iter().map(run).collect::<Result<_>>().map(Answers)
+    pub fn run(&self, backend: &dyn Backend) -> Result<Outputs> {
+        let run = |batch| backend.run(batch, RunMode::Exclusive);
+        self.0.iter().map(run).collect::<Result<_>>().map(Outputs)
     }
 
     /// Compares the rows of attended tokens.
@@ -83,8 +83,8 @@ impl Probes {
     /// differs between a text alone and the same text in a batch.
     pub fn compare(
         &self,
-        published: &Answers,
-        other: &Answers,
+        published: &Outputs,
+        other: &Outputs,
         precision: Precision,
     ) -> Difference {
         let batches = self.0.iter().zip(published.0.iter().zip(&other.0));
@@ -101,7 +101,7 @@ impl Probes {
     }
 
     /// How far a text's rows move when there are others in its batch.
-    fn noise(&self, published: &Answers) -> f32 {
+    fn noise(&self, published: &Outputs) -> f32 {
         let [short, long, both] = published.0.as_slice() else {
             return 0.;
         };

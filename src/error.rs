@@ -228,3 +228,43 @@ impl Error {
         }
     }
 }
+
+impl From<multivec_graph::Error> for Error {
+    fn from(error: multivec_graph::Error) -> Self {
+        use multivec_graph::Error as Graph;
+        match error {
+            Graph::Io {
+                path,
+                action,
+                source,
+                ..
+            } => Self::Io {
+                path,
+                action,
+                source,
+            },
+            Graph::InvalidModel { file, source, .. } => Self::InvalidModel {
+                file,
+                engine: "multivec",
+                source,
+            },
+            Graph::ModelMismatch {
+                file,
+                what,
+                expected,
+                found,
+                ..
+            } => Self::ModelMismatch {
+                file,
+                what,
+                expected,
+                found,
+            },
+            other => Self::InvalidModel {
+                file: "the model".to_owned(),
+                engine: "multivec",
+                source: other.into(),
+            },
+        }
+    }
+}

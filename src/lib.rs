@@ -11,6 +11,8 @@
 //! [`tokenize`] → [`batch`] → [`Backend`] → [`encoder`] → [`Embedding`]
 //! → [`pool`] / [`score`].
 
+#![forbid(unsafe_code)]
+
 mod backend;
 pub mod batch;
 pub mod config;
@@ -20,16 +22,12 @@ pub mod equivalence;
 mod error;
 pub mod fidelity;
 mod fingerprint;
-pub mod graph;
-pub mod kernels;
-mod order;
 pub mod pool;
-pub mod quantize;
-mod sample;
 pub mod score;
+mod sort;
 pub mod tokenize;
 
-pub use backend::{Backend, BackendInfo, GraphForm, Precision, TokenStates};
+pub use backend::{Backend, BackendInfo, GraphForm, Precision, RunMode, Scheduling, TokenStates};
 pub use config::{ModelConfig, TextKind};
 pub use embedding::{Embedding, Token};
 pub use encoder::{

@@ -5,9 +5,9 @@
 //! its mean. Source: Clavié, Chaffin and Adams 2024, arXiv:2409.14683.
 
 use kodama::{Dendrogram, Method, linkage};
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView2, Axis, Slice};
 
-use crate::order::ordered;
+use crate::sort::ordered;
 
 /// How far a document is pooled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(crate) fn clusters(rows: ArrayView2<'_, f32>, pooling: Pooling) -> Option<Ve
     if wanted >= free {
         return None;
     }
-    let free_rows = rows.slice(s![protected.., ..]);
+    let free_rows = rows.slice_axis(Axis(0), Slice::from(protected..));
     let dendrogram = linkage(&mut cosine_distances(free_rows), free, Method::Ward);
     let mut clusters: Vec<Vec<usize>> = (0..protected).map(|row| vec![row]).collect();
     for mut cluster in cut(&dendrogram, wanted) {

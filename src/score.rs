@@ -9,7 +9,7 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::embedding::Embedding;
 use crate::error::{Error, Result};
-use crate::order::ordered;
+use crate::sort::ordered;
 
 /// The score of one document for one query: the sum, over query rows, of the
 /// best product with a document row. A document without rows scores 0.

@@ -4,8 +4,8 @@ use std::fs;
 
 use multivec::{EncodeOptions, Encoder, EncoderBuilder, ModelBytes, Precision};
 
-use crate::common::{MINILM, TINY, parity};
-use crate::support::load;
+use multivec_testing::models::load;
+use multivec_testing::{MINILM, TINY, parity};
 
 pub struct Model {
     pub name: &'static str,

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use flate2::read::GzDecoder;
-use multivec_core::graph::Graph;
+use multivec_graph::Graph;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand_distr::{Distribution, Normal};

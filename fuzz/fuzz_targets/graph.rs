@@ -5,7 +5,7 @@
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
-use multivec_core::graph::{
+use multivec_graph::{
     Bytes, Graph, Layers, Operators, drop_value_info, float_integer_products, for_onnxruntime,
     fuse, lift_nan_guards, pack_embeddings, pack_linears, remove_final_normalization,
     replace_mask_lookup, vocabulary_size,

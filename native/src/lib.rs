@@ -17,32 +17,23 @@
 //! [`Encoder`] is shared (it is cheap to clone and needs no lock), and its
 //! `encode_*` methods run.
 
+#[cfg(feature = "quantize")]
+#[doc(hidden)]
+pub mod atomic_file;
 mod load;
+mod model;
 mod onnxruntime;
 mod optimize;
+mod options;
 #[cfg(feature = "quantize")]
 mod quantize;
-mod tract;
-#[cfg(feature = "quantize")]
-mod whole;
 
-// Compiles and runs the README's examples.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
-
-pub use load::{
-    AmdOptions, Arena, ComputeUnits, CoreMlOptions, CudaOptions, DirectMlOptions, EncoderBuilder,
-    Engine, ModelBytes, ModelDirectory, OpenVinoOptions, Optimization, Options, Provider,
-    TensorRtOptions, Tf32,
-};
+pub use load::EncoderBuilder;
+pub use model::{ModelBytes, ModelDirectory};
 pub use multivec_core::batch::{BatchLimit, BatchShapes};
 pub use multivec_core::encoder::{Normalization, QueryExpansion};
 pub use multivec_core::fidelity;
-pub use multivec_core::graph::Fused;
 pub use multivec_core::pool::Pooling;
-#[cfg(feature = "quantize")]
-pub use multivec_core::quantize::{LayerKind, WeightRange};
 pub use multivec_core::score::{
     Match, Ranked, matches, max_sim, max_sim_many, rank, rerank, similarity,
 };
@@ -52,8 +43,15 @@ pub use multivec_core::{
     EncodeOptions, Encoder, Error, Fingerprint, GraphForm, ModelConfig, Precision, Progress,
     Result, TextKind, Token,
 };
+pub use multivec_graph::Fused;
+#[cfg(feature = "quantize")]
+pub use multivec_graph::quantize::{LayerKind, WeightRange};
 pub use onnxruntime::{Candidate, OnnxRuntime};
 pub use optimize::optimize_graph;
+pub use options::{
+    AmdOptions, Arena, ComputeUnits, CoreMlOptions, CudaOptions, DirectMlOptions, Engine,
+    LoadOptions, OpenVinoOptions, Optimization, Provider, TensorRtOptions, Tf32,
+};
 #[cfg(feature = "quantize")]
 pub use quantize::{
     Existing, Fidelity, FidelityTarget, LayerReport, QuantizeOptions, QuantizeReport, QuantizeStep,

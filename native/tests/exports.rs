@@ -8,7 +8,7 @@ use std::path::Path;
 use multivec::{
     Encoder, EncoderBuilder, Engine, GraphForm, ModelBytes, Optimization, Precision, Result,
 };
-use multivec_core::graph::Graph;
+use multivec_graph::Graph;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures");
 const EXPORTERS: [&str; 5] = [

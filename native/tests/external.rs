@@ -2,17 +2,15 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
-mod engines;
-
 use std::fs;
 use std::path::Path;
 
-use multivec::{Encoder, EncoderBuilder, Normalization, Optimization, Precision, Result};
-use multivec_core::graph::onnx::TensorProto;
-use multivec_core::graph::{Bytes, Graph, WeightsWriter, tensor_bytes};
+use multivec::{Encoder, EncoderBuilder, Normalization, Optimization, Precision};
+use multivec_graph::onnx::TensorProto;
+use multivec_graph::{Bytes, Graph, WeightsWriter, tensor_bytes};
 use tempfile::TempDir;
 
-use engines::{ENGINES, open};
+use multivec_testing::engines::{ENGINES, open};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures");
 const MODELS: [(&str, Precision, &str); 4] = [
@@ -39,7 +37,9 @@ fn apart(name: &str, file: &str) -> TempDir {
     let bytes = fs::read(format!("{FIXTURES}/{name}/{file}")).expect("the fixture can be read");
     let mut graph = Graph::parse(file, bytes.into()).expect("the fixture is a graph");
     let mut writer = WeightsWriter::new(WEIGHTS, Vec::new());
-    let in_graph = |_: &TensorProto| -> Result<Bytes> { panic!("all weights are in the graph") };
+    let in_graph = |_: &TensorProto| -> multivec_graph::Result<Bytes> {
+        panic!("all weights are in the graph")
+    };
     for tensor in &mut graph.proto_mut().initializer {
         let bytes = tensor_bytes(tensor, &in_graph).expect("bytes");
         if bytes.len() >= 64 && tensor.raw_data.is_some() {

@@ -2,10 +2,6 @@
 #![cfg(feature = "tract")]
 #![allow(clippy::expect_used, clippy::panic, dead_code)]
 
-#[path = "../../tests/support/graphs.rs"]
-mod graphs;
-mod notation;
-
 use multivec::{
     Encoder, EncoderBuilder, Engine, GraphForm, ModelBytes, Normalization, Optimization, Precision,
     optimize_graph,
@@ -346,7 +342,7 @@ fn check(cases: &[(&str, &str)], opset: i64) {
     ];
     let mut failures = Vec::new();
     for (name, lines) in cases {
-        let model = notation::model(lines, opset);
+        let model = multivec_testing::notation::model(lines, opset);
         let expected = load(&model, Engine::OnnxRuntime)
             .unwrap_or_else(|error| panic!("{name}: {error}"))
             .encode_documents(&texts)
@@ -424,7 +420,8 @@ fn products_with_weights_are_linear_layers() {
         "w = Transpose(square) perm=[1,0]\n a = MatMul(x, w)\n output = Add(a, row)",
         "a = Reshape(x, rows)\n b = Gemm(a, square, row) transB=1\n c = Shape(x)\n output = Reshape(b, c)",
     ] {
-        let encoder = load(&notation::model(lines, 17), Engine::Tract).expect("the graph runs");
+        let encoder = load(&multivec_testing::notation::model(lines, 17), Engine::Tract)
+            .expect("the graph runs");
         let GraphForm::Fused(fused) = encoder.info().graph else {
             panic!("{lines}: {}", encoder.info().graph);
         };
@@ -448,7 +445,8 @@ fn embeddings_and_l2_normalizations_are_recognised() {
             "LpNormalization" => [1, 0, 1],
             _ => continue,
         };
-        let encoder = load(&notation::model(lines, 17), Engine::Tract).expect("the graph runs");
+        let encoder = load(&multivec_testing::notation::model(lines, 17), Engine::Tract)
+            .expect("the graph runs");
         let GraphForm::Fused(fused) = encoder.info().graph else {
             panic!("{name}: {}", encoder.info().graph);
         };
@@ -473,7 +471,7 @@ fn in_standard_operators_again(name: &str, lines: &str) {
         &[17, 18]
     };
     for &opset in opsets {
-        let model = notation::model(lines, opset);
+        let model = multivec_testing::notation::model(lines, opset);
         std::fs::write(&path, &model).expect("it can be written");
         let (lowered, fused) = optimize_graph(&path).expect("a graph");
         assert!(fused.embeddings > 0, "{name}");
@@ -493,7 +491,8 @@ fn in_standard_operators_again(name: &str, lines: &str) {
 #[test]
 fn all_unknown_operators_are_named() {
     let lines = "a = Levitate(x)\n b = Hover(a)\n output = Add(x, b)";
-    let error = load(&notation::model(lines, 17), Engine::Tract).expect_err("nobody knows them");
+    let error = load(&multivec_testing::notation::model(lines, 17), Engine::Tract)
+        .expect_err("nobody knows them");
     assert_eq!(error.code(), "invalid_model");
     let message = error.to_string();
     assert!(message.contains("Hover, Levitate"), "{message}");

@@ -2,8 +2,6 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
-mod engines;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +10,7 @@ use multivec::{
     optimize_graph,
 };
 
-use engines::ENGINES;
+use multivec_testing::engines::ENGINES;
 
 const MODEL: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -92,7 +90,7 @@ fn a_graph_is_fused_once_and_kept() {
             .with_optimization(Optimization::Off)
             .build()
             .expect("the model loads");
-        assert_eq!(published.info().graph, GraphForm::Published);
+        assert_eq!(published.info().graph, GraphForm::Original);
         assert!(published.fingerprint().computed().ends_with("/fp32"));
         assert_equal(&first, &published);
     }
@@ -174,7 +172,7 @@ fn a_fused_model_is_a_model() {
         .build()
         .expect("the model loads");
     // There is nothing left to fuse.
-    assert_eq!(written.info().graph, GraphForm::Published);
+    assert_eq!(written.info().graph, GraphForm::Original);
     assert_equal(&written, &load(&cache, Engine::OnnxRuntime));
 }
 

@@ -4,9 +4,6 @@
 #![allow(clippy::expect_used, clippy::panic)]
 #![cfg(target_os = "linux")]
 
-#[path = "memory/process.rs"]
-mod process;
-
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
@@ -145,9 +142,9 @@ fn run(load: &Arc<Load>, time: Duration) -> usize {
 fn soak(encoder: Encoder) {
     let load = Arc::new(Load::new(encoder));
     run(&load, seconds() / 3);
-    let before = process::resident(std::process::id());
+    let before = multivec_testing::process::resident(std::process::id());
     let calls = run(&load, seconds() * 2 / 3);
-    let after = process::resident(std::process::id());
+    let after = multivec_testing::process::resident(std::process::id());
     assert!(calls >= THREADS, "{calls} calls");
     assert!(after < before + SLACK, "{before} bytes became {after}");
     println!("{calls} calls, {before} bytes before and {after} after");
@@ -168,7 +165,7 @@ fn floats() {
 fn integers() {
     let encoder = load("tiny-bert", Precision::Int8);
     // Without our kernels a batch has one scale, and texts depend on others.
-    if multivec_core::kernels::are_fast() {
+    if multivec_kernels::are_fast() {
         assert!(matches!(encoder.info().graph, GraphForm::Fused(_)));
         soak(encoder);
     }

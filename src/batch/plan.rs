@@ -1,7 +1,7 @@
 //! Which texts run together.
 
 use super::BatchLimit;
-use crate::order::ordered;
+use crate::sort::ordered;
 
 /// Most padding of a text, and padding that a batch may always have, in tokens:
 /// about what a batch of its own would cost.

@@ -93,7 +93,7 @@ impl Encoder {
     ///
     /// `weights` hashes the model file as published. With
     /// [`Normalization::Off`] the backend's graph must already be without a
-    /// final normalization, see [`graph`](crate::graph).
+    /// final normalization, see [`multivec_graph`].
     ///
     /// # Errors
     /// [`Error::ConfigValue`] and [`Error::ModelMismatch`] where parts of the
@@ -270,14 +270,18 @@ impl Encoder {
         let bytes: usize = texts.iter().map(|text| text.len()).sum();
         let most = match bytes < BYTES_FOR_THREADS {
             true => 1,
-            false => self.shared.backend.parallelism(),
+            false => self.shared.backend.scheduling().parallelism,
         };
-        workers.map(self.shared.backend.threads(), (texts.len(), most), |at| {
-            self.control.check(0)?;
-            self.shared
-                .tokenizer
-                .tokenize(before + at, texts[at], layout)
-        })
+        workers.map(
+            self.shared.backend.scheduling().threads,
+            (texts.len(), most),
+            |at| {
+                self.control.check(0)?;
+                self.shared
+                    .tokenizer
+                    .tokenize(before + at, texts[at], layout)
+            },
+        )
     }
 
     /// Encodes a part of a stream, after `before` texts.
@@ -326,7 +330,7 @@ impl Encoder {
 
     /// How many batches run at the same time.
     pub fn concurrency(&self) -> usize {
-        self.shared.backend.concurrency()
+        self.shared.backend.scheduling().concurrency
     }
 
     /// Most tokens of a text of this kind, special tokens and marker included.

@@ -1,6 +1,6 @@
 //! The check that graph, tokenizer and configuration belong together.
 
-use crate::backend::{Backend, TokenStates};
+use crate::backend::{Backend, RunMode, TokenStates};
 use crate::batch::TokenBatch;
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
@@ -75,18 +75,20 @@ impl Probe<'_> {
             input_ids: ids,
             attention_mask: vec![1; length],
         };
-        self.backend.run(&batch).map_err(|error| match error {
-            Error::Inference { source, .. } => Error::ModelMismatch {
-                file: self.backend.info().model_file.clone(),
-                what: "input `input_ids`".to_owned(),
-                expected: format!(
-                    "a model that takes {length} tokens and ids up to {largest}, \
+        self.backend
+            .run(&batch, RunMode::Exclusive)
+            .map_err(|error| match error {
+                Error::Inference { source, .. } => Error::ModelMismatch {
+                    file: self.backend.info().model_file.clone(),
+                    what: "input `input_ids`".to_owned(),
+                    expected: format!(
+                        "a model that takes {length} tokens and ids up to {largest}, \
                      the largest of the tokenizer"
-                ),
-                found: source.to_string(),
-            },
-            other => other,
-        })
+                    ),
+                    found: source.to_string(),
+                },
+                other => other,
+            })
     }
 
     fn check_dim(&self, dim: Option<usize>) -> Result<()> {

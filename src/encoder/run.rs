@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::{Array2, ArrayView2, ArrayView3};
 
-use crate::backend::TokenStates;
+use crate::backend::{RunMode, TokenStates};
 use crate::batch::{self, BatchShapes, Buckets, TokenBatch};
 use crate::config::TextKind;
 use crate::embedding::{Embedding, TokenSource};
@@ -33,23 +33,17 @@ pub struct EncodeJob {
     matrices: Vec<Option<Array2<f32>>>,
 }
 
-/// What else runs while a batch does.
-#[derive(Clone, Copy)]
-enum Company {
-    Alone,
-    Beside,
-}
-
 impl EncodeJob {
     pub(super) fn new(encoder: Encoder, texts: Vec<TokenizedText>, kind: TextKind) -> Self {
         let lengths: Vec<usize> = texts.iter().map(TokenizedText::len).collect();
         let limit = encoder.plan.batch_limit;
-        let limit = limit.or_tokens(encoder.shared.backend.batch_tokens());
-        let has_buckets = match encoder.plan.batch_shapes {
-            BatchShapes::Auto => encoder.shared.backend.prepares_shapes(),
-            BatchShapes::Exact => false,
-            BatchShapes::Buckets => true,
+        let scheduling = encoder.shared.backend.scheduling();
+        let limit = limit.or_tokens(scheduling.batch_tokens);
+        let shapes = match encoder.plan.batch_shapes {
+            BatchShapes::Auto => scheduling.batch_shapes,
+            shapes => shapes,
         };
+        let has_buckets = shapes == BatchShapes::Buckets;
         let buckets = has_buckets.then(|| Buckets {
             longest: encoder.plan.layout(kind).length,
             limit,
@@ -94,7 +88,7 @@ impl EncodeJob {
     /// # Errors
     /// Those of [`run_next`](Self::run_next).
     pub fn run_round(&mut self) -> Result<Option<usize>> {
-        let (workers, _) = self.company();
+        let (workers, _) = self.run_mode();
         self.run_up_to(workers)
     }
 
@@ -146,39 +140,41 @@ impl EncodeJob {
         match pooling {
             None => Ok(embeddings),
             Some(pooling) => {
-                let most = shared.backend.parallelism();
-                workers.map(shared.backend.threads(), (embeddings.len(), most), |at| {
+                let scheduling = shared.backend.scheduling();
+                let size = (embeddings.len(), scheduling.parallelism);
+                workers.map(scheduling.threads, size, |at| {
                     Ok(embeddings[at].pooled(pooling))
                 })
             }
         }
     }
 
-    /// On how many workers the batches that are left run.
-    fn company(&self) -> (usize, Company) {
+    /// On how many workers the batches that are left run, and how.
+    fn run_mode(&self) -> (usize, RunMode) {
         let left = self.batches.len() - self.next;
         let concurrency = self.encoder.concurrency();
         // With few batches for many workers most cores would be idle, so that
         // the engine's threads share each batch instead.
-        match left * 2 > concurrency && left > 1 {
-            true => (concurrency, Company::Beside),
-            false => (1, Company::Alone),
+        if left * 2 > concurrency && left > 1 {
+            (concurrency, RunMode::Shared)
+        } else {
+            (1, RunMode::Exclusive)
         }
     }
 
     /// Runs the next batches, up to that one; results in their order.
     fn run_until(&self, end: usize, workers: &mut Workers) -> Result<Vec<Vec<Array2<f32>>>> {
         let batches = &self.batches[self.next..end];
-        let (most, company) = match batches.len() {
-            0 | 1 => (1, Company::Alone),
-            _ => self.company(),
+        let (most, mode) = match batches.len() {
+            0 | 1 => (1, RunMode::Exclusive),
+            _ => self.run_mode(),
         };
         let control = &self.encoder.control;
         let done = AtomicUsize::new(self.done);
-        let lent = self.encoder.shared.backend.threads();
+        let lent = self.encoder.shared.backend.scheduling().threads;
         workers.map(lent, (batches.len(), most), |at| {
             control.check(done.load(Ordering::Relaxed))?;
-            let rows = self.run(&batches[at], company)?;
+            let rows = self.run(&batches[at], mode)?;
             let texts = batches[at].len();
             let done = done.fetch_add(texts, Ordering::Relaxed) + texts;
             control.report(done, self.texts.len());
@@ -187,7 +183,7 @@ impl EncodeJob {
     }
 
     /// Runs one batch: a matrix `[tokens, dim]` for each of its texts.
-    fn run(&self, batch: &[usize], company: Company) -> Result<Vec<Array2<f32>>> {
+    fn run(&self, batch: &[usize], mode: RunMode) -> Result<Vec<Array2<f32>>> {
         let encoder = &self.encoder;
         let members = batch.iter().map(|&text| &self.texts[text]);
         let longest = members.clone().map(TokenizedText::len).max().unwrap_or(0);
@@ -197,11 +193,7 @@ impl EncodeJob {
         };
         let pad_id = encoder.shared.tokenizer.pad_id();
         let input = TokenBatch::new(shape, members.clone(), pad_id);
-        let backend = &encoder.shared.backend;
-        let states = match company {
-            Company::Alone => backend.run(&input),
-            Company::Beside => backend.run_beside_others(&input),
-        }?;
+        let states = encoder.shared.backend.run(&input, mode)?;
         let states = shaped(encoder, &input, &states)?;
         Ok(states
             .outer_iter()

@@ -4,12 +4,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::Result;
-use crate::kernels::{Parallel, Team};
+use multivec_kernels::{Parallel, ThreadPool};
 
 /// The threads of one call: started when they are first needed, and there
 /// until it is over.
 #[derive(Default)]
-pub(super) struct Workers(Team);
+pub(super) struct Workers(ThreadPool);
 
 impl Workers {
     /// As [`map_on`], on all threads that a backend lends, or on up to `most` of
@@ -38,7 +38,7 @@ impl Workers {
 /// So many threads of a team.
 struct UpTo<'a> {
     most: usize,
-    team: &'a Team,
+    team: &'a ThreadPool,
 }
 
 impl Parallel for UpTo<'_> {
@@ -94,7 +94,7 @@ mod tests {
 
     use super::*;
     use crate::error::Error;
-    use crate::kernels::Serial;
+    use multivec_kernels::Serial;
 
     #[test]
     fn results_are_in_order_and_each_number_comes_once() {

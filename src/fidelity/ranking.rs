@@ -121,7 +121,7 @@ fn sort(values: &mut [f32]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::numbers;
+    use multivec_kernels::sample::numbers;
 
     /// By the definition: every pair is looked at.
     fn slow(left: &[f32], right: &[f32]) -> f64 {

@@ -4,11 +4,11 @@
 //! `Transformer.tokenize`.
 
 mod check;
-mod pieces;
+mod chunks;
 mod prepare;
 mod text;
 mod vocabulary;
-mod words;
+mod word_cache;
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::config::{ModelConfig, TextKind};
 use crate::error::{Error, Result};
 pub use text::{TokenRole, TokenizedText, Truncation};
 use vocabulary::SpecialIds;
-use words::Words;
+use word_cache::Words;
 
 /// What to do with a text that is longer than the model takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl TextTokenizer {
         tokenizer.with_truncation(None).map_err(invalid)?;
         tokenizer.with_padding(None);
         tokenizer.with_post_processor(None::<PostProcessorWrapper>);
-        let piece = pieces::size(&tokenizer, direction);
+        let piece = chunks::size(&tokenizer, direction);
         let words = match piece {
             usize::MAX => None,
             _ => Words::new(&tokenizer, post_processor.as_ref()),
@@ -175,7 +175,7 @@ impl TextTokenizer {
         let fail = |source| Error::Tokenization { index, source };
         let prepared = prepare::prepare(text, inner.lower_case);
         let room = layout.length.saturating_sub(self.overhead(layout.kind));
-        let is_short = |_: &&Words| prepared.text.len() <= pieces::PIECE;
+        let is_short = |_: &&Words| prepared.text.len() <= chunks::PIECE;
         let (tokens, found) = match inner.words.as_ref().filter(is_short) {
             Some(words) => words.encode(&inner.tokenizer, &prepared.text, room),
             None => inner.process(&prepared.text, room),
@@ -254,7 +254,7 @@ impl Inner {
     /// ones, and how many of the text's there are in all.
     fn process(&self, text: &str, room: usize) -> tokenizers::Result<(Tokens, usize)> {
         let tokenizer = (&self.tokenizer, self.piece);
-        let (mut encoding, found) = pieces::encode(tokenizer, text, room)?;
+        let (mut encoding, found) = chunks::encode(tokenizer, text, room)?;
         encoding.truncate(room, 0, self.direction);
         // What was cut off would be post-processed as well, for nothing.
         encoding.take_overflowing();

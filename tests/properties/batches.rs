@@ -8,8 +8,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::common::parity::largest_difference;
 use crate::inputs::{cases, encoders, text};
+use multivec_testing::parity::largest_difference;
 
 /// Lengths of many texts, some of them long.
 fn lengths() -> impl Strategy<Value = Vec<usize>> {

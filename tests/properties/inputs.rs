@@ -7,8 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::common::{TINY_BERT, TINY_MODERNBERT};
-use crate::support::{build, load, with_config};
+use multivec_testing::models::{build, load, with_config};
+use multivec_testing::{TINY_BERT, TINY_MODERNBERT};
 
 static BERT: LazyLock<Encoder> =
     LazyLock::new(|| load(&TINY_BERT, Precision::Fp32, &EncodeOptions::default()));

@@ -1,17 +1,17 @@
 //! Readers of files that anyone may have written.
 
-use multivec_core::graph::{
-    Graph, drop_value_info, lift_nan_guards, remove_final_normalization, replace_mask_lookup,
-};
 use multivec_core::tokenize::TextTokenizer;
 use multivec_core::{ModelConfig, ModelParts};
+use multivec_graph::{
+    Graph, drop_value_info, lift_nan_guards, remove_final_normalization, replace_mask_lookup,
+};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Value};
 
-use crate::common::TINY;
 use crate::inputs::cases;
+use multivec_testing::TINY;
 
 const KEYS: [&str; 16] = [
     "query_prefix",

@@ -1,14 +1,11 @@
-//! multivec in the browser: the shared core over tract, for WebAssembly.
+//! multivec for JavaScript: the shared core over tract, in WebAssembly.
 //!
-//! On `wasm32` the crate is a module for JavaScript, see `js/` in the
-//! repository. Elsewhere it is only its [`TractBackend`], for comparisons and
-//! for servers without ONNX Runtime.
+//! The crate is a module for `js/` in the repository; elsewhere than on
+//! `wasm32` it is empty.
 
 #[cfg(target_arch = "wasm32")]
 pub mod api;
-mod backend;
+#[cfg(target_arch = "wasm32")]
 mod threads;
 #[cfg(any(target_arch = "wasm32", test))]
 mod utf16;
-
-pub use backend::{TractBackend, TractGraph};

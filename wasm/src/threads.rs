@@ -4,7 +4,8 @@
 //! each of them calls [`Pool::help`]. Where nobody does, all runs on the
 //! thread that asks.
 
-use multivec_core::kernels::Pool;
+use multivec_kernels::{Parallel, Pool};
+use multivec_tract::Threads;
 
 /// How often a thread looks for news before it sleeps: a few hundred
 /// microseconds, more than lie between two kernels of a batch. To be woken
@@ -13,3 +14,20 @@ const PATIENCE: u32 = 1 << 12;
 
 /// The pool of this instance.
 pub(crate) static POOL: Pool = Pool::new(PATIENCE);
+
+/// The pool, for a backend.
+pub(crate) fn threads() -> Threads {
+    Threads::new(PagePool)
+}
+
+struct PagePool;
+
+impl Parallel for PagePool {
+    fn threads(&self) -> usize {
+        POOL.threads()
+    }
+
+    fn run(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
+        POOL.run(count, task);
+    }
+}

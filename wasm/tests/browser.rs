@@ -2,11 +2,9 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::expect_used, clippy::panic)]
 
-mod suite;
-
 use js_sys::{Array, JSON, Reflect, Uint8Array};
+use multivec_testing::TINY_BERT;
 use multivec_wasm::api::WasmEncoder;
-use suite::common::TINY_BERT;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -14,22 +12,22 @@ wasm_bindgen_test_configure!(run_in_browser);
 
 #[wasm_bindgen_test]
 fn tokens() {
-    suite::tokens();
+    multivec_testing::tract::tokens();
 }
 
 #[wasm_bindgen_test]
 fn fp32() {
-    suite::fp32();
+    multivec_testing::tract::fp32();
 }
 
 #[wasm_bindgen_test]
 fn fp32_batches() {
-    suite::fp32_batches();
+    multivec_testing::tract::fp32_batches();
 }
 
 #[wasm_bindgen_test]
 fn int8_of_the_demo_model() {
-    console_log!("{}", suite::int8_of_the_demo_model());
+    console_log!("{}", multivec_testing::tract::int8_of_the_demo_model());
 }
 
 fn json(text: &str) -> JsValue {

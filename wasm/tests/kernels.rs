@@ -2,7 +2,7 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::expect_used)]
 
-use multivec_core::kernels::{Activation, Activations, Layer, Serial, WeightType, Weights};
+use multivec_kernels::{Activation, Activations, Layer, Serial, WeightType, Weights};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);

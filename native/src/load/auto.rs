@@ -4,9 +4,11 @@ use multivec_core::equivalence::Probes;
 use multivec_core::{Backend, Precision, Result};
 
 use super::builder::EncoderBuilder;
-use super::files::ModelFiles;
-use super::{AmdOptions, CoreMlOptions, CudaOptions, DirectMlOptions, OpenVinoOptions, Provider};
+use crate::model::ModelFiles;
 use crate::onnxruntime::{self, OnnxRuntime, OrtBackend};
+use crate::options::{
+    AmdOptions, CoreMlOptions, CudaOptions, DirectMlOptions, OpenVinoOptions, Provider,
+};
 
 /// The largest difference of a component to the CPU's vectors, for rows of
 /// length 1: devices that compute in 16 bits are about 1e-3 away, wrong ones

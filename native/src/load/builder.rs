@@ -4,29 +4,16 @@ use std::path::{Path, PathBuf};
 
 use multivec_core::batch::{BatchLimit, BatchShapes};
 use multivec_core::encoder::{Normalization, QueryExpansion};
-use multivec_core::graph::Bytes;
 use multivec_core::pool::Pooling;
 use multivec_core::tokenize::TruncationPolicy;
 use multivec_core::{Backend, EncodeOptions, Encoder, Precision, Result};
+use multivec_graph::Bytes;
 
-use super::files::ModelFiles;
-use super::{Arena, Engine, Optimization, Options, Provider, auto};
+use super::{auto, tract};
+use crate::model::{ModelBytes, ModelFiles};
 use crate::onnxruntime::{self, OnnxRuntime, OrtBackend, SessionSettings};
-use crate::optimize::{OrtGraphs, Published};
-use crate::tract;
-
-/// The files of a model, in memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelBytes {
-    /// `onnx_config.json`.
-    pub config: Vec<u8>,
-    /// `tokenizer.json`.
-    pub tokenizer: Vec<u8>,
-    /// `model.onnx` or `model_int8.onnx`.
-    pub model: Vec<u8>,
-    /// Which of the two it is.
-    pub precision: Precision,
-}
+use crate::optimize::{GraphLoader, OrtGraphs};
+use crate::options::{Arena, Engine, LoadOptions, Optimization, Provider};
 
 #[derive(Clone, Debug)]
 enum Source {
@@ -44,7 +31,7 @@ enum Source {
 #[derive(Clone, Debug)]
 pub struct EncoderBuilder {
     source: Source,
-    options: Options,
+    options: LoadOptions,
 }
 
 impl EncoderBuilder {
@@ -62,13 +49,13 @@ impl EncoderBuilder {
     fn new(source: Source) -> Self {
         Self {
             source,
-            options: Options::default(),
+            options: LoadOptions::default(),
         }
     }
 
     /// Replaces all options.
     #[must_use]
-    pub fn with_options(mut self, options: Options) -> Self {
+    pub fn with_options(mut self, options: LoadOptions) -> Self {
         self.options = options;
         self
     }
@@ -224,7 +211,7 @@ impl EncoderBuilder {
 
     /// Loads the model into ONNX Runtime, on that provider.
     pub(super) fn load_with(&self, provider: Provider) -> Result<(ModelFiles, OrtBackend)> {
-        let options = &Options {
+        let options = &LoadOptions {
             provider,
             ..self.options.clone()
         };
@@ -232,7 +219,7 @@ impl EncoderBuilder {
         let files = self.files(options)?;
         let runtime = OnnxRuntime::load(self.library())?;
         onnxruntime::check_listed(&runtime, &options.provider)?;
-        let published = Published {
+        let published = GraphLoader {
             runner: OrtGraphs {
                 runtime: &runtime,
                 model: &files.model,
@@ -260,7 +247,7 @@ impl EncoderBuilder {
         self.options.library.as_deref()
     }
 
-    fn files(&self, options: &Options) -> Result<ModelFiles> {
+    fn files(&self, options: &LoadOptions) -> Result<ModelFiles> {
         match &self.source {
             Source::Directory(root) => ModelFiles::from_dir(root, options),
             Source::Bytes { rest, model } => ModelFiles::from_bytes(rest, model, options),

@@ -3,17 +3,20 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use multivec_core::batch::{BatchShapes, TokenBatch};
-use multivec_core::{Backend, BackendInfo, EncodeOptions, Encoder, Result, TokenStates};
+use multivec_core::{
+    Backend, BackendInfo, EncodeOptions, Encoder, Result, RunMode, Scheduling, TokenStates,
+};
 
-use super::{EncoderBuilder, Provider};
+use super::EncoderBuilder;
 use crate::onnxruntime::OrtBackend;
+use crate::options::Provider;
 
 type Shapes = Arc<Mutex<Vec<[usize; 2]>>>;
 
 /// A backend that says of itself what devices do, and remembers shapes.
 struct Recording {
     backend: OrtBackend,
-    prepares_shapes: bool,
+    batch_shapes: BatchShapes,
     shapes: Shapes,
 }
 
@@ -22,26 +25,26 @@ impl Backend for Recording {
         self.backend.info()
     }
 
-    fn prepares_shapes(&self) -> bool {
-        self.prepares_shapes
+    fn scheduling(&self) -> Scheduling<'_> {
+        Scheduling::default().with_batch_shapes(self.batch_shapes)
     }
 
-    fn run(&self, batch: &TokenBatch) -> Result<TokenStates> {
+    fn run(&self, batch: &TokenBatch, mode: RunMode) -> Result<TokenStates> {
         let mut shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);
         shapes.push([batch.rows, batch.length]);
-        self.backend.run(batch)
+        self.backend.run(batch, mode)
     }
 }
 
 /// An encoder, and the shapes of its batches from here on.
-fn recorded(prepares_shapes: bool) -> (Encoder, Shapes) {
+fn recorded(batch_shapes: BatchShapes) -> (Encoder, Shapes) {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/tiny-bert");
     let builder = EncoderBuilder::from_dir(root);
     let (files, backend) = builder.load_with(Provider::Cpu).expect("it loads");
     let shapes = Shapes::default();
     let backend = Recording {
         backend,
-        prepares_shapes,
+        batch_shapes,
         shapes: Arc::clone(&shapes),
     };
     let options = EncodeOptions::default();
@@ -60,11 +63,11 @@ fn devices_see_few_shapes() {
     let words = |count: usize| "a ".repeat(count);
     // With a marker and two special tokens.
     let texts = [3, 30, 4, 5, 17, 33].map(words);
-    let (device, of_device) = recorded(true);
+    let (device, of_device) = recorded(BatchShapes::Buckets);
     let found = device.encode_documents(&texts).expect("texts encode");
     assert_eq!(taken(&of_device), [[2, 48], [1, 24], [4, 16]]);
 
-    let (exact, shapes) = recorded(false);
+    let (exact, shapes) = recorded(BatchShapes::Exact);
     let expected = exact.encode_documents(&texts).expect("texts encode");
     assert_eq!(taken(&shapes), [[4, 36], [2, 7]]);
     for (found, expected) in found.iter().zip(&expected) {

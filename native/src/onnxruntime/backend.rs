@@ -1,18 +1,21 @@
 //! ONNX Runtime behind the core's `Backend` trait.
 
 use multivec_core::batch::TokenBatch;
-use multivec_core::{Backend, BackendInfo, Error, GraphForm, Precision, Result, TokenStates};
+use multivec_core::{
+    Backend, BackendInfo, Error, GraphForm, Precision, Result, RunMode, Scheduling, TokenStates,
+};
 use ort::session::{NoSelectedOutputs, RunOptions, Session};
 
-use super::landing::Landing;
 use super::opener::{SessionGraph, SessionOpener, SessionSettings};
 use super::operators::Kernels;
+use super::pinned_output::PinnedOutput;
 use super::placement::{self, Placement};
 use super::providers;
-use super::sessions::{Company, SessionPool};
+use super::sessions::SessionPool;
 use super::signature::{Signature, States};
 use super::{ENGINE, OnnxRuntime};
-use crate::load::{Arena, ModelGraph, Parallelism, Provider};
+use crate::model::ModelGraph;
+use crate::options::{Arena, Parallelism, Provider};
 
 /// What a run does with memory that it no longer needs, see [`Arena::Shrink`].
 const SHRINK: &str = "memory.enable_memory_arena_shrinkage";
@@ -33,7 +36,7 @@ pub(crate) struct OrtBackend {
     batch_tokens: usize,
     run_options: RunOptions<NoSelectedOutputs>,
     provider: Provider,
-    landing: Option<Landing>,
+    pinned: Option<PinnedOutput>,
     placement: Option<Placement>,
 }
 
@@ -61,7 +64,7 @@ impl OrtBackend {
             run_options.set(SHRINK, "cpu:0").map_err(invalid)?;
         }
         let provider = &settings.provider;
-        let (placement, landing) = match provider {
+        let (placement, pinned) = match provider {
             Provider::Cpu => (None, None),
             _ => {
                 let fails =
@@ -69,11 +72,11 @@ impl OrtBackend {
                 let run = (&probe(), &run_options);
                 let states = signature.states(&mut first, run).map_err(fails)?;
                 let placement = placement::read(&mut first, provider).map_err(fails)?;
-                let landing = Landing::candidates(provider);
+                let pinned = PinnedOutput::candidates(provider);
                 let parts = (&signature, &mut first);
                 (
                     Some(placement),
-                    Landing::choose(landing, &states, parts, run),
+                    PinnedOutput::choose(pinned, &states, parts, run),
                 )
             }
         };
@@ -102,7 +105,7 @@ impl OrtBackend {
             batch_tokens,
             provider: settings.provider,
             run_options,
-            landing,
+            pinned,
             placement,
         })
     }
@@ -121,7 +124,7 @@ impl OrtBackend {
         observe: Observe<'_>,
     ) -> Result<TokenStates> {
         let failed = self.failed(batch);
-        self.sessions.with(Company::Alone, |session| {
+        self.sessions.with(RunMode::Exclusive, |session| {
             let run = (batch, &self.run_options);
             let outputs = self.signature.run(session, run).map_err(&failed)?;
             for (at, name) in names.iter().enumerate() {
@@ -134,17 +137,10 @@ impl OrtBackend {
         })
     }
 
-    fn run_in(&self, company: Company, batch: &TokenBatch) -> Result<TokenStates> {
-        self.sessions.with(company, |session| {
-            let states = self.run_session(session, batch);
-            self.checked(states.map_err(self.failed(batch))?, batch)
-        })
-    }
-
     fn run_session(&self, session: &mut Session, batch: &TokenBatch) -> ort::Result<States> {
         let run = (batch, &self.run_options);
-        match &self.landing {
-            Some(landing) => landing.run(&self.signature, session, run),
+        match &self.pinned {
+            Some(pinned) => pinned.run(&self.signature, session, run),
             None => self.signature.states(session, run),
         }
     }
@@ -185,31 +181,26 @@ impl Backend for OrtBackend {
         &self.info
     }
 
-    fn concurrency(&self) -> usize {
-        self.parallelism.sessions
-    }
-
-    fn parallelism(&self) -> usize {
-        self.parallelism.sessions * self.parallelism.threads
-    }
-
-    fn batch_tokens(&self) -> usize {
-        match self.placement {
+    fn scheduling(&self) -> Scheduling<'_> {
+        let Parallelism {
+            sessions, threads, ..
+        } = self.parallelism;
+        let batch_tokens = match self.placement {
             None => self.batch_tokens,
             Some(_) => DEVICE_TOKENS,
-        }
+        };
+        Scheduling::default()
+            .with_concurrency(sessions)
+            .with_parallelism(sessions * threads)
+            .with_batch_tokens(batch_tokens)
+            .with_batch_shapes(providers::batch_shapes(&self.provider))
     }
 
-    fn prepares_shapes(&self) -> bool {
-        providers::prepares_shapes(&self.provider)
-    }
-
-    fn run(&self, batch: &TokenBatch) -> Result<TokenStates> {
-        self.run_in(Company::Alone, batch)
-    }
-
-    fn run_beside_others(&self, batch: &TokenBatch) -> Result<TokenStates> {
-        self.run_in(Company::Others, batch)
+    fn run(&self, batch: &TokenBatch, mode: RunMode) -> Result<TokenStates> {
+        self.sessions.with(mode, |session| {
+            let states = self.run_session(session, batch);
+            self.checked(states.map_err(self.failed(batch))?, batch)
+        })
     }
 }
 

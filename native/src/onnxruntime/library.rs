@@ -11,7 +11,7 @@ use ort::environment::Environment;
 
 use super::ENGINE;
 use super::elf;
-use super::places::{self, Place};
+use super::search_paths::{self, Place};
 
 /// A file that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl OnnxRuntime {
             };
         }
         let mut tried = Vec::new();
-        for place in places::places(library) {
+        for place in search_paths::places(library) {
             let candidate = probe(&place);
             let usable = candidate.outcome.clone().and_then(|version| {
                 let environment = initialize(&place.path)?;
@@ -96,7 +96,7 @@ impl OnnxRuntime {
 
     /// Looks at every place without loading anything for use.
     pub fn candidates(library: Option<&Path>) -> Vec<Candidate> {
-        places::places(library).iter().map(probe).collect()
+        search_paths::places(library).iter().map(probe).collect()
     }
 
     /// The library's file.
@@ -223,7 +223,7 @@ fn unavailable(tried: &[Candidate]) -> Error {
     let tried = match tried {
         [] => format!(
             "{}; no file there has the library's name",
-            places::described()
+            search_paths::described()
         ),
         some => some
             .iter()

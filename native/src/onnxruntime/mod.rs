@@ -2,13 +2,13 @@
 
 mod backend;
 mod elf;
-mod landing;
 mod library;
 mod opener;
 mod operators;
+mod pinned_output;
 mod placement;
-mod places;
 mod providers;
+mod search_paths;
 mod sessions;
 mod shared;
 mod signature;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use multivec_core::graph::Graph;
 use multivec_core::{Error, Result};
+use multivec_graph::Graph;
 use ort::ep;
 use ort::logging::LogLevel;
 use ort::session::Session;
@@ -15,7 +15,8 @@ use super::placement::profile_prefix;
 use super::providers;
 use super::shared::{SharedWeights, Taken};
 use super::{ENGINE, OnnxRuntime};
-use crate::load::{Arena, ModelGraph, Parallelism, Provider, WeightFiles};
+use crate::model::{ModelGraph, WeightFiles};
+use crate::options::{Arena, Parallelism, Provider};
 
 /// The graph of a session.
 pub(crate) enum SessionGraph {
@@ -204,7 +205,8 @@ pub(super) mod tests {
     use super::super::placement;
     use super::super::signature::Signature;
     use super::*;
-    use crate::load::{CudaOptions, read};
+    use crate::model::read;
+    use crate::options::CudaOptions;
 
     pub(in crate::onnxruntime) const FILE: &str = concat!(
         env!("CARGO_MANIFEST_DIR"),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ort::session::Session;
 
 use super::providers::listed_name;
-use crate::load::Provider;
+use crate::options::Provider;
 
 /// Operators that a provider ran, of all that ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Execution providers: what each is called, told and needs.
 
+use multivec_core::batch::BatchShapes;
 use multivec_core::{Error, Result};
 use ort::ep::{
     self, ArbitrarilyConfigurableExecutionProvider as Configurable, ExecutionProviderDispatch,
@@ -7,7 +8,7 @@ use ort::ep::{
 use ort::session::builder::SessionBuilder;
 
 use super::OnnxRuntime;
-use crate::load::{AmdOptions, ComputeUnits, DirectMlOptions, Provider, Tf32};
+use crate::options::{AmdOptions, ComputeUnits, DirectMlOptions, Provider, Tf32};
 
 /// The name in ONNX Runtime's lists.
 pub(super) fn listed_name(provider: &Provider) -> &'static str {
@@ -24,18 +25,18 @@ pub(super) fn listed_name(provider: &Provider) -> &'static str {
     }
 }
 
-/// Whether a provider compiles a graph, or plans its memory on the device, for
-/// each shape that it sees.
-pub(super) fn prepares_shapes(provider: &Provider) -> bool {
+/// Few shapes for providers that compile a graph, or plan its memory on the
+/// device, for each shape that they see.
+pub(super) fn batch_shapes(provider: &Provider) -> BatchShapes {
     match provider {
-        Provider::Cpu | Provider::Auto | Provider::Xnnpack => false,
+        Provider::Cpu | Provider::Auto | Provider::Xnnpack => BatchShapes::Exact,
         Provider::Cuda(_)
         | Provider::TensorRt(_)
         | Provider::CoreMl(_)
         | Provider::DirectMl(_)
         | Provider::MiGraphX(_)
         | Provider::Rocm(_)
-        | Provider::OpenVino(_) => true,
+        | Provider::OpenVino(_) => BatchShapes::Buckets,
     }
 }
 
@@ -219,7 +220,7 @@ pub(super) fn unavailable(provider: &Provider, found: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::{CoreMlOptions, CudaOptions, OpenVinoOptions, TensorRtOptions};
+    use crate::options::{CoreMlOptions, CudaOptions, OpenVinoOptions, TensorRtOptions};
 
     fn is_told(provider: &Provider, expected: &[(&str, &str)]) {
         let found = settings(provider, 3);

@@ -2,17 +2,10 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard};
 
-use multivec_core::Result;
+use multivec_core::{Result, RunMode};
 use ort::session::Session;
 
 use super::opener::SessionOpener;
-
-/// What else runs beside a batch, as far as its caller knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Company {
-    Alone,
-    Others,
-}
 
 /// Sessions for batches that run side by side, and perhaps a wide one, with
 /// the threads of all of them, for a batch that runs alone. The two kinds
@@ -78,10 +71,10 @@ impl SessionPool {
     /// Calls `work` with a session that nobody else has meanwhile.
     pub(super) fn with<T>(
         &self,
-        company: Company,
+        mode: RunMode,
         work: impl FnOnce(&mut Session) -> Result<T>,
     ) -> Result<T> {
-        let (width, session) = self.take(company);
+        let (width, session) = self.take(mode);
         // Gives the place back whatever happens from here on.
         let mut lease = Lease {
             pool: self,
@@ -96,13 +89,13 @@ impl SessionPool {
     }
 
     /// Waits for a session, or for the right to open one.
-    fn take(&self, company: Company) -> (Width, Option<Session>) {
+    fn take(&self, mode: RunMode) -> (Width, Option<Session>) {
         let mut state = self.lock();
         let ticket = state.next_ticket;
         state.next_ticket += 1;
         loop {
             let is_last = state.next_ticket == ticket + 1;
-            let is_alone = company == Company::Alone && is_last;
+            let is_alone = mode == RunMode::Exclusive && is_last;
             if state.serving == ticket
                 && let Some(width) = self.choose(&state, is_alone)
             {
@@ -172,7 +165,7 @@ mod tests {
 
     use super::super::opener::tests::opener;
     use super::*;
-    use crate::load::Parallelism;
+    use crate::options::Parallelism;
 
     #[test]
     fn wide_and_narrow_sessions_take_turns() {
@@ -197,13 +190,13 @@ mod tests {
             Ok(())
         };
         // Nobody else is there: the wide one, unless others are announced.
-        pool.with(Company::Alone, check).expect("it opens");
+        pool.with(RunMode::Exclusive, check).expect("it opens");
         assert_eq!(wide.load(Ordering::Relaxed), 1);
-        pool.with(Company::Others, check).expect("it opens");
+        pool.with(RunMode::Shared, check).expect("it opens");
         assert_eq!(side_by_side.load(Ordering::Relaxed), 1);
         thread::scope(|scope| {
             for at in 0..16 {
-                let company = [Company::Alone, Company::Others][at % 2];
+                let company = [RunMode::Exclusive, RunMode::Shared][at % 2];
                 let (pool, check) = (&pool, &check);
                 scope.spawn(move || {
                     for _ in 0..50 {
@@ -228,10 +221,15 @@ mod tests {
         });
         let pool = SessionPool::new(opener, first, 1);
         thread::scope(|scope| {
-            let panics = || pool.with(Company::Alone, |_| -> Result<()> { panic!("on purpose") });
+            let panics = || {
+                pool.with(RunMode::Exclusive, |_| -> Result<()> {
+                    panic!("on purpose")
+                })
+            };
             let ended = scope.spawn(panics).join();
             assert!(ended.is_err());
         });
-        pool.with(Company::Alone, |_| Ok(())).expect("it is back");
+        pool.with(RunMode::Exclusive, |_| Ok(()))
+            .expect("it is back");
     }
 }

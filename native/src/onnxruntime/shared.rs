@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use multivec_core::Result;
-use multivec_core::graph::onnx::{
-    EXTERNAL, FLOAT, INT8, StringStringEntryProto, TensorProto, UINT8,
-};
-use multivec_core::graph::{Graph, put_in};
+use multivec_graph::onnx::{EXTERNAL, FLOAT, INT8, StringStringEntryProto, TensorProto, UINT8};
+use multivec_graph::{Graph, embed_bytes};
 use ort::session::builder::{PrepackedWeights, SessionBuilder};
 use ort::value::{DynValue, Tensor};
 
 use super::opener::invalid;
-use crate::load::WeightFiles;
+use crate::model::WeightFiles;
 
 /// Where a lean graph says that its weights are. There is no such file.
 const ELSEWHERE: &str = "multivec-shared-weights";
@@ -80,7 +78,7 @@ impl SharedWeights {
                 }];
             } else if is_own {
                 let bytes = weights.read(tensor)?;
-                put_in(tensor, bytes);
+                embed_bytes(tensor, bytes);
             }
         }
         Ok(Self {

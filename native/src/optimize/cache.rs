@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use multivec_core::graph::Fused;
+use multivec_graph::Fused;
 
 const VERDICT: &str = "verdict.txt";
 const GRAPH: &str = "model.onnx";
@@ -13,7 +13,7 @@ const GRAPH: &str = "model.onnx";
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Verdict {
     /// There is nothing to fuse.
-    Published,
+    Original,
     /// The fused graph is far from the published one.
     Refused { distance: f32 },
     /// The fused graph gives the same vectors.
@@ -42,7 +42,7 @@ impl Cache {
         let text = fs::read_to_string(self.folder.join(VERDICT)).ok()?;
         let mut words = text.split_whitespace();
         Some(match words.next()? {
-            "published" => Verdict::Published,
+            "published" => Verdict::Original,
             "refused" => Verdict::Refused {
                 distance: words.next()?.parse().ok()?,
             },
@@ -66,7 +66,7 @@ impl Cache {
             self.write_file(GRAPH, graph)?;
         }
         let text = match verdict {
-            Verdict::Published => "published".to_owned(),
+            Verdict::Original => "published".to_owned(),
             Verdict::Refused { distance } => format!("refused {distance}"),
             Verdict::Fused { fused, graph } => {
                 let counts = fused.counts().map(|count| count.to_string());
@@ -102,8 +102,8 @@ mod tests {
         let root = tempfile::tempdir().expect("a temporary folder");
         let cache = entry(root.path());
         assert_eq!(cache.read(), None);
-        cache.write(&Verdict::Published).expect("it can be written");
-        assert_eq!(cache.read(), Some(Verdict::Published));
+        cache.write(&Verdict::Original).expect("it can be written");
+        assert_eq!(cache.read(), Some(Verdict::Original));
         let distance = 0.25;
         cache
             .write(&Verdict::Refused { distance })

@@ -10,11 +10,11 @@ use std::path::Path;
 
 use multivec_core::encoder::Normalization;
 use multivec_core::equivalence::Probes;
-use multivec_core::graph::{self, Fused, Graph, Operators};
-use multivec_core::kernels::{Granularity, SharedGranularity};
 use multivec_core::{Backend, GraphForm, ModelParts, Precision, Result};
+use multivec_graph::{self as graph, Fused, Graph, Operators};
+use multivec_kernels::{Granularity, SharedGranularity};
 
-use crate::load::ModelGraph;
+use crate::model::ModelGraph;
 use cache::{Cache, Verdict};
 pub(crate) use onnxruntime::OrtGraphs;
 #[cfg(feature = "tract")]
@@ -40,14 +40,14 @@ pub(crate) trait GraphRunner {
     fn key(&self) -> String;
 
     /// Opens the published graph.
-    fn open_published(&self, form: GraphForm) -> Result<Self::Backend>;
+    fn open_original(&self, form: GraphForm) -> Result<Self::Backend>;
 
     /// Opens a fused one; its layers quantize their rows as is set.
     fn open_fused(&self, graph: Graph, fused: Fused) -> Result<(Self::Backend, SharedGranularity)>;
 }
 
 /// A model on its way into an engine.
-pub(crate) struct Published<'a, R> {
+pub(crate) struct GraphLoader<'a, R> {
     pub(crate) runner: R,
     pub(crate) parts: &'a ModelParts,
     pub(crate) precision: Precision,
@@ -56,10 +56,10 @@ pub(crate) struct Published<'a, R> {
     pub(crate) content: String,
 }
 
-impl<R: GraphRunner> Published<'_, R> {
+impl<R: GraphRunner> GraphLoader<'_, R> {
     /// Loads the graph as it was published.
     pub(crate) fn load(&self) -> Result<R::Backend> {
-        self.runner.open_published(GraphForm::Published)
+        self.runner.open_original(GraphForm::Original)
     }
 
     /// Loads the fused graph where it gives the same vectors. What was found
@@ -70,9 +70,9 @@ impl<R: GraphRunner> Published<'_, R> {
         }
         let cache = Cache::open(cache, &self.key());
         match cache.as_ref().and_then(Cache::read) {
-            Some(Verdict::Published) => return self.load(),
+            Some(Verdict::Original) => return self.load(),
             Some(Verdict::Refused { distance }) => {
-                return self.runner.open_published(GraphForm::Refused { distance });
+                return self.runner.open_original(GraphForm::Refused { distance });
             }
             // A file that was damaged since is made again.
             Some(Verdict::Fused { fused, graph }) => {
@@ -106,7 +106,7 @@ impl<R: GraphRunner> Published<'_, R> {
         let mut graph = published_graph.clone();
         let fused = graph::fuse(&mut graph);
         if !self.runner.gains_by(&fused) {
-            keep(cache, &Verdict::Published);
+            keep(cache, &Verdict::Original);
             return self.load();
         }
         // One after the other, so that memory never holds both.
@@ -141,7 +141,7 @@ impl<R: GraphRunner> Published<'_, R> {
             distance = difference.distance;
         }
         keep(cache, &Verdict::Refused { distance });
-        self.runner.open_published(GraphForm::Refused { distance })
+        self.runner.open_original(GraphForm::Refused { distance })
     }
 
     fn key(&self) -> String {

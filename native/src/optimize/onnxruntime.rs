@@ -1,12 +1,13 @@
 //! Graphs in ONNX Runtime.
 
-use multivec_core::graph::{self, Fused, Graph, Layers, Operators};
-use multivec_core::kernels::{self, SharedGranularity};
 use multivec_core::{GraphForm, Precision, Result};
+use multivec_graph::{self as graph, Fused, Graph, Layers, Operators};
+use multivec_kernels::{self as kernels, SharedGranularity};
 
 use super::GraphRunner;
-use crate::load::{ModelGraph, Provider};
+use crate::model::ModelGraph;
 use crate::onnxruntime::{Kernels, OnnxRuntime, OrtBackend, SessionGraph, SessionSettings, Work};
+use crate::options::Provider;
 
 /// A model's graphs, as sessions of these settings run them.
 pub(crate) struct OrtGraphs<'a> {
@@ -37,7 +38,7 @@ impl GraphRunner for OrtGraphs<'_> {
         format!("{}-{}", self.settings.provider, self.runtime.version())
     }
 
-    fn open_published(&self, form: GraphForm) -> Result<OrtBackend> {
+    fn open_original(&self, form: GraphForm) -> Result<OrtBackend> {
         let source = match &self.model.path {
             Some(path) => SessionGraph::File(path.clone()),
             None => SessionGraph::Memory(self.model.graph.clone().into()),

@@ -1,12 +1,12 @@
 //! Graphs in tract.
 
-use multivec_core::graph::{Fused, Graph};
-use multivec_core::kernels::SharedGranularity;
 use multivec_core::{GraphForm, Precision, Result};
-use multivec_wasm::{TractBackend, TractGraph};
+use multivec_graph::{Fused, Graph};
+use multivec_kernels::SharedGranularity;
+use multivec_tract::{TractBackend, TractGraph};
 
 use super::GraphRunner;
-use crate::load::ModelGraph;
+use crate::model::ModelGraph;
 
 /// A model's graphs, as so many threads run them side by side.
 pub(crate) struct TractGraphs<'a> {
@@ -34,7 +34,7 @@ impl GraphRunner for TractGraphs<'_> {
         format!("tract-{}", TractBackend::VERSION)
     }
 
-    fn open_published(&self, form: GraphForm) -> Result<TractBackend> {
+    fn open_original(&self, form: GraphForm) -> Result<TractBackend> {
         let graph = self.model.graph.clone();
         self.open(graph, form, &SharedGranularity::default())
     }
@@ -53,14 +53,11 @@ impl TractGraphs<'_> {
         form: GraphForm,
         granularity: &SharedGranularity,
     ) -> Result<TractBackend> {
-        let backend = TractBackend::open(TractGraph {
-            file: self.model.file(),
-            graph,
-            form,
-            precision: self.precision,
-            external: &|tensor| self.model.weights.read(tensor),
-            granularity: granularity.clone(),
-        })?;
+        let external = |tensor: &_| self.model.weights.read(tensor);
+        let graph = TractGraph::new(self.model.file(), graph, self.precision, &external)
+            .with_form(form)
+            .with_granularity(granularity.clone());
+        let backend = TractBackend::open(graph)?;
         Ok(backend.with_concurrency(self.concurrency))
     }
 }

@@ -1,6 +1,6 @@
 //! INT8 models made of FP32 models.
 //!
-//! Every layer is quantized, see [`multivec_core::quantize`], with columns of
+//! Every layer is quantized, see [`multivec_graph::quantize`], with columns of
 //! activations brought to like sizes where a first run of the FP32 model tells
 //! that it pays; then the model is run, and layers go back to 32-bit floats where that is needed to come as
 //! close to the FP32 model as was asked for. Which ones is measured, on the
@@ -13,7 +13,7 @@
 //! Weights wait in files of their own meanwhile, so that memory never holds
 //! the model twice.
 
-mod observe;
+mod calibrate;
 mod output;
 mod report;
 mod search;
@@ -24,11 +24,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use multivec_core::fidelity::Sample;
-use multivec_core::quantize::{self, WeightRange};
 use multivec_core::{Error, ModelParts, Precision, Result};
+use multivec_graph::quantize::{self, WeightRange};
 
 use crate::OnnxRuntime;
-use crate::load::{ModelDirectory, ModelGraph, read};
+use crate::model::{ModelDirectory, ModelGraph, read};
 use output::Destination;
 pub use output::Existing;
 pub use report::{Fidelity, LayerReport, QuantizeReport};
@@ -129,7 +129,7 @@ pub fn quantize_model(
     let smoothable = quantize::smoothable(workspace.graph(), &layers);
     let sample = Sample::built_in();
     let reference = (&workspace, smoothable.as_slice());
-    let (expected, observed) = observe::observe((&runtime, &parts), reference, &sample)?;
+    let (expected, observed) = calibrate::observe((&runtime, &parts), reference, &sample)?;
     let smoothable = smoothable.into_iter().zip(observed);
     workspace.quantize(layers, smoothable, options.range, progress)?;
     let mut trials = Trials {

@@ -10,8 +10,8 @@ use tempfile::NamedTempFile;
 
 use super::failed;
 use super::workspace::Workspace;
-use crate::load::{ModelDirectory, ModelGraph};
-use crate::whole::beside;
+use crate::atomic_file::beside;
+use crate::model::{ModelDirectory, ModelGraph};
 
 const MODEL: &str = "model_int8.onnx";
 const DATA: &str = "model_int8.onnx.data";
@@ -118,7 +118,7 @@ impl Destination {
             (directory.config(), "onnx_config.json"),
             (directory.tokenizer(), "tokenizer.json"),
         ] {
-            self.put(name, &crate::load::read(source)?)?;
+            self.put(name, &crate::model::read(source)?)?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use multivec_core::Precision;
 use multivec_core::fidelity::Cosines;
-use multivec_core::quantize::LayerKind;
+use multivec_graph::quantize::LayerKind;
 
 use super::search::Found;
 use super::workspace::Workspace;

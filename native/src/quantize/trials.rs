@@ -12,9 +12,10 @@ use multivec_core::{
 use super::report::Fidelity;
 use super::workspace::Workspace;
 use crate::OnnxRuntime;
-use crate::load::{Arena, ModelGraph, Parallelism, Provider};
+use crate::model::ModelGraph;
 use crate::onnxruntime::SessionSettings;
-use crate::optimize::{OrtGraphs, Published};
+use crate::optimize::{GraphLoader, OrtGraphs};
+use crate::options::{Arena, Parallelism, Provider};
 
 /// The sample as the FP32 model encodes it, and what it takes to have other
 /// models encode it.
@@ -41,8 +42,8 @@ pub(super) fn published<'a>(
     runtime: &'a OnnxRuntime,
     parts: &'a ModelParts,
     model: &'a ModelGraph,
-) -> Published<'a, OrtGraphs<'a>> {
-    Published {
+) -> GraphLoader<'a, OrtGraphs<'a>> {
+    GraphLoader {
         runner: OrtGraphs {
             runtime,
             model,

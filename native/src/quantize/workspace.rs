@@ -7,13 +7,15 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use multivec_core::Result;
-use multivec_core::graph::onnx::TensorProto;
-use multivec_core::graph::{Bytes, Graph, WeightsWriter, place, put_in};
-use multivec_core::quantize::{self, Layer, Observed, QuantizedLayer, Smoothable, WeightRange};
+use multivec_graph::onnx::TensorProto;
+use multivec_graph::quantize::{
+    self, CalibrationStats, Layer, QuantizedLayer, Smoothable, WeightRange,
+};
+use multivec_graph::{Bytes, Graph, WeightsWriter, embed_bytes, place};
 use tempfile::TempDir;
 
 use super::{QuantizeStep, failed};
-use crate::load::ModelGraph;
+use crate::model::ModelGraph;
 
 const FP32: &str = "fp32.data";
 const INT8: &str = "int8.data";
@@ -51,7 +53,7 @@ impl Workspace {
             if bytes.len() > KEPT {
                 fp32.add(tensor, &bytes)?;
             } else {
-                put_in(tensor, bytes);
+                embed_bytes(tensor, bytes);
             }
         }
         fp32.finish()?;
@@ -68,7 +70,7 @@ impl Workspace {
     pub(super) fn quantize(
         &mut self,
         layers: Vec<Layer>,
-        observed: impl Iterator<Item = (Smoothable, Observed)>,
+        observed: impl Iterator<Item = (Smoothable, CalibrationStats)>,
         range: WeightRange,
         progress: &mut dyn FnMut(QuantizeStep),
     ) -> Result<()> {
@@ -169,7 +171,7 @@ impl Workspace {
                 let fail = |error| failed(Path::new(name), "writing", error);
                 writer.add(tensor, &bytes).map_err(fail)?;
             } else {
-                put_in(tensor, bytes);
+                embed_bytes(tensor, bytes);
             }
         }
         Ok((graph.into_bytes(), is_external))

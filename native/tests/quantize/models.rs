@@ -2,11 +2,11 @@
 
 use multivec::fidelity::{Comparison, Cosines, EncodedSample, Sample};
 use multivec::{Encoder, Engine, GraphForm, LayerKind, Optimization, Precision, WeightRange};
-use multivec_core::graph::onnx::INT8;
-use multivec_core::graph::{WeightsWriter, tensor_bytes};
+use multivec_graph::onnx::INT8;
+use multivec_graph::{WeightsWriter, tensor_bytes};
 
-use super::engines::open;
 use super::*;
+use multivec_testing::engines::open;
 
 fn load(root: &Path, precision: Precision, engine: Engine, form: Optimization) -> Encoder {
     open(root, precision, engine, form)

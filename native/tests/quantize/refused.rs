@@ -45,7 +45,7 @@ fn weights_that_are_not_finite() {
     let tensors = &mut graph.proto_mut().initializer;
     let largest = tensors
         .iter_mut()
-        .max_by_key(|tensor| tensor.raw_data.as_ref().map_or(0, Bytes::len));
+        .max_by_key(|tensor| tensor.raw_data.as_ref().map_or(0, |bytes| bytes.len()));
     let tensor = largest.expect("there are weights");
     let mut bytes = tensor.raw_data.take().expect("bytes").to_vec();
     bytes[..4].copy_from_slice(&f32::NAN.to_le_bytes());

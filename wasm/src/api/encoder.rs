@@ -1,12 +1,13 @@
 //! The encoder.
 
 use js_sys::Uint8Array;
-use multivec_core::graph::Graph;
-use multivec_core::graph::onnx::TensorProto;
 use multivec_core::tokenize::{TextTokenizer, TokenizedText};
 use multivec_core::{
     EncodeOptions, Encoder, Error, ModelParts, Precision, Result, TextKind, WeightsHasher,
 };
+use multivec_graph::Graph;
+use multivec_graph::onnx::TensorProto;
+use multivec_tract::{TractBackend, TractGraph};
 use serde::Serialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -17,8 +18,7 @@ use super::file::{ModelFile, OWN};
 use super::job::WasmJob;
 use super::options::FileNames;
 use super::{health, options};
-use crate::backend::TractBackend;
-use crate::threads::POOL;
+use crate::threads::{POOL, threads};
 use crate::utf16::Utf16Index;
 
 /// A loaded model.
@@ -208,13 +208,10 @@ fn load(files: Files, precision: Precision, options: &EncodeOptions) -> Result<E
         })?;
     let graph = Graph::scan(&names.model, OWN, model.reader())?;
     let external = |tensor: &TensorProto| model.read(tensor);
-    let backend = TractBackend::load_graph(
-        &names.model,
-        graph,
-        &external,
-        precision,
-        options.normalization,
-    )?
-    .with_concurrency(POOL.size());
+    let graph = TractGraph::new(&names.model, graph, precision, &external)
+        .with_normalization(options.normalization)
+        .fused()
+        .with_threads(threads());
+    let backend = TractBackend::open(graph)?.with_concurrency(POOL.size());
     Encoder::new(parts, Box::new(backend), weights, options)
 }

@@ -3,9 +3,8 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use js_sys::Uint8Array;
-use multivec_core::graph::onnx::TensorProto;
-use multivec_core::graph::{Bytes, place};
-use multivec_core::{Error, Result};
+use multivec_graph::onnx::TensorProto;
+use multivec_graph::{Bytes, Error, Result, place};
 
 /// The name under which tensors refer to the model file.
 pub(super) const OWN: &str = "the model file itself";
@@ -27,16 +26,12 @@ impl ModelFile<'_> {
 
     /// The bytes of a tensor that [`Graph::scan`] left in the file.
     ///
-    /// [`Graph::scan`]: multivec_core::graph::Graph::scan
+    /// [`Graph::scan`]: multivec_graph::Graph::scan
     pub(super) fn read(&self, tensor: &TensorProto) -> Result<Bytes> {
-        let fail = |expected: &str, found: String| Error::InvalidModel {
-            file: self.name.to_owned(),
-            engine: "multivec",
-            source: format!(
-                "expected the tensor `{}` {expected}, found it {found}",
-                tensor.name.as_deref().unwrap_or_default()
-            )
-            .into(),
+        let name = tensor.name.as_deref().unwrap_or_default();
+        let fail = |expected: &str, found: String| {
+            let source = format!("expected the tensor `{name}` {expected}, found it {found}");
+            Error::invalid(self.name, source)
         };
         let beside = || fail("within the model", "in a file beside it".to_owned());
         let place = place(tensor).filter(|place| place.file == OWN);

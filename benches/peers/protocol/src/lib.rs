@@ -79,7 +79,7 @@ pub trait Peer {
     fn rows(&self, embeddings: Self::Embeddings) -> Vec<Vec<f32>>;
 }
 
-/// Answers requests until standard input ends.
+/// Outputs requests until standard input ends.
 ///
 /// # Errors
 /// Where a request cannot be read or a reply not be written. What the encoder

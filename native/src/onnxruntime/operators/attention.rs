@@ -1,6 +1,6 @@
 //! Attention over all heads.
 
-use multivec_core::kernels::{Attention, Batch, Products, Rotation, Rows};
+use multivec_kernels::{Attention, Batch, Products, Rotation, Rows};
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput,
 };

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use multivec_core::graph::PACKED_EMBEDDING;
-use multivec_core::kernels::Embedding;
+use multivec_graph::PACKED_EMBEDDING;
+use multivec_kernels::Embedding;
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput,
 };

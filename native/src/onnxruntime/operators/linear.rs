@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use multivec_core::graph::PACKED_LINEAR;
-use multivec_core::kernels::{Activations, Linear};
+use multivec_graph::PACKED_LINEAR;
+use multivec_kernels::{Activations, Linear};
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput,
 };

@@ -2,24 +2,24 @@
 
 mod attention;
 mod embedding;
-mod length;
+mod l2_norm;
+mod layer_norm;
 mod linear;
-mod normalize;
 mod threads;
 
 use std::sync::Arc;
 
 use multivec_core::batch::{CACHED_TOKENS, cached_tokens};
-use multivec_core::graph::DOMAIN;
-use multivec_core::kernels::{Embedding, Linear, SharedGranularity, Team};
+use multivec_graph::DOMAIN;
+use multivec_kernels::{Embedding, Linear, SharedGranularity, ThreadPool};
 use ort::operator::{ComputeContext, OperatorDomain};
 use ort::value::{ValueRef, ValueRefMut};
 
 use attention::AttentionOperator;
 use embedding::EmbeddingOperator;
-use length::LengthOperator;
+use l2_norm::LengthOperator;
+use layer_norm::NormalizeOperator;
 use linear::LinearOperator;
-use normalize::NormalizeOperator;
 use threads::Threads;
 
 /// What the operators of a backend share, over all of its sessions.
@@ -90,9 +90,9 @@ impl Kernels {
             Work::Nothing => return Ok(None),
             Work::Some => Threads::Session(threads),
             Work::All => {
-                let mut team = Team::default();
+                let mut team = ThreadPool::default();
                 team.grow_to(threads).map_err(ort::Error::wrap)?;
-                Threads::Team(team.into())
+                Threads::ThreadPool(team.into())
             }
         };
         let kernels = Self {

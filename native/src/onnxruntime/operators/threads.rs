@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use multivec_core::kernels::{Parallel, Team};
+use multivec_kernels::{Parallel, ThreadPool};
 use ort::operator::ComputeContext;
 
 /// Whose threads the kernels of a session run on.
@@ -13,7 +13,7 @@ pub(super) enum Threads {
     Session(usize),
     /// Ours: one that waits for others lets them have its core, which ONNX
     /// Runtime's do not.
-    Team(Arc<Team>),
+    ThreadPool(Arc<ThreadPool>),
 }
 
 impl Threads {
@@ -40,13 +40,13 @@ impl Parallel for Lent<'_> {
     fn threads(&self) -> usize {
         match self.threads {
             Threads::Session(count) => *count,
-            Threads::Team(team) => team.threads(),
+            Threads::ThreadPool(team) => team.threads(),
         }
     }
 
     fn run(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
         match self.threads {
-            Threads::Team(team) => team.run(count, task),
+            Threads::ThreadPool(team) => team.run(count, task),
             Threads::Session(threads) => {
                 let is_shared = *threads > 1 && count > 1;
                 // A pool that takes no work leaves all of it to this thread.

@@ -1,0 +1,6 @@
+//! Arguments that several commands take.
+
+mod model;
+mod provider;
+
+pub(crate) use model::{EngineName, ModelArguments, PrecisionName};

@@ -1,0 +1,52 @@
+//! `multivec info`.
+
+use clap::Args;
+use multivec::{Result, TextKind};
+use serde_json::{Value, json};
+
+use crate::arguments::ModelArguments;
+use crate::console::{Format, print};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    model: ModelArguments,
+}
+
+pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
+    let loaded = arguments.model.load()?;
+    let encoder = &loaded.encoder;
+    let (info, config) = (encoder.info(), encoder.config());
+    let facts = json!({
+        "model": loaded.name,
+        "name": config.model_name,
+        "file": info.model_file,
+        "precision": info.precision.to_string(),
+        "engine": format!("{} {}", info.engine, info.engine_version),
+        "provider": info.provider,
+        "side_by_side": encoder.concurrency(),
+        "graph": info.graph.to_string(),
+        "dim": encoder.dim(),
+        "query_length": encoder.length(TextKind::Query),
+        "document_length": encoder.length(TextKind::Document),
+        "query_prefix": config.query_prefix,
+        "document_prefix": config.document_prefix,
+        "query_expansion": config.do_query_expansion,
+        "attends_to_expansion": config.attend_to_expansion_tokens,
+        "lower_case": config.do_lower_case,
+        "skiplist": config.skiplist_words.concat(),
+        "token_type_ids": info.uses_token_type_ids,
+        "space": encoder.fingerprint().space(),
+        "computed": encoder.fingerprint().computed(),
+    });
+    match (format, &facts) {
+        (Format::Text, Value::Object(facts)) => facts.iter().try_for_each(|(key, value)| {
+            let value = match value {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            print(&format!("{key:<22}{value}"))
+        }),
+        _ => print(&facts.to_string()),
+    }
+}

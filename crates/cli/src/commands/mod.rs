@@ -1,0 +1,9 @@
+//! A module for each command.
+
+pub(crate) mod encode;
+pub(crate) mod info;
+pub(crate) mod optimize;
+pub(crate) mod quantize;
+pub(crate) mod runtime;
+pub(crate) mod search;
+pub(crate) mod verify;

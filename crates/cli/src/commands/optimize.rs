@@ -1,0 +1,72 @@
+//! `multivec optimize`.
+
+use std::fs;
+use std::iter;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use multivec::{Error, Fused, ModelDirectory, Precision, Result, optimize_graph};
+use serde_json::{Map, Value};
+
+use crate::arguments::PrecisionName;
+use crate::console::{Format, io_error, print};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Model directory.
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// Directory to write; made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    output: PathBuf,
+    /// Weights to optimize; INT8 where the model has them.
+    #[arg(long)]
+    precision: Option<PrecisionName>,
+}
+
+pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
+    let directory = ModelDirectory::open(&arguments.model)?;
+    let precision = arguments.precision.map(Precision::from);
+    let (model, precision) = directory.choose(precision)?;
+    let (graph, fused) = optimize_graph(model)?;
+    let name = match precision {
+        Precision::Int8 => "model_int8.onnx",
+        _ => "model.onnx",
+    };
+    let output = &arguments.output;
+    let file = output.join(name);
+    if is_same(&file, model) {
+        return Err(Error::option(
+            "output",
+            "another directory than the model's",
+            output.display(),
+        ));
+    }
+    fs::create_dir_all(output).map_err(|error| failed(output, "making", error))?;
+    for (source, name) in [
+        (directory.config(), "onnx_config.json"),
+        (directory.tokenizer(), "tokenizer.json"),
+    ] {
+        fs::copy(source, output.join(name)).map_err(|error| failed(source, "copying", error))?;
+    }
+    fs::write(&file, graph).map_err(|error| failed(&file, "writing", error))?;
+    let counts = Fused::NAMES.into_iter().zip(fused.counts());
+    if format == Format::Json {
+        let counts = counts.map(|((name, _), count)| (name.to_owned(), count.into()));
+        let file = ("file".to_owned(), file.display().to_string().into());
+        let object: Map<String, Value> = iter::once(file).chain(counts).collect();
+        return print(&Value::from(object).to_string());
+    }
+    for ((_, what), count) in counts {
+        print(&format!("{what:<26}{count:>6}"))?;
+    }
+    print(&format!("written to {}", file.display()))
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+fn failed(path: &Path, action: &'static str, source: std::io::Error) -> Error {
+    io_error(&path.display().to_string(), action, source)
+}

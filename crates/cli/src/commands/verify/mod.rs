@@ -1,0 +1,168 @@
+//! `multivec verify`.
+
+mod picture;
+mod report;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use indicatif::ProgressBar;
+use multivec::fidelity::{
+    Comparison, Cosines, EncodedSample, Sample, batch_invariance, ranking_agreement,
+};
+use multivec::{
+    Encoder, EncoderBuilder, Engine, Error, LoadOptions, Optimization, Precision, Result,
+};
+
+use crate::arguments::{EngineName, ModelArguments, PrecisionName};
+use crate::console::{Format, Verdict, io_error, print};
+use crate::input::Input;
+use multivec::atomic_file::beside;
+use report::{Report, Thresholds};
+
+/// Documents that are encoded alone and in company.
+const BATCHED: usize = 62;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    model: ModelArguments,
+    /// Directory of the model that counts as right; the same one without it.
+    #[arg(long, value_name = "DIR")]
+    against: Option<PathBuf>,
+    /// What runs the model that counts as right.
+    #[arg(long, default_value = "onnxruntime")]
+    against_engine: EngineName,
+    /// Weights of the model that counts as right.
+    #[arg(long, default_value = "fp32")]
+    against_precision: PrecisionName,
+    /// `.jsonl` (objects with `text`) or plain text, one document a line; a
+    /// built-in sample without it.
+    #[arg(long, value_name = "FILE")]
+    documents: Option<PathBuf>,
+    /// Queries in the same formats; made of the documents without it.
+    #[arg(long, value_name = "FILE", requires = "documents")]
+    queries: Option<PathBuf>,
+    /// Write a histogram of the cosines.
+    #[arg(long, value_name = "FILE.svg")]
+    picture: Option<PathBuf>,
+    #[command(flatten)]
+    thresholds: Thresholds,
+}
+
+pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<Verdict> {
+    arguments.thresholds.check()?;
+    if let Some(path) = &arguments.picture
+        && path.extension().is_none_or(|ending| ending != "svg")
+    {
+        let expected = "a name that ends in .svg";
+        return Err(Error::option("picture", expected, path.display()));
+    }
+    let options = arguments.model.options()?;
+    if options.encode.pooling.is_some() {
+        let expected = "none, for rows are compared token by token";
+        return Err(Error::option("pool_factor", expected, "one"));
+    }
+    let sample = arguments.sample()?;
+    let bar = ProgressBar::new(3);
+    // One after the other, so that memory never holds both models.
+    let against = arguments.load_against(&options)?;
+    let expected = EncodedSample::new(&against, &sample)?;
+    let against = report::Side::new(&against, arguments.against_name());
+    bar.inc(1);
+    let loaded = arguments.model.load_with(arguments.own(&options))?;
+    let encoder = loaded.encoder;
+    let found = EncodedSample::new(&encoder, &sample)?;
+    bar.inc(1);
+    let batched = &sample.documents[..sample.documents.len().min(BATCHED)];
+    let batch = batch_invariance(&encoder, &options.encode, batched)?;
+    bar.finish_and_clear();
+
+    let comparison = Comparison::new(&expected, &found)?;
+    let report = Report {
+        model: report::Side::new(&encoder, loaded.name),
+        against,
+        queries: sample.queries.len(),
+        documents: sample.documents.len(),
+        cosines: Cosines::of(comparison)?,
+        ranking: ranking_agreement(comparison)?,
+        batch,
+    };
+    if let Some(path) = &arguments.picture {
+        write(path, &picture::histogram(&report))?;
+    }
+    let missed = arguments.thresholds.missed(&report);
+    match format {
+        Format::Json => print(&report.to_json(&missed).to_string())?,
+        Format::Text => report.print()?,
+    }
+    for miss in &missed {
+        eprintln!("missed: {miss}");
+    }
+    Ok(match missed.is_empty() {
+        true => Verdict::Met,
+        false => Verdict::Missed,
+    })
+}
+
+impl Arguments {
+    fn sample(&self) -> Result<Sample> {
+        let Some(documents) = &self.documents else {
+            return Ok(Sample::built_in());
+        };
+        let documents = read(documents)?;
+        Ok(match &self.queries {
+            Some(queries) => Sample::new(read(queries)?, documents),
+            None => Sample::of_documents(documents),
+        })
+    }
+
+    /// A library is for whichever side ONNX Runtime runs.
+    fn own(&self, options: &LoadOptions) -> LoadOptions {
+        let mut own = options.clone();
+        if own.engine == Engine::Tract {
+            own.library = None;
+        }
+        own
+    }
+
+    /// Everything about texts is the same on both sides; the graph of this one
+    /// runs as it was published.
+    fn load_against(&self, options: &LoadOptions) -> Result<Encoder> {
+        let mut against = LoadOptions::default();
+        against.encode.clone_from(&options.encode);
+        against.engine = self.against_engine.into();
+        against.precision = Some(Precision::from(self.against_precision));
+        against.optimization = Optimization::Off;
+        if against.engine == Engine::OnnxRuntime {
+            against.library.clone_from(&options.library);
+        }
+        let root = self.against.as_ref().or(self.model.model.as_ref());
+        let root = root.ok_or_else(|| {
+            let expected = "a directory with an FP32 model, which the demo model is without";
+            Error::option("against", expected, "none")
+        })?;
+        EncoderBuilder::from_dir(root).with_options(against).build()
+    }
+
+    fn against_name(&self) -> String {
+        let root = self.against.as_ref().or(self.model.model.as_ref());
+        root.map(|root| root.display().to_string())
+            .unwrap_or_default()
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<String>> {
+    let texts = Input::open(path)?.0.read_all()?;
+    Ok(texts.into_iter().map(|line| line.text).collect())
+}
+
+/// Writes a file that appears under its name when it is whole.
+fn write(path: &Path, content: &str) -> Result<()> {
+    let fail = |error| io_error(&path.display().to_string(), "writing", error);
+    let mut file = beside(path).map_err(fail)?;
+    file.write_all(content.as_bytes()).map_err(fail)?;
+    file.persist(path).map_err(|error| fail(error.error))?;
+    Ok(())
+}

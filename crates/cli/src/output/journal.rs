@@ -1,0 +1,155 @@
+//! What of an output is written for good: a line when it was started, and one
+//! for each commit.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::input::Position;
+
+/// What two runs have to have in common for one to go on with the other's
+/// output.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    pub(crate) kind: String,
+    pub(crate) space: String,
+    pub(crate) computed: String,
+    pub(crate) dim: usize,
+    /// The options of encoding, in any form that tells them apart.
+    pub(crate) options: String,
+}
+
+/// All that was written.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Totals {
+    pub(crate) texts: usize,
+    /// Rows of vectors.
+    pub(crate) tokens: usize,
+    pub(crate) truncated: usize,
+    /// Bytes of the partial file.
+    pub(crate) length: u64,
+    /// Bytes of the header that tensors will have.
+    pub(crate) header: usize,
+    /// How far the input was read.
+    pub(crate) input: Position,
+}
+
+/// What a commit adds where shapes and ids are needed in the end.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// Rows of each text.
+    pub(crate) rows: Vec<usize>,
+    /// `null` for a text without.
+    pub(crate) ids: Vec<Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    totals: Totals,
+    record: Record,
+}
+
+pub(crate) struct Journal {
+    file: File,
+    committed: usize,
+}
+
+impl Journal {
+    /// Opens the file, which no other process may be writing.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).read(true).write(true);
+        let file = options.open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { file, committed: 0 }),
+            Err(TryLockError::WouldBlock) => Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "another process is writing it",
+            )),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Texts of all commits.
+    pub(crate) fn committed(&self) -> usize {
+        self.committed
+    }
+
+    /// The state of the last commit that is whole and whose bytes are all
+    /// among the `kept` ones of the partial file; what comes after it is cut
+    /// off. `None` if the file is not of this identity, or without a commit.
+    pub(crate) fn read(&mut self, identity: &Identity, kept: u64) -> io::Result<Option<Totals>> {
+        self.file.seek(SeekFrom::Start(0))?;
+        let mut lines = BufReader::new(&self.file);
+        let (mut line, mut end) = (Vec::new(), 0);
+        let mut next = |line: &mut Vec<u8>| {
+            line.clear();
+            lines.read_until(b'\n', line)
+        };
+        end += next(&mut line)? as u64;
+        if serde_json::from_slice::<Identity>(&line).ok().as_ref() != Some(identity) {
+            return Ok(None);
+        }
+        let mut state = None;
+        loop {
+            let read = next(&mut line)? as u64;
+            let found = serde_json::from_slice::<Line>(&line).ok();
+            match found.filter(|found| line.ends_with(b"\n") && found.totals.length <= kept) {
+                Some(found) => state = Some(found.totals),
+                None => break,
+            }
+            end += read;
+        }
+        self.committed = state.as_ref().map_or(0, |totals: &Totals| totals.texts);
+        self.file.set_len(end)?;
+        self.file.seek(SeekFrom::End(0))?;
+        Ok(state)
+    }
+
+    /// Forgets everything and starts anew.
+    pub(crate) fn start(&mut self, identity: &Identity) -> io::Result<()> {
+        self.committed = 0;
+        self.file.set_len(0)?;
+        self.file.seek(SeekFrom::Start(0))?;
+        self.append_line(identity)
+    }
+
+    /// Adds a commit, on disk when this returns.
+    pub(crate) fn append(&mut self, totals: &Totals, record: Record) -> io::Result<()> {
+        self.append_line(&Line {
+            totals: totals.clone(),
+            record,
+        })?;
+        self.committed = totals.texts;
+        Ok(())
+    }
+
+    fn append_line(&mut self, line: &impl Serialize) -> io::Result<()> {
+        let mut bytes = serde_json::to_vec(line)?;
+        bytes.push(b'\n');
+        self.file.write_all(&bytes)?;
+        self.file.sync_data()
+    }
+
+    /// Calls `visit` with each commit's record, in order.
+    pub(crate) fn records(
+        &mut self,
+        mut visit: impl FnMut(Record) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(0))?;
+        let mut lines = BufReader::new(&self.file);
+        let mut line = String::new();
+        // The identity.
+        lines.read_line(&mut line)?;
+        loop {
+            line.clear();
+            if lines.read_line(&mut line)? == 0 {
+                return Ok(());
+            }
+            visit(serde_json::from_str::<Line>(&line)?.record)?;
+        }
+    }
+}

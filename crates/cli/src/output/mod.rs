@@ -1,0 +1,216 @@
+//! Embeddings to a file that appears under its name only when it is whole.
+//! What was written before a run broke off is kept beside it, and the next run
+//! of the same command goes on from there.
+
+mod journal;
+mod tensors;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use multivec::{Embedding, Error, Result};
+use serde_json::{Value, json};
+
+use crate::console::io_error;
+use crate::input::{Input, InputText};
+pub(crate) use journal::{Identity, Totals};
+use journal::{Journal, Record};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    /// `.jsonl`: an object a text.
+    Lines,
+    /// `.safetensors`: a tensor a text. Their rows are collected first, since
+    /// the shapes of all come before them in the file.
+    Tensors,
+}
+
+/// A file of embeddings in progress.
+pub(crate) struct Output {
+    path: PathBuf,
+    format: Format,
+    identity: Identity,
+    /// Lines, or the rows of tensors.
+    partial: BufWriter<File>,
+    journal: Journal,
+    /// Since the last commit.
+    open: Record,
+    totals: Totals,
+}
+
+impl Output {
+    /// Starts a file, or goes on with the one that a run of the same command
+    /// left; `input` is put behind the texts that it already has. The ending
+    /// of its name decides over the format.
+    pub(crate) fn open(path: &Path, identity: Identity, input: &mut Input) -> Result<Self> {
+        let format = match path.extension().and_then(|ending| ending.to_str()) {
+            Some("jsonl") => Format::Lines,
+            Some("safetensors") => Format::Tensors,
+            _ => {
+                return Err(Error::option(
+                    "output",
+                    "a name that ends in .safetensors or .jsonl",
+                    path.display(),
+                ));
+            }
+        };
+        let fail = |source| io_error(&path.display().to_string(), "writing", source);
+        let partial_path = beside(path, "partial");
+        let mut journal = Journal::open(&beside(path, "journal")).map_err(fail)?;
+        let mut partial = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&partial_path)
+            .map_err(fail)?;
+        let kept = partial.metadata().map_err(fail)?.len();
+        let found = journal.read(&identity, kept).map_err(fail)?;
+        let totals = match found {
+            Some(totals) if input.skip(&totals.input)? => totals,
+            found => {
+                if found.is_some() || kept > 0 {
+                    eprintln!(
+                        "note: {} is of another input, model or options, or is damaged: starting over",
+                        partial_path.display()
+                    );
+                }
+                journal.start(&identity).map_err(fail)?;
+                Totals::default()
+            }
+        };
+        partial.set_len(totals.length).map_err(fail)?;
+        partial.seek(SeekFrom::End(0)).map_err(fail)?;
+        Ok(Self {
+            path: path.to_owned(),
+            format,
+            identity,
+            partial: BufWriter::new(partial),
+            journal,
+            open: Record::default(),
+            totals,
+        })
+    }
+
+    /// What is written so far; at first, what was taken over.
+    pub(crate) fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Adds the embedding of one text.
+    pub(crate) fn write(&mut self, text: &InputText, embedding: &Embedding) -> Result<()> {
+        let done = match self.format {
+            Format::Lines => self.write_line(text, embedding),
+            Format::Tensors => self.write_rows(text, embedding)?,
+        };
+        self.totals.length += done.map_err(|source| self.error(source))?;
+        let truncation = embedding.truncation().unwrap_or_default();
+        self.totals.texts += 1;
+        self.totals.tokens += embedding.tokens();
+        self.totals.truncated += usize::from(truncation.is_truncated());
+        Ok(())
+    }
+
+    fn write_line(&mut self, text: &InputText, embedding: &Embedding) -> io::Result<u64> {
+        let view = embedding.view();
+        let rows: Vec<Vec<f32>> = view.rows().into_iter().map(|row| row.to_vec()).collect();
+        let line = json!({
+            "index": self.totals.texts,
+            "id": text.id,
+            "kind": self.identity.kind,
+            "space": self.identity.space,
+            "embedding": rows,
+        });
+        let line = format!("{line}\n");
+        self.partial.write_all(line.as_bytes())?;
+        Ok(line.len() as u64)
+    }
+
+    fn write_rows(&mut self, text: &InputText, embedding: &Embedding) -> Result<io::Result<u64>> {
+        let id = text.id.clone().unwrap_or(Value::Null);
+        self.totals.header += tensors::entry_size(self.totals.length, &id);
+        if tensors::FRAME + self.totals.header > tensors::LARGEST_HEADER {
+            return Err(Error::option(
+                "output",
+                "a name that ends in .jsonl for so many texts, since readers of safetensors \
+                 refuse headers of more than 100 MB",
+                format!("{} after {} texts", self.path.display(), self.totals.texts),
+            ));
+        }
+        self.open.rows.push(embedding.tokens());
+        self.open.ids.push(id);
+        let values = embedding.as_slice();
+        let bytes: Vec<u8> = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        Ok(self.partial.write_all(&bytes).map(|()| bytes.len() as u64))
+    }
+
+    /// Makes everything that was written so far, which came from what `input`
+    /// has given so far, safe against a sudden end.
+    pub(crate) fn commit(&mut self, input: &Input) -> Result<()> {
+        self.totals.input = input.position();
+        self.try_commit().map_err(|source| self.error(source))
+    }
+
+    fn try_commit(&mut self) -> io::Result<()> {
+        self.partial.flush()?;
+        // In this order, so that the journal never names what is not there.
+        self.partial.get_ref().sync_data()?;
+        let record = std::mem::take(&mut self.open);
+        self.journal.append(&self.totals, record)
+    }
+
+    /// Puts the finished file under its name.
+    pub(crate) fn finish(mut self) -> Result<Totals> {
+        self.try_finish().map_err(|source| self.error(source))?;
+        Ok(self.totals)
+    }
+
+    fn try_finish(&mut self) -> io::Result<()> {
+        self.partial.flush()?;
+        let partial = self.partial.get_mut();
+        partial.sync_all()?;
+        let partial_path = beside(&self.path, "partial");
+        match self.format {
+            Format::Lines => fs::rename(&partial_path, &self.path)?,
+            Format::Tensors => {
+                partial.seek(SeekFrom::Start(0))?;
+                tensors::write(&self.path, &self.identity, &mut self.journal, partial)?;
+                fs::remove_file(&partial_path)?;
+            }
+        }
+        fs::remove_file(beside(&self.path, "journal"))
+    }
+
+    /// Leaves what was committed to the next run, and says so; without any,
+    /// nothing is left.
+    pub(crate) fn give_up(self, input: &Input) {
+        let partial = beside(&self.path, "partial");
+        match self.journal.committed() {
+            texts if texts > 0 && input.can_be_skipped() => eprintln!(
+                "note: {texts} texts are kept in {}; the same command goes on from there",
+                partial.display()
+            ),
+            _ => {
+                // What is left would only be started over.
+                drop(fs::remove_file(partial));
+                drop(fs::remove_file(beside(&self.path, "journal")));
+            }
+        }
+    }
+
+    fn error(&self, source: io::Error) -> Error {
+        io_error(&self.path.display().to_string(), "writing", source)
+    }
+}
+
+/// The path with another ending after its own.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    name.into()
+}

@@ -1,0 +1,124 @@
+//! Files of safetensors, written piece by piece: neither their header nor
+//! their values are held in memory.
+//!
+//! Source of the format: huggingface/safetensors, README.md, "Format".
+
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use super::journal::{Identity, Journal};
+use multivec::atomic_file::beside;
+use serde_json::Value;
+
+/// Readers refuse more, in bytes.
+pub(crate) const LARGEST_HEADER: usize = 100_000_000;
+
+/// At least the bytes of the header that are not a text's.
+pub(crate) const FRAME: usize = 2048;
+
+/// At least the bytes that a text adds to the header.
+pub(crate) fn entry_size(offset: u64, id: &Value) -> usize {
+    let digits = |number: u64| number.checked_ilog10().unwrap_or(0) as usize + 1;
+    // Name, shape and two offsets; quotes of an id are escaped.
+    64 + 3 * digits(offset) + 2 * id.to_string().len()
+}
+
+/// Puts a file under `path`: `rows` one after the other, in the shapes that
+/// the journal has.
+pub(crate) fn write(
+    path: &Path,
+    identity: &Identity,
+    journal: &mut Journal,
+    rows: &mut File,
+) -> io::Result<()> {
+    let file = beside(path)?;
+    let mut out = BufWriter::new(file.as_file());
+    // The header's length, known only when it is written.
+    out.write_all(&[0; 8])?;
+    let mut size = write_header(&mut out, identity, journal)?;
+    // Values start at a multiple of 8.
+    while size % 8 != 0 {
+        out.write_all(b" ")?;
+        size += 1;
+    }
+    io::copy(rows, &mut out)?;
+    out.seek(SeekFrom::Start(0))?;
+    out.write_all(&size.to_le_bytes())?;
+    out.flush()?;
+    drop(out);
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+fn write_header(
+    out: &mut impl Write,
+    identity: &Identity,
+    journal: &mut Journal,
+) -> io::Result<u64> {
+    let mut out = Counted { out, written: 0 };
+    let (mut index, mut start, mut has_ids) = (0u64, 0u64, false);
+    let dim = identity.dim;
+    write!(out, "{{")?;
+    journal.records(|record| {
+        has_ids |= record.ids.iter().any(|id| !id.is_null());
+        for rows in record.rows {
+            let end = start + (rows * dim * size_of::<f32>()) as u64;
+            write!(
+                out,
+                "\"{index}\":{{\"dtype\":\"F32\",\"shape\":[{rows},{dim}],\
+                 \"data_offsets\":[{start},{end}]}},"
+            )?;
+            (index, start) = (index + 1, end);
+        }
+        Ok(())
+    })?;
+    write!(out, "\"__metadata__\":{{\"format\":\"multivec\"")?;
+    for (key, value) in [
+        ("kind", &identity.kind),
+        ("space", &identity.space),
+        ("computed", &identity.computed),
+    ] {
+        write!(out, ",\"{key}\":{}", Value::from(value.as_str()))?;
+    }
+    if has_ids {
+        // Values of metadata are strings: a list in JSON, as one.
+        write!(out, ",\"ids\":\"[")?;
+        let mut separator = "";
+        journal.records(|record| {
+            for id in record.ids {
+                write!(out, "{separator}{}", escaped(&id.to_string()))?;
+                separator = ",";
+            }
+            Ok(())
+        })?;
+        write!(out, "]\"")?;
+    }
+    write!(out, "}}}}")?;
+    Ok(out.written)
+}
+
+/// A text as it stands between the quotes of a JSON string.
+fn escaped(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+/// Counts what goes through it.
+struct Counted<'a, W> {
+    out: &'a mut W,
+    written: u64,
+}
+
+impl<W: Write> Write for Counted<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.written += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

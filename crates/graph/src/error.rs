@@ -1,0 +1,76 @@
+//! What can be wrong with a graph.
+
+use std::io;
+
+/// A result with the crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of another library, kept as the source.
+pub type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a graph cannot be read, quantized or packed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be read.
+    #[error("{path}: {action} failed: {source}")]
+    #[non_exhaustive]
+    Io {
+        /// The file or folder.
+        path: String,
+        /// What was attempted, such as `reading`.
+        action: &'static str,
+        /// The operating system's error.
+        source: io::Error,
+    },
+    /// The model file is corrupt, or its weights are not where it says.
+    #[error("{file}: expected an ONNX model: {source}")]
+    #[non_exhaustive]
+    InvalidModel {
+        /// The model file.
+        file: String,
+        /// What is wrong with it.
+        source: Source,
+    },
+    /// The model is valid, and not one that can be treated in this way.
+    #[error("{file}: {what}: expected {expected}, found {found}")]
+    #[non_exhaustive]
+    ModelMismatch {
+        /// The model file.
+        file: String,
+        /// The property that is off.
+        what: String,
+        /// What was expected.
+        expected: String,
+        /// What the model has.
+        found: String,
+    },
+}
+
+impl Error {
+    /// A stable, machine-readable name of the variant.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "io",
+            Self::InvalidModel { .. } => "invalid_model",
+            Self::ModelMismatch { .. } => "model_mismatch",
+        }
+    }
+
+    /// A file that could not be read.
+    pub fn io(path: impl Into<String>, action: &'static str, source: io::Error) -> Self {
+        Self::Io {
+            path: path.into(),
+            action,
+            source,
+        }
+    }
+
+    /// A model file that is corrupt.
+    pub fn invalid(file: impl Into<String>, source: impl Into<Source>) -> Self {
+        Self::InvalidModel {
+            file: file.into(),
+            source: source.into(),
+        }
+    }
+}

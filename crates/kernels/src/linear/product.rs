@@ -1,0 +1,211 @@
+//! The product of activations and weights, tile by tile.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::super::aligned::OnLine;
+use super::super::isa::{Isa, LARGEST_TILE, LINE, MOST_BLOCKS};
+use super::outputs::{Destination, write};
+use super::overflow::QuantizedRows;
+use super::quantize::RowScale;
+use super::tile::{FloatTile, IntegerTile, PanelParameters};
+use super::{ColumnParameters, Linear};
+use crate::threads::Shared;
+
+/// A product, computed in parts.
+pub(in super::super) struct Product<'a> {
+    pub(super) linear: &'a Linear,
+    pub(super) operands: Operands<'a>,
+    pub(super) residual: Option<&'a [f32]>,
+    /// `[rows, outer]`.
+    pub(super) out: Shared<'a, f32>,
+}
+
+pub(super) enum Operands<'a> {
+    Floats {
+        /// `[rows, inner]`.
+        rows: &'a [f32],
+        panels: &'a [f32],
+    },
+    Integers {
+        /// `[rows, stride]` of [`Isa::Level`].
+        quantized: &'a [u8],
+        /// `[rows, blocks]`.
+        scales: &'a [RowScale],
+        stride: usize,
+        weights: &'a [i8],
+        columns: &'a ColumnParameters,
+    },
+}
+
+/// Computes the outputs of some rows and panels.
+#[inline(always)]
+pub(in super::super) fn multiply_tiles<I: Isa>(
+    product: &Product<'_>,
+    rows: Range<usize>,
+    panels: Range<usize>,
+) {
+    match product.operands {
+        Operands::Floats { .. } => floats::<I>(product, rows, panels),
+        Operands::Integers { .. } => integers::<I>(product, rows, panels),
+    }
+}
+
+#[inline(always)]
+fn floats<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usize>) {
+    let Operands::Floats {
+        rows: left,
+        panels: weights,
+    } = product.operands
+    else {
+        return;
+    };
+    let inner = product.linear.inner;
+    let panel_size = inner * I::COLUMNS;
+    let left = &left[..rows.end * inner];
+    let OnLine(sums) = &mut OnLine([0f32; LARGEST_TILE]);
+    let OnLine(partial) = &mut OnLine([0f32; LARGEST_TILE]);
+    for panel in panels {
+        let weights = &weights[panel * panel_size..(panel + 1) * panel_size];
+        let bias = &product.linear.bias[panel * I::COLUMNS..(panel + 1) * I::COLUMNS];
+        for first in rows.clone().step_by(I::ROWS) {
+            let count = (rows.end - first).min(I::ROWS);
+            prefetch_outputs::<I>(product, first..first + count, panel);
+            // SAFETY: the slices above hold rows up to `rows.end` and a whole
+            // panel of `inner` rows; no instruction set's tile is larger than
+            // `LARGEST_TILE`.
+            unsafe {
+                let left = left.as_ptr().add(first * inner);
+                let (weights, sums) = (weights.as_ptr(), sums.as_mut_ptr());
+                I::floats(count, left, inner, weights, inner, sums, I::COLUMNS);
+            }
+            let tile = FloatTile {
+                sums,
+                bias,
+                isa: PhantomData::<I>,
+            };
+            let destination = Destination {
+                product,
+                rows: first..first + count,
+                panel,
+            };
+            write::<I, _>(destination, &tile, partial);
+        }
+    }
+}
+
+#[inline(always)]
+fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usize>) {
+    let Operands::Integers {
+        quantized,
+        scales,
+        stride,
+        weights,
+        columns,
+    } = product.operands
+    else {
+        return;
+    };
+    let panel_size = stride * I::COLUMNS;
+    let row_size = stride * size_of::<I::Level>();
+    let quantized = &quantized[..rows.end * row_size];
+    let block_size = I::block(stride);
+    let blocks = stride.div_ceil(block_size);
+    let cache_lines = panel_size.div_ceil(LINE * size_of::<f32>());
+    let lines_per_tile = cache_lines.div_ceil(rows.len().div_ceil(I::ROWS).max(1));
+    let corrections = match I::NARROW {
+        Some(_) => columns.overflow.as_ref(),
+        None => None,
+    };
+    let mut scratch = Vec::new();
+    assert!(
+        blocks <= I::BLOCKS && I::BLOCKS <= MOST_BLOCKS,
+        "blocks of a row"
+    );
+    let OnLine(sums) = &mut OnLine([[0i32; LARGEST_TILE]; MOST_BLOCKS]);
+    let OnLine(partial) = &mut OnLine([0f32; LARGEST_TILE]);
+    for panel in panels {
+        let packed = &weights[panel * panel_size..(panel + 1) * panel_size];
+        let weights = I::weights(packed, &mut scratch);
+        assert_eq!(weights.len(), panel_size, "a panel of weights");
+        let columns = PanelParameters::new::<I>(columns, &product.linear.bias, panel, blocks);
+        for (tile, first) in rows.clone().step_by(I::ROWS).enumerate() {
+            let count = (rows.end - first).min(I::ROWS);
+            prefetch_outputs::<I>(product, first..first + count, panel);
+            prefetch_next_panel::<I>(packed, tile * lines_per_tile..(tile + 1) * lines_per_tile);
+            let scales = &scales[first * blocks..(first + count) * blocks];
+            for (block, sums) in sums.iter_mut().enumerate().take(blocks) {
+                let start = block * block_size;
+                let groups = (stride - start).min(block_size) / I::GROUP;
+                // SAFETY: the slices above hold quantized rows up to `rows.end`
+                // and a whole panel of `stride` rows; the block ends within them.
+                // No instruction set's tile is larger than `LARGEST_TILE`.
+                unsafe {
+                    let rows = quantized.as_ptr().add(first * row_size).cast::<I::Level>();
+                    let rows = rows.add(start);
+                    let weights = weights.as_ptr().add(start * I::COLUMNS);
+                    let to = sums.as_mut_ptr();
+                    match corrections {
+                        None => I::integers(count, rows, stride, weights, groups, to),
+                        Some(corrections) => {
+                            I::narrow_integers(count, rows, stride, weights, groups, to);
+                            let rows = QuantizedRows {
+                                first: rows,
+                                stride,
+                                count,
+                            };
+                            corrections.add::<I>(panel * blocks + block, rows, sums);
+                        }
+                    }
+                }
+                columns.subtract_zero_points::<I>(&scales[block..], blocks, sums);
+            }
+            let tile = IntegerTile {
+                columns: &columns,
+                scales,
+                sums: &sums[..blocks],
+                isa: PhantomData::<I>,
+            };
+            let destination = Destination {
+                product,
+                rows: first..first + count,
+                panel,
+            };
+            write::<I, _>(destination, &tile, partial);
+        }
+    }
+}
+
+/// Prefetches some cache lines of the panel that follows `panel`, a few with each
+/// tile: a model's weights do not stay in a core's caches from one batch to the
+/// next.
+#[inline(always)]
+fn prefetch_next_panel<I: Isa>(panel: &[i8], cache_lines: Range<usize>) {
+    let next = panel.as_ptr().wrapping_add(panel.len()).cast::<f32>();
+    for line in cache_lines {
+        I::expect_read(next.wrapping_add(line * LINE));
+    }
+}
+
+/// Prefetches the outputs of a tile while it is computed: rows are far from each
+/// other in memory, so each would be a cache miss.
+#[inline(always)]
+fn prefetch_outputs<I: Isa>(product: &Product<'_>, rows: Range<usize>, panel: usize) {
+    let outer = product.linear.outer;
+    let width = product.linear.activation.width::<I>();
+    let out = product.out.at(panel * width);
+    let residual = product
+        .residual
+        .map(|all| all.as_ptr().wrapping_add(panel * width));
+    for row in rows {
+        // A constant count, so that the loop is unrolled; a gated panel prefetches
+        // its last line twice.
+        for line in 0..I::COLUMNS.div_ceil(LINE) {
+            let at = row * outer + (line * LINE).min(width.saturating_sub(LINE));
+            I::expect_write(out.wrapping_add(at));
+            if let Some(residual) = residual {
+                I::expect_write(residual.wrapping_add(at));
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Fixtures, models and checks that the tests of multivec share.
+//!
+//! Fixtures are embedded, so that the same checks run in a browser.
+
+#![allow(missing_docs, reason = "the crate is not published")]
+#![allow(clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod engines;
+mod fixtures;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod folders;
+pub mod graphs;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod models;
+pub mod notation;
+pub mod parity;
+#[cfg(target_os = "linux")]
+pub mod process;
+pub mod tract;
+
+pub use fixtures::{Fixture, MINILM, Reference, Side, TINY, TINY_BERT, TINY_MODERNBERT};

@@ -1,0 +1,18 @@
+//! Memory of a process, as Linux tells it.
+
+/// Bytes of physical memory that a process has; 0 for one that has ended.
+pub fn resident(process: u32) -> usize {
+    read(process, "VmRSS:")
+}
+
+/// The most that it ever had.
+pub fn largest(process: u32) -> usize {
+    read(process, "VmHWM:")
+}
+
+fn read(process: u32, field: &str) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
+    kilobytes.unwrap_or(0usize) * 1024
+}

@@ -1,0 +1,53 @@
+//! The parity suite over tract, the same natively and in the browser.
+
+use multivec_core::{EncodeOptions, Encoder, ModelParts, Precision, WeightsHasher};
+use multivec_tract::TractBackend;
+
+use crate::{Fixture, MINILM, TINY, parity};
+
+fn load(fixture: &Fixture, precision: Precision, options: &EncodeOptions) -> Encoder {
+    let config = ("onnx_config.json", fixture.config);
+    let tokenizer = ("tokenizer.json", fixture.tokenizer);
+    let parts = ModelParts::from_json(config, tokenizer).expect("config and tokenizer are valid");
+    let model = fixture
+        .model(precision)
+        .expect("the fixture has this precision");
+    let mut weights = WeightsHasher::new();
+    weights.update(model);
+    let model = model.to_vec();
+    TractBackend::load("model.onnx", model, precision, options.normalization)
+        .and_then(|backend| Encoder::new(parts, Box::new(backend), weights, options))
+        .unwrap_or_else(|error| panic!("{}: {error}", fixture.name))
+}
+
+pub fn tokens() {
+    for fixture in TINY {
+        let encoder = load(fixture, Precision::Fp32, &EncodeOptions::default());
+        parity::tokens_are_equal(fixture, &encoder);
+    }
+}
+
+pub fn fp32() {
+    for fixture in TINY {
+        parity::fp32_is_equal(fixture, &load);
+    }
+}
+
+pub fn fp32_batches() {
+    for fixture in TINY {
+        let encoder = load(fixture, Precision::Fp32, &EncodeOptions::default());
+        parity::fp32_is_batch_invariant(fixture, &encoder);
+    }
+}
+
+/// Bounds a little below what was measured; returns it for the log.
+pub fn int8_of_the_demo_model() -> String {
+    let encoder = load(&MINILM, Precision::Int8, &EncodeOptions::default());
+    parity::tokens_are_equal(&MINILM, &encoder);
+    let found = parity::fidelity(&MINILM, &encoder);
+    assert!(found.mean >= 0.998, "{found:?}");
+    assert!(found.p1 >= 0.996, "{found:?}");
+    assert!(found.minimum >= 0.985, "{found:?}");
+    println!("INT8 against FP32: {found:?}");
+    format!("{found:?}")
+}

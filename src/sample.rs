@@ -1,9 +1,0 @@
-//! Numbers that look random and are the same each time.
-
-/// All numbers are below this prime.
-pub(crate) const LIMIT: u64 = 0x7fff_ffff;
-
-/// Multiplicative congruential numbers of Park and Miller, 1988.
-pub(crate) fn numbers() -> impl Iterator<Item = u64> {
-    std::iter::successors(Some(20_231), |state| Some(state * 48_271 % LIMIT)).skip(1)
-}
