@@ -1,9 +1,10 @@
 // Builds the WebAssembly modules of the npm package,
-// `js/wasm/{base,relaxed,threads}`: `node wasm/build.mjs`. Needs Rust by
-// rustup, with the component `rust-src`, which it adds where it is missing;
-// takes wasm-opt from the npm package `binaryen` in `js/node_modules`. Safe to
-// run again: cargo does only what is left to do. With `--print-sizes` it
-// measures what is there.
+// `js/wasm/{base,relaxed,threads}`: `node wasm/build.mjs`, or one of them,
+// `--only base`. Needs Rust by rustup, adds the target
+// wasm32-unknown-unknown and the component rust-src where they are missing,
+// and takes wasm-opt from the npm package `binaryen` in `js/node_modules`.
+// Safe to run again: cargo does only what is left to do. With `--print-sizes`
+// it only measures what is there.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
@@ -11,6 +12,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { brotliCompressSync } from 'node:zlib';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -77,16 +79,31 @@ async function wasmBindgen() {
   return program;
 }
 
-// The sources of the standard library.
-async function rustSources() {
-  const sysroot = String(execFileSync('rustc', ['--print', 'sysroot'], { cwd: root })).trim();
-  const library = join(sysroot, 'lib/rustlib/src/rust/library/Cargo.lock');
-  if (existsSync(library)) return;
-  console.log('adding the component rust-src');
+// The standard library: compiled for `base` and `relaxed`, in source for `threads`.
+async function standardLibrary(names) {
+  let sysroot;
   try {
-    await run('rustup', ['component', 'add', 'rust-src']);
+    sysroot = String(execFileSync('rustc', ['--print', 'sysroot'], { cwd: root })).trim();
   } catch (cause) {
-    throw new Error(`${library}: expected the sources of Rust's standard library, found none; \`rustup component add rust-src\` gets them`, { cause });
+    throw new Error('rustc: expected Rust, found none; https://rustup.rs installs it', { cause });
+  }
+  const rustlib = join(sysroot, 'lib/rustlib');
+  if (names.some((name) => !variants[name].cargo)) {
+    await addWithRustup(join(rustlib, triple, 'lib'), 'target', triple);
+  }
+  if (names.some((name) => variants[name].cargo)) {
+    await addWithRustup(join(rustlib, 'src/rust/library/Cargo.lock'), 'component', 'rust-src');
+  }
+}
+
+async function addWithRustup(path, kind, name) {
+  if (existsSync(path)) return;
+  console.log(`adding the ${kind} ${name}`);
+  try {
+    await run('rustup', [kind, 'add', name]);
+  } catch (cause) {
+    const reason = cause.code === 'ENOENT' ? 'rustup is not installed (https://rustup.rs)' : cause.message;
+    throw new Error(`${path}: expected Rust's ${kind} ${name}, found none; \`rustup ${kind} add ${name}\` failed: ${reason}`, { cause });
   }
 }
 
@@ -148,28 +165,39 @@ async function optimize(module, options, prefix) {
   console.log(`${prefix}wasm-opt: ${before} to ${readFileSync(module).length} bytes`);
 }
 
-function printSizes() {
-  for (const variant of Object.keys(variants)) {
+function printSizes(names) {
+  for (const variant of names) {
     const bytes = readFileSync(join(output, variant, 'multivec_wasm_bg.wasm'));
     const brotli = brotliCompressSync(bytes).length;
     console.log(`${variant}: ${bytes.length} bytes, ${brotli} with brotli`);
   }
 }
 
-if (!process.argv.includes('--print-sizes')) {
-  await rustSources();
+const { values: options } = parseArgs({
+  options: { only: { type: 'string' }, 'print-sizes': { type: 'boolean', default: false } },
+});
+const names = options.only === undefined ? Object.keys(variants) : [options.only];
+if (!Object.hasOwn(variants, names[0])) {
+  throw new Error(`--only: expected ${Object.keys(variants).join(', ')}, found ${names[0]}`);
+}
+
+if (!options['print-sizes']) {
+  await standardLibrary(names);
   const bindgen = await wasmBindgen();
-  const built = await Promise.all(Object.keys(variants).map((variant) => build(variant, bindgen)));
-  const [base, relaxed, threads] = built;
+  const folders = await Promise.all(names.map((variant) => build(variant, bindgen)));
+  const built = Object.fromEntries(names.map((variant, at) => [variant, folders[at]]));
   const glue = (folder) => readFileSync(join(folder, 'multivec_wasm.js'));
-  if (!glue(base).equals(glue(relaxed))) {
+  if (built.base && built.relaxed && !glue(built.base).equals(glue(built.relaxed))) {
     throw new Error('the JavaScript of `base` and `relaxed`: expected the same, found differences');
   }
-  rmSync(output, { recursive: true, force: true });
-  cpSync(base, join(output, 'base'), { recursive: true });
-  // The JavaScript beside the base module serves both.
+  if (options.only === undefined) rmSync(output, { recursive: true, force: true });
   const module = 'multivec_wasm_bg.wasm';
-  cpSync(join(relaxed, module), join(output, 'relaxed', module));
-  cpSync(threads, join(output, 'threads'), { recursive: true });
+  for (const [variant, folder] of Object.entries(built)) {
+    const into = join(output, variant);
+    rmSync(into, { recursive: true, force: true });
+    // The JavaScript beside the base module serves `relaxed` as well.
+    const from = variant === 'relaxed' ? join(folder, module) : folder;
+    cpSync(from, variant === 'relaxed' ? join(into, module) : into, { recursive: true });
+  }
 }
-printSizes();
+printSizes(names);

@@ -6,8 +6,8 @@
 // package and Chromium.
 
 import { execFileSync } from "node:child_process";
-import { cpus } from "node:os";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -138,10 +138,16 @@ const browser = await launch(withoutVnni ? ["--js-flags=--no-enable-avx-vnni"] :
 try {
   const models = allModels();
   const wanted = options.only === undefined ? models : models.filter(({ name }) => name === options.only);
-  if (wanted.length === 0) throw new Error(`--only: expected one of ${models.map(({ name }) => name).join(", ")}, found ${options.only}`);
+  if (wanted.length === 0)
+    throw new Error(`--only: expected one of ${models.map(({ name }) => name).join(", ")}, found ${options.only}`);
   const missing = wanted.filter((model) => !isThere(model)).map(({ name, missing }) => `${name}: ${missing}`);
-  const kept = options.only !== undefined && existsSync(results) ? JSON.parse(readFileSync(results, "utf8")).models : [];
-  const found = { machine: machine(browser, others), models: kept.filter(({ name }) => name !== options.only), missing };
+  const kept =
+    options.only !== undefined && existsSync(results) ? JSON.parse(readFileSync(results, "utf8")).models : [];
+  const found = {
+    machine: machine(browser, others),
+    models: kept.filter(({ name }) => name !== options.only),
+    missing,
+  };
   for (const model of wanted.filter(isThere)) found.models.push(await measure(browser, server, model));
   const order = models.map(({ name }) => name);
   found.models.sort((left, right) => order.indexOf(left.name) - order.indexOf(right.name));

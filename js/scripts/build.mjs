@@ -1,30 +1,53 @@
-// Makes the package: WebAssembly builds, JavaScript, types.
+// Builds the package: WebAssembly modules, JavaScript, types. With
+// `--only base` of the modules that one alone, which is all that Node 20 uses.
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { build } from "esbuild";
-import { glueModule } from "./glue.mjs";
+import { glueModule, missingGlue } from "./glue.mjs";
 
 const js = fileURLToPath(new URL("../", import.meta.url));
 const run = (command, ...args) => execFileSync(command, args, { cwd: js, stdio: ["ignore", "inherit", "inherit"] });
 
-// wasm-opt takes minutes, and has nothing to do where no source is newer.
-const sources = ["src", "wasm/src", "wasm/Cargo.toml", "wasm/build.mjs", "Cargo.toml", "Cargo.lock"];
-const modules = ["base", "relaxed", "threads"].map((name) => join(js, "wasm", name, "multivec_wasm_bg.wasm"));
+const { only } = parseArgs({ options: { only: { type: "string" } } }).values;
+
+// wasm-opt takes minutes, so that it runs only where a source is newer.
+const sources = ["src", "crates", "wasm/src", "wasm/Cargo.toml", "wasm/build.mjs", "Cargo.toml", "Cargo.lock"];
+const names = only === undefined ? ["base", "relaxed", "threads"] : [only];
+const modules = names.map((name) => join(js, "wasm", name, "multivec_wasm_bg.wasm"));
 const built = Math.min(...modules.map((path) => (existsSync(path) ? statSync(path).mtimeMs : 0)));
-if (sources.some((path) => newest(join(js, "..", path)) > built)) run(process.execPath, "../wasm/build.mjs");
+if (sources.some((path) => newest(join(js, "..", path)) > built)) {
+  run(process.execPath, "../wasm/build.mjs", ...(only === undefined ? [] : ["--only", only]));
+}
 
 rmSync(join(js, "dist"), { recursive: true, force: true });
 mkdirSync(join(js, "dist"));
 run(process.execPath, "node_modules/typescript/bin/tsc");
 
-const generated = (build) => readFileSync(join(js, "wasm", build, "multivec_wasm.js"), "utf8");
-writeFileSync(join(js, "dist/glue.js"), glueModule(generated("base")));
-writeFileSync(join(js, "dist/glue-threads.js"), glueModule(generated("threads"), { threads: true }));
+for (const [build, file, options] of [
+  ["base", "glue.js", {}],
+  ["threads", "glue-threads.js", { threads: true }],
+]) {
+  const generated = join(js, "wasm", build, "multivec_wasm.js");
+  // Without `--only`, all of them have been built.
+  const isBuilt = only === undefined || existsSync(generated);
+  const glue = isBuilt ? glueModule(readFileSync(generated, "utf8"), options) : missingGlue(build);
+  writeFileSync(join(js, "dist", file), glue);
+}
 
-// The one dependency goes in, see src/features.ts.
+// The only dependency is bundled, see src/features.ts.
 await build({
   entryPoints: [join(js, "src/features.ts")],
   outfile: join(js, "dist/features.js"),
@@ -36,12 +59,15 @@ await build({
   logLevel: "warning",
 });
 
-const license = join(js, "../LICENSE");
-if (existsSync(license)) copyFileSync(license, join(js, "LICENSE"));
+for (const name of ["LICENSE", "THIRD-PARTY-NOTICES.md"]) {
+  const path = join(js, "..", name);
+  if (existsSync(path)) copyFileSync(path, join(js, name));
+}
 
-/** When a file, or anything in a folder, was last changed. */
+/** When a file, or anything in a folder, was last changed; 0 if there is none. */
 function newest(path) {
-  const found = statSync(path);
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return 0;
   if (!found.isDirectory()) return found.mtimeMs;
   return Math.max(0, ...readdirSync(path).map((name) => newest(join(path, name))));
 }

@@ -1,8 +1,8 @@
 import { EncoderError } from "./errors.js";
-import { tokenAt, truncationOf, type Token, type Truncation } from "./tokens.js";
-import type { EncodedTexts } from "./wasm.js";
+import { type Spellings, type Token, type Tokens, type Truncation, tokenAt, truncationOf } from "./tokens.js";
+import type { EncodedTexts, PooledRows } from "./wasm.js";
 
-/** Rows of numbers; what scoring takes, so that stored vectors do as well. */
+/** Rows of numbers. Scores take any object of this form, so also vectors from a store. */
 export interface Matrix {
   /** The values, row-major, `[tokens, dim]`. */
   readonly data: Float32Array;
@@ -14,11 +14,9 @@ export interface Matrix {
 
 /** @internal The tokens behind the rows of one text. */
 export interface RowSource {
-  /** Where the tokens of each row start in the lists below; one more than rows. */
+  /** Where the tokens of each row start in `tokens`; one more than rows. */
   memberOffsets: Uint32Array;
-  ids: Uint32Array;
-  roles: Uint8Array;
-  spans: Uint32Array;
+  tokens: Tokens;
   truncation: Truncation;
 }
 
@@ -27,7 +25,7 @@ export interface RowSource {
  * tokens where it was pooled.
  */
 export class Embedding implements Matrix {
-  /** The values, row-major, `[tokens, dim]`; a buffer of its own, free to be transferred. */
+  /** The values, row-major, `[tokens, dim]`, in a buffer of their own that may be transferred. */
   readonly data: Float32Array;
   /** Number of rows. */
   readonly tokens: number;
@@ -44,7 +42,7 @@ export class Embedding implements Matrix {
   }
 
   /**
-   * Wraps vectors that were stored. Such an embedding knows nothing of its text.
+   * Wraps vectors from a store. Such an embedding has no tokens.
    *
    * @param data values, row-major, `[tokens, dim]`
    * @throws EncoderError `dimension_mismatch` if the values do not fill whole rows
@@ -53,7 +51,7 @@ export class Embedding implements Matrix {
     if (!Number.isInteger(dim) || dim < 1 || data.length % dim !== 0) {
       throw new EncoderError(
         "dimension_mismatch",
-        `a matrix of ${data.length} values: expected whole rows of ${dim}, found ${data.length % dim} values more`,
+        `a matrix of ${data.length} values: expected whole rows of ${dim}, found ${data.length % dim} left over`,
       );
     }
     return new Embedding(data, dim);
@@ -71,7 +69,7 @@ export class Embedding implements Matrix {
 
   /**
    * The tokens that a row stands for: one, or the members of its cluster
-   * where the embedding was pooled. Empty for vectors that were stored.
+   * where the embedding was pooled. Empty for vectors from a store.
    *
    * @throws RangeError if there is no such row
    */
@@ -81,14 +79,39 @@ export class Embedding implements Matrix {
     if (source === undefined) return [];
     const start = source.memberOffsets[index] ?? 0;
     const end = source.memberOffsets[index + 1] ?? start;
-    return Array.from({ length: end - start }, (_, at) =>
-      tokenAt(source.ids, source.roles, source.spans, start + at),
-    );
+    return Array.from({ length: end - start }, (_, at) => tokenAt(source.tokens, start + at));
   }
 
-  /** How much of the text did not fit; `undefined` for vectors that were stored. */
+  /** How much of the text did not fit; `undefined` for vectors from a store. */
   get truncation(): Truncation | undefined {
     return this.#source?.truncation;
+  }
+
+  /** @internal The embedding after rows were pooled. */
+  merged({ data, offsets, members }: PooledRows): Embedding {
+    const source = this.#source;
+    if (source === undefined) return new Embedding(data, this.dim);
+    // Positions of tokens, in the order of the pooled rows.
+    const order: number[] = [];
+    const memberOffsets = new Uint32Array(offsets.length);
+    for (let row = 0; row + 1 < offsets.length; row += 1) {
+      for (const member of members.subarray(offsets[row], offsets[row + 1])) {
+        const end = source.memberOffsets[member + 1] ?? 0;
+        for (let at = source.memberOffsets[member] ?? end; at < end; at += 1) order.push(at);
+      }
+      memberOffsets[row + 1] = order.length;
+    }
+    const { ids, roles, spans, spellings } = source.tokens;
+    const tokens: Tokens = {
+      ids: Uint32Array.from(order, (at) => ids[at] ?? 0),
+      roles: Uint8Array.from(order, (at) => roles[at] ?? 0),
+      spans: Uint32Array.from(
+        order.flatMap((at) => [2 * at, 2 * at + 1]),
+        (at) => spans[at] ?? 0,
+      ),
+      spellings,
+    };
+    return new Embedding(data, this.dim, { memberOffsets, tokens, truncation: source.truncation });
   }
 
   #check(index: number): void {
@@ -98,8 +121,9 @@ export class Embedding implements Matrix {
   }
 }
 
-/** @internal The embeddings of a call, each with buffers of its own. */
-export function splitTexts(all: EncodedTexts): Embedding[] {
+/** @internal Splits the embeddings of a call by text, each with buffers of its own. */
+export function splitTexts(all: EncodedTexts, spellings: Spellings): Embedding[] {
+  spellings.add(all);
   const embeddings: Embedding[] = [];
   let first = 0;
   for (const [text, rows] of all.rows.entries()) {
@@ -107,9 +131,12 @@ export function splitTexts(all: EncodedTexts): Embedding[] {
     const to = all.memberOffsets[first + rows] ?? from;
     const source: RowSource = {
       memberOffsets: all.memberOffsets.slice(first, first + rows + 1).map((offset) => offset - from),
-      ids: all.ids.slice(from, to),
-      roles: all.roles.slice(from, to),
-      spans: all.spans.slice(2 * from, 2 * to),
+      tokens: {
+        ids: all.ids.slice(from, to),
+        roles: all.roles.slice(from, to),
+        spans: all.spans.slice(2 * from, 2 * to),
+        spellings,
+      },
       truncation: truncationOf(all.keptTokens[text], all.droppedTokens[text]),
     };
     embeddings.push(new Embedding(all.data.slice(first * all.dim, (first + rows) * all.dim), all.dim, source));

@@ -5,42 +5,52 @@ import { Embedding, splitTexts } from "./embedding.js";
 import type { Engine } from "./engine/engine.js";
 import { LocalEngine } from "./engine/local.js";
 import { EncoderError, optionError } from "./errors.js";
-import { loadFiles, type FileOptions } from "./loading/load.js";
+import { type FileOptions, loadFiles } from "./loading/load.js";
 import type { ModelSource } from "./loading/source.js";
-import { encodeOptions, type CallOptions, type EncodeOptions, type TextKind } from "./options.js";
+import {
+  type CallOptions,
+  type EncodeOptions,
+  encodeOptions,
+  type PoolOptions,
+  type StreamOptions,
+  type TextKind,
+} from "./options.js";
+import { parts } from "./stream.js";
 import { HelpedEngine } from "./threads/local.js";
 import { splitTokens } from "./tokenized.js";
-import type { TokenizedText } from "./tokens.js";
+import { Spellings, type TokenizedText } from "./tokens.js";
 import type { EngineInfo } from "./wasm.js";
 import { WorkerEngine } from "./worker/client.js";
 
 /** Options of {@link Encoder.load}. */
 export interface LoadOptions extends EncodeOptions, FileOptions {
   /**
-   * Whether to run in a Web Worker, so that a page never freezes. By default
-   * wherever workers exist; not in Node.
+   * Whether to run in a Web Worker, so that a page never freezes. `true` by
+   * default where there are Web Workers, which Node lacks.
    */
   worker?: boolean;
   /**
    * Threads to run on, 1 to 64. By default as many as there are cores, up to
-   * 4, where the page is cross-origin isolated and the engine not in the
-   * page's own thread; else 1, and `info.threadsLimit` says why.
+   * 4, where the page is cross-origin isolated and the engine runs in a
+   * worker; else 1, and `info.threadsLimit` says why.
    */
   threads?: number;
   /** Forces a WebAssembly build; by default the best that the platform can run. */
   wasm?: WasmBuild;
-  /** Folder with what the package has in `wasm/`, such as on a CDN; by default that lies beside its code. */
+  /** Address of a copy of the package's folder `wasm/`, such as on a CDN; by default the folder beside its code. */
   wasmBase?: string | URL;
 }
 
 /**
- * A late-interaction (ColBERT) encoder: texts to multi-vector embeddings, on
- * this device.
+ * A late-interaction (ColBERT) encoder: turns texts into multi-vector
+ * embeddings, on this device.
  */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface adds `Symbol.dispose`, which is defined below.
 export class Encoder {
-  /** What runs, and in which embedding space. */
+  /** The engine, the model, and the embedding space. */
   readonly info: EngineInfo;
   readonly #engine: Engine;
+  readonly #spellings = new Spellings();
   readonly #options: EncodeOptions;
 
   private constructor(engine: Engine, info: EngineInfo, options: EncodeOptions) {
@@ -52,13 +62,13 @@ export class Encoder {
   /**
    * Loads a model.
    *
-   * @param source address of a folder with the model, or its three files;
-   *   in Node a path will do
-   * @throws EncoderError of loading (`http`, `network`, `not_a_model`,
-   *   `integrity`, `missing_file`, `io`, `out_of_memory`), of a model that
-   *   cannot work (`config_syntax`, `config_value`, `invalid_tokenizer`,
-   *   `invalid_model`, `model_mismatch`, `inference`), of options
-   *   (`invalid_option`, `invalid_input`) or of the platform (`unsupported`,
+   * @param source address of a folder with the model, or its three files; in
+   *   Node an address or a path
+   * @throws EncoderError about loading (`http`, `network`, `not_a_model`,
+   *   `integrity`, `missing_file`, `io`, `out_of_memory`), a model that cannot
+   *   work (`config_syntax`, `config_value`, `invalid_tokenizer`,
+   *   `invalid_model`, `model_mismatch`, `inference`), options
+   *   (`invalid_option`, `invalid_input`) or the platform (`unsupported`,
    *   `worker`)
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Encoder> {
@@ -66,7 +76,7 @@ export class Encoder {
     const encode = encodeOptions(options);
     signal?.throwIfAborted();
     const engine = await start(options);
-    // Ends the download where the engine fails, and all where the user gives up.
+    // Ends the download when the engine fails, and both when the caller aborts.
     const abort = new AbortController();
     const stop = () => {
       abort.abort(signal?.reason);
@@ -90,8 +100,8 @@ export class Encoder {
   }
 
   /**
-   * Encodes documents: one embedding a text, in input order, without the rows
-   * of padding and of skiplist words.
+   * Encodes documents: one embedding a text, in input order, without rows for
+   * padding and for tokens on the skiplist.
    *
    * @throws EncoderError `text_too_long` where truncation is ruled out,
    *   `invalid_option`, `inference`, `out_of_memory`, `disposed`, `panicked`
@@ -121,47 +131,118 @@ export class Encoder {
   }
 
   /**
-   * The tokens that texts have in this model: what is encoded, kept, cut off.
+   * Encodes one document.
+   *
+   * @throws EncoderError as {@link encodeDocuments}
+   */
+  async encodeDocument(text: string, options?: CallOptions): Promise<Embedding> {
+    const [embedding] = await this.#encode([text], "document", options);
+    return embedding as Embedding;
+  }
+
+  /**
+   * Encodes documents as they are read, for corpora larger than memory:
+   * embeddings in input order. No more than `readAhead` texts and their
+   * embeddings are held, and at most about a million characters of text. A
+   * loop that ends early also ends reading.
+   *
+   * @throws EncoderError as {@link encodeDocuments}, on iteration; positions
+   *   of texts count from the first of the stream
+   */
+  streamDocuments(
+    texts: Iterable<string> | AsyncIterable<string>,
+    options?: StreamOptions,
+  ): AsyncGenerator<Embedding, void, undefined> {
+    return this.#stream(texts, "document", options);
+  }
+
+  /**
+   * Encodes queries as they are read, see {@link streamDocuments}.
+   *
+   * @throws EncoderError as {@link streamDocuments}
+   */
+  streamQueries(
+    texts: Iterable<string> | AsyncIterable<string>,
+    options?: StreamOptions,
+  ): AsyncGenerator<Embedding, void, undefined> {
+    return this.#stream(texts, "query", options);
+  }
+
+  /**
+   * Pools the rows of an embedding by hierarchical clustering, also of one
+   * from a store. To pool all documents as they are encoded, set the option
+   * `poolFactor`.
+   *
+   * Source: Clavié, Chaffin and Adams 2024, arXiv:2409.14683.
+   *
+   * @throws EncoderError `invalid_option`, `out_of_memory`, `disposed`,
+   *   `panicked` or `worker`
+   */
+  async pooled(embedding: Embedding, options: PoolOptions): Promise<Embedding> {
+    const { data, dim } = embedding;
+    return embedding.merged(await this.#engine.pool({ data, dim, options }));
+  }
+
+  /**
+   * Refuses vectors that were stored under another embedding space. Vectors of
+   * different spaces must not be compared.
+   *
+   * @param stored `info.fingerprint.space` of the encoder that made the vectors
+   * @throws EncoderError `fingerprint_mismatch`
+   */
+  checkSpace(stored: string): void {
+    const { space } = this.info.fingerprint;
+    if (stored !== space)
+      throw new EncoderError("fingerprint_mismatch", `fingerprint: expected space ${space}, found ${stored}`);
+  }
+
+  /**
+   * The tokens of texts in this model, and which of them are kept as rows.
    *
    * @throws EncoderError as {@link encodeDocuments}
    */
   async tokenize(texts: readonly string[], kind: TextKind, options?: CallOptions): Promise<TokenizedText[]> {
     options?.signal?.throwIfAborted();
-    const tokens = await this.#engine.tokenize(texts as string[], kind, encodeOptions(this.#options, options));
-    return splitTokens(tokens, await this.#engine.tokenTexts(tokens.ids.slice()));
+    const tokens = await this.#engine.tokenize({ texts, kind, options: encodeOptions(this.#options, options) });
+    return splitTokens(tokens, this.#spellings);
   }
 
   /**
-   * The tokens behind each row of an embedding, as the vocabulary spells
-   * them: one a row, or several where it was pooled.
-   *
-   * @throws EncoderError `disposed`, `panicked` or `worker`
-   */
-  async tokenTexts(embedding: Embedding): Promise<string[][]> {
-    const rows = Array.from({ length: embedding.tokens }, (_, row) => embedding.rowTokens(row).map(({ id }) => id));
-    const texts = await this.#engine.tokenTexts(Uint32Array.from(rows.flat()));
-    let at = 0;
-    return rows.map((ids) => texts.slice(at, (at += ids.length)));
-  }
-
-  /**
-   * Frees the model and ends the worker. Calls under way, and later ones,
-   * throw `disposed`. `using encoder = …` does it at the end of the block.
+   * Frees the model and ends the worker. Pending and later calls throw
+   * `disposed`. `using encoder = …` calls it at the end of the block.
    */
   dispose(): void {
     this.#engine.dispose();
   }
 
-  async #encode(texts: readonly string[], kind: TextKind, options: CallOptions | undefined): Promise<Embedding[]> {
+  async #encode(
+    texts: readonly string[],
+    kind: TextKind,
+    options: CallOptions | undefined,
+    before = 0,
+  ): Promise<Embedding[]> {
     const { signal, onProgress } = options ?? {};
-    const settings = encodeOptions(this.#options, options);
-    return splitTexts(await this.#engine.encode(texts as string[], kind, settings, { signal, onProgress }));
+    const request = { texts, kind, options: encodeOptions(this.#options, options), before };
+    return splitTexts(await this.#engine.encode(request, { signal, onProgress }), this.#spellings);
+  }
+
+  async *#stream(
+    texts: Iterable<string> | AsyncIterable<string>,
+    kind: TextKind,
+    options: StreamOptions = {},
+  ): AsyncGenerator<Embedding, void, undefined> {
+    for await (const part of parts(texts, options)) {
+      for (const embedding of await this.#encode(part.texts, kind, options, part.before)) {
+        options.signal?.throwIfAborted();
+        yield embedding;
+      }
+    }
   }
 
   static {
     // Not every browser knows the symbol yet.
     if (typeof Symbol.dispose === "symbol") {
-      Object.defineProperty(this.prototype, Symbol.dispose, {
+      Object.defineProperty(Encoder.prototype, Symbol.dispose, {
         value(this: Encoder) {
           this.dispose();
         },
@@ -170,21 +251,24 @@ export class Encoder {
   }
 }
 
-/** Where the platform has `Symbol.dispose`: the same as {@link Encoder.dispose}. */
+/** `encoder[Symbol.dispose]()` is {@link Encoder.dispose}, where the platform has the symbol. */
 export interface Encoder extends Disposable {}
 
 async function start(options: LoadOptions): Promise<Engine> {
   const { worker = typeof Worker === "function", threads, wasm, wasmBase } = options;
   const base = wasmBase !== undefined && { wasmBase: absolute(wasmBase) };
   if (worker && typeof Worker !== "function") {
-    throw new EncoderError("unsupported", "option `worker`: this platform has no Web Workers; leave the option out to run in place");
+    throw new EncoderError(
+      "unsupported",
+      "option `worker`: this platform has no Web Workers; leave the option out to run in place",
+    );
   }
   const engine = { ...(await chooseBuild({ wasm, threads, worker })), ...base };
   if (worker) return new WorkerEngine(engine);
   return engine.threads > 1 ? new HelpedEngine(engine) : new LocalEngine(engine);
 }
 
-// A worker resolves relative addresses against its own.
+// A worker would resolve a relative address against its own.
 function absolute(address: string | URL): string {
   try {
     return new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href).href;

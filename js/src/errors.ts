@@ -1,4 +1,4 @@
-/** Codes that the shared core gives, the same on every target. */
+/** Codes of the shared core, the same on every platform. */
 export type CoreErrorCode =
   | "io"
   | "missing_file"
@@ -20,15 +20,15 @@ export type CoreErrorCode =
   | "invalid_input";
 
 /**
- * Codes of this package alone.
+ * Codes of this package only.
  *
  * - `http`: the server answered with an error status, see {@link EncoderError.status}.
- * - `network`: no answer, or it broke off: offline, or refused by CORS.
- * - `not_a_model`: a web page or a Git LFS pointer in the place of a file.
- * - `integrity`: length or SHA-256 are not as expected.
+ * - `network`: no answer, or the connection broke: offline, or blocked by CORS.
+ * - `not_a_model`: a web page or a Git LFS pointer instead of a file.
+ * - `integrity`: the length or SHA-256 differs from what was expected.
  * - `out_of_memory`: the model or a batch does not fit.
- * - `unsupported`: the platform lacks something that was asked for.
- * - `disposed`: the encoder was disposed of.
+ * - `unsupported`: the platform lacks what an option asks for.
+ * - `disposed`: the encoder was disposed.
  * - `panicked`: a bug in the engine; the encoder is unusable from then on.
  * - `worker`: the worker could not start, or died.
  */
@@ -43,24 +43,24 @@ export type PackageErrorCode =
   | "panicked"
   | "worker";
 
-/** Stable, machine-readable names of what went wrong. */
+/** Stable, machine-readable name of an error. */
 export type EncoderErrorCode = CoreErrorCode | PackageErrorCode;
 
-/** More about an {@link EncoderError}. */
+/** Details of an {@link EncoderError}. */
 export interface EncoderErrorDetails {
   /** HTTP status, for the code `http`. */
   status?: number;
   /** The address that failed, for errors of loading. */
   url?: string;
-  /** What lies behind it. */
+  /** The underlying error. */
   cause?: unknown;
 }
 
 /**
  * Every error of this package. Messages may be reworded, codes stay.
  *
- * An aborted call is no such error: it throws its signal's `reason`, an
- * `AbortError` unless another was given, as `fetch` does.
+ * An aborted call throws its signal's `reason` instead, an `AbortError` by
+ * default, as `fetch` does.
  */
 export class EncoderError extends Error {
   /** What went wrong. */
@@ -79,7 +79,7 @@ export class EncoderError extends Error {
   }
 }
 
-/** @internal An error as plain data, to cross from a worker. */
+/** @internal An error as plain data, for messages between threads. */
 export interface ErrorData {
   code: EncoderErrorCode;
   message: string;
@@ -100,7 +100,7 @@ export function fromData(data: ErrorData): EncoderError {
   return new EncoderError(data.code, data.message, data);
 }
 
-/** @internal The text of anything that was thrown. */
+/** @internal The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,9 +1,9 @@
 import { relaxedSimd, simd } from "wasm-feature-detect";
 
 /**
- * What the platform's WebAssembly can do. Bundled into the package: a bare
- * import would need an import map in pages without a bundler, and import maps
- * do not reach workers.
+ * WebAssembly features of the platform. The build bundles the dependency: a
+ * bare import would need an import map in pages without a bundler, and import
+ * maps do not apply to workers.
  *
  * @internal
  */

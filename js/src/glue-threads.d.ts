@@ -2,5 +2,5 @@
 
 import type { ThreadsModule } from "./wasm.js";
 
-/** One more instance of the build `threads`: with a memory of its own, or with that of another one. */
+/** Another instance of the build `threads`, with a memory of its own unless one is given. */
 export function instantiate(module: WebAssembly.Module, memory?: WebAssembly.Memory): Promise<ThreadsModule>;

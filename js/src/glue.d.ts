@@ -2,5 +2,5 @@
 
 import type { WasmModule } from "./wasm.js";
 
-/** One more instance of a compiled module, with a memory of its own. */
+/** Another instance of a compiled module, with a memory of its own. */
 export function instantiate(module: WebAssembly.Module): Promise<WasmModule>;

@@ -1,7 +1,7 @@
-// Access to Node without an import, which a bundler for the browser would
-// try to resolve.
+// Access to Node without imports, which bundlers for browsers would try to
+// resolve.
 
-/** @internal The few parts of Node that are used. */
+/** @internal The modules of Node that the package uses. */
 export interface NodeParts {
   fs: typeof import("node:fs/promises");
   path: typeof import("node:path");

@@ -1,4 +1,4 @@
-// The WebAssembly module: where it is, and instances of it.
+// Finds, compiles and instantiates the WebAssembly module.
 
 import type { WasmBuild } from "./build.js";
 import { EncoderError, messageOf } from "./errors.js";
@@ -11,7 +11,7 @@ import type { WasmModule } from "./wasm.js";
 /** @internal */
 export interface RuntimeOptions {
   wasm: WasmBuild;
-  /** Folder with what the package has in `wasm/`; by default that lies beside its code. */
+  /** Address of a copy of the package's folder `wasm/`; by default the folder beside its code. */
   wasmBase?: string;
 }
 
@@ -24,14 +24,17 @@ const FILES: Record<WasmBuild, string> = {
 // Compiled once for all encoders of a thread.
 const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
-/** @internal A new instance, on the threads behind `ports` as well. */
-export async function loadRuntime({ wasm, wasmBase }: RuntimeOptions, ports: readonly MessagePort[]): Promise<WasmModule> {
+/** @internal A new instance, shared with the threads behind `ports`. */
+export async function loadRuntime(
+  { wasm, wasmBase }: RuntimeOptions,
+  ports: readonly MessagePort[],
+): Promise<WasmModule> {
   const url = locate(wasm, wasmBase);
   let compiling = compiled.get(url.href);
   if (compiling === undefined) {
     compiling = compile(url);
     compiled.set(url.href, compiling);
-    // A failure must not be kept for the next encoder.
+    // The next encoder tries again after a failure.
     compiling.catch(() => compiled.delete(url.href));
   }
   const module = await compiling;
@@ -43,7 +46,7 @@ export async function loadRuntime({ wasm, wasmBase }: RuntimeOptions, ports: rea
 
 function locate(build: WasmBuild, base: string | undefined): URL {
   if (base !== undefined) return new URL(FILES[build], base.endsWith("/") ? base : `${base}/`);
-  // Literals, because bundlers look for exactly this form.
+  // Bundlers look for exactly this form, with literals.
   switch (build) {
     case "base":
       return new URL("../wasm/base/multivec_wasm_bg.wasm", import.meta.url);
@@ -57,7 +60,8 @@ function locate(build: WasmBuild, base: string | undefined): URL {
 async function compile(url: URL): Promise<WebAssembly.Module> {
   const parts = url.protocol === "file:" ? node() : undefined;
   try {
-    if (parts !== undefined) return await WebAssembly.compile(await parts.fs.readFile(url) as Uint8Array<ArrayBuffer>);
+    if (parts !== undefined)
+      return await WebAssembly.compile((await parts.fs.readFile(url)) as Uint8Array<ArrayBuffer>);
     const response = await fetch(url, { credentials: "same-origin" });
     if (!response.ok) {
       throw new EncoderError("http", `${url.href}: expected a WebAssembly file, found HTTP ${response.status}`, {
@@ -65,12 +69,20 @@ async function compile(url: URL): Promise<WebAssembly.Module> {
         url: url.href,
       });
     }
-    // Servers without the media type are common enough.
+    // Many servers do not know the media type.
     const streams = response.headers.get("content-type")?.startsWith("application/wasm") === true;
     return await (streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer()));
   } catch (cause) {
     if (cause instanceof EncoderError) throw cause;
-    const code = cause instanceof WebAssembly.CompileError ? "unsupported" : cause instanceof RangeError ? "out_of_memory" : "network";
-    throw new EncoderError(code, `${url.href}: the WebAssembly file cannot be loaded: ${messageOf(cause)}`, { url: url.href, cause });
+    const code =
+      cause instanceof WebAssembly.CompileError
+        ? "unsupported"
+        : cause instanceof RangeError
+          ? "out_of_memory"
+          : "network";
+    throw new EncoderError(code, `${url.href}: the WebAssembly file cannot be loaded: ${messageOf(cause)}`, {
+      url: url.href,
+      cause,
+    });
   }
 }

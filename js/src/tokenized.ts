@@ -1,15 +1,16 @@
-import { tokenAt, truncationOf, type TokenizedText } from "./tokens.js";
+import { type Spellings, type TokenizedText, tokenAt, truncationOf } from "./tokens.js";
 import type { TokenizedTexts } from "./wasm.js";
 
-/** @internal The tokens of a call, text by text. */
-export function splitTokens(all: TokenizedTexts, strings: string[]): TokenizedText[] {
+/** @internal Splits the tokens of a call by text. */
+export function splitTokens(all: TokenizedTexts, spellings: Spellings): TokenizedText[] {
+  spellings.add(all);
   let start = 0;
   return Array.from(all.lengths, (length, text) => {
     const end = start + length;
-    const tokens = Array.from({ length }, (_, at) => tokenAt(all.ids, all.roles, all.spans, start + at));
+    const tokens = Array.from({ length }, (_, at) => tokenAt({ ...all, spellings }, start + at));
     const found: TokenizedText = {
       ids: all.ids.slice(start, end),
-      texts: strings.slice(start, end),
+      texts: tokens.map(({ text }) => text),
       attention: Array.from(all.attention.subarray(start, end), Boolean),
       kept: Array.from(all.kept.subarray(start, end), Boolean),
       roles: tokens.map(({ role }) => role),

@@ -1,27 +1,26 @@
-/** Where a token comes from: the tokenizer, the model's marker, the text, or query expansion. */
+import type { TokenColumns } from "./wasm.js";
+
+/** Where a token comes from: the tokenizer's special tokens, the model's marker, the text, or query expansion. */
 export type TokenRole = "special" | "prefix" | "text" | "expansion";
 
 const ROLES: readonly TokenRole[] = ["special", "prefix", "text", "expansion"];
-
-/** @internal */
-export function roleOf(code: number | undefined): TokenRole {
-  return ROLES[code ?? 0] ?? "special";
-}
 
 /** A token of a text. */
 export interface Token {
   /** Its id in the vocabulary. */
   id: number;
+  /** How the vocabulary spells it; empty for an id that it lacks. */
+  text: string;
   /** Where it comes from. */
   role: TokenRole;
   /**
-   * What it stands for in the text as given: `text.slice(...span)`. `null`
-   * for tokens that are not from the text.
+   * Its place in the given text: `text.slice(...span)`. `null` for tokens
+   * that are not from the text.
    */
   span: readonly [start: number, end: number] | null;
 }
 
-/** A text as the model sees it: one entry a token in every list. */
+/** A text as the model sees it. Every list has one entry a token. */
 export interface TokenizedText {
   /** Token ids. */
   ids: Uint32Array;
@@ -33,7 +32,7 @@ export interface TokenizedText {
   kept: boolean[];
   /** Where each token comes from. */
   roles: TokenRole[];
-  /** What each token stands for in the text, see {@link Token.span}. */
+  /** The place of each token in the text, see {@link Token.span}. */
   spans: (readonly [start: number, end: number] | null)[];
   /** How much of the text did not fit. */
   truncation: Truncation;
@@ -43,9 +42,9 @@ export interface TokenizedText {
 export interface Truncation {
   /** Tokens of the text that were encoded, special tokens not counted. */
   keptTokens: number;
-  /** Tokens of the text that were cut off. */
+  /** Tokens of the text that were truncated. */
   droppedTokens: number;
-  /** Whether anything was cut off. */
+  /** Whether any were. */
   truncated: boolean;
 }
 
@@ -54,12 +53,41 @@ export function truncationOf(keptTokens = 0, droppedTokens = 0): Truncation {
   return { keptTokens, droppedTokens, truncated: droppedTokens > 0 };
 }
 
+/** @internal Tokens in columns, and the spellings of their ids. */
+export interface Tokens {
+  ids: Uint32Array;
+  roles: Uint8Array;
+  /** Start and end of each token. */
+  spans: Uint32Array;
+  spellings: Spellings;
+}
+
 /** @internal */
-export function tokenAt(ids: Uint32Array, roles: Uint8Array, spans: Uint32Array, at: number): Token {
-  const role = roleOf(roles[at]);
+export function tokenAt({ ids, roles, spans, spellings }: Tokens, at: number): Token {
+  const role = ROLES[roles[at] ?? 0] ?? "special";
+  const id = ids[at] ?? 0;
   return {
-    id: ids[at] ?? 0,
+    id,
+    text: spellings.of(id),
     role,
     span: role === "text" ? [spans[2 * at] ?? 0, spans[2 * at + 1] ?? 0] : null,
   };
+}
+
+/**
+ * How the vocabulary spells ids, collected from the results of calls.
+ *
+ * @internal
+ */
+export class Spellings {
+  readonly #spellings = new Map<number, string>();
+
+  /** Adds those of a call. */
+  add({ spelledIds, spellings }: TokenColumns): void {
+    for (const [at, id] of spelledIds.entries()) this.#spellings.set(id, spellings[at] ?? "");
+  }
+
+  of(id: number): string {
+    return this.#spellings.get(id) ?? "";
+  }
 }

@@ -1,19 +1,19 @@
-// The surface of the WebAssembly module, written by hand: what
-// wasm-bindgen generates knows plain objects only as `any`.
+// The interface of the WebAssembly module, written by hand: wasm-bindgen types
+// plain objects as `any`.
 
-import type { EncodeOptions, Precision, TextKind } from "./options.js";
+import type { EncodeOptions, PoolOptions, Precision, TextKind } from "./options.js";
 
-/** What runs, and in which embedding space. */
+/** The engine, the model, and the embedding space. */
 export interface EngineInfo {
   /** Name of the engine. */
   engine: string;
   /** Its version. */
   engineVersion: string;
-  /** The WebAssembly build that runs. */
+  /** The SIMD instructions that the WebAssembly build uses. */
   provider: "wasm-simd128" | "wasm-relaxed-simd" | "wasm";
-  /** Threads that it runs on. */
+  /** How many threads it runs on. */
   threads: number;
-  /** Why there is one thread, where that is not what was asked for; else `null`. */
+  /** Why there is one thread, unless one was asked for; else `null`. */
   threadsLimit: string | null;
   /** Precision of the weights. */
   precision: Precision;
@@ -23,9 +23,9 @@ export interface EngineInfo {
   queryLength: number;
   /** Most tokens of a document. */
   documentLength: number;
-  /** The model's name, where its configuration states one. */
+  /** The model's name, if its configuration states one. */
   modelName: string | null;
-  /** Identity of the embedding space (`space`), and how vectors are computed. Store it with them. */
+  /** Identity of the embedding space, to be stored with vectors, and how they are computed. */
   fingerprint: { space: string; computed: string };
 }
 
@@ -36,33 +36,45 @@ export interface FileNames {
   config: string;
 }
 
-/** @internal Embeddings of several texts, one after the other. */
-export interface EncodedTexts {
-  data: Float32Array;
-  /** Rows of each text. */
-  rows: Uint32Array;
-  dim: number;
-  /** Where the tokens of each row start in the lists below; one more than rows. */
-  memberOffsets: Uint32Array;
+/** @internal Tokens of several texts, one entry a token in each list. */
+export interface TokenColumns {
   ids: Uint32Array;
   roles: Uint8Array;
-  /** Start and end of each token in the text, in UTF-16 units. */
+  /** Start and end of each token in the text, in UTF-16 code units. */
   spans: Uint32Array;
+  /** Every id once. */
+  spelledIds: Uint32Array;
+  /** How the vocabulary spells them. */
+  spellings: string[];
+  /** Tokens kept and dropped of each text. */
   keptTokens: Uint32Array;
   droppedTokens: Uint32Array;
 }
 
+/** @internal Embeddings of several texts, one after the other. */
+export interface EncodedTexts extends TokenColumns {
+  data: Float32Array;
+  /** Rows of each text. */
+  rows: Uint32Array;
+  dim: number;
+  /** Where the tokens of each row start in the columns; one more than rows. */
+  memberOffsets: Uint32Array;
+}
+
 /** @internal Tokens of several texts, one after the other. */
-export interface TokenizedTexts {
-  ids: Uint32Array;
+export interface TokenizedTexts extends TokenColumns {
   attention: Uint8Array;
   kept: Uint8Array;
-  roles: Uint8Array;
-  spans: Uint32Array;
   /** Tokens of each text. */
   lengths: Uint32Array;
-  keptTokens: Uint32Array;
-  droppedTokens: Uint32Array;
+}
+
+/** @internal Pooled rows, and which rows each is the mean of. */
+export interface PooledRows {
+  data: Float32Array;
+  /** Where the members of each row start in `members`; one more than rows. */
+  offsets: Uint32Array;
+  members: Uint32Array;
 }
 
 /** @internal */
@@ -76,9 +88,9 @@ export interface WasmJob {
 /** @internal */
 export interface WasmEncoder {
   info(): Omit<EngineInfo, "threadsLimit">;
-  start(texts: string[], kind: TextKind, options: EncodeOptions): WasmJob;
-  tokenize(texts: string[], kind: TextKind, options: EncodeOptions): TokenizedTexts;
-  tokenTexts(ids: Uint32Array): string[];
+  start(texts: readonly string[], kind: TextKind, options: EncodeOptions, before: number): WasmJob;
+  tokenize(texts: readonly string[], kind: TextKind, options: EncodeOptions): TokenizedTexts;
+  pool(data: Float32Array, dim: number, options: PoolOptions): PooledRows;
   free(): void;
 }
 
@@ -96,12 +108,12 @@ export interface WasmModule {
 
 /** @internal The build `threads`. */
 export interface ThreadsModule extends WasmModule {
-  /** What other instances share. */
+  /** The memory that other instances share. */
   memory: WebAssembly.Memory;
-  /** Counts the calling thread in, before it helps. */
+  /** Registers the calling thread, before it calls `help`. */
   enlist(): void;
-  /** Lends the calling thread; never returns, and throws where it breaks down. */
+  /** Lends the calling thread: never returns, and throws if it fails. */
   help(): void;
-  /** Makes the call fail that waits for this thread. */
+  /** Fails the call that waits for this thread. */
   reportFailure(): void;
 }

@@ -4,7 +4,7 @@
 
 use js_sys::{Array, JSON, Reflect, Uint8Array};
 use multivec_testing::TINY_BERT;
-use multivec_wasm::api::{self, WasmEncoder};
+use multivec_wasm::api::WasmEncoder;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -76,7 +76,7 @@ fn a_job_returns_rows_and_the_tokens_behind_them() {
     let encoder = tiny();
     let texts = json(r#"["one. two.", "three"]"#);
     let job = encoder
-        .start(texts, "document".into(), json(r#"{ "batchSize": 1 }"#))
+        .start(texts, "document".into(), json(r#"{ "batchSize": 1 }"#), 0)
         .expect("a job");
     assert_eq!(job.run_next().expect("a batch"), 1);
     assert_eq!(job.run_next().expect("a batch"), 1);
@@ -117,7 +117,7 @@ fn spans_count_utf16_code_units() {
 fn errors_have_codes() {
     assert_eq!(code(load(b"<html>", "{}")), "invalid_model");
     let encoder = tiny();
-    let start = |options: &str| encoder.start(json("[]"), "query".into(), json(options));
+    let start = |options: &str| encoder.start(json("[]"), "query".into(), json(options), 0);
     for options in [
         r#"{ "poolfactor": 2 }"#,
         r#"{ "poolFactor": 0 }"#,
@@ -131,11 +131,11 @@ fn errors_have_codes() {
     }
     let texts = json("[1]");
     assert_eq!(
-        code(encoder.start(texts, "query".into(), json("{}"))),
+        code(encoder.start(texts, "query".into(), json("{}"), 0)),
         "invalid_option"
     );
     assert_eq!(
-        code(api::max_sim(vec![1.0; 3], vec![1.0; 2], 2)),
+        code(encoder.pool(vec![1.0; 3], 2, json(r#"{ "poolFactor": 2 }"#))),
         "dimension_mismatch"
     );
 }
@@ -184,25 +184,18 @@ fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 }
 
 #[wasm_bindgen_test]
-fn scores_and_pooling() {
-    let query = vec![1.0, 0.0, 0.0, 1.0];
-    let documents = vec![0.5, 0.0, 1.0, 0.0, 0.0, 1.0];
-    let found = api::rank(query.clone(), 2, documents.clone(), vec![1, 2, 0]).expect("a ranking");
-    assert_eq!(show(&found, "indices"), "[1,0,2]");
-    assert_eq!(show(&found, "scores"), "[2,0.5,0]");
-    let found = api::matches(query.clone(), Vec::new(), 2).expect("matches");
-    assert_eq!(show(&found, "rows"), "[-1,-1]");
+fn pooled_rows_name_their_members() {
+    let encoder = tiny();
+    let rows = vec![1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0];
+    let pool = |options| encoder.pool(rows.clone(), 2, json(options)).expect("rows");
+    let found = pool(r#"{ "poolFactor": 2 }"#);
+    assert_eq!(show(&found, "data"), "[1,0,1,0,0,1]");
+    assert_eq!(show(&found, "offsets"), "[0,1,3,5]");
+    assert_eq!(show(&found, "members"), "[0,1,3,2,4]");
+    let found = pool(r#"{ "poolFactor": 1 }"#);
+    assert_eq!(show(&found, "members"), "[0,1,2,3,4]");
     assert_eq!(
-        api::max_sim(query.clone(), documents[2..].to_vec(), 2),
-        Ok(2.0)
-    );
-    assert_eq!(
-        code(api::rank(query, 2, documents.clone(), vec![1, 1])),
+        code(encoder.pool(rows.clone(), 2, json(r#"{ "poolFactor": 0 }"#))),
         "invalid_option"
-    );
-    assert_eq!(api::pool(documents.clone(), 2, 1, 1), Ok(documents.clone()));
-    assert_eq!(
-        api::pool(documents, 2, 2, 1).map(|pooled| pooled.len()),
-        Ok(4)
     );
 }

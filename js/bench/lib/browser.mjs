@@ -20,9 +20,15 @@ export async function openPage(browser, origin) {
     open: (name) => page.evaluate((name) => globalThis.bench.open(name), name),
     close: (name) => page.evaluate((name) => globalThis.bench.close(name), name),
     call: async (name, call, args) =>
-      settle(await page.evaluate(([name, call, args]) => globalThis.bench.call(name, call, args), [name, call, args]), name),
+      settle(
+        await page.evaluate(([name, call, args]) => globalThis.bench.call(name, call, args), [name, call, args]),
+        name,
+      ),
     async vectors(name, args) {
-      const text = settle(await page.evaluate(([name, args]) => globalThis.bench.vectors(name, args), [name, args]), name);
+      const text = settle(
+        await page.evaluate(([name, args]) => globalThis.bench.vectors(name, args), [name, args]),
+        name,
+      );
       return new Float32Array(Uint8Array.from(Buffer.from(text, "base64")).buffer);
     },
     end: () => context.close(),

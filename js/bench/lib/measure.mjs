@@ -47,14 +47,21 @@ export async function checkEngines(page, model, engines, encoder) {
     const all = [];
     for (const [index, text] of texts.entries()) {
       const found = await vectorsOf(page, engine, `check ${index}`, [text]);
-      all.push({ ...compare(found, rows[index], found.length / text.kept.filter(Boolean).length), count: rows[index].length });
+      all.push({
+        ...compare(found, rows[index], found.length / text.kept.filter(Boolean).length),
+        count: rows[index].length,
+      });
     }
     const total = all.reduce((sum, { count }) => sum + count, 0);
     engine.cosineMean = all.reduce((sum, { mean, count }) => sum + mean * count, 0) / total;
     engine.cosineLeast = Math.min(...all.map(({ lowest }) => lowest));
-    console.log(`${engine.name}: cosine to ${name} ${engine.cosineMean.toFixed(4)}, least ${engine.cosineLeast.toFixed(4)}`);
+    console.log(
+      `${engine.name}: cosine to ${name} ${engine.cosineMean.toFixed(4)}, least ${engine.cosineLeast.toFixed(4)}`,
+    );
     if (!(engine.cosineMean >= bounds[model.precision])) {
-      throw new Error(`${engine.name}: mean cosine to ${name}: expected at least ${bounds[model.precision]}, found ${engine.cosineMean}`);
+      throw new Error(
+        `${engine.name}: mean cosine to ${name}: expected at least ${bounds[model.precision]}, found ${engine.cosineMean}`,
+      );
     }
   }
   return name;

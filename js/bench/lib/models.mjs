@@ -9,7 +9,12 @@ const LARGE = join(root, "target/bench-models/gte-moderncolbert-shape");
 /** Every model by name; `missing` says why one is not there. */
 export function allModels() {
   const fp32 = process.env.MULTIVEC_FP32_MODEL;
-  const demo = { folder: join(root, "models/minilm-colbert"), type: "bert", lengths: [8, 32, 128, 300], batches: [1, 16] };
+  const demo = {
+    folder: join(root, "models/minilm-colbert"),
+    type: "bert",
+    lengths: [8, 32, 128, 300],
+    batches: [1, 16],
+  };
   return [
     { ...demo, name: "minilm-colbert int8", precision: "int8", file: join(demo.folder, "model_int8.onnx") },
     {
@@ -55,9 +60,15 @@ export function serveModel(model, server) {
   const bytes = readFileSync(model.file);
   server.behaviour.set(`/transformers/${slug}/onnx/${modelFile(model)}`, { body: bytes });
   // transformers.js asks for the architecture alone.
-  server.behaviour.set(`/transformers/${slug}/config.json`, { body: JSON.stringify({ model_type: model.type }), type: "application/json" });
+  server.behaviour.set(`/transformers/${slug}/config.json`, {
+    body: JSON.stringify({ model_type: model.type }),
+    type: "application/json",
+  });
   for (const name of ["tokenizer.json", "onnx_config.json"]) {
-    server.behaviour.set(`/models/${slug}/${name}`, { body: readFileSync(join(model.folder, name)), type: "application/json" });
+    server.behaviour.set(`/models/${slug}/${name}`, {
+      body: readFileSync(join(model.folder, name)),
+      type: "application/json",
+    });
   }
 }
 

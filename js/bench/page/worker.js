@@ -60,7 +60,7 @@ const calls = {
   memory: () => memoryBytes(),
 };
 
-onmessage = async ({ data: { id, call, args } }) => {
+globalThis.onmessage = async ({ data: { id, call, args } }) => {
   try {
     postMessage({ id, value: await calls[call](args) });
   } catch (error) {

@@ -28,7 +28,10 @@ export function highlight(text, document_, tokens, found) {
   let end = 0;
   for (const { span, rows, hue, score } of [...marks.values()].sort((a, b) => a.span[0] - b.span[0])) {
     nodes.push(text.slice(end, span[0]));
-    const mark = Object.assign(document.createElement("mark"), { textContent: text.slice(...span), title: score.toFixed(2) });
+    const mark = Object.assign(document.createElement("mark"), {
+      textContent: text.slice(...span),
+      title: score.toFixed(2),
+    });
     mark.dataset.rows = rows.join(" ");
     mark.style.setProperty("--hue", hue);
     mark.style.setProperty("--strength", Math.max(0, score) ** 2 * 0.7);

@@ -19,7 +19,10 @@ function showTimings() {
   $("timings").replaceChildren(
     ...Array.from(timings, ([name, ms]) => {
       const item = document.createElement("li");
-      item.append(`${name} `, Object.assign(document.createElement("b"), { textContent: `${ms < 100 ? ms.toFixed(1) : ms.toFixed(0)} ms` }));
+      item.append(
+        `${name} `,
+        Object.assign(document.createElement("b"), { textContent: `${ms < 100 ? ms.toFixed(1) : ms.toFixed(0)} ms` }),
+      );
       return item;
     }),
   );
@@ -95,7 +98,8 @@ function card(index, score, best, tokens, query) {
 // Shows what one word of the query found.
 function focus(row) {
   $("results").toggleAttribute("data-focus", row !== null);
-  for (const mark of document.querySelectorAll("mark")) mark.classList.toggle("on", mark.dataset.rows.split(" ").includes(String(row)));
+  for (const mark of document.querySelectorAll("mark"))
+    mark.classList.toggle("on", mark.dataset.rows.split(" ").includes(String(row)));
 }
 
 $("query").oninput = search;

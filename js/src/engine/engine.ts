@@ -1,7 +1,7 @@
-import type { EncodeOptions, EncodeProgress, Precision, TextKind } from "../options.js";
-import type { EncodedTexts, EngineInfo, FileNames, TokenizedTexts } from "../wasm.js";
+import type { EncodeOptions, EncodeProgress, PoolOptions, Precision, TextKind } from "../options.js";
+import type { EncodedTexts, EngineInfo, FileNames, PooledRows, TokenizedTexts } from "../wasm.js";
 
-/** @internal What a model is made of. */
+/** @internal The files of a model. */
 export interface EngineFiles {
   model: Uint8Array;
   tokenizer: Uint8Array;
@@ -10,7 +10,28 @@ export interface EngineFiles {
   precision: Precision;
 }
 
-/** @internal What a call can be told, and tells, while it runs. */
+/** @internal Texts to be encoded or tokenized. */
+export interface TextsRequest {
+  texts: readonly string[];
+  kind: TextKind;
+  options: EncodeOptions;
+}
+
+/** @internal Texts to be encoded. */
+export interface EncodeRequest extends TextsRequest {
+  /** Texts of the stream before these; positions in errors count from its first. */
+  before: number;
+}
+
+/** @internal Rows to be pooled. */
+export interface PoolRequest {
+  /** `[rows, dim]`, row-major. */
+  data: Float32Array;
+  dim: number;
+  options: PoolOptions;
+}
+
+/** @internal How a call that runs can be stopped, and reports its progress. */
 export interface Control {
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: EncodeProgress) => void) | undefined;
@@ -23,13 +44,13 @@ export interface Control {
  * @internal
  */
 export interface Engine {
-  /** Waits for what does not need the model, so that its failure shows before the model is there. */
+  /** Resolves once the WebAssembly module has started, which needs no model: a failure shows early. */
   ready(): Promise<null>;
-  /** Builds the model; takes the buffers of `files` over. */
+  /** Loads the model; the buffers of `files` are transferred. */
   load(files: EngineFiles, options: EncodeOptions): Promise<EngineInfo>;
-  encode(texts: string[], kind: TextKind, options: EncodeOptions, control: Control): Promise<EncodedTexts>;
-  tokenize(texts: string[], kind: TextKind, options: EncodeOptions): Promise<TokenizedTexts>;
-  tokenTexts(ids: Uint32Array): Promise<string[]>;
-  /** Frees everything; calls under way fail with `disposed`. */
+  encode(request: EncodeRequest, control: Control): Promise<EncodedTexts>;
+  tokenize(request: TextsRequest): Promise<TokenizedTexts>;
+  pool(request: PoolRequest): Promise<PooledRows>;
+  /** Frees everything; pending calls fail with `disposed`. */
   dispose(): void;
 }

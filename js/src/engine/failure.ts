@@ -1,6 +1,6 @@
-// What WebAssembly throws, as errors of the package.
+// Turns what WebAssembly throws into errors of the package.
 
-import { EncoderError, messageOf, type EncoderErrorCode } from "../errors.js";
+import { EncoderError, type EncoderErrorCode, messageOf } from "../errors.js";
 
 /** @internal */
 export function toEncoderError(error: unknown): EncoderError {
@@ -9,5 +9,7 @@ export function toEncoderError(error: unknown): EncoderError {
   // The module's own errors have a code of the union.
   if (typeof code === "string") return new EncoderError(code as EncoderErrorCode, messageOf(error), { cause: error });
   const memory = error instanceof RangeError && !/call stack/i.test(error.message);
-  return new EncoderError(memory ? "out_of_memory" : "panicked", `the engine failed: ${messageOf(error)}`, { cause: error });
+  return new EncoderError(memory ? "out_of_memory" : "panicked", `the engine failed: ${messageOf(error)}`, {
+    cause: error,
+  });
 }

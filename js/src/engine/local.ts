@@ -1,12 +1,12 @@
-// The engine in this thread; the worker runs the same one.
+// The engine in the calling thread; the worker runs it too.
 
 import type { Build } from "../build.js";
 import { EncoderError } from "../errors.js";
-import type { EncodeOptions, TextKind } from "../options.js";
+import type { EncodeOptions } from "../options.js";
 import { nextTask } from "../platform.js";
 import { loadRuntime, type RuntimeOptions } from "../runtime.js";
-import type { EncodedTexts, EngineInfo, TokenizedTexts, WasmEncoder, WasmModule } from "../wasm.js";
-import type { Control, Engine, EngineFiles } from "./engine.js";
+import type { EncodedTexts, EngineInfo, PooledRows, TokenizedTexts, WasmEncoder, WasmModule } from "../wasm.js";
+import type { Control, EncodeRequest, Engine, EngineFiles, PoolRequest, TextsRequest } from "./engine.js";
 import { toEncoderError } from "./failure.js";
 
 /** @internal */
@@ -19,11 +19,11 @@ export class LocalEngine implements Engine {
   #encoder: WasmEncoder | undefined;
   #disposed = false;
 
-  /** Starts to fetch and compile, while the model is still on its way. Helpers wait behind `ports`. */
+  /** Starts to fetch and compile while the model is still downloading. Each of `ports` leads to a helper thread. */
   constructor(options: EngineOptions, ports: readonly MessagePort[] = []) {
     this.#options = options;
     this.#runtime = loadRuntime(options, ports);
-    // Reported by `ready`, which may never be called.
+    // `ready` reports a failure, but may never be called.
     this.#runtime.catch(() => undefined);
   }
 
@@ -42,9 +42,9 @@ export class LocalEngine implements Engine {
     });
   }
 
-  async encode(texts: string[], kind: TextKind, options: EncodeOptions, control: Control): Promise<EncodedTexts> {
+  async encode({ texts, kind, options, before }: EncodeRequest, control: Control): Promise<EncodedTexts> {
     control.signal?.throwIfAborted();
-    const job = guard(() => this.#loaded().start(texts, kind, options));
+    const job = guard(() => this.#loaded().start(texts, kind, options, before));
     try {
       const total = guard(() => job.texts());
       for (let done = 0; ; ) {
@@ -52,7 +52,7 @@ export class LocalEngine implements Engine {
         if (batch === 0) break;
         done += batch;
         control.onProgress?.({ done, total });
-        // Messages, such as that to stop, come in between batches.
+        // Lets messages in, such as the one to abort.
         await nextTask();
         control.signal?.throwIfAborted();
         this.#loaded();
@@ -63,18 +63,18 @@ export class LocalEngine implements Engine {
     }
   }
 
-  async tokenize(texts: string[], kind: TextKind, options: EncodeOptions): Promise<TokenizedTexts> {
+  async tokenize({ texts, kind, options }: TextsRequest): Promise<TokenizedTexts> {
     return guard(() => this.#loaded().tokenize(texts, kind, options));
   }
 
-  async tokenTexts(ids: Uint32Array): Promise<string[]> {
-    return guard(() => this.#loaded().tokenTexts(ids));
+  async pool({ data, dim, options }: PoolRequest): Promise<PooledRows> {
+    return guard(() => this.#loaded().pool(data, dim, options));
   }
 
   dispose(): void {
     this.#disposed = true;
     const encoder = this.#encoder;
-    // With the last reference to the instance goes its memory.
+    // The memory is freed with the last reference to the instance.
     this.#encoder = undefined;
     this.#runtime = undefined;
     quietly(() => encoder?.free());
@@ -88,19 +88,19 @@ export class LocalEngine implements Engine {
 
 /** @internal */
 export function disposed(): EncoderError {
-  return new EncoderError("disposed", "the encoder was disposed of");
+  return new EncoderError("disposed", "the encoder was disposed");
 }
 
-// Freeing fails after a panic, when there is nothing left to save.
+/** Ignores errors: after a panic, freeing fails too. */
 function quietly(run: () => void): void {
   try {
     run();
   } catch {
-    // See above.
+    // Nothing is left to free.
   }
 }
 
-/** Runs a call of WebAssembly and makes an `EncoderError` of what it throws. */
+/** Runs a call of WebAssembly; whatever it throws becomes an `EncoderError`. */
 function guard<T>(run: () => T): T {
   try {
     return run();

@@ -1,25 +1,24 @@
 // Where downloads are kept: the Cache API in browsers, a folder in Node.
 
 import { EncoderError, messageOf, optionError } from "../errors.js";
-import { node, type NodeParts } from "../platform.js";
+import { type NodeParts, node } from "../platform.js";
 
 /**
- * A place to keep downloads; keys are any strings. Anything that stores bytes
- * can be one, such as IndexedDB. A call that fails costs no more than the
- * caching.
+ * A store for downloads, such as one over IndexedDB; keys are arbitrary
+ * strings. Where a call fails, loading goes on without the cache.
  */
 export interface ModelCache {
   /** The bytes of a key; `undefined` where it has none. */
   read(key: string): Promise<Uint8Array | undefined>;
-  /** Stores bytes, in place of earlier ones. */
+  /** Stores bytes, replacing earlier ones. */
   write(key: string, bytes: Uint8Array): Promise<void>;
-  /** Forgets a key. */
+  /** Removes a key. */
   remove(key: string): Promise<void>;
 }
 
 /**
- * - `true`: the default place; where the platform has none, nothing is kept.
- * - `false`: nothing is read or kept.
+ * - `true`: the default store; where the platform has none, nothing is kept.
+ * - `false`: no cache.
  * - a string: the name of a cache in browsers, a folder in Node.
  */
 export type CacheOption = boolean | string | ModelCache;
@@ -40,9 +39,13 @@ export async function openCache(option: CacheOption = true): Promise<ModelCache 
   try {
     return new BrowserCache(await globalThis.caches.open(name ?? DEFAULT_NAME));
   } catch (cause) {
-    // Absent without HTTPS, refused in some private windows.
+    // Absent without HTTPS, and refused in some private windows.
     if (name === undefined) return undefined;
-    throw new EncoderError("unsupported", `the cache ${name}: the Cache API is not available here: ${messageOf(cause)}`, { cause });
+    throw new EncoderError(
+      "unsupported",
+      `the cache ${name}: the Cache API is not available here: ${messageOf(cause)}`,
+      { cause },
+    );
   }
 }
 
@@ -67,7 +70,7 @@ class BrowserCache implements ModelCache {
   }
 }
 
-// The Cache API takes web addresses alone. This one can never be fetched.
+// The Cache API takes only web addresses. The domain `invalid` never resolves.
 function address(key: string): string {
   return `https://multivec.invalid/${encodeURIComponent(key)}`;
 }
@@ -98,7 +101,7 @@ class FolderCache implements ModelCache {
     const { fs } = this.#parts;
     const path = await this.#path(key);
     await fs.mkdir(this.#folder, { recursive: true });
-    // Renamed into place, so that nobody reads half a file.
+    // Written under another name and renamed, so that nobody reads half a file.
     const temporary = `${path}.${Math.random().toString(36).slice(2)}`;
     await fs.writeFile(temporary, bytes);
     await fs.rename(temporary, path);
@@ -108,7 +111,7 @@ class FolderCache implements ModelCache {
     await this.#parts.fs.rm(await this.#path(key), { force: true });
   }
 
-  // Keys have characters, and lengths, that file names cannot have.
+  // A hash, because keys may be too long for a file name, or have characters that it may not have.
   async #path(key: string): Promise<string> {
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key));
     return this.#parts.path.join(this.#folder, hex(digest));

@@ -1,10 +1,10 @@
-// One file from the web: from the cache, continued, or fetched anew.
+// One file from the web: from the cache, resumed, or downloaded.
 
 import { EncoderError, messageOf } from "../errors.js";
 import type { ModelCache } from "./cache.js";
 import { CacheEntry, PART } from "./entry.js";
 import { Range, rangeOf, validatorOf } from "./range.js";
-import { withoutQuery, type FileKind } from "./source.js";
+import { type FileKind, withoutQuery } from "./source.js";
 import { allocate, checkContent, checkHash, sha256 } from "./verify.js";
 
 /** @internal */
@@ -18,7 +18,7 @@ export interface Download {
   onProgress: (phase: "network" | "cache", loaded: number, total: number | null) => void;
 }
 
-/** @internal Whether all of a file is in the cache. */
+/** @internal Whether the cache has the whole file. */
 export async function isCached(cache: ModelCache | undefined, url: URL): Promise<boolean> {
   if (cache === undefined) return false;
   return (await CacheEntry.open(cache, url.href)).manifest?.complete === true;
@@ -46,7 +46,7 @@ export async function download(job: Download): Promise<Uint8Array> {
   return bytes;
 }
 
-// `undefined` where the entry is not what it should be.
+// `undefined` if the entry is damaged.
 async function fromCache(entry: CacheEntry, job: Download): Promise<Uint8Array | undefined> {
   const length = entry.manifest?.length ?? 0;
   if (entry.size !== length) return undefined;
@@ -58,15 +58,17 @@ async function fromCache(entry: CacheEntry, job: Download): Promise<Uint8Array |
   const noted = entry.manifest?.sha256;
   if (!whole) return undefined;
   const found = noted || job.sha256 ? await sha256(bytes) : null;
-  if (found !== null && ((noted && found !== noted) || (job.sha256 && found !== job.sha256.toLowerCase()))) return undefined;
+  if (found !== null && ((noted && found !== noted) || (job.sha256 && found !== job.sha256.toLowerCase())))
+    return undefined;
   await checkHash(found, job.sha256, withoutQuery(job.url));
   return bytes;
 }
 
-// Continues where an earlier download ended; `undefined` where that cannot be.
+// Continues an earlier download; `undefined` where it cannot be resumed.
 async function resume(entry: CacheEntry | undefined, job: Download): Promise<Uint8Array | undefined> {
   const { length, validator } = entry?.manifest ?? {};
-  if (entry === undefined || length === undefined || !validator || entry.size === 0 || entry.size >= length) return undefined;
+  if (entry === undefined || length === undefined || !validator || entry.size === 0 || entry.size >= length)
+    return undefined;
   const start = entry.size;
   const bytes = allocate(length, withoutQuery(job.url));
   const whole = await entry.read(bytes, (loaded) => job.onProgress("cache", loaded, length));
@@ -75,8 +77,8 @@ async function resume(entry: CacheEntry | undefined, job: Download): Promise<Uin
   try {
     response = await request(job, { Range: `bytes=${start}-`, "If-Range": validator });
   } catch (error) {
-    // 416: the file has changed. No answer: another origin may allow plain
-    // requests alone, which the next try tells from being offline.
+    // 416: the file has changed. No answer: another origin may allow only
+    // requests without these headers, so try one before giving up.
     const again = error instanceof EncoderError && (error.status === 416 || error.code === "network");
     if (again && !job.signal.aborted) return undefined;
     throw error;
@@ -104,12 +106,19 @@ async function request(job: Download, headers: Record<string, string> = {}): Pro
   if (!response.ok) {
     await response.body?.cancel();
     const text = `HTTP ${response.status}${response.statusText && ` ${response.statusText}`}`;
-    throw new EncoderError("http", `${where}: expected the file, found ${text}`, { status: response.status, url: where });
+    throw new EncoderError("http", `${where}: expected the file, found ${text}`, {
+      status: response.status,
+      url: where,
+    });
   }
   if (/\b(text\/html|application\/xhtml)/i.test(response.headers.get("content-type") ?? "")) {
     await response.body?.cancel();
     const expected = job.kind === "model" ? "an ONNX model" : "a JSON file";
-    throw new EncoderError("not_a_model", `${where}: expected ${expected}, found a web page (${response.headers.get("content-type")})`, { url: where });
+    throw new EncoderError(
+      "not_a_model",
+      `${where}: expected ${expected}, found a web page (${response.headers.get("content-type")})`,
+      { url: where },
+    );
   }
   return response;
 }
@@ -119,11 +128,14 @@ function networkError(job: Download, where: string, cause: unknown, after: strin
   const reason =
     globalThis.navigator?.onLine === false
       ? "this device is offline"
-      : "the server cannot be reached, or, where it is another origin, it does not allow this one (CORS)";
-  return new EncoderError("network", `${where}: no answer${after}: ${reason}: ${messageOf(cause)}`, { url: where, cause });
+      : "the server cannot be reached, or it is of another origin and does not allow this one (CORS)";
+  return new EncoderError("network", `${where}: no answer${after}: ${reason}: ${messageOf(cause)}`, {
+    url: where,
+    cause,
+  });
 }
 
-// Reads a body, after what is there already, and keeps it in the cache as it comes.
+// Reads a body, after what `started` has, and caches it as it arrives.
 async function receive(
   response: Response,
   started: { bytes: Uint8Array; start: number } | undefined,
@@ -160,7 +172,9 @@ async function receive(
   }
   if (target.total !== null && target.loaded < target.total) {
     await save(1);
-    throw new EncoderError("integrity", `${where}: expected ${target.total} bytes, found ${target.loaded}`, { url: where });
+    throw new EncoderError("integrity", `${where}: expected ${target.total} bytes, found ${target.loaded}`, {
+      url: where,
+    });
   }
   const bytes = target.finish();
   if (target.total === null) {

@@ -1,5 +1,5 @@
 // One download in a cache: a manifest, and the bytes in parts, so that an
-// unfinished download is an entry like any other.
+// unfinished download can be resumed.
 
 import type { ModelCache } from "./cache.js";
 
@@ -8,21 +8,21 @@ export interface Manifest {
   version: 1;
   /** Bytes of the whole file. */
   length: number;
-  /** What `If-Range` takes: a strong ETag, or the date of the last change. */
+  /** Value for `If-Range`: a strong ETag, or the date of the last change. */
   validator: string | null;
-  /** Bytes of each part that is there. */
+  /** Bytes of each stored part. */
   parts: number[];
-  /** Of the whole file, once all of it is there. */
+  /** Of the whole file, once it is complete. */
   sha256: string | null;
   complete: boolean;
 }
 
-/** @internal Bytes of a part; what an interrupted download may lose. */
+/** @internal Bytes of a part, the most that an interrupted download loses. */
 export const PART = 4 * 1024 * 1024;
 
 /**
- * The cache is a convenience: where it fails (full, taken away), the entry
- * gives up, and the download goes on without.
+ * The cache is optional: where it fails (it is full, or was deleted), the entry
+ * gives up, and the download goes on without it.
  *
  * @internal
  */
@@ -42,17 +42,17 @@ export class CacheEntry {
       const bytes = await cache.read(key);
       entry.manifest = bytes && parse(bytes);
     } catch {
-      // As if it were not there.
+      // Treated as absent.
     }
     return entry;
   }
 
-  /** Bytes that are there. */
+  /** Bytes stored so far. */
   get size(): number {
     return this.manifest?.parts.reduce((sum, part) => sum + part, 0) ?? 0;
   }
 
-  /** Copies the parts to the start of `target`; false where one is not as noted. */
+  /** Copies the parts to the start of `target`; false if one differs from the manifest. */
   async read(target: Uint8Array, onBytes: (loaded: number) => void): Promise<boolean> {
     let at = 0;
     for (const [index, length] of (this.manifest?.parts ?? []).entries()) {
@@ -65,7 +65,7 @@ export class CacheEntry {
     return true;
   }
 
-  /** Starts anew. */
+  /** Replaces the entry by an empty one. */
   async begin(length: number, validator: string | null): Promise<void> {
     await this.remove();
     this.manifest = { version: 1, length, validator, parts: [], sha256: null, complete: false };
@@ -89,11 +89,11 @@ export class CacheEntry {
     await this.#try(() => this.#save());
   }
 
-  /** Throws the entry away. */
+  /** Removes the entry. */
   async remove(): Promise<void> {
     const parts = this.manifest?.parts.length ?? 0;
     this.manifest = undefined;
-    // The manifest goes first: parts without one are never read.
+    // The manifest first: parts without one are never read.
     const keys = [this.#key, ...Array.from({ length: parts }, (_, index) => this.#part(index))];
     for (const key of keys) await this.#cache.remove(key).catch(() => undefined);
   }

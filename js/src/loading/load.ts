@@ -1,39 +1,39 @@
-// The three files of a model, from wherever they are.
+// Reads the three files of a model.
 
 import { EncoderError, messageOf, optionError } from "../errors.js";
 import type { Precision } from "../options.js";
 import { node } from "../platform.js";
 import type { FileNames } from "../wasm.js";
-import { openCache, type CacheOption, type ModelCache } from "./cache.js";
+import { type CacheOption, type ModelCache, openCache } from "./cache.js";
 import { download, isCached } from "./download.js";
-import { candidates, describe, isFolder, type Candidate, type FileKind, type ModelSource } from "./source.js";
+import { type Candidate, candidates, describe, type FileKind, isFolder, type ModelSource } from "./source.js";
 import { allocate, checkContent, checkHash, sha256 } from "./verify.js";
 
-/** How far the loading of a file has come. */
+/** Progress of loading one file. */
 export interface LoadProgress {
-  /** Where the bytes come from; `local` is a disk or memory. */
+  /** Where the bytes come from; `local` means disk or memory. */
   phase: "network" | "cache" | "local";
-  /** Which file. */
+  /** The file. */
   file: FileKind;
   /** Bytes so far. */
   loaded: number;
-  /** Bytes of the file; `null` where the server does not tell. */
+  /** Bytes of the file; `null` if the server does not say. */
   total: number | null;
 }
 
 /** Options of loading a model's files. */
 export interface FileOptions {
-  /** Which weights; by default INT8 where the model has them. */
+  /** Precision of the weights; by default INT8 if the model has it, else FP32. */
   precision?: Precision;
   /** Where downloads are kept; see {@link CacheOption}. `true` by default. */
   cache?: CacheOption;
-  /** SHA-256 of the files, in hexadecimal. A cached file that differs is fetched again. */
+  /** SHA-256 of the files, in hexadecimal. A cached file that differs is downloaded again. */
   sha256?: Partial<Record<FileKind, string>>;
   /** Passed to `fetch`, such as headers or credentials. */
   requestInit?: RequestInit;
-  /** Called as bytes come in. */
+  /** Called as bytes arrive. */
   onProgress?: (progress: LoadProgress) => void;
-  /** Ends loading, which then throws the signal's reason. What was downloaded is kept, to be continued. */
+  /** Aborts loading, which then throws the signal's reason. The next load resumes the downloads. */
   signal?: AbortSignal;
 }
 
@@ -59,13 +59,14 @@ export async function loadFiles(source: ModelSource, options: FileOptions): Prom
   signal?.throwIfAborted();
   const from = candidates(source, precision);
   const cache = await openCache(options.cache);
-  // One file that fails ends the others.
+  // When one file fails, the other downloads stop.
   const abort = new AbortController();
   const stop = () => abort.abort(signal?.reason);
   signal?.addEventListener("abort", stop, { once: true });
-  const load = (kind: FileKind) => loadFirst(kind, from[kind], { ...options, signal: abort.signal }, cache, isFolder(source));
+  const load = (kind: FileKind) =>
+    loadFirst(kind, from[kind], { ...options, signal: abort.signal }, cache, isFolder(source));
   try {
-    // A wrong address shows before the large files are asked for.
+    // First, because it is small: a wrong address fails before large files are requested.
     const config = await load("config");
     const [tokenizer, model] = await Promise.all([load("tokenizer"), load("model")]);
     return {
@@ -91,7 +92,7 @@ async function loadFirst(
   cache: ModelCache | undefined,
   folder: boolean,
 ): Promise<Loaded> {
-  // What is cached needs no server to say that it has nothing better.
+  // A cached candidate is used without asking the server for better ones.
   for (const one of from) {
     if (from.length > 1 && one.place.type === "web" && (await isCached(cache, one.place.url))) {
       return { bytes: await loadOne(kind, one, options, cache), from: one };
@@ -103,7 +104,7 @@ async function loadFirst(
       return { bytes: await loadOne(kind, one, options, cache), from: one };
     } catch (error) {
       if (!folder || !isAbsence(error)) throw error;
-      // Servers that answer anything tell more than those that say 404.
+      // Kept, because it says more than that no file was found.
       if (error.code === "not_a_model" || error.status === 401 || error.status === 403) refused ??= error;
     }
   }
@@ -112,15 +113,24 @@ async function loadFirst(
   throw new EncoderError("missing_file", `${WHAT[kind]} is missing: expected one of ${tried}, found none`);
 }
 
-// Whether another name may do: some servers answer 403, or a page, for files
-// that are not there.
+// Whether to try the next name: some servers answer 403, or a page, for files
+// that do not exist.
 function isAbsence(error: unknown): error is EncoderError {
   if (!(error instanceof EncoderError)) return false;
   const statuses = [401, 403, 404, 410];
-  return error.code === "missing_file" || error.code === "not_a_model" || (error.code === "http" && statuses.includes(error.status ?? 0));
+  return (
+    error.code === "missing_file" ||
+    error.code === "not_a_model" ||
+    (error.code === "http" && statuses.includes(error.status ?? 0))
+  );
 }
 
-async function loadOne(kind: FileKind, from: Candidate, options: OneFile, cache: ModelCache | undefined): Promise<Uint8Array> {
+async function loadOne(
+  kind: FileKind,
+  from: Candidate,
+  options: OneFile,
+  cache: ModelCache | undefined,
+): Promise<Uint8Array> {
   const { place } = from;
   const expected = options.sha256?.[kind];
   if (place.type === "web") {
@@ -153,7 +163,7 @@ async function readDisk(path: string): Promise<Uint8Array> {
   }
 }
 
-// A copy, because it will be transferred to a worker.
+// A copy, because the buffer is transferred to a worker.
 async function copy(bytes: Blob | ArrayBuffer | Uint8Array, where: string): Promise<Uint8Array> {
   if (bytes instanceof Blob) {
     try {
@@ -169,12 +179,14 @@ async function copy(bytes: Blob | ArrayBuffer | Uint8Array, where: string): Prom
 }
 
 function precisionOf({ bytes, from }: Loaded, asked: Precision | undefined): Precision {
-  const known = from.precision ?? (contains(bytes, "MatMulInteger") || contains(bytes, "QLinearMatMul") ? "int8" : "fp32");
-  if (asked !== undefined && asked !== known) throw optionError("precision", `"${known}", which \`${from.name}\` is`, asked);
+  const known =
+    from.precision ?? (contains(bytes, "MatMulInteger") || contains(bytes, "QLinearMatMul") ? "int8" : "fp32");
+  if (asked !== undefined && asked !== known)
+    throw optionError("precision", `"${known}", which \`${from.name}\` is`, asked);
   return known;
 }
 
-// Operators of quantized graphs, by name: the file names of a user say nothing.
+// Looks for the names of quantized operators: file names of a user's own say nothing.
 function contains(bytes: Uint8Array, text: string): boolean {
   const wanted = new TextEncoder().encode(text);
   const first = wanted[0] ?? 0;

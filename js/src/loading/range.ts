@@ -1,11 +1,11 @@
-// What the headers of a response say about its bytes, and memory for them.
+// Which bytes a response has, and memory for them.
 
 import { allocate } from "./verify.js";
 
-/** @internal What a later `If-Range` can name the file by. */
+/** @internal The value for a later `If-Range`. */
 export function validatorOf(response: Response): string | null {
   const etag = response.headers.get("etag");
-  // Weak ones do not promise equal bytes.
+  // Weak ETags do not promise equal bytes.
   if (etag !== null && !etag.startsWith("W/")) return etag;
   return response.headers.get("last-modified");
 }
@@ -19,16 +19,16 @@ export function validatorOf(response: Response): string | null {
 export function rangeOf(response: Response, start: number, length: number): true | undefined {
   if (response.status !== 206) return undefined;
   const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
-  // Other origins seldom show this header; the length must do then.
+  // Other origins seldom expose this header; then the length has to do.
   if (range === null) return Number(response.headers.get("content-length")) === length - start || undefined;
   return (Number(range[1]) === start && Number(range[2]) === length - 1 && Number(range[3]) === length) || undefined;
 }
 
-/** @internal Bytes as they come in, of a length that may be unknown. */
+/** @internal Collects bytes, whose total number may be unknown. */
 export class Range {
   bytes: Uint8Array;
   loaded: number;
-  /** Bytes of the whole file; `null` where that is unknown. */
+  /** Bytes of the whole file; `null` if unknown. */
   total: number | null;
   /** Whether more came than was announced, as from a compressed response. */
   overflowed = false;
@@ -41,10 +41,10 @@ export class Range {
     this.#where = where;
   }
 
-  /** The length of a body, where the headers tell it. */
+  /** The length of a body, if the headers state it. */
   static length(response: Response): number | null {
     const text = response.headers.get("content-length");
-    // That of a compressed body says nothing about the file.
+    // The length of a compressed body is not that of the file.
     if (text === null || response.headers.has("content-encoding")) return null;
     const length = Number(text);
     return Number.isSafeInteger(length) && length >= 0 ? length : null;

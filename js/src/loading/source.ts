@@ -1,10 +1,10 @@
-// What a model can be loaded from, and which files that means.
+// Where a model can be loaded from, and the files that it has there.
 
 import { EncoderError, show } from "../errors.js";
 import type { Precision } from "../options.js";
 import { node } from "../platform.js";
 
-/** One file: an address, or its bytes. Bytes are copied, never detached. */
+/** One file: an address, or its bytes, which are copied, never detached. */
 export type FileSource = string | URL | Blob | ArrayBuffer | Uint8Array;
 
 /** The three files of a model. */
@@ -17,14 +17,17 @@ export interface ModelFiles {
   config: FileSource;
 }
 
-/** Which of the three files. */
+/** One of the three files. */
 export type FileKind = keyof ModelFiles;
 
-/** A folder with a model in a known layout, or its files one by one. */
+/** Address of a folder with a model in a known layout, or the model's files. */
 export type ModelSource = string | URL | ModelFiles;
 
 /** @internal Where bytes come from: the web, a disk, or memory. */
-export type Place = { type: "web"; url: URL } | { type: "disk"; path: string } | { type: "memory"; bytes: Blob | ArrayBuffer | Uint8Array };
+export type Place =
+  | { type: "web"; url: URL }
+  | { type: "disk"; path: string }
+  | { type: "memory"; bytes: Blob | ArrayBuffer | Uint8Array };
 
 /** @internal A place, and the name of the file there. */
 export interface Candidate {
@@ -35,7 +38,7 @@ export interface Candidate {
 
 const CONFIGS = ["onnx_config.json", "config_sentence_transformers.json"];
 const TOKENIZERS = ["tokenizer.json"];
-// The orders of the native crate.
+// In the same order as the native crate.
 const MODELS: Record<Precision, string[]> = {
   int8: ["model_int8.onnx", "onnx/model_int8.onnx", "model_quantized.onnx", "onnx/model_quantized.onnx"],
   fp32: ["model.onnx", "onnx/model.onnx"],
@@ -44,7 +47,7 @@ const MODELS: Record<Precision, string[]> = {
 /** @internal Where each file may be, best first. */
 export type Candidates = Record<FileKind, Candidate[]>;
 
-/** @internal Whether a source is a folder, of which only the layout is known. */
+/** @internal Whether a source is a folder, whose files have to be found. */
 export function isFolder(source: ModelSource): source is string | URL {
   return typeof source === "string" || source instanceof URL;
 }
@@ -55,7 +58,10 @@ export function candidates(source: ModelSource, precision: Precision | undefined
     const folder = address(source);
     const at = (names: string[], known?: Precision) =>
       names.map((name) => ({ name, place: child(folder, name), ...(known && { precision: known }) }));
-    const models = precision === undefined ? [...at(MODELS.int8, "int8"), ...at(MODELS.fp32, "fp32")] : at(MODELS[precision], precision);
+    const models =
+      precision === undefined
+        ? [...at(MODELS.int8, "int8"), ...at(MODELS.fp32, "fp32")]
+        : at(MODELS[precision], precision);
     return { config: at(CONFIGS), tokenizer: at(TOKENIZERS), model: models };
   }
   if (typeof source !== "object" || source === null) {
@@ -89,7 +95,7 @@ type Address = Exclude<Place, { type: "memory" }>;
 function address(source: string | URL): Address {
   const parts = node();
   const text = String(source);
-  // One letter and a colon is a drive of Windows.
+  // A single letter before the colon is a Windows drive.
   const absolute = /^[a-z][a-z0-9+.-]+:/i.test(text);
   if (!absolute && parts !== undefined) return { type: "disk", path: parts.path.resolve(text) };
   const url = parse(text);
@@ -98,7 +104,9 @@ function address(source: string | URL): Address {
 }
 
 function parse(text: string): URL {
-  const base = (globalThis as { document?: { baseURI: string }; location?: { href: string } }).document?.baseURI ?? globalThis.location?.href;
+  const base =
+    (globalThis as { document?: { baseURI: string }; location?: { href: string } }).document?.baseURI ??
+    globalThis.location?.href;
   try {
     return new URL(text, base);
   } catch (cause) {
@@ -121,7 +129,7 @@ export function describe({ name, place }: Candidate): string {
   return place.type === "disk" ? place.path : name;
 }
 
-/** @internal An address without what may hold a secret. */
+/** @internal An address without its query, which may hold a secret. */
 export function withoutQuery(url: URL): string {
   return url.origin === "null" ? url.href : url.origin + url.pathname;
 }

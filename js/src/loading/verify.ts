@@ -9,7 +9,7 @@ export async function sha256(bytes: Uint8Array): Promise<string | null> {
 }
 
 /**
- * Refuses what is clearly another kind of file than the one asked for.
+ * Refuses what is clearly another kind of file than expected.
  *
  * @internal
  */
@@ -29,10 +29,15 @@ export function checkContent(kind: FileKind, bytes: Uint8Array, where: string): 
 export async function checkHash(found: string | null, expected: string | undefined, where: string): Promise<void> {
   if (expected === undefined) return;
   if (found === null) {
-    throw new EncoderError("unsupported", `${where}: the SHA-256 cannot be checked: crypto.subtle needs a secure context (HTTPS or localhost)`);
+    throw new EncoderError(
+      "unsupported",
+      `${where}: the SHA-256 cannot be checked: crypto.subtle needs a secure context (HTTPS or localhost)`,
+    );
   }
   if (found !== expected.toLowerCase()) {
-    throw new EncoderError("integrity", `${where}: expected SHA-256 ${expected.toLowerCase()}, found ${found}`, { url: where });
+    throw new EncoderError("integrity", `${where}: expected SHA-256 ${expected.toLowerCase()}, found ${found}`, {
+      url: where,
+    });
   }
 }
 
@@ -41,6 +46,9 @@ export function allocate(length: number, where: string): Uint8Array {
   try {
     return new Uint8Array(length);
   } catch (cause) {
-    throw new EncoderError("out_of_memory", `${where}: no memory for ${length} bytes: ${messageOf(cause)}`, { url: where, cause });
+    throw new EncoderError("out_of_memory", `${where}: no memory for ${length} bytes: ${messageOf(cause)}`, {
+      url: where,
+      cause,
+    });
   }
 }

@@ -1,20 +1,25 @@
-// Threads as the engine and the helpers themselves see them.
+// How an engine and its helper threads start to share an instance.
 
-import { fromData, toData, type ErrorData } from "../errors.js";
 import { toEncoderError } from "../engine/failure.js";
+import { type ErrorData, fromData, toData } from "../errors.js";
 import { instantiate } from "../glue-threads.js";
+import type { ThreadsModule } from "../wasm.js";
 
-/** What a helper is told, once. */
+/** The one message to a helper. */
 interface Share {
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
 }
 
-/** What a helper answers, once. */
+/** Its one answer. */
 type Answer = { failed?: ErrorData };
 
-/** @internal Lets every helper join an instance; returns when all are there. */
-export async function shareOut(module: WebAssembly.Module, memory: WebAssembly.Memory, ports: readonly MessagePort[]): Promise<void> {
+/** @internal Lets every helper join an instance; resolves when all have. */
+export async function shareOut(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  ports: readonly MessagePort[],
+): Promise<void> {
   await Promise.all(
     ports.map(
       (port) =>
@@ -30,26 +35,26 @@ export async function shareOut(module: WebAssembly.Module, memory: WebAssembly.M
   );
 }
 
-/** @internal Lends this thread for the rest of its life to the engine behind a port. */
+/** @internal Lends this thread, for the rest of its life, to the engine behind a port. */
 export function lend(port: MessagePort): void {
   port.onmessage = ({ data }: MessageEvent<Share>) => void join(port, data);
 }
 
 async function join(port: MessagePort, { module, memory }: Share): Promise<void> {
   const answer = (answer: Answer) => port.postMessage(answer);
-  let instance;
+  let instance: ThreadsModule;
   try {
     instance = await instantiate(module, memory);
     instance.enlist();
   } catch (error) {
     return answer({ failed: toData(toEncoderError(error)) });
   }
-  // The last message: from here on nobody listens.
+  // The last message: the engine has closed its port after it.
   answer({});
   try {
     instance.help();
   } catch {
-    // Whoever waits for this thread throws what is to be said.
+    // The call that waits for this thread throws the error.
     instance.reportFailure();
   }
 }

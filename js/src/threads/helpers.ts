@@ -1,16 +1,16 @@
-// Workers whose threads are lent to an engine, as their owner sees them.
+// Workers whose threads are lent to an engine.
 
-import { spawnWorker } from "../worker/spawn.js";
 import type { EncoderError } from "../errors.js";
 import type { Request } from "../worker/protocol.js";
+import { spawnWorker } from "../worker/spawn.js";
 
 /** @internal */
 export class Helpers {
-  /** The engine's ends. */
+  /** The ports for the engine, one a helper. */
   readonly ports: MessagePort[] = [];
   readonly #workers: Worker[] = [];
 
-  /** Starts workers; `onFailure` hears of the first that cannot run. */
+  /** Starts workers; `onFailure` is called for each that cannot run. */
   constructor(count: number, onFailure: (error: EncoderError) => void) {
     for (let at = 0; at < count; at += 1) {
       const worker = spawnWorker(onFailure);

@@ -1,17 +1,17 @@
-// The engine in the calling thread, where that is a worker, with helpers.
+// The engine in the calling thread, which is a worker of the application's, with helper threads.
 
-import type { Control, Engine, EngineFiles } from "../engine/engine.js";
-import { LocalEngine, type EngineOptions } from "../engine/local.js";
+import type { Control, EncodeRequest, Engine, EngineFiles, PoolRequest, TextsRequest } from "../engine/engine.js";
+import { type EngineOptions, LocalEngine } from "../engine/local.js";
 import type { EncoderError } from "../errors.js";
-import type { EncodeOptions, TextKind } from "../options.js";
-import type { EncodedTexts, EngineInfo, TokenizedTexts } from "../wasm.js";
+import type { EncodeOptions } from "../options.js";
+import type { EncodedTexts, EngineInfo, PooledRows, TokenizedTexts } from "../wasm.js";
 import { Helpers } from "./helpers.js";
 
 /** @internal */
 export class HelpedEngine implements Engine {
   readonly #engine: LocalEngine;
   readonly #helpers: Helpers;
-  // A helper that cannot start would be waited for in vain.
+  // Rejects where a helper cannot start: the engine would wait for it forever.
   readonly #failure: Promise<never>;
 
   constructor(options: EngineOptions) {
@@ -30,16 +30,16 @@ export class HelpedEngine implements Engine {
     return Promise.race([this.#engine.load(files, options), this.#failure]);
   }
 
-  encode(texts: string[], kind: TextKind, options: EncodeOptions, control: Control): Promise<EncodedTexts> {
-    return this.#engine.encode(texts, kind, options, control);
+  encode(request: EncodeRequest, control: Control): Promise<EncodedTexts> {
+    return this.#engine.encode(request, control);
   }
 
-  tokenize(texts: string[], kind: TextKind, options: EncodeOptions): Promise<TokenizedTexts> {
-    return this.#engine.tokenize(texts, kind, options);
+  tokenize(request: TextsRequest): Promise<TokenizedTexts> {
+    return this.#engine.tokenize(request);
   }
 
-  tokenTexts(ids: Uint32Array): Promise<string[]> {
-    return this.#engine.tokenTexts(ids);
+  pool(request: PoolRequest): Promise<PooledRows> {
+    return this.#engine.pool(request);
   }
 
   dispose(): void {

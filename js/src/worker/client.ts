@@ -1,12 +1,12 @@
-// The engine in a worker, seen from the page.
+// The page's side of an engine in a worker.
 
-import type { Control, Engine, EngineFiles } from "../engine/engine.js";
+import type { Control, EncodeRequest, Engine, EngineFiles, PoolRequest, TextsRequest } from "../engine/engine.js";
+import type { EngineOptions } from "../engine/local.js";
 import { disposed } from "../engine/local.js";
 import { EncoderError, fromData, messageOf } from "../errors.js";
-import type { EncodeOptions, EncodeProgress, TextKind } from "../options.js";
-import type { EngineOptions } from "../engine/local.js";
+import type { EncodeOptions, EncodeProgress } from "../options.js";
 import { Helpers } from "../threads/helpers.js";
-import type { EncodedTexts, EngineInfo, TokenizedTexts } from "../wasm.js";
+import type { EncodedTexts, EngineInfo, PooledRows, TokenizedTexts } from "../wasm.js";
 import type { Answer, Call, CallRequest, Calls, Request } from "./protocol.js";
 import { spawnWorker } from "./spawn.js";
 
@@ -22,7 +22,7 @@ export class WorkerEngine implements Engine {
   readonly #helpers: Helpers;
   readonly #pending = new Map<number, Pending>();
   #nextId = 0;
-  // Why no further call can succeed.
+  // Why every further call fails.
   #ended: EncoderError | undefined;
 
   constructor(options: EngineOptions) {
@@ -43,29 +43,36 @@ export class WorkerEngine implements Engine {
     return this.#call("load", { files, options }, {}, [...new Set(buffers)]);
   }
 
-  encode(texts: string[], kind: TextKind, options: EncodeOptions, control: Control): Promise<EncodedTexts> {
-    return this.#call("encode", { texts, kind, options }, control);
+  encode(request: EncodeRequest, control: Control): Promise<EncodedTexts> {
+    return this.#call("encode", request, control);
   }
 
-  tokenize(texts: string[], kind: TextKind, options: EncodeOptions): Promise<TokenizedTexts> {
-    return this.#call("tokenize", { texts, kind, options });
+  tokenize(request: TextsRequest): Promise<TokenizedTexts> {
+    return this.#call("tokenize", request);
   }
 
-  tokenTexts(ids: Uint32Array): Promise<string[]> {
-    return this.#call("tokenTexts", { ids });
+  pool(request: PoolRequest): Promise<PooledRows> {
+    // A copy, because the caller's buffer may be larger than the view, and stays the caller's.
+    const data = request.data.slice();
+    return this.#call("pool", { ...request, data }, {}, [data.buffer]);
   }
 
   dispose(): void {
     this.#end(disposed());
   }
 
-  async #call<C extends Call>(call: C, args: Calls[C]["takes"], control: Control = {}, transfer: Transferable[] = []): Promise<Calls[C]["gives"]> {
+  async #call<C extends Call>(
+    call: C,
+    args: Calls[C]["takes"],
+    control: Control = {},
+    transfer: Transferable[] = [],
+  ): Promise<Calls[C]["gives"]> {
     const { signal, onProgress } = control;
     signal?.throwIfAborted();
     if (this.#ended !== undefined) throw this.#ended;
     const id = this.#nextId++;
     const stop = () => {
-      // The caller need not wait for the batch that runs.
+      // The caller need not wait for the running batch.
       this.#settle(id)?.reject(signal?.reason);
       this.#send({ type: "abort", id });
     };
@@ -87,7 +94,9 @@ export class WorkerEngine implements Engine {
     try {
       this.#worker.postMessage(message, transfer);
     } catch (cause) {
-      throw new EncoderError("invalid_input", `the arguments cannot be sent to the worker: ${messageOf(cause)}`, { cause });
+      throw new EncoderError("invalid_input", `the arguments cannot be sent to the worker: ${messageOf(cause)}`, {
+        cause,
+      });
     }
   }
 
@@ -96,7 +105,7 @@ export class WorkerEngine implements Engine {
       this.#pending.get(answer.id)?.onProgress?.({ done: answer.done, total: answer.total });
       return;
     }
-    // None is left of a call that was aborted.
+    // `undefined` for a call that was aborted.
     const pending = this.#settle(answer.id);
     if (answer.type === "done") pending?.resolve(answer.value as never);
     else if (answer.type === "failed") pending?.reject(fromData(answer.error));

@@ -1,19 +1,18 @@
-// What page and worker say to each other. Every request has an id, and every
-// answer that of its request.
+// The messages between page and worker. An answer has the id of its request.
 
-import type { EngineFiles } from "../engine/engine.js";
-import type { ErrorData } from "../errors.js";
-import type { EncodeOptions, TextKind } from "../options.js";
+import type { EncodeRequest, EngineFiles, PoolRequest, TextsRequest } from "../engine/engine.js";
 import type { EngineOptions } from "../engine/local.js";
-import type { EncodedTexts, EngineInfo, TokenizedTexts } from "../wasm.js";
+import type { ErrorData } from "../errors.js";
+import type { EncodeOptions } from "../options.js";
+import type { EncodedTexts, EngineInfo, PooledRows, TokenizedTexts } from "../wasm.js";
 
-/** @internal The calls, with what each takes and gives. */
+/** @internal The calls, with their arguments and results. */
 export interface Calls {
   ready: { takes: null; gives: null };
   load: { takes: { files: EngineFiles; options: EncodeOptions }; gives: EngineInfo };
-  encode: { takes: { texts: string[]; kind: TextKind; options: EncodeOptions }; gives: EncodedTexts };
-  tokenize: { takes: { texts: string[]; kind: TextKind; options: EncodeOptions }; gives: TokenizedTexts };
-  tokenTexts: { takes: { ids: Uint32Array }; gives: string[] };
+  encode: { takes: EncodeRequest; gives: EncodedTexts };
+  tokenize: { takes: TextsRequest; gives: TokenizedTexts };
+  pool: { takes: PoolRequest; gives: PooledRows };
 }
 
 /** @internal */
@@ -24,12 +23,12 @@ export type CallRequest = { [C in Call]: { type: "call"; id: number; call: C; ar
 
 /** @internal */
 export type Request =
-  /** Makes it an engine, which helpers wait for behind `ports`. */
+  /** Makes the worker an engine; each of `ports` leads to a helper. */
   | { type: "start"; options: EngineOptions; ports: MessagePort[] }
-  /** Makes it a helper of the engine behind `port`. */
+  /** Makes the worker a helper of the engine behind `port`. */
   | { type: "lend"; port: MessagePort }
   | CallRequest
-  /** Stops a call between two batches; it answers `aborted`. */
+  /** Stops a call between two batches; the answer is `aborted`. */
   | { type: "abort"; id: number };
 
 /** @internal */

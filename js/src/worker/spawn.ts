@@ -1,4 +1,4 @@
-// The one place that starts workers: bundlers make a script of each such place.
+// The only place that starts workers: bundlers emit a script for each.
 
 import { EncoderError, messageOf } from "../errors.js";
 
@@ -6,7 +6,7 @@ import { EncoderError, messageOf } from "../errors.js";
 export function spawnWorker(onFailure: (error: EncoderError) => void): Worker {
   let worker: Worker;
   try {
-    // This very form is what bundlers look for.
+    // Bundlers look for exactly this form.
     worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "multivec" });
   } catch (cause) {
     throw workerError(`it cannot be started: ${messageOf(cause)}`, cause);
@@ -14,8 +14,13 @@ export function spawnWorker(onFailure: (error: EncoderError) => void): Worker {
   worker.onmessageerror = () => onFailure(workerError("a message could not be read"));
   worker.onerror = (event) => {
     event.preventDefault();
-    // Scripts that cannot be fetched give an event without a message.
-    onFailure(workerError(event.message || "its script could not be loaded (is it served, and does the content security policy allow worker-src 'self'?)"));
+    // If the script cannot be fetched, the event has no message.
+    onFailure(
+      workerError(
+        event.message ||
+          "its script could not be loaded (is it served, and does the content security policy allow worker-src 'self'?)",
+      ),
+    );
   };
   return worker;
 }

@@ -1,12 +1,12 @@
-// The worker's script. Loaded by `client.ts` alone.
+// The worker's script, started by `spawn.ts`.
 
 import { toEncoderError } from "../engine/failure.js";
 import { LocalEngine } from "../engine/local.js";
 import { toData } from "../errors.js";
 import { lend } from "../threads/engine.js";
-import type { Answer, Calls, Call, CallRequest, Request } from "./protocol.js";
+import type { Answer, Call, CallRequest, Calls, Request } from "./protocol.js";
 
-/** The few parts of a worker's global scope that are used. */
+/** The parts of a worker's global scope that are used here. */
 interface Scope {
   onmessage: ((event: MessageEvent<Request>) => void) | null;
   postMessage(message: Answer, transfer: Transferable[]): void;
@@ -49,26 +49,27 @@ async function answer(request: CallRequest): Promise<void> {
 }
 
 async function run(request: CallRequest, signal: AbortSignal): Promise<Calls[Call]["gives"]> {
-  if (engine === undefined) throw new Error("a call came before the start");
+  if (engine === undefined) throw new Error("expected the message `start` before any call");
   switch (request.call) {
     case "ready":
       return engine.ready();
     case "load":
       return engine.load(request.args.files, request.args.options);
     case "encode": {
-      const { texts, kind, options } = request.args;
       const onProgress = ({ done, total }: { done: number; total: number }) =>
         scope.postMessage({ type: "progress", id: request.id, done, total }, []);
-      return engine.encode(texts, kind, options, { signal, onProgress });
+      return engine.encode(request.args, { signal, onProgress });
     }
     case "tokenize":
-      return engine.tokenize(request.args.texts, request.args.kind, request.args.options);
-    case "tokenTexts":
-      return engine.tokenTexts(request.args.ids);
+      return engine.tokenize(request.args);
+    case "pool":
+      return engine.pool(request.args);
   }
 }
 
-// The arrays of a result, each with a buffer of its own, which moves.
+// Each typed array of a result has a buffer of its own, which is transferred.
 function buffers(value: Calls[Call]["gives"]): Transferable[] {
-  return Object.values(value ?? {}).flatMap((part: unknown) => (ArrayBuffer.isView(part) ? [part.buffer as ArrayBuffer] : []));
+  return Object.values(value ?? {}).flatMap((part: unknown) =>
+    ArrayBuffer.isView(part) ? [part.buffer as ArrayBuffer] : [],
+  );
 }

@@ -31,7 +31,7 @@ after(async () => {
 
 const src = (name) => join(project.folder, "src", name);
 
-/** Serves a folder with the page, whose script is at `script`, and tries it. */
+/** Serves a folder with the page, whose script is at `script`, and runs the smoke test. */
 async function serve(folder, script, headers = { "content-security-policy": CSP, ...ISOLATION }) {
   const html = readFileSync(src("index.html"), "utf8").replace("./main.js", script);
   writeFileSync(join(folder, "index.html"), html);
@@ -46,7 +46,13 @@ async function serve(folder, script, headers = { "content-security-policy": CSP,
 test("webpack 5, without configuration", async () => {
   const folder = join(project.folder, "webpack");
   const stats = await new Promise((resolve, reject) => {
-    const config = { mode: "production", context: project.folder, entry: src("main.js"), output: { path: folder }, performance: false };
+    const config = {
+      mode: "production",
+      context: project.folder,
+      entry: src("main.js"),
+      output: { path: folder },
+      performance: false,
+    };
     webpack(config, (error, stats) => (error ? reject(error) : resolve(stats)));
   });
   const { errors, warnings } = stats.toJson({ all: false, errors: true, warnings: true });
@@ -102,7 +108,11 @@ test("the README's quick start, in Vite", async () => {
 });
 
 test("Vite's development server", async () => {
-  const server = await createServer({ root: join(project.folder, "src"), logLevel: "error", server: { host: "127.0.0.1", port: 0, hmr: false, headers: ISOLATION } });
+  const server = await createServer({
+    root: join(project.folder, "src"),
+    logLevel: "error",
+    server: { host: "127.0.0.1", port: 0, hmr: false, headers: ISOLATION },
+  });
   await server.listen();
   try {
     await smoke(browser, server.resolvedUrls.local[0], `${models.origin}/tiny-bert`);
@@ -119,7 +129,10 @@ test("Node", () => {
     const query = await encoder.encodeQuery("capital of France");
     console.log(JSON.stringify({ best: rank(query, documents)[0].index, info: encoder.info }));
   `;
-  const output = execFileSync(process.execPath, ["--input-type=module", "-e", script], { cwd: project.folder, encoding: "utf8" });
+  const output = execFileSync(process.execPath, ["--input-type=module", "-e", script], {
+    cwd: project.folder,
+    encoding: "utf8",
+  });
   const { best, info } = JSON.parse(output);
   assert.equal(best, 0);
   assert.equal(info.precision, "int8");
@@ -132,6 +145,9 @@ test("importing it on a server has no effect", () => {
     await import("multivec");
     console.log(Object.keys(globalThis).length - before);
   `;
-  const output = execFileSync(process.execPath, ["--input-type=module", "-e", script], { cwd: project.folder, encoding: "utf8" });
+  const output = execFileSync(process.execPath, ["--input-type=module", "-e", script], {
+    cwd: project.folder,
+    encoding: "utf8",
+  });
   assert.equal(output.trim(), "0");
 });

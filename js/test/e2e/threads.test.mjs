@@ -1,5 +1,5 @@
-// Several threads, in pages that are cross-origin isolated, and what becomes
-// of them in pages that are not.
+// Several threads, in pages that are cross-origin isolated, and one thread in
+// pages that are not.
 
 import assert from "node:assert/strict";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { after, before, describe, test } from "node:test";
 import { build } from "vite";
 import { maxSim } from "../../dist/index.js";
 import { demoModel, fixtures, reference } from "../support/fixtures.mjs";
-import { INT8_BOUNDS, checkPooling, checkScores, checkTokens, checkVectors } from "../support/parity.mjs";
+import { checkPooling, checkScores, checkTokens, checkVectors, INT8_BOUNDS } from "../support/parity.mjs";
 import { startServer } from "../support/server.mjs";
 import { CSP, ISOLATION, launch, openPage } from "./support/browser.mjs";
 import { makeProject } from "./support/packed.mjs";
@@ -24,7 +24,11 @@ let problems;
 
 before(async () => {
   project = makeProject();
-  await build({ root: join(project.folder, "src"), logLevel: "error", build: { outDir: "../dist", emptyOutDir: true } });
+  await build({
+    root: join(project.folder, "src"),
+    logLevel: "error",
+    build: { outDir: "../dist", emptyOutDir: true },
+  });
   const mounts = { "/": join(project.folder, "dist") };
   isolated = await startServer(mounts, { headers: { ...headers, ...ISOLATION } });
   plain = await startServer(mounts, { headers });
@@ -51,7 +55,7 @@ const driver = {
   maxSim,
 };
 
-/** Waits until there are so many workers: they end a moment after they are told. */
+/** Waits for this number of workers: they end a moment after `terminate`. */
 async function checkWorkers(count, page_ = page) {
   for (let tries = 0; page_.workers().length !== count && tries < 100; tries += 1) await page_.waitForTimeout(20);
   assert.equal(page_.workers().length, count);
@@ -86,7 +90,7 @@ describe("on two threads", () => {
     context.diagnostic(`INT8 against FP32: ${JSON.stringify(found)}`);
   });
 
-  test("texts in batches side by side report progress and can be stopped", async () => {
+  test("concurrent batches report progress and can be aborted", async () => {
     await load("demo", { threads: 2 });
     const { outcome, done, tokens } = await call("abort", 40, 3);
     assert.deepEqual([outcome.name, outcome.failed], ["AbortError", true]);
@@ -117,7 +121,7 @@ test("vectors are the same on any number of threads", async () => {
 test("no worker is left behind", async () => {
   await load("tiny-bert", { threads: 3 });
   await checkWorkers(3);
-  // Loading another one disposes of the first.
+  // Loading another one disposes the first.
   assert.equal((await load("tiny-bert", { threads: 2, precision: "int4" })).code, "invalid_option");
   await checkWorkers(0);
   assert.equal((await load("missing", { threads: 3 })).code, "missing_file");
@@ -128,7 +132,7 @@ test("no worker is left behind", async () => {
   await checkWorkers(0);
 });
 
-test("a thread that cannot start is told", async () => {
+test("a thread that cannot start fails the load", async () => {
   const { page, context } = await openPage(browser, isolated.origin);
   let asked = 0;
   await page.route(/worker.*\.js/, (route) => {
@@ -141,7 +145,7 @@ test("a thread that cannot start is told", async () => {
   await context.close();
 });
 
-test("what cannot be is refused", async () => {
+test("impossible options are refused", async () => {
   for (const [options, code, message] of [
     [{ threads: 0 }, "invalid_option", /from 1 to 64, found 0/],
     [{ threads: 65 }, "invalid_option", /found 65/],
@@ -181,23 +185,27 @@ test("in a worker of the page's own, without a bundler", async (t) => {
   const folder = join(project.folder, "own");
   mkdirSync(folder);
   cpSync(join(project.folder, "node_modules/multivec"), join(folder, "multivec"), { recursive: true });
-  writeFileSync(join(folder, "index.html"), '<!doctype html><link rel="icon" href="data:,"><script type="module" src="./main.js"></script>');
+  writeFileSync(
+    join(folder, "index.html"),
+    '<!doctype html><link rel="icon" href="data:,"><script type="module" src="./main.js"></script>',
+  );
   writeFileSync(join(folder, "main.js"), readFileSync(new URL("./app/own/main.js", import.meta.url)));
   writeFileSync(join(folder, "worker.js"), readFileSync(new URL("./app/own/worker.js", import.meta.url)));
   const app = await startServer({ "/": folder }, { headers: { ...headers, ...ISOLATION } });
   try {
     const { page, context, problems } = await openPage(browser, app.origin);
-    const run = (options) => page.evaluate(([source, options]) => globalThis.run(source, options), [`${models.origin}/demo`, options]);
+    const run = (options) =>
+      page.evaluate(([source, options]) => globalThis.run(source, options), [`${models.origin}/demo`, options]);
     const one = await run({ worker: false, wasm: "relaxed" });
     const two = await run({ worker: false, threads: 2 });
     assert.deepEqual([one.threads, two.threads], [1, 2]);
     assert.deepEqual(two.vectors, one.vectors);
-    // As on one thread, after a text of 300 tokens, but for the other one's stack.
+    // As on one thread, after a text of 300 tokens, and the stack of the second thread.
     const { length } = readFileSync(join(demoModel, "model_int8.onnx"));
     t.diagnostic(`memory: ${(two.memory / length).toFixed(2)} times the file`);
     assert.ok(two.memory > length && two.memory <= 1.6 * length + 2 ** 20, `${two.memory} bytes`);
     assert.equal((await run({ worker: false, threads: 2, precision: "int4" })).code, "invalid_option");
-    // Each encoder was disposed of, and the page's worker is the one that is left.
+    // Each encoder was disposed; the page's own worker is left.
     await checkWorkers(1, page);
     assert.deepEqual(problems, []);
     await context.close();
@@ -207,5 +215,8 @@ test("in a worker of the page's own, without a bundler", async (t) => {
 });
 
 test("nothing broke the content security policy", () => {
-  assert.deepEqual(problems.filter((text) => /Content Security Policy/i.test(text)), []);
+  assert.deepEqual(
+    problems.filter((text) => /Content Security Policy/i.test(text)),
+    [],
+  );
 });

@@ -9,7 +9,7 @@ import { build } from "vite";
 import { maxSim } from "../../dist/index.js";
 import { misbehave } from "../support/error-cases.mjs";
 import { demoModel, fixtures, modelFiles } from "../support/fixtures.mjs";
-import { INT8_BOUNDS, checkPooling, checkScores, checkTokens, checkVectors } from "../support/parity.mjs";
+import { checkPooling, checkScores, checkTokens, checkVectors, INT8_BOUNDS } from "../support/parity.mjs";
 import { startServer } from "../support/server.mjs";
 import { CSP, launch, openPage } from "./support/browser.mjs";
 import { makeProject } from "./support/packed.mjs";
@@ -26,7 +26,11 @@ let problems;
 
 before(async () => {
   project = makeProject();
-  await build({ root: join(project.folder, "src"), logLevel: "error", build: { outDir: "../dist", emptyOutDir: true } });
+  await build({
+    root: join(project.folder, "src"),
+    logLevel: "error",
+    build: { outDir: "../dist", emptyOutDir: true },
+  });
   app = await startServer({ "/": join(project.folder, "dist") }, { headers: { "content-security-policy": CSP } });
   models = await startServer(mounts, { cors: true });
   refusing = await startServer(mounts);
@@ -51,9 +55,12 @@ const driver = {
   maxSim,
 };
 
-test("importing the package fetches nothing more", () => {
+test("importing the package requests nothing more", () => {
   const paths = app.log.map(({ path }) => path);
-  assert.deepEqual(paths.filter((path) => /worker|wasm/.test(path)), []);
+  assert.deepEqual(
+    paths.filter((path) => /worker|wasm/.test(path)),
+    [],
+  );
 });
 
 for (const worker of [true, false]) {
@@ -81,6 +88,17 @@ for (const worker of [true, false]) {
       context.diagnostic(`${info.provider}, loaded in ${ms.toFixed()} ms; INT8 against FP32: ${JSON.stringify(found)}`);
     });
 
+    test("streams, and pools embeddings", async () => {
+      const texts = ["one document of some words", "two", "three more words", "four", "five"];
+      const found = await call("streamAndPool", texts, 2);
+      assert.deepEqual(
+        found.streamed.map(({ rows }) => rows),
+        found.called.map(({ rows }) => rows),
+      );
+      assert.deepEqual(found.pooled, found.encoded);
+      assert.equal(found.called[0].rows[0][0].text, "[CLS]");
+    });
+
     test("aborts between two batches", async () => {
       const { outcome, done, tokens } = await call("abort", 40, 3);
       assert.deepEqual([outcome.name, outcome.failed], ["AbortError", true]);
@@ -96,7 +114,10 @@ for (const worker of [true, false]) {
         refused: `${refusing.origin}/tiny-bert`,
         options: { worker },
       });
-      assert.deepEqual(outcomes.filter(({ code, expected, tokens }) => code !== expected || tokens !== 24), []);
+      assert.deepEqual(
+        outcomes.filter(({ code, expected, tokens }) => code !== expected || tokens !== 24),
+        [],
+      );
       assert.match(outcomes.find(({ expected }) => expected === "network").message, /CORS/);
       assert.match(outcomes.find(({ name }) => name === "operators that do not exist").message, /Softest, Transport/);
     });
@@ -105,19 +126,25 @@ for (const worker of [true, false]) {
 
 test("a page does not freeze while the worker works", async (context) => {
   await call("load", `${models.origin}/demo`);
-  const { longest, total } = await call("freeze", Array(40).fill("A document of some more words, so that there is something to do. ".repeat(4)));
+  const { longest, total } = await call(
+    "freeze",
+    Array(40).fill("A document of some more words, so that there is something to do. ".repeat(4)),
+  );
   context.diagnostic(`longest pause ${longest.toFixed()} ms of ${total.toFixed()} ms`);
   assert.ok(longest < total / 4, `${longest} of ${total} ms`);
 });
 
 test("both builds can be forced", async () => {
-  for (const [wasm, provider] of [["base", "wasm-simd128"], ["relaxed", "wasm-relaxed-simd"]]) {
+  for (const [wasm, provider] of [
+    ["base", "wasm-simd128"],
+    ["relaxed", "wasm-relaxed-simd"],
+  ]) {
     const { info } = await call("load", `${models.origin}/tiny-bert`, { wasm });
     assert.equal(info.provider, provider);
   }
 });
 
-test("a worker that cannot start is told", async () => {
+test("a worker that cannot start fails the load", async () => {
   const context = await browser.newContext();
   const other = await context.newPage();
   await other.route(/worker.*\.js/, (route) => route.fulfill({ status: 404, body: "" }));
@@ -135,7 +162,7 @@ describe("cache", () => {
   };
   const asked = () => models.takeLog().filter(({ path, method }) => path === MODEL && method === "GET");
 
-  test("a broken and an aborted download are continued", async () => {
+  test("a broken and an aborted download are resumed", async () => {
     await fresh();
     models.behaviour.set(MODEL, { cutAfter: 9_000_000 });
     assert.equal((await call("load", `${models.origin}/demo`)).code, "network");
@@ -147,7 +174,7 @@ describe("cache", () => {
     assert.deepEqual(phases.sort(), ["cache", "network"]);
     const [first, second, third, ...more] = asked();
     assert.deepEqual([first.status, second.status, third.status, more], [200, 206, 206, []]);
-    // What the browser had in its own buffers may be lost.
+    // Bytes in the browser's own buffers may be lost.
     const [start, next] = [second, third].map(({ range }) => Number(/^bytes=(\d+)-$/.exec(range)[1]));
     assert.ok(start > 8_000_000 && start <= 9_000_000 && next >= 12_000_000, `${start}, ${next}`);
   });
@@ -160,10 +187,16 @@ describe("cache", () => {
     const { info } = await call("load", `${models.origin}/demo`);
     assert.equal(info.precision, "int8");
     models.behaviour.delete(MODEL);
-    assert.deepEqual(asked().map(({ range, status }) => [range, status]), [[undefined, 200], [undefined, 200]]);
+    assert.deepEqual(
+      asked().map(({ range, status }) => [range, status]),
+      [
+        [undefined, 200],
+        [undefined, 200],
+      ],
+    );
   });
 
-  test("a corrupted entry is thrown away and fetched again", async () => {
+  test("a corrupted entry is downloaded again", async () => {
     assert.ok((await call("corrupt")) > 1_000_000);
     const { info } = await call("load", `${models.origin}/demo`);
     assert.equal(info.precision, "int8");
@@ -171,7 +204,7 @@ describe("cache", () => {
     assert.deepEqual((await call("load", `${models.origin}/demo`)).phases, ["cache"]);
   });
 
-  test("a wrong SHA-256 is told", async () => {
+  test("a wrong SHA-256 is reported", async () => {
     const found = await call("load", `${models.origin}/demo`, { sha256: { model: "0".repeat(64) } });
     assert.deepEqual([found.code, found.own], ["integrity", true]);
     await call("load", `${models.origin}/demo`);
@@ -191,5 +224,8 @@ describe("cache", () => {
 });
 
 test("nothing broke the content security policy", () => {
-  assert.deepEqual(problems.filter((text) => /Content Security Policy/i.test(text)), []);
+  assert.deepEqual(
+    problems.filter((text) => /Content Security Policy/i.test(text)),
+    [],
+  );
 });

@@ -35,20 +35,20 @@ const failure = (promise, code, pattern = /./) =>
     return true;
   });
 
-/** The largest file of the cache: a part of the model. */
+/** The largest file in the cache: a part of the model. */
 function largest() {
   const files = readdirSync(cache).map((name) => join(cache, name));
   return files.sort((left, right) => statSync(right).size - statSync(left).size)[0];
 }
 
 describe("layouts", () => {
-  test("takes INT8 where it is there, and tells which", async () => {
+  test("prefers INT8, and reports the precision", async () => {
     const { precision, names, bytes } = await load("/tiny");
     assert.deepEqual([precision, names.model, names.config], ["int8", "model_int8.onnx", "onnx_config.json"]);
     assert.deepEqual(bytes.model, modelFiles("tiny-bert").model);
   });
 
-  test("takes the precision that was asked for", async () => {
+  test("loads the requested precision", async () => {
     const { precision, names } = await load("/tiny/", { precision: "fp32" });
     assert.deepEqual([precision, names.model], ["fp32", "model.onnx"]);
   });
@@ -59,13 +59,16 @@ describe("layouts", () => {
     server.behaviour.set("/hub/config_sentence_transformers.json", { body: config });
     server.behaviour.set("/hub/tokenizer.json", { body: modelFiles("tiny-bert").tokenizer });
     const { names, precision } = await load("/hub");
-    assert.deepEqual([names.model, names.config, precision], ["onnx/model.onnx", "config_sentence_transformers.json", "fp32"]);
+    assert.deepEqual(
+      [names.model, names.config, precision],
+      ["onnx/model.onnx", "config_sentence_transformers.json", "fp32"],
+    );
     server.takeLog();
     await load("/hub");
     assert.deepEqual(server.takeLog(), [], "a cached model asks for nothing");
   });
 
-  test("reads a folder on disk, given as a path or an address", async () => {
+  test("reads a folder on disk, by path or address", async () => {
     for (const source of [demoModel, new URL(`file://${demoModel}/`)]) {
       const { bytes } = await loadFiles(source, { cache });
       assert.equal(sha(bytes.model), sha(demo.model));
@@ -73,8 +76,11 @@ describe("layouts", () => {
     assert.deepEqual(readdirSync(cache), [], "local files are not cached");
   });
 
-  test("takes bytes without detaching them, and tells the precision from the graph", async () => {
-    for (const [name, precision] of [["model.onnx", "fp32"], ["model_int8.onnx", "int8"]]) {
+  test("copies bytes, and reads the precision from the graph", async () => {
+    for (const [name, precision] of [
+      ["model.onnx", "fp32"],
+      ["model_int8.onnx", "int8"],
+    ]) {
       const { model, tokenizer, config } = modelFiles("tiny-bert", name);
       const found = await loadFiles({ model, tokenizer: new Blob([tokenizer]), config: config.buffer }, {});
       assert.equal(found.precision, precision);
@@ -83,11 +89,12 @@ describe("layouts", () => {
     }
   });
 
-  test("names every place that was tried", () => failure(load("/nowhere"), "missing_file", /onnx_config\.json.*found none/));
+  test("names every file that was tried", () =>
+    failure(load("/nowhere"), "missing_file", /onnx_config\.json.*found none/));
   test("a folder without the precision", () =>
     failure(load("/demo", { precision: "fp32" }), "missing_file", /model\.onnx/));
-  test("a path that is not there", () => failure(loadFiles(join(fixtures, "nothing"), {}), "missing_file"));
-  test("a path that is no file", () =>
+  test("a path that does not exist", () => failure(loadFiles(join(fixtures, "nothing"), {}), "missing_file"));
+  test("a path of a folder in place of a file", () =>
     failure(loadFiles({ ...demo, model: fixtures }, {}), "io", /reading failed/));
 });
 
@@ -100,7 +107,7 @@ describe("refusals", () => {
     await assert.rejects(load("/demo"), { code: "http", status: 503 });
   });
 
-  test("a web page in the place of a file, with or without its media type", async () => {
+  test("a web page instead of a file, with or without its media type", async () => {
     server.behaviour.set("/page", { body: "<!doctype html><title>x</title>", type: "text/html" });
     server.behaviour.set("/raw", { body: "\n<html><body>x", type: "application/octet-stream" });
     await failure(loadFiles(files("/page"), { cache }), "not_a_model", /web page/);
@@ -121,14 +128,14 @@ describe("refusals", () => {
     return failure(loadFiles(files("/huge"), { cache }), "out_of_memory");
   });
 
-  test("a wrong SHA-256 is not kept", async () => {
+  test("a file with a wrong SHA-256 is not cached", async () => {
     await failure(load("/demo", { sha256: { model: "0".repeat(64) } }), "integrity", /expected SHA-256 0+, found/);
     server.takeLog();
     await load("/demo", { sha256: { model: sha(demo.model).toUpperCase() } });
     assert.ok(server.takeLog().some(({ path }) => path === MODEL));
   });
 
-  test("options that cannot be", async () => {
+  test("invalid options", async () => {
     await failure(loadFiles(demoModel, { precision: "int4" }), "invalid_option", /precision/);
     await failure(loadFiles(demo, { precision: "fp32" }), "invalid_option", /"int8"/);
     await failure(loadFiles(demo, { cache: { read() {} } }), "invalid_option", /cache/);
@@ -138,7 +145,7 @@ describe("refusals", () => {
 });
 
 describe("cache", () => {
-  test("is read without the server, and says so", async () => {
+  test("is read without the server, and progress says so", async () => {
     await load("/demo");
     server.takeLog();
     const phases = new Set();
@@ -148,7 +155,7 @@ describe("cache", () => {
     assert.equal(sha(bytes.model), sha(demo.model));
   });
 
-  test("a changed byte or a lost part is found, and the file fetched again", async () => {
+  test("a damaged entry is downloaded again", async () => {
     await load("/demo");
     const part = largest();
     const bytes = readFileSync(part);
@@ -157,12 +164,15 @@ describe("cache", () => {
       spoil();
       server.takeLog();
       const found = await load("/demo");
-      assert.deepEqual(server.takeLog().map(({ path }) => path), [MODEL]);
+      assert.deepEqual(
+        server.takeLog().map(({ path }) => path),
+        [MODEL],
+      );
       assert.equal(sha(found.bytes.model), sha(demo.model));
     }
   });
 
-  test("another SHA-256 than the cached one fetches again", async () => {
+  test("a cached file with another SHA-256 is downloaded again", async () => {
     server.behaviour.set(MODEL, { body: "an old model" });
     await load("/demo");
     server.behaviour.clear();
@@ -175,7 +185,7 @@ describe("cache", () => {
     assert.equal(server.takeLog().length, 6);
   });
 
-  test("can be the user's own, and may fail", async () => {
+  test("can be an object of the user's, and may fail", async () => {
     const map = new Map();
     const own = {
       read: async (key) => map.get(key),
@@ -186,14 +196,18 @@ describe("cache", () => {
     server.takeLog();
     await load("/demo", { cache: own });
     assert.deepEqual(server.takeLog(), []);
-    const full = { ...own, write: () => Promise.reject(new Error("full")), read: () => Promise.reject(new Error("gone")) };
+    const full = {
+      ...own,
+      write: () => Promise.reject(new Error("full")),
+      read: () => Promise.reject(new Error("gone")),
+    };
     const { bytes } = await load("/demo", { cache: full });
     assert.equal(sha(bytes.model), sha(demo.model));
   });
 });
 
 describe("resumption", () => {
-  test("a broken download is continued where it ended", async () => {
+  test("a broken download is resumed", async () => {
     const cut = 10_000_000;
     server.behaviour.set(MODEL, { cutAfter: cut });
     await failure(load("/demo"), "network", /after 10000000 bytes/);
@@ -205,10 +219,15 @@ describe("resumption", () => {
     assert.deepEqual([request.range, request.status], [`bytes=${cut}-`, 206]);
     assert.equal(sha(bytes.model), sha(demo.model));
     assert.deepEqual([events[0].phase, events.at(-1).phase], ["cache", "network"]);
-    assert.deepEqual(events.at(-1), { phase: "network", file: "model", loaded: demo.model.length, total: demo.model.length });
+    assert.deepEqual(events.at(-1), {
+      phase: "network",
+      file: "model",
+      loaded: demo.model.length,
+      total: demo.model.length,
+    });
   });
 
-  test("an aborted download is continued as well", async () => {
+  test("an aborted download is resumed", async () => {
     server.behaviour.set(MODEL, { pauseAfter: 9_000_000 });
     const abort = new AbortController();
     const reason = new Error("enough");
@@ -220,7 +239,7 @@ describe("resumption", () => {
     assert.equal(server.takeLog().find(({ path }) => path === MODEL).range, "bytes=9000000-");
   });
 
-  test("a file that has changed meanwhile is fetched as a whole", async () => {
+  test("a file that has changed is downloaded anew", async () => {
     server.behaviour.set(MODEL, { cutAfter: 5_000_000 });
     await failure(load("/demo"), "network");
     const changed = demo.model.slice();
@@ -230,7 +249,7 @@ describe("resumption", () => {
     assert.equal(sha(bytes.model), sha(changed));
   });
 
-  test("a server without ranges sends it as a whole", async () => {
+  test("a server without ranges sends the whole file", async () => {
     server.behaviour.set(MODEL, { cutAfter: 5_000_000 });
     await failure(load("/demo"), "network");
     server.behaviour.set(MODEL, { noRange: true });
@@ -238,7 +257,7 @@ describe("resumption", () => {
     assert.equal(sha(bytes.model), sha(demo.model));
   });
 
-  test("a signal that is aborted already fetches nothing", async () => {
+  test("with an aborted signal, nothing is requested", async () => {
     await assert.rejects(load("/demo", { signal: AbortSignal.abort() }), { name: "AbortError" });
     assert.deepEqual(server.takeLog(), []);
   });

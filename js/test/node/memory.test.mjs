@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { demoModel } from "../support/fixtures.mjs";
 
-// Of the size of the model's file. Memory never shrinks: this is the peak.
+// In sizes of the model's file. Memory never shrinks, so that it shows the peak.
 const MOST = 1.6;
 
 const memories = [];
@@ -17,14 +17,18 @@ WebAssembly.instantiate = async (...args) => {
   if (memory !== undefined) memories.push(memory);
   return made;
 };
-// After that, so that it finds the function above.
+// Imported late, so that it uses the function above.
 const { Encoder } = await import("../../dist/index.js");
 
 const bytes = (name) => new Uint8Array(readFileSync(join(demoModel, name)));
 const size = statSync(join(demoModel, "model_int8.onnx")).size;
 
 test("the demo model and a text of 300 tokens", async (context) => {
-  const files = { model: bytes("model_int8.onnx"), tokenizer: bytes("tokenizer.json"), config: bytes("onnx_config.json") };
+  const files = {
+    model: bytes("model_int8.onnx"),
+    tokenizer: bytes("tokenizer.json"),
+    config: bytes("onnx_config.json"),
+  };
   const encoder = await Encoder.load(files);
   const largest = () => Math.max(...memories.map(({ buffer }) => buffer.byteLength)) / size;
   const loaded = largest();

@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { relaxedSimd } from "wasm-feature-detect";
 import * as multivec from "../../dist/index.js";
 import { modelFolder } from "../support/fixtures.mjs";
-import { INT8_BOUNDS, checkPooling, checkScores, checkTokens, checkVectors, localDriver } from "../support/parity.mjs";
+import { checkPooling, checkScores, checkTokens, checkVectors, INT8_BOUNDS, localDriver } from "../support/parity.mjs";
 
 // Node 20 has relaxed SIMD behind a flag; browsers test it as well.
 const builds = (await relaxedSimd()) ? ["base", "relaxed"] : ["base"];

@@ -1,4 +1,4 @@
-// Every block of code in the README runs.
+// Runs every code block of the README.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -24,13 +24,19 @@ after(async () => {
   rmSync(home, { recursive: true });
 });
 
-const EXPECTED = [/\n1 \d+\.\d\d\n0 \d+\.\d\d\n$/, /^[0-9a-f]{32}\n$/, /^\w+ 0\.\d\d\n/];
+const EXPECTED = [
+  /\n1 \d+\.\d\d\n0 \d+\.\d\d\n$/,
+  /^[0-9a-f]{32}\n$/,
+  /^\w+ 0\.\d\d\n/,
+  /^true\n\[ 1, 0 \]\ntrue\n$/,
+  /^3 true\n$/,
+];
 
 for (const [index, expected] of EXPECTED.entries()) {
   test(`block ${index}`, async () => {
     const codes = readmeCode({ "/models/minilm-colbert/": `${server.origin}/demo/` });
     assert.equal(codes.length, EXPECTED.length);
-    // Run from here, the package finds itself by its name.
+    // In this folder, the package can be imported by its own name.
     const args = ["--input-type=module", "-e", codes[index]];
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd, env: { ...process.env, HOME: home } });
     assert.match(stdout, expected);

@@ -1,10 +1,10 @@
-// What is in the tarball, how large it is, and whether others can use it.
+// The contents and size of the tarball, and its use by others.
 
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { after, before, test } from "node:test";
 import { brotliCompressSync, constants } from "node:zlib";
 import { publint } from "publint";
@@ -21,34 +21,76 @@ before(() => {
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-test("the tarball holds what users need, and nothing else", (context) => {
-  const allowed = /^(dist\/.*\.(js|d\.ts)|wasm\/(base|relaxed|threads)\/multivec_wasm_bg\.wasm|package\.json|README\.md|LICENSE)$/;
-  assert.deepEqual(packed.files.filter((path) => !allowed.test(path)), []);
-  for (const path of ["dist/index.js", "dist/index.d.ts", "dist/worker/worker.js", "wasm/base/multivec_wasm_bg.wasm", "wasm/threads/multivec_wasm_bg.wasm"]) {
+test("the tarball has what users need, and nothing else", (context) => {
+  const allowed =
+    /^(dist\/.*\.(js|d\.ts)|wasm\/(base|relaxed|threads)\/multivec_wasm_bg\.wasm|package\.json|README\.md|LICENSE|THIRD-PARTY-NOTICES\.md)$/;
+  assert.deepEqual(
+    packed.files.filter((path) => !allowed.test(path)),
+    [],
+  );
+  for (const path of [
+    "dist/index.js",
+    "dist/index.d.ts",
+    "dist/worker/worker.js",
+    "LICENSE",
+    "wasm/base/multivec_wasm_bg.wasm",
+    "wasm/threads/multivec_wasm_bg.wasm",
+  ]) {
     assert.ok(packed.files.includes(path), path);
   }
-  context.diagnostic(`${(packed.size / MEBIBYTE).toFixed(2)} MiB packed, ${(packed.unpackedSize / MEBIBYTE).toFixed(2)} MiB unpacked`);
+  context.diagnostic(
+    `${(packed.size / MEBIBYTE).toFixed(2)} MiB packed, ${(packed.unpackedSize / MEBIBYTE).toFixed(2)} MiB unpacked`,
+  );
+});
+
+test("no link leads out of the package", () => {
+  const read = (path) => readFileSync(join(packageFolder, path), "utf8");
+  const links = [];
+  for (const path of packed.files) {
+    // In texts, links and pictures; in code, imports and files to be loaded.
+    const pattern = path.endsWith(".md")
+      ? /\]\(<?([^)\s>]+)|^\[[^\]]+\]:\s*<?([^\s>]+)|\b(?:href|src)="([^"]+)"/gm
+      : /\b(?:from|import)\s*\(?"(\.[^"]*)"|\bnew URL\("(\.[^"]*)"|\b(?:path|types)="(\.[^"]*)"/g;
+    if (!/\.(md|js|ts)$/.test(path)) continue;
+    for (const [, ...found] of read(path).matchAll(pattern)) links.push([path, found.find(Boolean)]);
+  }
+  assert.ok(links.length > 20, `${links.length} links`);
+  const files = new Set(packed.files);
+  const broken = links.filter(([path, link]) => {
+    if (/^(https:|#)/.test(link)) return false;
+    return !files.has(posix.join(posix.dirname(path), link.replace(/#.*/, "")));
+  });
+  assert.deepEqual(broken, []);
 });
 
 for (const build of ["base", "relaxed", "threads"]) {
   test(`size of the build \`${build}\``, (context) => {
     const bytes = readFileSync(join(packageFolder, `wasm/${build}/multivec_wasm_bg.wasm`));
-    const compressed = brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_LGWIN]: 24, [constants.BROTLI_PARAM_QUALITY]: 11 } });
-    context.diagnostic(`${(bytes.length / 1e6).toFixed(2)} MB raw, ${(compressed.length / 1e6).toFixed(2)} MB with brotli`);
+    const compressed = brotliCompressSync(bytes, {
+      params: { [constants.BROTLI_PARAM_LGWIN]: 24, [constants.BROTLI_PARAM_QUALITY]: 11 },
+    });
+    context.diagnostic(
+      `${(bytes.length / 1e6).toFixed(2)} MB raw, ${(compressed.length / 1e6).toFixed(2)} MB with brotli`,
+    );
     assert.ok(bytes.length <= 8e6, `${bytes.length} bytes`);
     assert.ok(compressed.length <= 2e6, `${compressed.length} bytes with brotli`);
   });
 }
 
-test("publint has nothing to say", async () => {
+test("publint finds no problems", async () => {
   const { messages } = await publint({ pkgDir: packageFolder, strict: true });
-  assert.deepEqual(messages.map((message) => formatMessage(message, manifest, { color: false })), []);
+  assert.deepEqual(
+    messages.map((message) => formatMessage(message, manifest, { color: false })),
+    [],
+  );
 });
 
-test("types are right for everyone who can import the package", () => {
-  // It is ESM alone, so that `require` and Node 10's resolution do not count.
+test("types resolve for every module resolution that can import the package", () => {
+  // It is ESM only, so that `require` and Node 10's resolution do not count.
   const attw = join(packageFolder, "node_modules/@arethetypeswrong/cli/dist/index.js");
-  execFileSync(process.execPath, [attw, packed.tarball, "--profile", "esm-only"], { stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(process.execPath, [attw, packed.tarball, "--profile", "esm-only"], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
 });
 
 for (const [where, options] of [
@@ -60,7 +102,14 @@ for (const [where, options] of [
     mkdirSync(join(project, "node_modules/multivec"), { recursive: true });
     execFileSync("tar", ["-xzf", packed.tarball, "--strip-components=1", "-C", join(project, "node_modules/multivec")]);
     cpSync(join(packageFolder, "test/package/user.ts"), join(project, "user.ts"));
-    const compilerOptions = { strict: true, skipLibCheck: false, noEmit: true, module: "NodeNext", target: "ES2022", ...options };
+    const compilerOptions = {
+      strict: true,
+      skipLibCheck: false,
+      noEmit: true,
+      module: "NodeNext",
+      target: "ES2022",
+      ...options,
+    };
     writeFileSync(join(project, "package.json"), '{ "type": "module" }');
     writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["user.ts"] }));
     const tsc = join(packageFolder, "node_modules/typescript/bin/tsc");
@@ -69,7 +118,7 @@ for (const [where, options] of [
   });
 }
 
-test("no code that strict pages forbid", () => {
+test("no code that a content security policy forbids", () => {
   const scripts = readdirSync(join(packageFolder, "dist"), { recursive: true }).filter((name) => name.endsWith(".js"));
   assert.ok(scripts.length > 10);
   for (const name of scripts) {

@@ -4,14 +4,20 @@ import {
   Embedding,
   Encoder,
   EncoderError,
-  matches,
-  maxSim,
-  rank,
   type EncoderErrorCode,
   type LoadOptions,
   type Match,
   type ModelCache,
+  matches,
+  maxSim,
+  maxSimMany,
+  type PoolOptions,
   type Ranked,
+  rank,
+  rerank,
+  type Similarity,
+  type StreamOptions,
+  similarity,
   type Token,
 } from "multivec";
 
@@ -35,14 +41,37 @@ const options: LoadOptions = {
 export async function use(): Promise<[Ranked[], Match[], number, Token[]]> {
   const encoder = await Encoder.load({ model: new Uint8Array(), tokenizer: new ArrayBuffer(0), config: "x" }, options);
   const texts: readonly string[] = ["a"];
-  const documents: Embedding[] = await encoder.encodeDocuments(texts, { batchSize: 1, onProgress: ({ done, total }) => done / total });
+  const documents: Embedding[] = await encoder.encodeDocuments(texts, {
+    batchSize: 1,
+    onProgress: ({ done, total }) => done / total,
+  });
   const query = await encoder.encodeQuery("q");
   const stored = Embedding.fromRows(new Float32Array(query.dim), query.dim);
   const space: string = encoder.info.fingerprint.space;
   const [tokens] = await encoder.tokenize([space], "query");
   const strings: string[] | undefined = tokens?.texts;
   encoder[Symbol.dispose]();
-  return [rank(query, documents), matches(query, stored), maxSim(query, { data: stored.data, tokens: 1, dim: 2 }), strings ? query.rowTokens(0) : []];
+  return [
+    rank(query, documents),
+    matches(query, stored),
+    maxSim(query, { data: stored.data, tokens: 1, dim: 2 }),
+    strings ? query.rowTokens(0) : [],
+  ];
+}
+
+const streaming: StreamOptions = { readAhead: 2, batchSize: 1, signal: new AbortController().signal };
+const pooling: PoolOptions = { poolFactor: 2, protectedTokens: 0 };
+
+export async function store(encoder: Encoder, texts: AsyncIterable<string>): Promise<[number[], Ranked[], Similarity]> {
+  const document: Embedding = await encoder.encodeDocument("d", { poolFactor: 2 });
+  const documents: Embedding[] = [await encoder.pooled(document, pooling)];
+  for await (const embedding of encoder.streamDocuments(texts, streaming)) documents.push(embedding);
+  // @ts-expect-error: a stream has no total to report
+  for await (const query of encoder.streamQueries(["q"], { onProgress: () => {} })) documents.push(query);
+  encoder.checkSpace("0".repeat(32));
+  const spelled: string | undefined = document.rowTokens(0)[0]?.text;
+  console.assert(spelled !== undefined);
+  return [maxSimMany(document, documents), rerank(document, documents, [0]), similarity(document, document)];
 }
 
 export function describe(error: unknown): EncoderErrorCode | undefined {

@@ -1,4 +1,4 @@
-// How far two matrices are apart. No imports: pages use it as well.
+// Compares two matrices. No imports, so that pages can use it.
 
 /** Largest difference, and the mean and lowest cosine of the rows. */
 export function compare(found, expected, dim) {

@@ -1,17 +1,19 @@
-// Every error that can be provoked, for Node and pages alike: no imports.
+// Every error that a test can cause. No imports, so that pages can use it.
 
 const HASH = "0".repeat(64);
 const bytes = (text) => new TextEncoder().encode(text);
 
 /**
- * Runs every case and tells what each threw. `files` are the bytes of a tiny
- * FP32 model, `origin` a server that was set up by `misbehave`, `refused` one
- * that other origins may not read.
+ * Runs every case and returns what each threw. `files` are the bytes of a tiny
+ * FP32 model, `origin` a server set up by `misbehave`, `refused` one that
+ * other origins may not read.
  */
 export async function runErrorCases(multivec, { files, origin, refused, options }) {
   const { Embedding, Encoder, EncoderError, maxSim, rank } = multivec;
-  const load = (changes = {}, more = {}) => Encoder.load({ ...files, ...changes }, { cache: false, ...options, ...more });
-  const config = (changes) => bytes(JSON.stringify({ ...JSON.parse(new TextDecoder().decode(files.config)), ...changes }));
+  const load = (changes = {}, more = {}) =>
+    Encoder.load({ ...files, ...changes }, { cache: false, ...options, ...more });
+  const config = (changes) =>
+    bytes(JSON.stringify({ ...JSON.parse(new TextDecoder().decode(files.config)), ...changes }));
   const vocabulary = JSON.parse(new TextDecoder().decode(files.tokenizer));
   vocabulary.model.vocab.extraordinary = 2050;
   const larger = bytes(JSON.stringify(vocabulary));
@@ -32,7 +34,11 @@ export async function runErrorCases(multivec, { files, origin, refused, options 
     ["out_of_memory", "a length that nothing can hold", () => load({ model: `${origin}/huge.onnx` })],
     ["config_syntax", "a configuration that is no JSON", () => load({ config: bytes("{") })],
     ["config_value", "a configuration without a key", () => load({ config: bytes("{}") })],
-    ["config_value", "a marker that is not in the vocabulary", () => load({ config: config({ query_prefix: "[nowhere]", query_prefix_id: null }) })],
+    [
+      "config_value",
+      "a marker that is not in the vocabulary",
+      () => load({ config: config({ query_prefix: "[nowhere]", query_prefix_id: null }) }),
+    ],
     ["invalid_tokenizer", "a tokenizer that is none", () => load({ tokenizer: bytes("{}") })],
     ["invalid_model", "a model that is none", () => load({ model: bytes("no protobuf at all") })],
     ["invalid_model", "a model that was cut off", () => load({ model: files.model.slice(0, files.model.length / 2) })],
@@ -60,12 +66,16 @@ export async function runErrorCases(multivec, { files, origin, refused, options 
     ["dimension_mismatch", "stored rows", () => Embedding.fromRows(new Float32Array(3), 2)],
     ["disposed", "a call after the end", () => disposed.encodeQuery("a")],
     ["disposed", "tokens after the end", () => disposed.tokenize(["a"], "query")],
-    ["disposed", "a call at the end", async () => {
-      const own = await load();
-      const call = own.encodeDocuments(Array(50).fill("text"), { batchSize: 1 });
-      own.dispose();
-      await call;
-    }],
+    [
+      "disposed",
+      "a call at the end",
+      async () => {
+        const own = await load();
+        const call = own.encodeDocuments(Array(50).fill("text"), { batchSize: 1 });
+        own.dispose();
+        await call;
+      },
+    ],
   ];
 
   const outcomes = [];
@@ -77,7 +87,7 @@ export async function runErrorCases(multivec, { files, origin, refused, options 
       outcome.code = error instanceof EncoderError ? error.code : `no EncoderError: ${error}`;
       outcome.message = error.message;
     }
-    // A failed call must leave the encoder as it was.
+    // A failed call must leave the encoder usable.
     outcome.tokens = (await encoder.encodeQuery("still there")).tokens;
     outcomes.push(outcome);
   }
@@ -85,7 +95,7 @@ export async function runErrorCases(multivec, { files, origin, refused, options 
   return outcomes;
 }
 
-/** Makes a test server answer as the cases want it. */
+/** Sets up the answers that the cases need. */
 export function misbehave(server) {
   server.behaviour.set("/page.onnx", { body: "<!doctype html><title>home</title>", type: "text/html" });
   server.behaviour.set("/huge.onnx", { body: "x", headers: { "content-length": "900000000000000" } });

@@ -1,4 +1,4 @@
-// The fixtures of the repository, which Rust reads as well.
+// The fixtures of the repository, which the Rust tests use as well.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ export function readSafetensors(path) {
   for (const [name, { dtype, shape, data_offsets: offsets }] of Object.entries(header)) {
     if (dtype !== "F32") throw new Error(`${path}: ${name}: expected F32, found ${dtype}`);
     const bytes = file.subarray(8 + headerLength + offsets[0], 8 + headerLength + offsets[1]);
-    // A copy, because the offset in the file need not be aligned.
+    // A copy, because the bytes may be unaligned.
     tensors[name] = { data: new Float32Array(Uint8Array.from(bytes).buffer), shape };
   }
   return tensors;

@@ -1,4 +1,4 @@
-// The same checks against PyLate's results for every platform. A driver is
+// Checks against PyLate's results, the same on every platform. A driver is
 // `{ encode(kind, texts, options), tokenize(kind, texts), maxSim(query, document) }`.
 
 import assert from "node:assert/strict";
@@ -10,11 +10,14 @@ const KINDS = [
   ["document", "documents"],
 ];
 
-/** Token ids and attention masks, exactly. */
+/** Token ids and attention masks must be equal. */
 export async function checkTokens(driver, name) {
   const expected = reference(name);
   for (const [kind, key] of KINDS) {
-    const found = await driver.tokenize(kind, expected[key].map(({ text }) => text));
+    const found = await driver.tokenize(
+      kind,
+      expected[key].map(({ text }) => text),
+    );
     for (const [index, { input_ids, attention_mask }] of expected[key].entries()) {
       assert.deepEqual(Array.from(found[index].ids), input_ids, `${key} ${index}`);
       assert.deepEqual(found[index].attention.map(Number), attention_mask, `${key} ${index}`);
@@ -23,8 +26,8 @@ export async function checkTokens(driver, name) {
 }
 
 /**
- * Bounds of the demo model's vectors in INT8, by the provider: with relaxed SIMD
- * activations have 7 bits, and two scales a row.
+ * Bounds on cosines of the demo model's INT8 vectors, by provider: with relaxed
+ * SIMD activations have 7 bits, and two scales a row.
  */
 export const INT8_BOUNDS = {
   "wasm-simd128": { mean: 0.998, lowest: 0.99 },
@@ -32,15 +35,19 @@ export const INT8_BOUNDS = {
 };
 
 /**
- * Vectors of all texts: `bounds` is `{ difference, lowest, mean }`, each
- * optional. Returns what was found.
+ * Compares the vectors of all texts. `bounds` is `{ difference, lowest, mean }`,
+ * each optional. Returns what was measured.
  */
 export async function checkVectors(driver, name, bounds, options = {}) {
   const { tensors, ...texts } = reference(name);
   const all = { difference: 0, lowest: 1, mean: 0 };
   let rows = 0;
   for (const [kind, key] of KINDS) {
-    const found = await driver.encode(kind, texts[key].map(({ text }) => text), options);
+    const found = await driver.encode(
+      kind,
+      texts[key].map(({ text }) => text),
+      options,
+    );
     for (const [index, { data, dim }] of found.entries()) {
       const { data: expected, shape } = tensors[`${key}.${index}`];
       assert.deepEqual([data.length / dim, dim], shape, `${key} ${index}`);
@@ -59,11 +66,15 @@ export async function checkVectors(driver, name, bounds, options = {}) {
   return all;
 }
 
-/** Pooled documents; for FP32, as INT8 can move a row to another cluster. */
+/** Compares pooled documents. Of FP32 only: INT8 can move a row to another cluster. */
 export async function checkPooling(driver, name, tolerance) {
   const { tensors, documents } = reference(name);
   for (const poolFactor of [2, 3]) {
-    const found = await driver.encode("document", documents.map(({ text }) => text), { poolFactor });
+    const found = await driver.encode(
+      "document",
+      documents.map(({ text }) => text),
+      { poolFactor },
+    );
     for (const [index, { data, dim }] of found.entries()) {
       const { data: expected, shape } = tensors[`documents.${index}.pool${poolFactor}`];
       assert.deepEqual([data.length / dim, dim], shape, `document ${index}, factor ${poolFactor}`);
@@ -73,12 +84,18 @@ export async function checkPooling(driver, name, tolerance) {
   }
 }
 
-/** Scores of all pairs. */
+/** Compares the scores of all pairs. */
 export async function checkScores(driver, name, tolerance) {
   const { tensors, queries, documents } = reference(name);
   const { data: expected, shape } = tensors.maxsim;
-  const left = await driver.encode("query", queries.map(({ text }) => text));
-  const right = await driver.encode("document", documents.map(({ text }) => text));
+  const left = await driver.encode(
+    "query",
+    queries.map(({ text }) => text),
+  );
+  const right = await driver.encode(
+    "document",
+    documents.map(({ text }) => text),
+  );
   assert.deepEqual([left.length, right.length], shape);
   let most = 0;
   for (const [row, query] of left.entries()) {
@@ -94,7 +111,8 @@ export async function checkScores(driver, name, tolerance) {
 /** A driver over an encoder in this process. */
 export function localDriver(encoder, { maxSim }) {
   return {
-    encode: (kind, texts, options) => (kind === "query" ? encoder.encodeQueries(texts, options) : encoder.encodeDocuments(texts, options)),
+    encode: (kind, texts, options) =>
+      kind === "query" ? encoder.encodeQueries(texts, options) : encoder.encodeDocuments(texts, options),
     tokenize: (kind, texts) => encoder.tokenize(texts, kind),
     maxSim,
   };

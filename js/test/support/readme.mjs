@@ -1,4 +1,4 @@
-// The code of the README, so that tests can run it.
+// The code blocks of the README.
 
 import { readFileSync } from "node:fs";
 

@@ -1,4 +1,4 @@
-// A static server for tests: byte ranges, ETags, and misbehaviour on request.
+// A static server for tests, with byte ranges, ETags, and faults on request.
 
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -43,7 +43,7 @@ export async function startServer(mounts, { headers = {}, cors = false, port = 0
       response.writeHead(status, { ...all, ...headers, ...special.headers, ...(cors && CORS) });
     };
     if (request.method === "OPTIONS") {
-      // Asked by browsers before headers that other origins may not just send.
+      // A preflight request, which browsers send before headers that CORS restricts.
       send(204, cors && !special.noPreflight ? { "access-control-allow-headers": "*" } : {});
       return response.end();
     }
@@ -73,7 +73,11 @@ export async function startServer(mounts, { headers = {}, cors = false, port = 0
         send(416, { "content-range": `bytes */${bytes.length}` });
         return response.end();
       }
-      send(206, { ...common, "content-length": bytes.length - start, "content-range": `bytes ${start}-${bytes.length - 1}/${bytes.length}` });
+      send(206, {
+        ...common,
+        "content-length": bytes.length - start,
+        "content-range": `bytes ${start}-${bytes.length - 1}/${bytes.length}`,
+      });
     } else {
       send(200, { ...common, "content-length": bytes.length });
     }
@@ -81,7 +85,7 @@ export async function startServer(mounts, { headers = {}, cors = false, port = 0
     const end = special.cutAfter ?? special.pauseAfter;
     if (end === undefined || end >= rest.length) return response.end(rest);
     await new Promise((resolve) => response.write(rest.subarray(0, end), resolve));
-    // What is still on its way when the connection goes is lost, and a client that writes to a cache is slow to read.
+    // Bytes in flight are lost when the connection closes, and a client that writes to a cache reads slowly.
     if (special.cutAfter !== undefined) return setTimeout(() => response.destroy(), 500);
     await new Promise((resolve) => {
       response.on("close", resolve);

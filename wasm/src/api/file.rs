@@ -6,10 +6,10 @@ use js_sys::Uint8Array;
 use multivec_graph::onnx::TensorProto;
 use multivec_graph::{Bytes, Error, Result, ExternalLocation};
 
-/// What tensors call the file that they are in.
+/// The name under which tensors refer to the model file.
 pub(super) const OWN: &str = "the model file itself";
 
-/// Bytes outside of this module's memory, which come in piece by piece.
+/// Bytes outside of this module's memory, copied in piece by piece.
 pub(super) struct ModelFile<'a> {
     /// For messages.
     pub(super) name: &'a str,

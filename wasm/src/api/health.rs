@@ -1,7 +1,7 @@
-//! What happens after a panic or when memory runs out.
+//! Panics and exhausted memory.
 //!
-//! Both leave the instance in an undefined state. The call that failed throws
-//! an `Error` that says why, and so does every later one.
+//! Both leave the instance in an undefined state. The call that failed, and
+//! every later one, throws an `Error` that says why.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::panic::PanicHookInfo;
@@ -18,12 +18,12 @@ static OUT_OF_MEMORY: AtomicBool = AtomicBool::new(false);
 #[global_allocator]
 static ALLOCATOR: Reporting = Reporting;
 
-/// Makes panics throw a JavaScript `Error` in place of a bare trap.
+/// Makes panics throw a JavaScript `Error` instead of a bare trap.
 pub(super) fn install() {
     std::panic::set_hook(Box::new(report));
 }
 
-/// Refuses calls to an instance that has failed before.
+/// Refuses calls to an instance that has failed.
 pub(super) fn check() -> JsResult<()> {
     let message = match PANIC.get() {
         Some(message) => message.as_str(),
@@ -36,7 +36,7 @@ pub(super) fn check() -> JsResult<()> {
 
 fn report(info: &PanicHookInfo<'_>) {
     let message = info.to_string();
-    // Where a thread that helps has failed before, that is the reason.
+    // If a helper thread panicked first, its message is the cause.
     let error = match PANIC.get() {
         None if OUT_OF_MEMORY.load(Ordering::Relaxed) => out_of_memory(),
         first => new(
@@ -56,15 +56,15 @@ fn out_of_memory() -> JsValue {
     )
 }
 
-/// The system's allocator, but a failure is thrown as an error that can be
-/// told from a bug.
+/// The system's allocator, except that a failure throws an error of its own
+/// code, so that it is not taken for a bug.
 struct Reporting;
 
-// SAFETY: every call goes to `System` as it is; where that has no memory,
-// control leaves the module by an exception and nothing is returned.
+// SAFETY: every call is forwarded to `System` unchanged; if it fails, control
+// leaves the module by an exception, and no pointer is returned.
 unsafe impl GlobalAlloc for Reporting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promises are those of `System`.
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`, which is `System`'s.
         checked(unsafe { System.alloc(layout) })
     }
 
@@ -85,7 +85,7 @@ unsafe impl GlobalAlloc for Reporting {
 }
 
 fn checked(pointer: *mut u8) -> *mut u8 {
-    // A second failure, while the error is made, falls through to a trap.
+    // A second failure, while the error is created, ends in a trap.
     if pointer.is_null() && !OUT_OF_MEMORY.swap(true, Ordering::Relaxed) {
         wasm_bindgen::throw_val(out_of_memory());
     }

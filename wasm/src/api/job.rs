@@ -3,22 +3,24 @@
 use std::cell::RefCell;
 
 use js_sys::Float32Array;
-use multivec_core::{Embedding, EncodeJob, Error, Result};
+use multivec_core::{Embedding, EncodeJob, Error};
+use serde::Serialize;
+use serde_wasm_bindgen::preserve;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::arrays::{TokenColumns, Truncations, bytes, integers, object};
+use super::arrays::{TokenColumns, Truncations, integers, object};
 use super::error::{JsResult, to_js};
 use super::health;
 use crate::utf16::Utf16Index;
 
-/// Texts to be encoded, batch by batch, so that JavaScript can report progress
-/// or give up in between.
+/// Encodes texts batch by batch, so that JavaScript can report progress or
+/// abort in between.
 #[wasm_bindgen]
 pub struct WasmJob {
     texts: Vec<String>,
-    // A cell of our own: after a panic wasm-bindgen's would refuse every call
-    // with a message about aliasing, before ours could say what happened.
+    // After a panic, wasm-bindgen's own cell would refuse every call with a
+    // message about aliasing, which hides what happened.
     job: RefCell<Option<EncodeJob>>,
 }
 
@@ -38,8 +40,8 @@ impl WasmJob {
         self.texts.len()
     }
 
-    /// Runs the next batch, or one on each thread, and returns how many texts
-    /// there were; 0 when all are done.
+    /// Runs the next batch, or one a thread, and returns its number of texts;
+    /// 0 when all are done.
     #[wasm_bindgen(js_name = runNext)]
     pub fn run_next(&self) -> JsResult<usize> {
         health::check()?;
@@ -51,13 +53,12 @@ impl WasmJob {
         done.map(Option::unwrap_or_default).map_err(to_js)
     }
 
-    /// Runs what is left and returns the embeddings of all texts.
+    /// Runs the remaining batches and returns the embeddings of all texts.
     pub fn finish(&self) -> JsResult<JsValue> {
         health::check()?;
         let job = self.job.take().ok_or_else(finished);
-        job.and_then(EncodeJob::finish)
-            .and_then(|embeddings| to_object(&self.texts, &embeddings))
-            .map_err(to_js)
+        let embeddings = job.and_then(EncodeJob::finish).map_err(to_js)?;
+        object(&EncodedTexts::new(&self.texts, &embeddings))
     }
 }
 
@@ -66,23 +67,46 @@ fn finished() -> Error {
 }
 
 /// All embeddings one after the other, with the tokens behind each row.
-fn to_object(texts: &[String], embeddings: &[Embedding]) -> Result<JsValue> {
-    let mut tokens = TokenColumns::default();
-    let mut truncations = Truncations::default();
-    let mut rows = Vec::with_capacity(embeddings.len());
-    let mut offsets = vec![0];
-    let values = embeddings
-        .iter()
-        .map(|one| one.as_slice().len())
-        .sum::<usize>();
-    let data = Float32Array::new_with_length(values as u32);
-    let mut filled = 0;
-    for (text, embedding) in texts.iter().zip(embeddings) {
-        let values = embedding.as_slice();
-        let end = filled + values.len() as u32;
-        data.subarray(filled, end).copy_from(values);
-        filled = end;
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EncodedTexts {
+    #[serde(with = "preserve")]
+    data: Float32Array,
+    #[serde(serialize_with = "integers")]
+    rows: Vec<u32>,
+    dim: usize,
+    /// Where the tokens of each row start in the columns; one more than rows.
+    #[serde(serialize_with = "integers")]
+    member_offsets: Vec<u32>,
+    #[serde(flatten)]
+    tokens: TokenColumns,
+    #[serde(flatten)]
+    truncations: Truncations,
+}
 
+impl EncodedTexts {
+    fn new(texts: &[String], embeddings: &[Embedding]) -> Self {
+        let values: usize = embeddings.iter().map(|one| one.as_slice().len()).sum();
+        let mut all = Self {
+            data: Float32Array::new_with_length(values as u32),
+            rows: Vec::with_capacity(embeddings.len()),
+            dim: embeddings.first().map_or(0, Embedding::dim),
+            member_offsets: vec![0],
+            tokens: TokenColumns::default(),
+            truncations: Truncations::default(),
+        };
+        let mut filled = 0;
+        for (text, embedding) in texts.iter().zip(embeddings) {
+            let values = embedding.as_slice();
+            let end = filled + values.len() as u32;
+            all.data.subarray(filled, end).copy_from(values);
+            filled = end;
+            all.push_tokens(text, embedding);
+        }
+        all
+    }
+
+    fn push_tokens(&mut self, text: &str, embedding: &Embedding) {
         let members: Vec<_> = (0..embedding.tokens())
             .map(|row| embedding.row_tokens(row))
             .collect();
@@ -93,23 +117,13 @@ fn to_object(texts: &[String], embeddings: &[Embedding]) -> Result<JsValue> {
         let index = Utf16Index::new(text, spans.map(|span| span.end).max().unwrap_or(0));
         for row in members {
             for token in row {
-                tokens.push(token.id, token.role, token.span, &index);
+                let span = token.span.map(|bytes| index.range(bytes));
+                self.tokens.push(token.id, token.role, span, || token.text);
             }
-            offsets.push(tokens.ids.len() as u32);
+            self.member_offsets.push(self.tokens.ids.len() as u32);
         }
-        rows.push(embedding.tokens() as u32);
-        truncations.push(embedding.truncation().unwrap_or_default());
+        self.rows.push(embedding.tokens() as u32);
+        self.truncations
+            .push(embedding.truncation().unwrap_or_default());
     }
-    let dim = embeddings.first().map_or(0, Embedding::dim);
-    Ok(object([
-        ("data", data.into()),
-        ("rows", integers(&rows)),
-        ("dim", (dim as u32).into()),
-        ("memberOffsets", integers(&offsets)),
-        ("ids", integers(&tokens.ids)),
-        ("roles", bytes(&tokens.roles)),
-        ("spans", integers(&tokens.spans)),
-        ("keptTokens", integers(&truncations.kept)),
-        ("droppedTokens", integers(&truncations.dropped)),
-    ]))
 }

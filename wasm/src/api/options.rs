@@ -1,151 +1,268 @@
-//! Options of encoding, from a JavaScript object.
+//! Options, choices and texts that JavaScript passes.
+//!
+//! serde reads them; a message names the option as JavaScript does, and says
+//! what was expected and what was found.
 
-use js_sys::{Object, Reflect};
+use std::fmt;
+
+use js_sys::{Array, Object};
 use multivec_core::batch::BatchLimit;
 use multivec_core::encoder::{Normalization, QueryExpansion};
 use multivec_core::pool::Pooling;
 use multivec_core::tokenize::TruncationPolicy;
 use multivec_core::{EncodeOptions, Error, Precision, Result, TextKind};
+use serde::Deserialize;
+use serde::de::value::MapDeserializer;
+use serde::de::{self, Deserializer, Visitor};
+use serde_path_to_error::Segment;
+use serde_wasm_bindgen::Deserializer as FromJs;
 use wasm_bindgen::{JsCast, JsValue};
 
-const KEYS: &str = "queryLength, documentLength, queryExpansion, truncation, normalization, \
-                    poolFactor, protectedTokens, batchSize, tokenBudget";
+use super::error::{JsResult, new, to_js};
+
+/// `EncodeOptions` as JavaScript spells them.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+struct Encode {
+    #[serde(deserialize_with = "given")]
+    query_length: Option<Count>,
+    #[serde(deserialize_with = "given")]
+    document_length: Option<Count>,
+    #[serde(with = "QueryExpansionName")]
+    query_expansion: QueryExpansion,
+    #[serde(with = "TruncationName")]
+    truncation: TruncationPolicy,
+    #[serde(with = "NormalizationName")]
+    normalization: Normalization,
+    #[serde(deserialize_with = "given")]
+    pool_factor: Option<Count>,
+    #[serde(deserialize_with = "given")]
+    protected_tokens: Option<Count>,
+    #[serde(deserialize_with = "given")]
+    batch_size: Option<Count>,
+    #[serde(deserialize_with = "given")]
+    token_budget: Option<Count>,
+}
+
+#[derive(Deserialize)]
+#[serde(remote = "QueryExpansion", rename_all = "lowercase")]
+#[serde(expecting = "`model`, `on` or `off`")]
+enum QueryExpansionName {
+    Model,
+    On,
+    Off,
+}
+
+#[derive(Deserialize)]
+#[serde(remote = "TruncationPolicy", rename_all = "lowercase")]
+#[serde(expecting = "`truncate` or `error`")]
+enum TruncationName {
+    Truncate,
+    Error,
+}
+
+#[derive(Deserialize)]
+#[serde(remote = "Normalization", rename_all = "lowercase")]
+#[serde(expecting = "`l2` or `off`")]
+enum NormalizationName {
+    L2,
+    Off,
+}
+
+/// Options of pooling alone.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Pool {
+    pool_factor: Count,
+    #[serde(default, deserialize_with = "given")]
+    protected_tokens: Option<Count>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase", expecting = "`query` or `document`")]
+enum Kind {
+    Query,
+    Document,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase", expecting = "`fp32` or `int8`")]
+enum Weights {
+    Fp32,
+    Int8,
+}
+
+/// Names of a model's files, for messages.
+#[derive(Deserialize)]
+pub(super) struct FileNames {
+    pub(super) model: String,
+    pub(super) tokenizer: String,
+    pub(super) config: String,
+}
 
 /// Reads `EncodeOptions`; absent keys have the core's defaults.
-pub(super) fn encode_options(value: &JsValue) -> Result<EncodeOptions> {
+pub(super) fn encode_options(value: &JsValue) -> JsResult<EncodeOptions> {
+    let given: Encode = fields("options", value)?;
     let mut options = EncodeOptions::default();
-    let mut pooling = Pooling::by(1);
-    let mut limits = 0;
-    for (key, value) in entries(value)? {
-        match key.as_str() {
-            "queryLength" => options.query_length = Some(count("query_length", &value)?),
-            "documentLength" => options.document_length = Some(count("document_length", &value)?),
-            "queryExpansion" => {
-                options.query_expansion = choice(
-                    "query_expansion",
-                    &value,
-                    &[
-                        ("model", QueryExpansion::Model),
-                        ("on", QueryExpansion::On),
-                        ("off", QueryExpansion::Off),
-                    ],
-                )?;
-            }
-            "truncation" => {
-                options.truncation = choice(
-                    "truncation",
-                    &value,
-                    &[
-                        ("truncate", TruncationPolicy::Truncate),
-                        ("error", TruncationPolicy::Error),
-                    ],
-                )?;
-            }
-            "normalization" => {
-                options.normalization = choice(
-                    "normalization",
-                    &value,
-                    &[("l2", Normalization::L2), ("off", Normalization::Off)],
-                )?;
-            }
-            "poolFactor" => pooling.factor = count("pool_factor", &value)?,
-            "protectedTokens" => pooling.protected_tokens = count("protected_tokens", &value)?,
-            "batchSize" => {
-                options.batch_limit = BatchLimit::Texts(count("batch_size", &value)?);
-                limits += 1;
-            }
-            "tokenBudget" => {
-                options.batch_limit = BatchLimit::Tokens(count("token_budget", &value)?);
-                limits += 1;
-            }
-            _ => return Err(Error::option("options", format!("keys {KEYS}"), key)),
-        }
-    }
-    if limits > 1 {
-        return Err(Error::option(
-            "batch_size",
-            "no `tokenBudget` beside it",
-            "both",
-        ));
-    }
+    options.query_length = given.query_length.map(usize::from);
+    options.document_length = given.document_length.map(usize::from);
+    options.query_expansion = given.query_expansion;
+    options.truncation = given.truncation;
+    options.normalization = given.normalization;
+    let pooling = pooling(given.pool_factor, given.protected_tokens);
     options.pooling = (pooling.factor != 1).then_some(pooling);
+    match (given.batch_size, given.token_budget) {
+        (Some(_), Some(_)) => {
+            let error = Error::option("batch_size", "no `tokenBudget` beside it", "both");
+            return Err(to_js(error));
+        }
+        (Some(texts), None) => options.batch_limit = BatchLimit::Texts(texts.into()),
+        (None, Some(tokens)) => options.batch_limit = BatchLimit::Tokens(tokens.into()),
+        (None, None) => {}
+    }
     Ok(options)
 }
 
+/// Reads how far to pool.
+pub(super) fn pool_options(value: &JsValue) -> JsResult<Pooling> {
+    let given: Pool = fields("options", value)?;
+    let pooling = pooling(Some(given.pool_factor), given.protected_tokens);
+    if pooling.factor == 0 {
+        return Err(to_js(Error::option("pool_factor", "1 or more", 0)));
+    }
+    Ok(pooling)
+}
+
+fn pooling(factor: Option<Count>, protected_tokens: Option<Count>) -> Pooling {
+    let mut pooling = Pooling::by(factor.map_or(1, usize::from));
+    if let Some(protected) = protected_tokens {
+        pooling.protected_tokens = protected.into();
+    }
+    pooling
+}
+
 /// Reads the side of retrieval.
-pub(super) fn text_kind(value: &JsValue) -> Result<TextKind> {
-    let kinds = [("query", TextKind::Query), ("document", TextKind::Document)];
-    choice("kind", value, &kinds)
+pub(super) fn text_kind(value: JsValue) -> JsResult<TextKind> {
+    Ok(match read("kind", FromJs::from(value))? {
+        Kind::Query => TextKind::Query,
+        Kind::Document => TextKind::Document,
+    })
 }
 
-/// Reads the precision of a model file.
-pub(super) fn precision(value: &JsValue) -> Result<Precision> {
-    let precisions = [("fp32", Precision::Fp32), ("int8", Precision::Int8)];
-    choice("precision", value, &precisions)
+/// Reads the precision of weights.
+pub(super) fn precision(value: JsValue) -> JsResult<Precision> {
+    Ok(match read("precision", FromJs::from(value))? {
+        Weights::Fp32 => Precision::Fp32,
+        Weights::Int8 => Precision::Int8,
+    })
 }
 
-/// A string property of an object.
-pub(super) fn string(object: &JsValue, key: &'static str) -> Result<String> {
-    let value = Reflect::get(object, &key.into()).unwrap_or_default();
-    value
-        .as_string()
-        .ok_or_else(|| Error::option(key, "a string", show(&value)))
+/// Reads the names of a model's files.
+pub(super) fn file_names(value: JsValue) -> JsResult<FileNames> {
+    read("names", FromJs::from(value))
 }
 
-/// The strings of an array.
-pub(super) fn texts(value: &JsValue) -> Result<Vec<String>> {
-    if !js_sys::Array::is_array(value) {
+/// The strings of an array, which come after `before` others.
+pub(super) fn texts(value: &JsValue, before: usize) -> Result<Vec<String>> {
+    // Strings are iterables too, so that serde would take their characters.
+    if !Array::is_array(value) {
         return Err(Error::option("texts", "an array of strings", show(value)));
     }
-    js_sys::Array::from(value)
+    Array::from(value)
         .iter()
         .enumerate()
         .map(|(index, text)| {
             text.as_string().ok_or_else(|| {
-                let found = format!("{} at {index}", show(&text));
+                let found = format!("{} at {}", show(&text), before + index);
                 Error::option("texts", "an array of strings", found)
             })
         })
         .collect()
 }
 
-/// The keys and values of an object, but those that are `undefined`.
-fn entries(value: &JsValue) -> Result<Vec<(String, JsValue)>> {
-    if value.is_undefined() {
-        return Ok(Vec::new());
-    }
+/// Reads an object; keys that are `undefined` are absent.
+fn fields<T: de::DeserializeOwned>(name: &str, value: &JsValue) -> JsResult<T> {
     if !value.is_object() {
-        return Err(Error::option("options", "an object", show(value)));
+        return Err(to_js(Error::option("options", "an object", show(value))));
     }
-    Ok(Object::keys(value.unchecked_ref::<Object>())
-        .iter()
-        .map(|key| {
-            let found = Reflect::get(value, &key).unwrap_or_default();
-            (key.as_string().unwrap_or_default(), found)
-        })
+    let entries = Object::entries(value.unchecked_ref())
+        .into_iter()
+        .map(|entry| entry.unchecked_into::<Array>())
+        .map(|entry| (entry.get(0).as_string().unwrap_or_default(), entry.get(1)))
         .filter(|(_, value)| !value.is_undefined())
-        .collect())
+        .map(|(key, value)| (key, FromJs::from(value)));
+    // Given the object itself, serde would not see the keys that it does not know.
+    read(name, MapDeserializer::new(entries))
 }
 
-fn count(option: &'static str, value: &JsValue) -> Result<usize> {
-    match value.as_f64() {
-        Some(number) if number >= 0.0 && number.fract() == 0.0 && number <= f64::from(u32::MAX) => {
-            Ok(number as usize)
-        }
-        _ => Err(Error::option(option, "a whole number", show(value))),
+/// Reads what JavaScript calls `name`.
+fn read<'de, T, D>(name: &str, source: D) -> JsResult<T>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de, Error = serde_wasm_bindgen::Error>,
+{
+    serde_path_to_error::deserialize(source).map_err(|error| {
+        let option = match error.path().iter().next() {
+            Some(Segment::Map { key }) => key.clone(),
+            _ => name.to_owned(),
+        };
+        let error = JsValue::from(error.into_inner());
+        let message = error
+            .dyn_ref::<js_sys::Error>()
+            .map_or_else(|| show(&error), |error| error.message().into());
+        let message = format!("option `{option}`: {}", worded(&message));
+        new("invalid_option", &message)
+    })
+}
+
+/// serde's message in the order of all others, and in JavaScript's terms.
+fn worded(message: &str) -> String {
+    let Some((found, expected)) = message.split_once(", expected ") else {
+        return message.to_owned();
+    };
+    let found = ["invalid type: ", "invalid value: ", "unknown variant "]
+        .iter()
+        .find_map(|start| found.strip_prefix(start))
+        .unwrap_or(found)
+        .replace("floating point", "number")
+        .replace("unit value", "null");
+    format!("expected {expected}, found {found}")
+}
+
+/// A whole number of at most 32 bits.
+#[derive(Clone, Copy)]
+struct Count(u32);
+
+impl From<Count> for usize {
+    fn from(count: Count) -> Self {
+        count.0 as Self
     }
 }
 
-fn choice<T: Copy>(option: &'static str, value: &JsValue, known: &[(&str, T)]) -> Result<T> {
-    let found = value.as_string();
-    known
-        .iter()
-        .find(|(name, _)| Some(*name) == found.as_deref())
-        .map(|&(_, choice)| choice)
-        .ok_or_else(|| {
-            let names: Vec<_> = known.iter().map(|(name, _)| format!("`{name}`")).collect();
-            Error::option(option, names.join(" or "), show(value))
-        })
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        struct Whole;
+
+        impl Visitor<'_> for Whole {
+            type Value = Count;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number")
+            }
+
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Count, E> {
+                let too_large = |_| E::invalid_value(de::Unexpected::Unsigned(value), &self);
+                u32::try_from(value).map(Count).map_err(too_large)
+            }
+        }
+
+        source.deserialize_u32(Whole)
+    }
+}
+
+/// What is there has to be valid: `null` is no way to leave an option out.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(source: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(source).map(Some)
 }
 
 fn show(value: &JsValue) -> String {

@@ -1,4 +1,4 @@
-//! What a worker calls whose thread is lent to the encoder, in this order.
+//! Called in this order by a worker that lends its thread to the encoder.
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -6,7 +6,7 @@ use super::error::JsResult;
 use super::health;
 use crate::threads::POOL;
 
-/// Counts the thread in. Models that are loaded from now on count on it.
+/// Registers the thread. Models that are loaded afterwards use it.
 #[wasm_bindgen]
 pub fn enlist() -> JsResult<()> {
     health::check()?;
@@ -14,15 +14,14 @@ pub fn enlist() -> JsResult<()> {
     Ok(())
 }
 
-/// Works for the encoder, for as long as there is a page; throws what ends the
-/// thread.
+/// Works for the encoder as long as the page lives; throws when the thread
+/// fails.
 #[wasm_bindgen]
 pub fn help() {
     POOL.help();
 }
 
-/// Makes the encoder's call fail that waits for this thread, after
-/// [`help`] has thrown.
+/// Fails the encoder's call that waits for this thread, after [`help`] threw.
 #[wasm_bindgen(js_name = reportFailure)]
 pub fn report_failure() {
     POOL.report_failure();

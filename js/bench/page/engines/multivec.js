@@ -11,7 +11,11 @@ export async function load(model, { wasm, threads }) {
   return {
     prepare: (texts) => texts.map(({ text }) => text),
     run: (texts) => encoder.encodeDocuments(texts),
-    tokenize: (texts) => encoder.tokenize(texts.map(({ text }) => text), "document"),
+    tokenize: (texts) =>
+      encoder.tokenize(
+        texts.map(({ text }) => text),
+        "document",
+      ),
     vectors: (embeddings) => joined(embeddings.map(({ data }) => data)),
   };
 }

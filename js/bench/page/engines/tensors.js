@@ -17,6 +17,6 @@ export function keptRows({ data, dims }, texts) {
   const [, length, dim] = dims;
   const rows = texts.flatMap(({ kept }, text) => kept.flatMap((keep, at) => (keep ? [text * length + at] : [])));
   const found = new Float32Array(rows.length * dim);
-  rows.forEach((row, at) => found.set(data.subarray(row * dim, (row + 1) * dim), at * dim));
+  for (const [at, row] of rows.entries()) found.set(data.subarray(row * dim, (row + 1) * dim), at * dim);
   return found;
 }

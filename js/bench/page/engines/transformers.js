@@ -1,6 +1,6 @@
 // transformers.js, as it comes: its own choice of an ONNX Runtime build.
 
-import { AutoModel, Tensor, env } from "/bundled/transformers.js";
+import { AutoModel, env, Tensor } from "/bundled/transformers.js";
 import { idsOf, keptRows, shapeOf } from "./tensors.js";
 
 export async function load(model, { threads }) {

@@ -1,4 +1,4 @@
-// What the tests call in the page.
+// The functions that the tests call in the page.
 
 import * as multivec from "multivec";
 import { runErrorCases } from "./error-cases.mjs";
@@ -15,7 +15,7 @@ function base64({ buffer }) {
   return btoa(text);
 }
 
-/** An error as data, for the tests to look at. */
+/** An error as data, for the tests. */
 const failure = (error) => ({
   failed: true,
   name: error.name,
@@ -26,7 +26,7 @@ const failure = (error) => ({
 });
 
 globalThis.api = {
-  /** Loads; tells phases, the last progress of each file, and how long it took. */
+  /** Loads; returns phases, the last progress of each file, and the time it took. */
   async load(source, options = {}) {
     encoder?.dispose();
     const phases = new Set();
@@ -52,7 +52,7 @@ globalThis.api = {
     const found = await encoder.tokenize(texts, kind);
     return found.map(({ ids, attention }) => ({ ids: [...ids], attention }));
   },
-  /** Aborts after some texts; tells how it ended and what was done. */
+  /** Aborts after some texts; returns how it ended and what was done. */
   async abort(count, after) {
     const abort = new AbortController();
     const onProgress = ({ done }) => done >= after && abort.abort();
@@ -71,14 +71,25 @@ globalThis.api = {
     const query = await encoder.encodeQuery("still there");
     return { outcome, done, stopped, tokens: query.tokens, next: performance.now() - start };
   },
-  /** Disposes of the encoder in the middle of a call; tells how that ended. */
+  /** The vectors of texts streamed and encoded by one call, and of the first pooled later and while encoding. */
+  async streamAndPool(texts, poolFactor) {
+    const streamed = [];
+    for await (const embedding of encoder.streamDocuments(texts, { readAhead: 2 })) streamed.push(embedding);
+    const called = await encoder.encodeDocuments(texts);
+    const pooled = await encoder.pooled(called[0], { poolFactor });
+    const encoded = await encoder.encodeDocument(texts[0], { poolFactor });
+    const rows = (embedding) => Array.from({ length: embedding.tokens }, (_, row) => embedding.rowTokens(row));
+    const show = (embedding) => ({ data: base64(embedding.data), rows: rows(embedding) });
+    return { streamed: streamed.map(show), called: called.map(show), pooled: show(pooled), encoded: show(encoded) };
+  },
+  /** Disposes the encoder during a call; returns how the call ended. */
   async disposeWhileEncoding() {
     const call = encoder.encodeDocuments(Array(400).fill("a document of several words, to be encoded")).catch(failure);
     await new Promise((resolve) => setTimeout(resolve, 100));
     encoder.dispose();
     return call;
   },
-  /** The longest time that the page could do nothing while documents are encoded. */
+  /** The longest time that the page was blocked while documents are encoded. */
   async freeze(texts) {
     let last = performance.now();
     let longest = 0;
@@ -94,9 +105,12 @@ globalThis.api = {
   abortLoad: (source, options, after) => {
     const abort = new AbortController();
     const onProgress = ({ file, loaded }) => file === "model" && loaded >= after && abort.abort();
-    return Encoder.load(source, { ...options, signal: abort.signal, onProgress }).then(() => ({ failed: false }), failure);
+    return Encoder.load(source, { ...options, signal: abort.signal, onProgress }).then(
+      () => ({ failed: false }),
+      failure,
+    );
   },
-  /** Changes a byte of the largest thing in the cache. */
+  /** Changes a byte of the largest entry of the cache. */
   async corrupt() {
     const cache = await caches.open("multivec");
     let largest;
@@ -114,6 +128,7 @@ globalThis.api = {
       ...rest,
       files: Object.fromEntries(Object.entries(files).map(([name, text]) => [name, bytesOf(text)])),
     }),
-  score: (left, right, dim) => maxSim(Embedding.fromRows(Float32Array.from(left), dim), Embedding.fromRows(Float32Array.from(right), dim)),
+  score: (left, right, dim) =>
+    maxSim(Embedding.fromRows(Float32Array.from(left), dim), Embedding.fromRows(Float32Array.from(right), dim)),
 };
 globalThis.ready = true;

@@ -13,12 +13,15 @@ const ARGS = [
   "--disable-sync",
 ];
 
-/** `more` are arguments beside those that are always given. */
+/** `more` are further arguments. */
 export function launch(more = []) {
-  return chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium", args: [...ARGS, ...more] });
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium",
+    args: [...ARGS, ...more],
+  });
 }
 
-/** A page in a profile of its own; what it logs as errors is collected. */
+/** A page in a profile of its own; errors that it logs are collected. */
 export async function openPage(browser, url) {
   const context = await browser.newContext();
   const page = await context.newPage();
@@ -30,9 +33,10 @@ export async function openPage(browser, url) {
   return { page, context, problems };
 }
 
-export const CSP = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src *; img-src 'self' data:";
+export const CSP =
+  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src *; img-src 'self' data:";
 
-/** Without these two, a page has no shared memory, and so no threads. */
+/** Without these headers a page has no shared memory, and so no threads. */
 export const ISOLATION = {
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-embedder-policy": "require-corp",

@@ -1,4 +1,4 @@
-// The package as users get it: packed, and installed into an empty project.
+// The package as users get it: packed and installed into an empty project.
 
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -8,11 +8,14 @@ import { fileURLToPath } from "node:url";
 
 export const packageFolder = fileURLToPath(new URL("../../../", import.meta.url));
 
-const npm = (cwd, ...args) => execFileSync("npm", [...args, "--ignore-scripts"], { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+const npm = (cwd, ...args) =>
+  execFileSync("npm", [...args, "--ignore-scripts"], { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
 
 /** Packs into a folder; returns the tarball and the names of its files. */
 export function pack(folder) {
-  const [{ filename, files, size, unpackedSize }] = JSON.parse(npm(packageFolder, "pack", "--json", "--pack-destination", folder));
+  const [{ filename, files, size, unpackedSize }] = JSON.parse(
+    npm(packageFolder, "pack", "--json", "--pack-destination", folder),
+  );
   return { tarball: join(folder, filename), files: files.map(({ path }) => path), size, unpackedSize };
 }
 

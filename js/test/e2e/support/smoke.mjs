@@ -1,9 +1,9 @@
-// A smoke test of a built page: it loads and encodes in worker and page, and on
-// two threads.
+// A smoke test of a built page: loads and encodes in a worker, in the page, and
+// on two threads.
 
 import assert from "node:assert/strict";
-import { reference } from "../../support/fixtures.mjs";
 import { compare } from "../../support/compare.mjs";
+import { reference } from "../../support/fixtures.mjs";
 import { openPage } from "./browser.mjs";
 
 export async function smoke(browser, url, models) {

@@ -1,4 +1,4 @@
-// Loads an encoder in this worker, encodes, and disposes of it.
+// Loads an encoder in this worker, encodes, and disposes it.
 
 import { Encoder } from "./multivec/dist/index.js";
 
@@ -15,7 +15,7 @@ WebAssembly.Memory = class extends Memory {
   }
 };
 
-onmessage = async ({ data: { source, options } }) => {
+globalThis.onmessage = async ({ data: { source, options } }) => {
   let encoder;
   try {
     encoder = await Encoder.load(source, options);
