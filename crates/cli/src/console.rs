@@ -11,7 +11,7 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Whether a model comes as close as was asked for.
+/// Whether a model met all thresholds.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Met,
@@ -24,11 +24,7 @@ pub(crate) fn print(line: &str) -> Result<()> {
 }
 
 pub(crate) fn io_error(path: &str, action: &'static str, source: io::Error) -> Error {
-    Error::Io {
-        path: path.to_owned(),
-        action,
-        source,
-    }
+    Error::io(path, action, source)
 }
 
 pub(crate) fn is_closed_pipe(error: &Error) -> bool {

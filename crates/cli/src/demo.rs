@@ -4,25 +4,32 @@ use multivec::{EncoderBuilder, Result};
 
 pub(crate) const NAME: &str = "minilm-colbert (embedded)";
 
-/// The model that the build embedded.
+/// The help of `--model`.
+pub(crate) const MODEL_HELP: &str = if cfg!(demo_model) {
+    "Model directory [default: the embedded demo model]"
+} else {
+    "Model directory; required, since this build embeds no demo model"
+};
+
+/// The embedded model.
 #[cfg(demo_model)]
 pub(crate) fn builder() -> Result<EncoderBuilder> {
     use multivec::{ModelBytes, Precision};
 
     macro_rules! file {
         ($name:literal) => {
-            include_bytes!(concat!(env!("MULTIVEC_DEMO_MODEL"), "/", $name)).to_vec()
+            include_bytes!(concat!(env!("MULTIVEC_DEMO_MODEL"), "/", $name)).as_slice()
         };
     }
-    Ok(EncoderBuilder::from_bytes(ModelBytes {
-        config: file!("onnx_config.json"),
-        tokenizer: file!("tokenizer.json"),
-        model: file!("model_int8.onnx"),
-        precision: Precision::Int8,
-    }))
+    Ok(EncoderBuilder::from_bytes(ModelBytes::new(
+        file!("onnx_config.json"),
+        file!("tokenizer.json"),
+        file!("model_int8.onnx"),
+        Precision::Int8,
+    )))
 }
 
-/// A build without the model.
+/// Refuses, since there is no embedded model.
 #[cfg(not(demo_model))]
 pub(crate) fn builder() -> Result<EncoderBuilder> {
     Err(multivec::Error::option(

@@ -10,16 +10,16 @@ use serde_json::Value;
 
 use crate::console::io_error;
 
-/// Texts that are read at a time: enough to find some of equal length.
+/// Texts per chunk: enough that batches find texts of similar length.
 const CHUNK: usize = 1024;
 
-/// A chunk also ends after so many bytes, so that long texts do not pile up.
+/// Bytes after which a chunk ends, so that long texts do not fill memory.
 const CHUNK_BYTES: u64 = 1 << 20;
 
-/// The longest line, in bytes.
+/// Maximum bytes of a line.
 const LONGEST_LINE: u64 = 256 << 20;
 
-/// One text, with its id where the line has one.
+/// A text and its id, if the line has one.
 #[derive(Debug, PartialEq)]
 pub(crate) struct InputText {
     pub(crate) text: String,
@@ -33,17 +33,17 @@ struct JsonLine {
     id: Option<Value>,
 }
 
-/// How far an input was read.
+/// How far an input has been read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Position {
     bytes: u64,
     lines: usize,
-    /// Hash of those bytes, in hexadecimal digits.
+    /// BLAKE3 hash of these bytes, in hexadecimal digits.
     hash: String,
 }
 
-/// Reads `.jsonl` (an object with `text`, and perhaps `id`, on each line) or
-/// plain text (one text a line).
+/// Reads `.jsonl` (an object with `text` and optionally `id` per line) or plain
+/// text (one text per line).
 pub(crate) struct Input {
     lines: Box<dyn BufRead>,
     name: String,
@@ -51,14 +51,14 @@ pub(crate) struct Input {
     line: usize,
     /// Bytes read so far.
     pub(crate) bytes: u64,
-    /// The file, for another start; `None` for standard input.
+    /// The file, to be opened again; `None` for standard input.
     path: Option<PathBuf>,
     hasher: blake3::Hasher,
 }
 
 impl Input {
-    /// Opens a file; `-` is standard input, as plain text. Also gives the
-    /// file's size.
+    /// Opens a file and returns its size too; `-` is plain text from standard
+    /// input.
     pub(crate) fn open(path: &Path) -> Result<(Self, Option<u64>)> {
         let name = path.display().to_string();
         if name == "-" {
@@ -88,12 +88,12 @@ impl Input {
         }
     }
 
-    /// Whether a later run can begin behind what this one has read.
+    /// Whether a later run can skip what this one has read.
     pub(crate) fn can_be_skipped(&self) -> bool {
         self.path.is_some()
     }
 
-    /// How far the input was read.
+    /// How far the input has been read.
     pub(crate) fn position(&self) -> Position {
         Position {
             bytes: self.bytes,
@@ -102,8 +102,8 @@ impl Input {
         }
     }
 
-    /// Goes on behind what an earlier run has read, if it read the same. If
-    /// not, the input stays at its start.
+    /// Skips what an earlier run has read, if it still has the same content.
+    /// Otherwise stays at the start and returns `false`.
     pub(crate) fn skip(&mut self, read: &Position) -> Result<bool> {
         let Some(path) = &self.path else {
             return Ok(false);
@@ -124,8 +124,7 @@ impl Input {
         Ok(true)
     }
 
-    /// Reads the next texts, as many as are well encoded together; none at the
-    /// end.
+    /// Reads the next chunk of texts; an empty one at the end.
     pub(crate) fn read_chunk(&mut self) -> Result<Vec<InputText>> {
         let (mut texts, start) = (Vec::new(), self.bytes);
         while texts.len() < CHUNK && self.bytes - start < CHUNK_BYTES {
@@ -137,7 +136,7 @@ impl Input {
         Ok(texts)
     }
 
-    /// Reads all texts that are left.
+    /// Reads all remaining texts.
     pub(crate) fn read_all(&mut self) -> Result<Vec<InputText>> {
         std::iter::from_fn(|| self.read_text().transpose()).collect()
     }
@@ -181,12 +180,7 @@ impl Input {
     }
 
     fn invalid(&self, expected: &'static str, found: &str) -> Error {
-        Error::InvalidInput {
-            file: self.name.clone(),
-            line: self.line,
-            expected,
-            found: found.to_owned(),
-        }
+        Error::invalid_input(&self.name, self.line, expected, found)
     }
 }
 

@@ -4,6 +4,7 @@ mod arguments;
 mod commands;
 mod console;
 mod demo;
+mod flags;
 mod input;
 mod output;
 
@@ -19,9 +20,9 @@ const USAGE: u8 = 2;
 
 /// Late-interaction (ColBERT) text encoder.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(name = "multivec", version, arg_required_else_help = true)]
 struct Arguments {
-    /// Print JSON for machines; the last line on stdout is one object.
+    /// Print results as a JSON object, the last line of stdout.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -34,23 +35,24 @@ enum Command {
     Encode(encode::Arguments),
     /// Encode documents and rank them for queries.
     Search(search::Arguments),
-    /// Show what is known about a model.
+    /// Load a model and show its engine, graph, lengths and fingerprint.
     Info(info::Arguments),
-    /// Write a model with its graph fused for ONNX Runtime.
+    /// Write a copy of a model with its graph fused for ONNX Runtime.
     Optimize(optimize::Arguments),
-    /// Write an INT8 model, made of the FP32 model.
+    /// Write an INT8 model, made from the FP32 model.
     Quantize(quantize::Arguments),
-    /// Measure how close a model comes to another one.
+    /// Compare the embeddings of a model with those of a reference model.
     Verify(verify::Arguments),
-    /// Show which ONNX Runtime libraries were found, and which one is used.
+    /// Show the ONNX Runtime libraries that were found and the one in use.
     Runtime(runtime::Arguments),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let format = match arguments.json {
-        true => Format::Json,
-        false => Format::Text,
+    let format = if arguments.json {
+        Format::Json
+    } else {
+        Format::Text
     };
     let done = match &arguments.command {
         Command::Encode(arguments) => encode::run(arguments, format),
@@ -68,15 +70,16 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     if is_closed_pipe(&error) {
-        // Whoever reads our output has seen enough.
+        // The reader has seen enough, as `head` does.
         return ExitCode::SUCCESS;
     }
-    eprintln!("error: {error}");
+    let message = flags::message(&error);
+    eprintln!("error: {message}");
     if format == Format::Json {
         let object = serde_json::json!({
-            "error": { "code": error.code(), "message": error.to_string() }
+            "error": { "code": error.code(), "message": message }
         });
-        // Nothing is left to do if stdout is gone as well.
+        // Nothing is left to do if stdout is closed too.
         let _ = print(&object.to_string());
     }
     ExitCode::from(match error {

@@ -1,5 +1,4 @@
-//! The command line, run as a user runs it, with the embedded demo model and
-//! with a model directory.
+//! The command line with the embedded demo model and with model directories.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
@@ -49,7 +48,7 @@ fn shapes(file: &str) -> Vec<Vec<usize>> {
     let tensors = SafeTensors::deserialize(&bytes).expect("safetensors");
     (0..tensors.len())
         .map(|at| {
-            let tensor = tensors.tensor(&at.to_string()).expect("a tensor a text");
+            let tensor = tensors.tensor(&at.to_string()).expect("a tensor per text");
             assert!(
                 tensor.data().chunks_exact(4).all(|bytes| {
                     f32::from_le_bytes(bytes.try_into().expect("four bytes")).is_finite()
@@ -175,7 +174,7 @@ fn an_older_output_survives_a_failure() {
     fs::write(&output, "older").expect("the output is written");
     fs::write(&input, b"fine\n\xff\n").expect("the input is written");
     assert_eq!(encode("query", &input, &output, &[]).status.code(), Some(1));
-    assert_eq!(fs::read_to_string(&output).expect("still there"), "older");
+    assert_eq!(fs::read_to_string(&output).expect("it is there"), "older");
 }
 
 #[test]
@@ -205,6 +204,34 @@ fn usage_errors_end_with_2() {
         assert_eq!(done.status.code(), Some(2), "{arguments:?}");
         assert!(!done.stderr.is_empty(), "{arguments:?}");
     }
+}
+
+#[test]
+fn errors_name_flags() {
+    let cases: [(&[&str], &str); 5] = [
+        (&["--threads", "0"], "--threads"),
+        (&["--query-length", "1"], "--query-length"),
+        (&["--batch-size", "0"], "--batch-size"),
+        (&["--token-budget", "0"], "--token-budget"),
+        (
+            &["--provider", "rocm", "--device-memory", "0"],
+            "--device-memory",
+        ),
+    ];
+    for (arguments, flag) in cases {
+        let done = multivec(&[&["info"], arguments].concat());
+        assert_eq!(done.status.code(), Some(2), "{arguments:?}: {done:?}");
+        let message = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(message.contains(flag), "{message}");
+    }
+}
+
+#[test]
+fn the_version_is_that_of_the_package() {
+    let done = multivec(&["--version"]);
+    assert!(done.status.success(), "{done:?}");
+    let expected = concat!("multivec ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(String::from_utf8_lossy(&done.stdout), expected);
 }
 
 #[test]
@@ -251,6 +278,7 @@ fn shows_model_and_runtime() {
     assert_eq!(info["precision"], "int8");
     assert_eq!(info["dim"], 32);
     assert_eq!(info["query_length"], 24);
+    assert_eq!(info["fallback_operators"], serde_json::json!([]));
     let runtime = last_json(&multivec(&["runtime", "--json"]));
     assert!(
         runtime["version"]
@@ -265,11 +293,11 @@ fn shows_model_and_runtime() {
     );
 }
 
-/// Cores that the process may not use are not counted.
+/// Only the cores that the process may use are counted.
 #[cfg(target_os = "linux")]
 #[test]
-fn cores_are_those_of_the_affinity() {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux tells");
+fn concurrency_follows_the_cpu_affinity() {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux has it");
     let allowed = status
         .lines()
         .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
@@ -288,7 +316,7 @@ fn cores_are_those_of_the_affinity() {
 }
 
 #[test]
-fn providers_are_had_or_refused() {
+fn a_provider_is_used_or_reported_as_an_error() {
     let unavailable = multivec(&["info", "--json", "--provider", "coreml"]);
     if !cfg!(target_vendor = "apple") {
         assert_eq!(unavailable.status.code(), Some(1));
@@ -343,7 +371,7 @@ fn a_fused_model_is_written_and_gives_the_same_vectors() {
     assert_eq!(published["graph"], "original");
     assert_eq!(loaded["space"], published["space"]);
     assert_ne!(loaded["computed"], published["computed"]);
-    // A fused graph is published as what it is.
+    // A file of a fused graph is an original like any other.
     assert_eq!(graph(&["--model", &fused])["graph"], "original");
 
     let onto_itself = multivec(&["optimize", "--model", &fused, "--output", &fused]);

@@ -1,4 +1,4 @@
-//! Runs of `multivec encode` that break off, and those that go on from there.
+//! Interrupted runs of `multivec encode`, and those that resume them.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
@@ -66,7 +66,8 @@ impl Run {
         command.args(more).output().expect("multivec ends")
     }
 
-    /// Starts a run and kills it after some commits; how many texts are safe.
+    /// Starts a run and kills it after that many commits. Returns the texts in
+    /// them.
     fn kill_after(&self, commits: usize) -> usize {
         let mut command = self.command(&self.output);
         command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -74,12 +75,12 @@ impl Run {
         wait_for(&mut child, || self.commits().len() >= commits);
         child.kill().expect("it can be killed");
         child.wait().expect("it ends");
-        assert!(!self.output.exists(), "it was done too soon");
+        assert!(!self.output.exists(), "it finished too early");
         let texts = self.commits().last().expect("a commit")["totals"]["texts"].as_u64();
         texts.expect("a number") as usize
     }
 
-    /// The commits of the journal, but one that is not whole.
+    /// The complete commits of the journal.
     fn commits(&self) -> Vec<Value> {
         let journal = fs::read_to_string(self.beside("journal")).unwrap_or_default();
         let lines = journal.split_inclusive('\n').skip(1);
@@ -88,10 +89,10 @@ impl Run {
             .collect()
     }
 
-    /// Asserts that the output is what one run of the same input gives, and
-    /// that nothing else is left.
+    /// Asserts that the output equals that of a single run, and that no other
+    /// file is left.
     #[track_caller]
-    fn is_whole(&self) {
+    fn assert_complete(&self) {
         let extension = self.output.extension().expect("an ending");
         let expected = self
             .folder
@@ -102,7 +103,10 @@ impl Run {
         assert!(done.status.success(), "{done:?}");
         let (found, expected) = (texts_of(&self.output), texts_of(&expected));
         assert_eq!(found.len(), TEXTS);
-        assert!(found == expected, "other vectors than in one run");
+        assert!(
+            found == expected,
+            "vectors differ from those of a single run"
+        );
         assert!(!self.beside("journal").exists() && !self.beside("partial").exists());
     }
 }
@@ -112,7 +116,7 @@ fn wait_for(child: &mut Child, is_reached: impl Fn() -> bool) {
     while !is_reached() {
         assert!(start.elapsed() < Duration::from_secs(120), "no commit");
         let ended = child.try_wait().expect("its state is known");
-        assert!(ended.is_none(), "it ended too soon: {ended:?}");
+        assert!(ended.is_none(), "it ended too early: {ended:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -136,7 +140,7 @@ fn texts_of(file: &Path) -> Vec<(String, Vec<u8>)> {
     let ids: Vec<String> = serde_json::from_str(&metadata["ids"]).expect("a list of ids");
     let tensor = |(at, id)| {
         let name: String = format!("{at}");
-        let tensor = tensors.tensor(&name).expect("a tensor a text");
+        let tensor = tensors.tensor(&name).expect("a tensor per text");
         (id, tensor.data().to_vec())
     };
     ids.into_iter().enumerate().map(tensor).collect()
@@ -153,35 +157,35 @@ fn says(output: &Output, part: &str) -> bool {
 }
 
 #[test]
-fn a_killed_run_is_gone_on_with() {
+fn a_killed_run_is_resumed() {
     for name in ["out.safetensors", "out.jsonl"] {
         let run = Run::new(name);
         let first = run.kill_after(1);
         let second = run.kill_after(run.commits().len() + 1);
         assert!(first < second && second < TEXTS, "{first} {second}");
         let done = run.finish(&[]);
-        assert!(says(&done, &format!("going on after {second} texts")));
+        assert!(says(&done, &format!("resuming after {second} texts")));
         let statistics = statistics(&done);
         assert_eq!(statistics["resumed"], second);
         assert_eq!(statistics["texts"], TEXTS);
-        run.is_whole();
+        run.assert_complete();
     }
 }
 
 #[test]
-fn what_was_cut_short_does_not_count() {
+fn incomplete_commits_are_ignored() {
     let run = Run::new("out.safetensors");
     run.kill_after(2);
     let commits = run.commits();
-    // A commit that was not written to its end, and rows that nobody names.
+    // A truncated commit, and rows that no commit refers to.
     let append = |ending, bytes: &[u8]| {
         let file = OpenOptions::new().append(true).open(run.beside(ending));
         let mut file = file.expect("the file is there");
         file.write_all(bytes).expect("it can be written");
     };
     append("journal", b"{\"totals\":{\"texts\":3");
-    append("partial", b"nobody knows of these");
-    // Rows of the last commit are lost: only the first one counts.
+    append("partial", b"rows of no commit");
+    // The last commit has lost rows: the run resumes from the one before.
     let length = |at: usize| commits[at]["totals"]["length"].as_u64().expect("a number");
     let partial = OpenOptions::new().write(true).open(run.beside("partial"));
     let partial = partial.expect("the file is there");
@@ -190,7 +194,7 @@ fn what_was_cut_short_does_not_count() {
         .expect("it can be cut");
     let kept = &commits[commits.len() - 2]["totals"]["texts"];
     assert_eq!(&statistics(&run.finish(&[]))["resumed"], kept);
-    run.is_whole();
+    run.assert_complete();
 }
 
 #[test]
@@ -205,7 +209,7 @@ fn another_input_or_other_options_start_over() {
     let done = run.finish(&[]);
     assert!(says(&done, "starting over"));
     assert_eq!(statistics(&done)["resumed"], 0);
-    run.is_whole();
+    run.assert_complete();
 
     fs::remove_file(&run.output).expect("it is there");
     run.kill_after(1);
@@ -214,9 +218,9 @@ fn another_input_or_other_options_start_over() {
     assert_eq!(statistics(&done)["resumed"], 0);
 }
 
-/// What comes after the texts that are safe may change.
+/// The input may change behind the texts that are committed.
 #[test]
-fn a_bad_line_is_mended_and_the_run_goes_on() {
+fn a_run_resumes_after_a_bad_line_is_corrected() {
     let run = Run::new("out.safetensors");
     run.write_input(|at, line| {
         if at == 2500 {
@@ -229,14 +233,14 @@ fn a_bad_line_is_mended_and_the_run_goes_on() {
     assert!(says(&failed, "2048 texts are kept"), "{failed:?}");
     run.write_input(|_, _| ());
     assert_eq!(statistics(&run.finish(&[]))["resumed"], 2048);
-    run.is_whole();
+    run.assert_complete();
 }
 
 #[test]
 fn an_output_has_one_writer() {
     let run = Run::new("out.jsonl");
     let journal = File::create(run.beside("journal")).expect("a file");
-    journal.try_lock().expect("nobody else has it");
+    journal.try_lock().expect("it is not locked");
     let failed = run.finish(&[]);
     assert_eq!(failed.status.code(), Some(1));
     assert!(says(&failed, "another process is writing it"), "{failed:?}");

@@ -7,7 +7,7 @@ use multivec::{Encoder, EncoderBuilder, Engine, Optimization, Precision, Result}
 /// The engines of this build.
 pub const ENGINES: &[Engine] = Engine::COMPILED;
 
-/// A model with nothing kept from loads before.
+/// Loads a model with an empty cache of fused graphs.
 pub fn open(
     root: &Path,
     precision: Precision,

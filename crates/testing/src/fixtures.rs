@@ -58,7 +58,7 @@ pub static MINILM: Fixture = Fixture {
 pub static TINY: [&Fixture; 2] = [&TINY_BERT, &TINY_MODERNBERT];
 
 impl Fixture {
-    /// The graph of a precision.
+    /// The ONNX file of a precision.
     pub fn model(&self, precision: Precision) -> Option<&'static [u8]> {
         match precision {
             Precision::Int8 => Some(self.int8),
@@ -75,7 +75,7 @@ impl Fixture {
     }
 }
 
-/// What PyLate made of the fixture's texts.
+/// PyLate's tokens and embeddings of a fixture's texts.
 pub struct Reference {
     json: Value,
     tensors: SafeTensors<'static>,

@@ -32,7 +32,7 @@ pub fn graph(path: &Path) -> Graph {
     Graph::parse("graph", bytes.into()).expect("it is a graph")
 }
 
-/// Reads tensors of graphs that hold all of theirs.
+/// For graphs that contain all their tensors.
 pub fn in_graph(_: &TensorProto) -> Result<Bytes> {
     panic!("no tensor is in another file")
 }

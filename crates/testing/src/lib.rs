@@ -14,9 +14,27 @@ pub mod graphs;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod models;
 pub mod notation;
+pub mod operators;
 pub mod parity;
 #[cfg(target_os = "linux")]
 pub mod process;
 pub mod tract;
 
 pub use fixtures::{Fixture, MINILM, Reference, Side, TINY, TINY_BERT, TINY_MODERNBERT};
+
+/// The Rust code of the documentation, which compiles and runs.
+#[cfg(doctest)]
+mod documentation {
+    macro_rules! pages {
+        ($($name:ident = $path:literal;)*) => {
+            $(#[doc = include_str!(concat!("../../../", $path))] struct $name;)*
+        };
+    }
+
+    pages! {
+        Readme = "README.md";
+        Models = "docs/models.md";
+        Native = "native/README.md";
+        Throughput = "docs/throughput.md";
+    }
+}

@@ -9,15 +9,10 @@ use tempfile::TempDir;
 
 use crate::Fixture;
 
-/// The files of a fixture, as a user reads them.
+/// The files of a fixture.
 pub fn bytes(fixture: &Fixture, precision: Precision) -> ModelBytes {
     let model = fixture.model(precision).expect("the fixture has the model");
-    ModelBytes {
-        config: fixture.config.to_vec(),
-        tokenizer: fixture.tokenizer.to_vec(),
-        model: model.to_vec(),
-        precision,
-    }
+    ModelBytes::new(fixture.config, fixture.tokenizer, model, precision)
 }
 
 pub fn load(fixture: &Fixture, precision: Precision, options: &EncodeOptions) -> Encoder {
@@ -61,7 +56,7 @@ pub fn build(bytes: ModelBytes) -> Result<Encoder> {
     EncoderBuilder::from_bytes(bytes).build()
 }
 
-/// Asserts an error's code and everything its message has to say.
+/// Asserts an error's code and the parts of its message.
 #[track_caller]
 pub fn refused<T>(result: Result<T>, code: &str, parts: &[&str]) {
     let error: Error = match result {

@@ -1,15 +1,15 @@
-//! Small graphs as text, a node a line: `y, z = Operator(a, b) key=value`,
-//! with the operator's domain and a dot before it if it has one.
+//! Small graphs as text, one node per line: `y, z = Operator(a, b) key=value`.
+//! Operators outside of the standard have their domain and a dot in front.
 
 use multivec_graph::onnx::{AttributeProto, GraphProto, NodeProto, TensorProto};
 
 use crate::graphs::{FLOAT, INT64, lookup, model_of, node, tensor, value};
 
-/// Tokens of the model whose tokenizer is used.
+/// Tokens of the tokenizer that tests use with these graphs.
 const VOCABULARY: usize = 2050;
 const DIM: usize = 8;
 
-/// A model of the nodes in `lines` behind an embedding table.
+/// A model that applies the nodes in `lines` to rows of an embedding table.
 pub fn model(lines: &str, opset: i64) -> Vec<u8> {
     let mut graph = lookup(VOCABULARY, DIM);
     let values = (0..VOCABULARY * DIM).map(|at| ((at * at) as f32 * 0.37).sin() * 3.);
@@ -57,6 +57,11 @@ fn constants() -> Vec<TensorProto> {
             &[1, 512, 1],
             (0..512).map(|at| at as f32).collect(),
         ),
+        tensor(
+            "kernel",
+            &[DIM as i64, 1, 3],
+            (0..DIM * 3).map(|at| (at as f32 * 1.3).sin()).collect(),
+        ),
         bytes("zero_u8", 2, &[], &[3]),
         bytes("zero_i8", 3, &[], &[2]),
         bytes("row_u8", 2, &[DIM as i64], &[0, 1, 2, 3, 4, 5, 6, 7]),
@@ -73,18 +78,18 @@ fn constants() -> Vec<TensorProto> {
             "table_u8",
             2,
             &[VOCABULARY as i64, DIM as i64],
-            &levels(DIM),
+            &quantized(DIM),
         ),
         bytes(
             "table_i8",
             3,
             &[VOCABULARY as i64, DIM as i64],
-            &levels(DIM),
+            &quantized(DIM),
         ),
-        bytes("rows_of_zeros", 3, &[VOCABULARY as i64], &levels(1)),
+        bytes("rows_of_zeros", 3, &[VOCABULARY as i64], &quantized(1)),
         tensor("rows_of_scales", &[VOCABULARY as i64], scales()),
         tensor("column_of_scales", &[VOCABULARY as i64, 1], scales()),
-        // A block of 16 for each column, of which the half is there.
+        // One block of 16 per column, half of it used.
         bytes(
             "square_4",
             2,
@@ -114,9 +119,9 @@ fn constants() -> Vec<TensorProto> {
     ]
 }
 
-fn levels(columns: usize) -> Vec<u8> {
-    let levels = 0..VOCABULARY * columns;
-    levels.map(|at| (at * 31 + at / 5) as u8).collect()
+fn quantized(columns: usize) -> Vec<u8> {
+    let values = 0..VOCABULARY * columns;
+    values.map(|at| (at * 31 + at / 5) as u8).collect()
 }
 
 fn scales() -> Vec<f32> {
@@ -197,7 +202,7 @@ fn attribute(text: &str) -> AttributeProto {
     attribute
 }
 
-/// ONNX Runtime warns of constants that nobody reads.
+/// ONNX Runtime warns about unused constants.
 fn drop_unused(graph: &mut GraphProto) {
     let read: Vec<String> = graph
         .node

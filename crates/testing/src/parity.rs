@@ -13,7 +13,7 @@ const DOCUMENTS: Side = Side("documents");
 /// Loads a fixture on the engine under test.
 pub type Load<'a> = &'a dyn Fn(&Fixture, Precision, &EncodeOptions) -> Encoder;
 
-/// Token ids and attention masks, and the number of kept rows.
+/// Compares token ids, attention masks and numbers of kept rows.
 pub fn tokens_are_equal(fixture: &Fixture, encoder: &Encoder) {
     let reference = fixture.reference();
     for (side, kind) in [(QUERIES, TextKind::Query), (DOCUMENTS, TextKind::Document)] {
@@ -41,7 +41,7 @@ pub fn tokens_are_equal(fixture: &Fixture, encoder: &Encoder) {
     }
 }
 
-/// FP32 embeddings, with and without expansion, pooled and scored.
+/// Compares FP32 embeddings, with and without expansion, pooled and scored.
 pub fn fp32_is_equal(fixture: &Fixture, load: Load<'_>) {
     let reference = fixture.reference();
     let options = EncodeOptions::default();
@@ -63,7 +63,7 @@ pub fn fp32_is_equal(fixture: &Fixture, load: Load<'_>) {
     for factor in [2, 3] {
         let pooled: Vec<Embedding> = documents
             .iter()
-            .map(|document| document.pooled(Pooling::by(factor)))
+            .map(|document| document.pooled(Pooling::by(factor)).expect("a valid factor"))
             .collect();
         all_close(
             &reference,
@@ -98,7 +98,7 @@ pub fn fp32_is_equal(fixture: &Fixture, load: Load<'_>) {
     all_close(&reference, "queries", ".no_expansion", &plain, 1e-4);
 }
 
-/// FP32: the same text alone and beside others.
+/// FP32: a text has the same embedding alone and in a batch.
 pub fn fp32_is_batch_invariant(fixture: &Fixture, encoder: &Encoder) {
     let texts = fixture.reference().texts(DOCUMENTS);
     let together = encoder.encode_documents(&texts).expect("documents encode");
@@ -123,7 +123,7 @@ pub struct Fidelity {
     pub rows: usize,
 }
 
-/// How close an INT8 encoder comes to the FP32 reference, each text alone.
+/// Cosines of an INT8 encoder to the FP32 reference, each text encoded alone.
 pub fn fidelity(fixture: &Fixture, encoder: &Encoder) -> Fidelity {
     let reference = fixture.reference();
     let mut cosines = Vec::new();
@@ -157,7 +157,7 @@ fn all_close(reference: &Reference, side: &str, ending: &str, found: &[Embedding
     }
 }
 
-/// The largest difference of two components; infinite if any is not a number.
+/// The largest difference of two components; infinite if one is NaN.
 pub fn largest_difference(left: &[f32], right: &[f32]) -> f32 {
     assert_eq!(left.len(), right.len());
     left.iter()

@@ -1,11 +1,11 @@
-//! Memory of a process, as Linux tells it.
+//! Memory of a process, as Linux reports it.
 
-/// Bytes of physical memory that a process has; 0 for one that has ended.
+/// Resident memory of a process in bytes; 0 if it has ended.
 pub fn resident(process: u32) -> usize {
     read(process, "VmRSS:")
 }
 
-/// The most that it ever had.
+/// Its peak so far.
 pub fn largest(process: u32) -> usize {
     read(process, "VmHWM:")
 }

@@ -1,14 +1,16 @@
-//! The parity suite over tract, the same natively and in the browser.
+//! The parity suite on tract, natively and in browsers.
 
-use multivec_core::{EncodeOptions, Encoder, ModelParts, Precision, WeightsHasher};
+use multivec_core::{
+    EncodeOptions, Encoder, ModelConfig, ModelParts, Precision, WeightsHasher,
+};
 use multivec_tract::TractBackend;
 
 use crate::{Fixture, MINILM, TINY, parity};
 
 fn load(fixture: &Fixture, precision: Precision, options: &EncodeOptions) -> Encoder {
-    let config = ("onnx_config.json", fixture.config);
-    let tokenizer = ("tokenizer.json", fixture.tokenizer);
-    let parts = ModelParts::from_json(config, tokenizer).expect("config and tokenizer are valid");
+    let parts = ModelConfig::from_json("onnx_config.json", fixture.config)
+        .and_then(|config| ModelParts::new(config, "tokenizer.json", fixture.tokenizer))
+        .expect("config and tokenizer are valid");
     let model = fixture
         .model(precision)
         .expect("the fixture has this precision");
@@ -40,7 +42,7 @@ pub fn fp32_batches() {
     }
 }
 
-/// Bounds a little below what was measured; returns it for the log.
+/// Bounds are a little below the measured values, which are returned for logs.
 pub fn int8_of_the_demo_model() -> String {
     let encoder = load(&MINILM, Precision::Int8, &EncodeOptions::default());
     parity::tokens_are_equal(&MINILM, &encoder);

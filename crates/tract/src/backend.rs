@@ -11,16 +11,15 @@ use multivec_graph::{self as graph, Graph};
 use tract_core::prelude::*;
 
 use super::graph::TractGraph;
-use super::load::{self, Input, Loaded};
+use super::load::{Input, Loaded};
+use super::message::message;
 use super::threads::Threads;
+use super::{ENGINE, tensor};
 
-/// The engine's name in messages and fingerprints.
-pub(super) const ENGINE: &str = "tract";
-
-/// A model in tract, the inference engine in Rust.
+/// A model loaded in tract.
 ///
-/// One plan serves every shape of batch, so that the weights are held once
-/// and texts are padded no further than their batch needs.
+/// One plan serves batches of every shape: weights are held once, and a batch
+/// is only as long as its longest text.
 pub struct TractBackend {
     info: BackendInfo,
     inputs: Vec<Input>,
@@ -34,15 +33,14 @@ impl TractBackend {
     /// The engine's version, as pinned in the workspace.
     pub const VERSION: &str = "0.23.9";
 
-    /// Loads an ONNX model from its bytes; `file` names it in messages.
-    /// `precision` is that of its weights. With [`Normalization::Off`] the
-    /// graph's final normalization is removed. Attention and the like run
-    /// fused where they are recognised, see [`graph::fuse`]; whether they give
-    /// the same vectors as before is not looked at here.
+    /// Loads a complete ONNX model from its bytes and fuses it, see
+    /// [`graph::fuse`], without checking the fused graph against the original.
+    /// `file` names the model in messages, `precision` is that of its weights.
+    /// With [`Normalization::Off`], the graph's final normalization is removed.
     ///
     /// # Errors
-    /// [`Error::InvalidModel`] for bytes that are no ONNX model or that tract
-    /// cannot run, and for weights that are not among them,
+    /// [`Error::InvalidModel`] for bytes that are not an ONNX model that tract
+    /// can run, and for weights in files beside the model;
     /// [`Error::ModelMismatch`] if inputs or output are not those of an
     /// encoder.
     pub fn load(
@@ -52,35 +50,34 @@ impl TractBackend {
         normalization: Normalization,
     ) -> Result<Self> {
         let graph = Graph::parse(file, bytes.into())?;
-        let external = load::no_files(file);
+        let external = tensor::no_files(file);
         let graph = TractGraph::new(file, graph, precision, &external);
         Self::open(graph.with_normalization(normalization).fused())
     }
 
-    /// Loads a graph in whichever form it is.
+    /// Loads a graph as it is, original or fused.
     ///
     /// # Errors
-    /// Those of [`load`](Self::load), and those of reading weights.
+    /// Those of [`load`](Self::load), and those of the function that reads
+    /// weights.
     pub fn open(graph: TractGraph<'_>) -> Result<Self> {
         let (file, precision) = (graph.file.to_owned(), graph.precision);
         let threads = graph.threads.clone();
         let Loaded {
             form,
+            fallbacks,
             inputs,
             plan,
             dim,
             vocabulary,
         } = graph.load()?;
-        let info = BackendInfo {
-            engine: ENGINE,
-            engine_version: Self::VERSION.to_owned(),
-            provider: PROVIDER.to_owned(),
-            precision,
-            uses_token_type_ids: inputs.contains(&Input::Types),
-            dim: Some(dim),
-            model_file: file,
-            graph: form,
-        };
+        let mut info = BackendInfo::new(ENGINE, precision, file)
+            .with_engine_version(Self::VERSION)
+            .with_provider(PROVIDER)
+            .with_graph(form)
+            .with_fallback_operators(fallbacks);
+        info.uses_token_type_ids = inputs.contains(&Input::Types);
+        info.dim = Some(dim);
         Ok(Self {
             info,
             inputs,
@@ -91,15 +88,16 @@ impl TractBackend {
         })
     }
 
-    /// Lets this many batches run at the same time, each on one thread; 0
-    /// counts as 1. One by default.
+    /// Runs up to this many batches at the same time, each on one thread; 0
+    /// counts as 1, the default.
+    #[must_use]
     pub fn with_concurrency(mut self, concurrency: usize) -> Self {
         self.concurrency = concurrency.max(1);
         self
     }
 
     fn try_run(&self, batch: &TokenBatch) -> TractResult<TokenStates> {
-        // tract looks rows up without a check, and panics.
+        // tract panics on ids outside of the embedding table.
         let rows = self.vocabulary.unwrap_or(usize::MAX);
         let is_known = |&id: &i64| usize::try_from(id).is_ok_and(|id| id < rows);
         if let Some(id) = batch.input_ids.iter().find(|&id| !is_known(id)) {
@@ -122,10 +120,8 @@ impl TractBackend {
             .collect::<TractResult<TVec<TValue>>>()?;
         let outputs = self.plan.run(inputs)?;
         let states = outputs[0].to_plain_array_view::<f32>()?;
-        Ok(TokenStates {
-            dim: states.shape().last().copied().unwrap_or(0),
-            data: states.iter().copied().collect(),
-        })
+        let dim = states.shape().last().copied().unwrap_or(0);
+        Ok(TokenStates::new(states.iter().copied().collect(), dim))
     }
 }
 
@@ -140,14 +136,10 @@ impl Backend for TractBackend {
             .with_threads(self.threads.shared())
     }
 
-    // Kernels take the threads that they are handed, whatever else runs.
+    // The threads that were handed in divide themselves among batches.
     fn run(&self, batch: &TokenBatch, _: RunMode) -> Result<TokenStates> {
-        self.try_run(batch).map_err(|error| Error::Inference {
-            engine: ENGINE,
-            rows: batch.rows,
-            length: batch.length,
-            source: format!("{error:#}").into(),
-        })
+        self.try_run(batch)
+            .map_err(|error| Error::inference(ENGINE, [batch.rows, batch.length], message(&error)))
     }
 }
 
@@ -159,7 +151,7 @@ impl fmt::Debug for TractBackend {
     }
 }
 
-/// The instructions that this build of the crate uses.
+/// The instruction set that this build uses.
 const PROVIDER: &str = if cfg!(not(target_arch = "wasm32")) {
     "cpu"
 } else if cfg!(target_feature = "relaxed-simd") {
@@ -172,13 +164,20 @@ const PROVIDER: &str = if cfg!(not(target_arch = "wasm32")) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
+    /// Only the repository has the manifest, a published package does not.
     #[test]
-    fn the_version_is_the_one_that_is_pinned() {
-        let manifest = include_str!("../../../Cargo.toml");
-        let pin = format!(
-            "tract-core = {{ version = \"={}\"",
-            super::TractBackend::VERSION
-        );
-        assert!(manifest.contains(&pin));
+    fn the_version_is_the_pinned_one() {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
+        let Ok(manifest) = std::fs::read_to_string(manifest) else {
+            return;
+        };
+        let pin = manifest
+            .lines()
+            .find_map(|line| line.strip_prefix("tract-core = { version = \"="))
+            .and_then(|line| line.split('"').next())
+            .expect("the manifest pins tract-core");
+        assert_eq!(super::TractBackend::VERSION, pin);
     }
 }

@@ -1,16 +1,17 @@
 //! From a graph to a plan.
 
 use multivec_core::{Error, GraphForm, Result};
-use multivec_graph::onnx::TensorProto;
-use multivec_graph::{self as graph, Graph, Layers};
+use multivec_graph::lower::{self, Layers};
+use multivec_graph::{self as graph, Graph, passes};
 use tract_core::internal::*;
 
-use super::backend::ENGINE;
+use super::ENGINE;
 use super::graph::TractGraph;
+use super::message::message;
 use super::node::Parts;
-use super::wiring;
+use super::wiring::{self, Wired};
 
-/// What an encoder's graph may ask for.
+/// The inputs that an encoder's graph may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Input {
     Ids,
@@ -20,6 +21,8 @@ pub(super) enum Input {
 
 pub(super) struct Loaded {
     pub(super) form: GraphForm,
+    /// Operators that tract-onnx wired.
+    pub(super) fallbacks: Vec<String>,
     /// In the order in which the plan takes them.
     pub(super) inputs: Vec<Input>,
     pub(super) plan: Arc<TypedRunnableModel>,
@@ -42,13 +45,9 @@ impl TractGraph<'_> {
         rewrite(&mut graph);
         let vocabulary = graph::vocabulary_size(&graph);
         let inputs = inputs(file, &graph)?;
-        let layers = graph::pack_linears(&mut graph, Layers::All, file, external)?;
-        let tables = graph::pack_embeddings(&mut graph, file, external)?;
-        let invalid = |error: TractError| Error::InvalidModel {
-            file: file.to_owned(),
-            engine: ENGINE,
-            source: format!("{error:#}").into(),
-        };
+        let layers = lower::pack_linears(&mut graph, Layers::All, file, external)?;
+        let tables = lower::pack_embeddings(&mut graph, file, external)?;
+        let invalid = |error: TractError| Error::invalid_model(file, ENGINE, message(&error));
         let parts = Parts {
             layers: &layers,
             tables: &tables,
@@ -56,8 +55,8 @@ impl TractGraph<'_> {
             threads,
             external,
         };
-        let model = wiring::wire(&graph, &parts).map_err(invalid)?;
-        // The bytes are held until their tensors are read, and no longer.
+        let Wired { model, fallbacks } = wiring::wire(&graph, &parts).map_err(invalid)?;
+        // Frees the weights, which are in the model by now.
         drop(graph);
         let plan = model
             .into_optimized()
@@ -66,6 +65,7 @@ impl TractGraph<'_> {
         let dim = dim(file, &plan)?;
         Ok(Loaded {
             form,
+            fallbacks: fallbacks.into_iter().collect(),
             inputs,
             plan,
             dim,
@@ -74,24 +74,14 @@ impl TractGraph<'_> {
     }
 }
 
-/// Reads no tensors, where there are no files.
-pub(super) fn no_files(file: &str) -> impl Fn(&TensorProto) -> graph::Result<graph::Bytes> {
-    move |tensor| {
-        let name = tensor.name.as_deref().unwrap_or_default();
-        let found =
-            format!("expected the tensor `{name}` within the model, found it in a file beside it");
-        Err(graph::Error::invalid(file, found))
-    }
-}
-
-/// Rewrites what tract cannot read or is slow at, where it is not fused.
+/// Rewrites unfused operators that tract cannot run or is slow at.
 fn rewrite(graph: &mut Graph) {
-    graph::replace_mask_lookup(graph);
-    graph::lift_nan_guards(graph);
-    // Many times as fast as tract's integer kernel for AVX2. In a browser the
-    // gain is small and memory is dear.
+    passes::replace_mask_lookup(graph);
+    passes::lift_nan_guards(graph);
+    // Products of floats are many times as fast as tract's integer kernel for
+    // AVX2. In a browser the gain is small and memory is scarce.
     if cfg!(not(target_arch = "wasm32")) {
-        graph::float_integer_products(graph);
+        passes::float_integer_products(graph);
     }
 }
 
@@ -105,20 +95,23 @@ fn inputs(file: &str, graph: &Graph) -> Result<Vec<Input>> {
             other => Err(mismatch(file, "inputs", EXPECTED_INPUTS, other)),
         })
         .collect::<Result<Vec<_>>>()?;
-    for (needed, name) in [
-        (Input::Ids, "no input_ids"),
-        (Input::Mask, "no attention_mask"),
-    ] {
-        if !inputs.contains(&needed) {
-            return Err(mismatch(file, "inputs", EXPECTED_INPUTS, name));
-        }
+    if !inputs.contains(&Input::Ids) {
+        return Err(mismatch(file, "inputs", EXPECTED_INPUTS, "no input_ids"));
+    }
+    if !inputs.contains(&Input::Mask) {
+        return Err(mismatch(
+            file,
+            "inputs",
+            EXPECTED_INPUTS,
+            "no attention_mask",
+        ));
     }
     Ok(inputs)
 }
 
-const EXPECTED_INPUTS: &str = "input_ids, attention_mask and perhaps token_type_ids";
+const EXPECTED_INPUTS: &str = "input_ids, attention_mask and optionally token_type_ids";
 
-/// Columns of the output.
+/// Columns of the output, `[batch, length, dim]`.
 fn dim(file: &str, plan: &TypedRunnableModel) -> Result<usize> {
     let expected = "[batch, length, dim] of f32";
     let fact = match plan.model().outputs.as_slice() {
@@ -139,10 +132,5 @@ fn dim(file: &str, plan: &TypedRunnableModel) -> Result<usize> {
 }
 
 fn mismatch(file: &str, what: &str, expected: &str, found: &str) -> Error {
-    Error::ModelMismatch {
-        file: file.to_owned(),
-        what: what.to_owned(),
-        expected: expected.to_owned(),
-        found: found.to_owned(),
-    }
+    Error::model_mismatch(file, what, expected, found)
 }

@@ -1,6 +1,8 @@
 //! One ONNX node while it is wired into a tract model.
 
-use multivec_graph::External;
+use std::collections::HashMap;
+
+use multivec_graph::ExternalReader;
 use multivec_graph::onnx::{NodeProto, TensorProto};
 use multivec_kernels::{Embedding, Linear, SharedGranularity};
 use tract_core::internal::*;
@@ -11,54 +13,39 @@ use tract_core::ops::math;
 use super::tensor;
 use super::threads::Threads;
 
-/// A node with what its operator may ask for: inputs, attributes, the model.
+/// A node and what its operator may need: inputs, attributes, the model.
 pub(super) struct Node<'a> {
     pub(super) proto: &'a NodeProto,
     pub(super) model: &'a mut TypedModel,
     /// `None` for optional inputs that are left out.
     pub(super) inputs: TVec<Option<OutletId>>,
+    /// All values of the graph so far.
+    pub(super) values: &'a HashMap<&'a str, OutletId>,
     /// Version of the standard operators.
     pub(super) opset: i64,
     pub(super) parts: &'a Parts<'a>,
-    name: String,
-    steps: usize,
+    /// Starts the names of the operators that the node is wired as.
+    pub(super) name: String,
+    /// Operators so far.
+    pub(super) steps: usize,
 }
 
-/// What a graph is without.
+/// What nodes of the graph refer to.
 pub(super) struct Parts<'a> {
-    /// Layers that were taken out of it.
+    /// Linear layers that were packed, by the attribute `layer`.
     pub(super) layers: &'a [Arc<Linear>],
-    /// Tables that were.
+    /// Embedding tables that were packed, by the attribute `table`.
     pub(super) tables: &'a [Arc<Embedding>],
     /// How layers quantize their rows.
     pub(super) granularity: SharedGranularity,
     /// What kernels run on.
     pub(super) threads: Threads,
-    /// Reads tensors that are in files.
-    pub(super) external: &'a External<'a>,
+    /// Reads tensors whose bytes are not in the graph.
+    pub(super) external: &'a ExternalReader<'a>,
 }
 
-impl<'a> Node<'a> {
-    pub(super) fn new(
-        name: String,
-        proto: &'a NodeProto,
-        model: &'a mut TypedModel,
-        inputs: TVec<Option<OutletId>>,
-        opset: i64,
-        parts: &'a Parts<'a>,
-    ) -> Self {
-        Self {
-            proto,
-            model,
-            inputs,
-            opset,
-            parts,
-            name,
-            steps: 0,
-        }
-    }
-
-    /// An input that the operator cannot do without.
+impl Node<'_> {
+    /// A required input.
     pub(super) fn input(&self, at: usize) -> TractResult<OutletId> {
         self.optional(at)
             .with_context(|| format!("expected an input {at}, found none"))
@@ -84,7 +71,7 @@ impl<'a> Node<'a> {
         Ok(self.fact(outlet)?.shape.to_tvec())
     }
 
-    /// An input that has to be known when the model is loaded.
+    /// An input whose value must be known when the model is loaded.
     pub(super) fn constant(&self, at: usize) -> TractResult<Arc<Tensor>> {
         let fact = self.fact(self.input(at)?)?;
         fact.konst
@@ -92,18 +79,19 @@ impl<'a> Node<'a> {
             .with_context(|| format!("expected input {at} to be known at load, found {fact:?}"))
     }
 
-    /// Sizes, which may depend on the shape of the input texts.
+    /// An input of sizes, which may depend on the shape of the batch.
     pub(super) fn dims(&self, at: usize) -> TractResult<TVec<TDim>> {
         let tensor = self.constant(at)?.cast_to::<TDim>()?.into_owned();
         Ok(tensor.try_as_plain_ram()?.as_slice::<TDim>()?.into())
     }
 
-    /// Integers that depend on nothing.
+    /// An input of integers that are the same for every batch.
     pub(super) fn integers(&self, at: usize) -> TractResult<TVec<i64>> {
         self.dims(at)?.iter().map(|dim| Ok(dim.to_i64()?)).collect()
     }
 
-    /// Integers by attribute in old operators, by input in new ones.
+    /// Integers that older operator sets have as an attribute, newer ones as an
+    /// input.
     pub(super) fn integers_of(&self, name: &str, at: usize) -> TractResult<Option<TVec<i64>>> {
         match (self.proto.ints(name), self.optional(at)) {
             (Some(values), _) => Ok(Some(values.into())),
@@ -117,7 +105,7 @@ impl<'a> Node<'a> {
         resolve_axis(axis, self.rank(outlet)?)
     }
 
-    /// Adds one operator; the node's name and a number are its name.
+    /// Adds an operator of one output, named after the node with a number.
     pub(super) fn wire(
         &mut self,
         op: impl Into<Box<dyn TypedOp>>,
@@ -126,7 +114,7 @@ impl<'a> Node<'a> {
         self.wire_all(op, inputs).map(|outlets| outlets[0])
     }
 
-    /// As `wire`, with every output.
+    /// Adds an operator and returns all its outputs.
     pub(super) fn wire_all(
         &mut self,
         op: impl Into<Box<dyn TypedOp>>,
@@ -141,7 +129,7 @@ impl<'a> Node<'a> {
         self.model.add_const(name, tensor)
     }
 
-    /// A scalar of the element type of `like`, with as many axes.
+    /// A scalar constant with the element type and rank of `like`.
     pub(super) fn scalar(&mut self, value: f32, like: OutletId) -> TractResult<OutletId> {
         let fact = self.fact(like)?;
         let (dtype, rank) = (fact.datum_type, fact.rank());
@@ -156,7 +144,7 @@ impl<'a> Node<'a> {
         self.wire(cast(to), &[outlet])
     }
 
-    /// Gives all outlets one element type and one number of axes.
+    /// Casts all outlets to a common element type and rank.
     pub(super) fn align(&mut self, outlets: &[OutletId]) -> TractResult<TVec<OutletId>> {
         let mut types: TVec<DatumType> = tvec!();
         let mut all_known = true;
@@ -165,10 +153,10 @@ impl<'a> Node<'a> {
             all_known &= fact.konst.is_some();
             types.push(fact.datum_type);
         }
-        let mut common = DatumType::super_type_for(types.iter().copied())
-            .with_context(|| format!("expected types that go together, found {types:?}"))?;
-        // Sizes meet values that are known only when a batch is: from here
-        // on they are plain integers.
+        let mut common = DatumType::super_type_for(types.iter().copied()).with_context(|| {
+            format!("expected element types with a common type, found {types:?}")
+        })?;
+        // Symbolic sizes combined with values of a batch become plain integers.
         if common.is_tdim() && !all_known {
             common = i64::datum_type();
         }
@@ -182,7 +170,7 @@ impl<'a> Node<'a> {
         wire_rank_broadcast(&name, self.model, outlets)
     }
 
-    /// Adds an operator of two operands, broadcast as in NumPy.
+    /// Adds a binary operator with NumPy's broadcasting.
     pub(super) fn binary(
         &mut self,
         op: Box<dyn BinMiniOp>,
@@ -205,7 +193,7 @@ impl<'a> Node<'a> {
         self.binary(Box::new(math::Mul), left, right)
     }
 
-    /// Multiplies by a number.
+    /// Multiplies by a constant.
     pub(super) fn scale(&mut self, outlet: OutletId, factor: f32) -> TractResult<OutletId> {
         let factor = self.scalar(factor, outlet)?;
         self.mul(outlet, factor)
@@ -226,10 +214,16 @@ impl<'a> Node<'a> {
     }
 }
 
+/// The outlet of a value of the graph.
+pub(super) fn value(values: &HashMap<&str, OutletId>, name: &str) -> TractResult<OutletId> {
+    let outlet = values.get(name).copied();
+    outlet.with_context(|| format!("expected a value `{name}`, found none"))
+}
+
 pub(super) fn resolve_axis(axis: i64, rank: usize) -> TractResult<usize> {
     let resolved = if axis < 0 { axis + rank as i64 } else { axis };
     usize::try_from(resolved)
         .ok()
         .filter(|&axis| axis < rank)
-        .with_context(|| format!("expected an axis of {rank}, found {axis}"))
+        .with_context(|| format!("expected an axis below {rank}, found {axis}"))
 }

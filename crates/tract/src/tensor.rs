@@ -1,7 +1,7 @@
-//! Tensors of ONNX as tract's.
+//! ONNX tensors as tract's.
 
-use multivec_graph::External;
 use multivec_graph::onnx::{EXTERNAL, TensorProto};
+use multivec_graph::{self as graph, ExternalReader};
 use tract_core::internal::*;
 
 /// The element type of a `TensorProto.DataType`.
@@ -19,17 +19,27 @@ pub(super) fn dtype(code: i64) -> TractResult<DatumType> {
         11 => f64::datum_type(),
         12 => u32::datum_type(),
         13 => u64::datum_type(),
-        other => bail!("expected numbers or truth values, found the data type {other}"),
+        other => bail!("expected a numeric or boolean data type, found {other}"),
     })
 }
 
-/// Reads a tensor; one that is in another file, by `external`.
-pub(super) fn read(proto: &TensorProto, external: &External<'_>) -> TractResult<Tensor> {
+/// Converts a tensor; `external` reads its bytes if they are in a file.
+pub(super) fn read(proto: &TensorProto, external: &ExternalReader<'_>) -> TractResult<Tensor> {
     let name = proto.name.as_deref().unwrap_or_default();
     convert(proto, external).with_context(|| format!("in the tensor `{name}`"))
 }
 
-fn convert(proto: &TensorProto, external: &External<'_>) -> TractResult<Tensor> {
+/// Refuses tensors in files, where there are none.
+pub(super) fn no_files(file: &str) -> impl Fn(&TensorProto) -> graph::Result<graph::Bytes> {
+    move |tensor| {
+        let name = tensor.name.as_deref().unwrap_or_default();
+        let found =
+            format!("expected the tensor `{name}` within the model, found it in a file beside it");
+        Err(graph::Error::invalid(file, found))
+    }
+}
+
+fn convert(proto: &TensorProto, external: &ExternalReader<'_>) -> TractResult<Tensor> {
     let dtype = dtype(i64::from(proto.data_type.unwrap_or_default()))?;
     let shape = shape(proto, dtype)?;
     let raw = match &proto.raw_data {
@@ -43,18 +53,18 @@ fn convert(proto: &TensorProto, external: &External<'_>) -> TractResult<Tensor> 
         "expected {expected} bytes for {shape:?} of {dtype:?}, found {}",
         raw.len()
     );
-    // Any byte but zero is true, where Rust knows 0 and 1 alone.
+    // In ONNX any byte but 0 is true; a Rust `bool` must be 0 or 1.
     let stored = match dtype {
         DatumType::Bool => DatumType::U8,
         other => other,
     };
-    // SAFETY: the bytes are as many as shape and type ask for, and every
-    // pattern of bits is a number of these types.
+    // SAFETY: the length was checked above, and every bit pattern is a value
+    // of these types, booleans being read as bytes.
     let tensor = unsafe { Tensor::from_raw_dt(stored, &shape, raw) }?;
     as_dtype(tensor, dtype)
 }
 
-/// Sizes whose product, in bytes, can be computed.
+/// The shape, if the tensor's size in bytes does not overflow.
 fn shape(proto: &TensorProto, dtype: DatumType) -> TractResult<TVec<usize>> {
     let shape: Option<TVec<usize>> = proto
         .dims
@@ -67,10 +77,15 @@ fn shape(proto: &TensorProto, dtype: DatumType) -> TractResult<TVec<usize>> {
             let bytes = dims.try_fold(dtype.size_of(), |size, &dim| size.checked_mul(dim));
             bytes.is_some()
         })
-        .with_context(|| format!("expected a shape that fits, found {:?}", proto.dims))
+        .with_context(|| {
+            format!(
+                "expected sizes from 0 on whose product fits in memory, found {:?}",
+                proto.dims
+            )
+        })
 }
 
-/// Values in the fields for single types, where there are no raw bytes.
+/// Reads the typed fields that hold values in place of raw bytes.
 fn listed(proto: &TensorProto, shape: &[usize], dtype: DatumType) -> TractResult<Tensor> {
     match dtype {
         DatumType::F32 => filled(shape, &proto.float_data),
@@ -107,7 +122,6 @@ fn as_dtype(tensor: Tensor, dtype: DatumType) -> TractResult<Tensor> {
 mod tests {
     #![allow(clippy::expect_used)]
 
-    use super::super::load::no_files;
     use super::*;
 
     /// A tensor of `[2]` of a data type's code, in raw bytes.
@@ -131,17 +145,15 @@ mod tests {
     }
 
     #[test]
-    fn values_come_as_bytes_or_one_by_one() {
+    fn raw_and_typed_values_are_read() {
         let bytes = [1.5f32.to_le_bytes(), (-2f32).to_le_bytes()].concat();
         assert_eq!(
             read(&raw(1, &bytes)).expect("a tensor"),
             tensor1(&[1.5, -2f32])
         );
-        // In bytes, everything but zero is true.
         let found = read(&raw(9, &[0, 7])).expect("a tensor");
         assert_eq!(found, tensor1(&[false, true]));
 
-        // What is not in raw bytes: 1.0 and 2.0 of 16 bits by their patterns.
         let listed = |data_type, ints: &[i32]| TensorProto {
             raw_data: None,
             int32_data: ints.to_vec(),
@@ -157,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_bytes_is_that_of_shape_and_type() {
+    fn wrong_numbers_of_bytes_are_refused() {
         let found = error(&raw(1, &[0; 7]));
         assert!(found.contains("in the tensor `weights`"), "{found}");
         assert!(
@@ -169,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_that_no_memory_holds() {
+    fn impossible_sizes_are_refused() {
         for dims in [vec![-1], vec![i64::MAX], vec![1 << 32, 1 << 32]] {
             for raw_data in [None, Some(vec![0; 8].into())] {
                 let proto = TensorProto {
@@ -178,7 +190,7 @@ mod tests {
                     ..raw(1, &[])
                 };
                 assert!(
-                    error(&proto).contains("expected a shape that fits"),
+                    error(&proto).contains("expected sizes from 0 on"),
                     "{dims:?}"
                 );
             }
@@ -186,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_beside_the_model() {
+    fn weights_in_files_are_read() {
         let proto = TensorProto {
             data_location: Some(1),
             ..raw(1, &[0; 8])
@@ -198,12 +210,12 @@ mod tests {
     }
 
     #[test]
-    fn types_that_are_no_numbers() {
-        // None, text, and one that is not defined.
+    fn other_data_types_are_refused() {
+        // Undefined, strings, and one that does not exist.
         for data_type in [0, 8, 1000] {
             let found = error(&raw(data_type, &[0; 8]));
             assert!(
-                found.contains(&format!("found the data type {data_type}")),
+                found.contains(&format!("data type, found {data_type}")),
                 "{found}"
             );
         }

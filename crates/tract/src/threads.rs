@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use multivec_kernels::{Parallel, Serial};
 
-/// Threads that the owner of a backend hands to it.
+/// Threads that the owner of a backend lends to it.
 #[derive(Clone)]
 pub struct Threads(Source);
 
@@ -18,12 +18,12 @@ enum Source {
 }
 
 impl Threads {
-    /// These threads, which kernels and the encoder share.
+    /// Lends these threads to kernels and to the encoder.
     pub fn new(threads: impl Parallel + Send + 'static) -> Self {
         Self(Source::Shared(Arc::new(threads)))
     }
 
-    /// The threads that were handed in, if any were.
+    /// The threads that were lent, if any.
     pub(crate) fn shared(&self) -> Option<&dyn Parallel> {
         match &self.0 {
             Source::Caller => None,

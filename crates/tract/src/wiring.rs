@@ -6,53 +6,131 @@ use multivec_graph::Graph;
 use multivec_graph::onnx::NodeProto;
 use tract_core::internal::*;
 
-use super::node::{Node, Parts};
-use super::{operators, tensor};
+use super::node::{Node, Parts, value};
+use super::{operators, reader, tensor};
+
+/// A graph in tract's form.
+pub(super) struct Wired {
+    pub(super) model: TypedModel,
+    /// The operators that tract-onnx wired.
+    pub(super) fallbacks: BTreeSet<String>,
+}
 
 /// Wires the graph for `[batch, length]` inputs of 64-bit integers, of any
 /// size. Inputs are in the order of the graph.
-pub(super) fn wire(graph: &Graph, parts: &Parts<'_>) -> TractResult<TypedModel> {
-    check_operators(graph)?;
-    let mut model = TypedModel::default();
-    let mut values = HashMap::new();
-    for tensor in graph.initializers() {
-        let name = tensor.name.as_deref().unwrap_or_default();
-        values.insert(
-            name,
-            model.add_const(name, tensor::read(tensor, parts.external)?)?,
-        );
-    }
-    let shape = [
-        model.symbols.sym("batch").to_dim(),
-        model.symbols.sym("length").to_dim(),
-    ];
-    for name in graph.free_inputs() {
-        values.insert(name, model.add_source(name, i64::fact(&shape))?);
-    }
-    let opset = graph.opset();
+pub(super) fn wire(graph: &Graph, parts: &Parts<'_>) -> TractResult<Wired> {
+    check_operators(graph.nodes())?;
+    let mut wiring = Wiring {
+        model: TypedModel::default(),
+        values: HashMap::new(),
+        fallbacks: BTreeSet::new(),
+        opset: graph.opset(),
+        parts,
+    };
+    wiring.add_initializers(graph)?;
+    wiring.add_inputs(graph)?;
     for (at, proto) in graph.nodes().iter().enumerate() {
-        let outlets = wire_node(at, proto, &mut model, &values, (opset, parts))
+        // The position keeps names apart that a graph uses twice.
+        let name = format!("{at}.{}", proto.name.as_deref().unwrap_or_default());
+        wiring
+            .add_node(name, proto)
             .with_context(|| describe(proto))?;
-        for (name, outlet) in proto.output.iter().zip(outlets) {
-            values.insert(name.as_str(), outlet);
-        }
     }
-    let outputs = graph
-        .outputs()
-        .map(|name| values.get(name).copied().with_context(|| missing(name)))
-        .collect::<TractResult<Vec<_>>>()?;
-    model.select_output_outlets(&outputs)?;
-    Ok(model)
+    wiring.finish(graph)
 }
 
-/// Names all operators that are not there, not only the first.
-fn check_operators(graph: &Graph) -> TractResult<()> {
-    let unknown: BTreeSet<String> = graph
-        .nodes()
-        .iter()
-        .map(NodeProto::operator)
-        .filter(|name| operators::find(name).is_none())
-        .collect();
+struct Wiring<'a> {
+    model: TypedModel,
+    values: HashMap<&'a str, OutletId>,
+    fallbacks: BTreeSet<String>,
+    /// Version of the standard operators.
+    opset: i64,
+    parts: &'a Parts<'a>,
+}
+
+impl<'a> Wiring<'a> {
+    fn add_initializers(&mut self, graph: &'a Graph) -> TractResult<()> {
+        for tensor in graph.initializers() {
+            let name = tensor.name.as_deref().unwrap_or_default();
+            let value = tensor::read(tensor, self.parts.external)?;
+            self.values.insert(name, self.model.add_const(name, value)?);
+        }
+        Ok(())
+    }
+
+    fn add_inputs(&mut self, graph: &'a Graph) -> TractResult<()> {
+        let symbol = |name| self.model.symbols.sym(name).to_dim();
+        let shape = [symbol("batch"), symbol("length")];
+        for name in graph.free_inputs() {
+            let outlet = self.model.add_source(name, i64::fact(&shape))?;
+            self.values.insert(name, outlet);
+        }
+        Ok(())
+    }
+
+    fn add_node(&mut self, name: String, proto: &'a NodeProto) -> TractResult<()> {
+        let inputs = proto
+            .input
+            .iter()
+            .map(|name| match name.as_str() {
+                "" => Ok(None),
+                name => value(&self.values, name).map(Some),
+            })
+            .collect::<TractResult<_>>()?;
+        let mut node = Node {
+            proto,
+            model: &mut self.model,
+            inputs,
+            values: &self.values,
+            opset: self.opset,
+            parts: self.parts,
+            name,
+            steps: 0,
+        };
+        let operator = proto.operator();
+        let outlets = match (operators::find(&operator), reader::find(&operator)) {
+            (Some(wire), _) => wire(&mut node)?,
+            (None, Some(wire)) => {
+                let outlets = wire(&mut node)?;
+                self.fallbacks.insert(operator);
+                outlets
+            }
+            (None, None) => bail!("expected an operator of encoders"),
+        };
+        ensure!(
+            proto.output.len() <= outlets.len(),
+            "expected at most {} outputs, found {}",
+            outlets.len(),
+            proto.output.len()
+        );
+        for (name, outlet) in proto.output.iter().zip(outlets) {
+            self.values.insert(name, outlet);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, graph: &Graph) -> TractResult<Wired> {
+        let outputs = graph
+            .outputs()
+            .map(|name| value(&self.values, name))
+            .collect::<TractResult<Vec<_>>>()?;
+        self.model.select_output_outlets(&outputs)?;
+        Ok(Wired {
+            model: self.model,
+            fallbacks: self.fallbacks,
+        })
+    }
+}
+
+/// Names all operators that are unknown, not only the first.
+fn check_operators(nodes: &[NodeProto]) -> TractResult<()> {
+    let is_known = |name: &str| {
+        operators::find(name)
+            .or_else(|| reader::find(name))
+            .is_some()
+    };
+    let mut unknown = BTreeSet::new();
+    collect_unknown(nodes, &is_known, &mut unknown);
     ensure!(
         unknown.is_empty(),
         "expected operators that encoders are made of, found {}",
@@ -61,39 +139,25 @@ fn check_operators(graph: &Graph) -> TractResult<()> {
     Ok(())
 }
 
-fn wire_node(
-    at: usize,
-    proto: &NodeProto,
-    model: &mut TypedModel,
-    values: &HashMap<&str, OutletId>,
-    (opset, parts): (i64, &Parts<'_>),
-) -> TractResult<TVec<OutletId>> {
-    let operator = operators::find(&proto.operator()).with_context(|| proto.operator())?;
-    let inputs = proto
-        .input
-        .iter()
-        .map(|name| match name.as_str() {
-            "" => Ok(None),
-            name => values
-                .get(name)
-                .map(|&outlet| Some(outlet))
-                .with_context(|| missing(name)),
-        })
-        .collect::<TractResult<_>>()?;
-    // The position keeps names apart that a graph uses twice.
-    let name = format!("{at}.{}", proto.name.as_deref().unwrap_or_default());
-    let outlets = operator(&mut Node::new(name, proto, model, inputs, opset, parts))?;
-    ensure!(
-        proto.output.len() <= outlets.len(),
-        "expected {} outputs, found {}",
-        outlets.len(),
-        proto.output.len()
-    );
-    Ok(outlets)
-}
-
-fn missing(name: &str) -> String {
-    format!("expected a value `{name}`, found none")
+fn collect_unknown(
+    nodes: &[NodeProto],
+    is_known: &dyn Fn(&str) -> bool,
+    unknown: &mut BTreeSet<String>,
+) {
+    for node in nodes {
+        let operator = node.operator();
+        if !is_known(&operator) {
+            unknown.insert(operator);
+            continue;
+        }
+        for attribute in &node.attribute {
+            for graph in attribute.g.iter().chain(&attribute.graphs) {
+                // tract-onnx reads branches and bodies as a whole.
+                let is_known = |name: &str| reader::find(name).is_some();
+                collect_unknown(&graph.node, &is_known, unknown);
+            }
+        }
+    }
 }
 
 fn describe(node: &NodeProto) -> String {

@@ -1,8 +1,10 @@
-//! The options that say which model is loaded and how.
+//! Flags that choose a model and how it is loaded.
 
 use std::path::PathBuf;
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use multivec::{
     Arena, BatchLimit, BatchShapes, Encoder, EncoderBuilder, Engine, GraphForm, LoadOptions,
@@ -12,77 +14,88 @@ use multivec::{
 use super::provider::ProviderArguments;
 use crate::demo;
 
+/// Parses counts, which cannot be 0.
+fn at_least_one() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
+}
+
 #[derive(Args)]
 pub(crate) struct ModelArguments {
-    /// Model directory; the embedded demo model without it.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help = demo::MODEL_HELP)]
     pub(crate) model: Option<PathBuf>,
-    /// What runs the model; tract in builds that have it.
-    #[arg(long, default_value = "onnxruntime")]
+    /// Engine that runs the model.
+    #[arg(long, default_value = "auto")]
     engine: EngineName,
-    /// Run the graph as it was published.
+    /// Run the graph as exported, without fusing it.
     #[arg(long)]
     no_optimize: bool,
-    /// Weights to load; INT8 where the model has them.
+    /// Weights to load [default: INT8 if the model has them].
     #[arg(long)]
     precision: Option<PrecisionName>,
-    /// Most tokens of a query, special tokens included.
+    /// Maximum tokens of a query, including special tokens [default: the
+    /// model's].
     #[arg(long, value_name = "N")]
     query_length: Option<usize>,
-    /// Most tokens of a document, special tokens included.
+    /// Maximum tokens of a document, including special tokens [default: the
+    /// model's].
     #[arg(long, value_name = "N")]
     document_length: Option<usize>,
-    /// What to do with texts that are longer.
+    /// What to do with longer texts.
     #[arg(long, default_value = "truncate")]
     truncation: TruncationName,
-    /// Pool each document to one row in N.
+    /// Pool the token vectors of each document, to about one in N.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pool_factor: Option<u16>,
-    /// Rows at the start of a document that are not pooled.
+    /// Token vectors at the start of a document that are not pooled.
     #[arg(long, value_name = "N", default_value_t = 1, requires = "pool_factor")]
     protected_tokens: usize,
-    /// Most texts of a batch.
-    #[arg(long, value_name = "N", conflicts_with = "token_budget")]
+    /// Maximum texts per batch.
+    #[arg(long, value_name = "N", conflicts_with = "token_budget", value_parser = at_least_one())]
     batch_size: Option<usize>,
-    /// Most tokens of a batch, padding included.
-    #[arg(long, value_name = "N")]
+    /// Maximum tokens per batch, including padding.
+    #[arg(long, value_name = "N", value_parser = at_least_one())]
     token_budget: Option<usize>,
-    /// Which shapes batches have; `buckets` on devices without it.
+    /// Shapes of batches [default: exact on CPUs, buckets on other devices].
     #[arg(long, value_name = "SHAPES")]
     batch_shapes: Option<ShapesName>,
-    /// Threads of each session.
+    /// Threads per session.
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Sessions that run batches side by side.
+    /// Sessions that run batches in parallel.
     #[arg(long, value_name = "N")]
     sessions: Option<usize>,
     #[command(flatten)]
     provider: ProviderArguments,
-    /// What becomes of memory that a batch needed.
+    /// What to do with the memory of a batch afterwards.
     #[arg(long, default_value = "keep")]
     arena: ArenaName,
-    /// The ONNX Runtime library; looked for without it.
+    /// ONNX Runtime library [default: see `multivec runtime`].
     #[arg(long, value_name = "FILE")]
     library: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum ShapesName {
-    /// As many rows as texts, as long as the longest.
+    /// A row per text, padded to the longest.
     Exact,
-    /// Few lengths, and powers of two of rows.
+    /// A few lengths, and row counts that are powers of two.
     Buckets,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum EngineName {
+    /// ONNX Runtime if its library is found, otherwise tract.
+    Auto,
+    /// ONNX Runtime, loaded from a shared library.
     Onnxruntime,
+    /// tract, in builds that include it.
     Tract,
 }
 
 impl From<EngineName> for Engine {
     fn from(name: EngineName) -> Self {
         match name {
+            EngineName::Auto => Self::Auto,
             EngineName::Onnxruntime => Self::OnnxRuntime,
             EngineName::Tract => Self::Tract,
         }
@@ -106,27 +119,40 @@ impl From<PrecisionName> for Precision {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum ArenaName {
-    /// Kept for the next batch.
+    /// Keep it for the next batch.
     Keep,
-    /// Given back after each batch.
+    /// Free it after each batch.
     Shrink,
-    /// Given back piece by piece.
+    /// Allocate and free each tensor by itself.
     Off,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum TruncationName {
-    /// Cut off, and count how many.
+    /// Truncate them and count how many.
     Truncate,
-    /// Refuse.
+    /// Fail.
     Error,
 }
 
-/// An encoder and how long it took to load.
+/// An encoder, the name of its model and the time it took to load.
 pub(crate) struct LoadedModel {
     pub(crate) encoder: Encoder,
     pub(crate) name: String,
     pub(crate) load: Duration,
+}
+
+/// Says once that tract runs in place of ONNX Runtime.
+pub(crate) fn note_fallback(requested: Engine, encoder: &Encoder) {
+    static ONCE: Once = Once::new();
+    if requested == Engine::Auto && encoder.info().engine == "tract" {
+        ONCE.call_once(|| {
+            eprintln!(
+                "note: running on tract, since no usable ONNX Runtime library was found; \
+                 `multivec runtime` lists where it was looked for"
+            );
+        });
+    }
 }
 
 impl ModelArguments {
@@ -141,7 +167,9 @@ impl ModelArguments {
             Some(root) => (EncoderBuilder::from_dir(root), root.display().to_string()),
             None => (demo::builder()?, demo::NAME.to_owned()),
         };
+        let engine = options.engine;
         let encoder = builder.with_options(options).build()?;
+        note_fallback(engine, &encoder);
         if let form @ GraphForm::Refused { .. } = encoder.info().graph {
             eprintln!(
                 "warning: {}: the graph runs {form}",
@@ -159,9 +187,10 @@ impl ModelArguments {
         let mut options = LoadOptions::default();
         options.precision = self.precision.map(Precision::from);
         options.engine = self.engine.into();
-        options.optimization = match self.no_optimize {
-            true => Optimization::Off,
-            false => Optimization::Checked,
+        options.optimization = if self.no_optimize {
+            Optimization::Off
+        } else {
+            Optimization::Checked
         };
         options.provider = self.provider.provider()?;
         options.arena = match self.arena {
@@ -179,10 +208,9 @@ impl ModelArguments {
             TruncationName::Truncate => TruncationPolicy::Truncate,
             TruncationName::Error => TruncationPolicy::Error,
         };
-        encode.pooling = self.pool_factor.map(|factor| Pooling {
-            factor: factor.into(),
-            protected_tokens: self.protected_tokens,
-        });
+        encode.pooling = self
+            .pool_factor
+            .map(|factor| Pooling::by(factor.into()).with_protected_tokens(self.protected_tokens));
         if let Some(texts) = self.batch_size {
             encode.batch_limit = BatchLimit::Texts(texts);
         }

@@ -1,4 +1,4 @@
-//! The options that say what hardware runs the model.
+//! Flags that choose the hardware.
 
 use std::path::PathBuf;
 
@@ -10,24 +10,24 @@ use multivec::{
 
 #[derive(Args)]
 pub(crate) struct ProviderArguments {
-    /// The hardware path of ONNX Runtime. A provider that cannot be had is an
-    /// error; `auto` takes the best one that gives the CPU's vectors, or the
-    /// CPU.
+    /// Execution provider of ONNX Runtime. One that cannot be used is an error;
+    /// `auto` takes the best one that gives the same vectors as the CPU, or
+    /// the CPU.
     #[arg(long, default_value = "cpu")]
     provider: ProviderName,
-    /// Position of the device; its name with the provider openvino.
+    /// Index of the device; with openvino, its name.
     #[arg(long, value_name = "DEVICE")]
     device: Option<String>,
-    /// Most megabytes of the device's memory.
-    #[arg(long, value_name = "MB")]
+    /// Maximum device memory, in MiB.
+    #[arg(long, value_name = "MIB")]
     device_memory: Option<usize>,
-    /// Let NVIDIA GPUs round the factors of products.
+    /// Allow TF32 in matrix products on NVIDIA GPUs.
     #[arg(long)]
     tf32: bool,
-    /// What of an Apple device runs the model.
+    /// Processors of an Apple device that CoreML may use.
     #[arg(long)]
     compute_units: Option<UnitsName>,
-    /// Keep compiled models in this folder.
+    /// Directory in which the provider keeps compiled models.
     #[arg(long, value_name = "DIR")]
     provider_cache: Option<PathBuf>,
 }
@@ -55,7 +55,7 @@ enum UnitsName {
 }
 
 impl ProviderArguments {
-    /// The provider with its options; one that it does not have is refused.
+    /// The provider with its options. Refuses flags that it does not have.
     pub(crate) fn provider(&self) -> Result<Provider> {
         let mut given = Given::new(self)?;
         let provider = match self.provider {
@@ -64,14 +64,14 @@ impl ProviderArguments {
             ProviderName::Xnnpack => Provider::Xnnpack,
             ProviderName::Cuda => {
                 let mut options = CudaOptions::default();
-                options.device = given.position()?;
+                options.device = given.index()?;
                 options.memory_limit = given.memory.take();
                 options.tf32 = given.tf32.take().unwrap_or_default();
                 Provider::Cuda(options)
             }
             ProviderName::Tensorrt => {
                 let mut options = TensorRtOptions::default();
-                options.device = given.position()?;
+                options.device = given.index()?;
                 options.memory_limit = given.memory.take();
                 options.cache_dir = given.cache.take();
                 Provider::TensorRt(options)
@@ -84,7 +84,7 @@ impl ProviderArguments {
             }
             ProviderName::Directml => {
                 let mut options = DirectMlOptions::default();
-                options.device = given.position()?;
+                options.device = given.index()?;
                 Provider::DirectMl(options)
             }
             ProviderName::Migraphx => Provider::MiGraphX(given.amd()?),
@@ -101,7 +101,7 @@ impl ProviderArguments {
     }
 }
 
-/// Options that no provider has taken yet.
+/// Flags that the provider has not taken yet.
 struct Given {
     device: Option<String>,
     memory: Option<usize>,
@@ -112,11 +112,11 @@ struct Given {
 
 impl Given {
     fn new(arguments: &ProviderArguments) -> Result<Self> {
-        let bytes = |megabytes: usize| {
-            megabytes
+        let bytes = |mebibytes: usize| {
+            mebibytes
                 .checked_mul(1 << 20)
                 .filter(|&bytes| bytes > 0)
-                .ok_or_else(|| Error::option("device_memory", "1 or more megabytes", megabytes))
+                .ok_or_else(|| Error::option("device_memory", "1 MiB or more", mebibytes))
         };
         Ok(Self {
             device: arguments.device.clone(),
@@ -132,17 +132,17 @@ impl Given {
         })
     }
 
-    fn position(&mut self) -> Result<u32> {
+    fn index(&mut self) -> Result<u32> {
         let Some(device) = self.device.take() else {
             return Ok(0);
         };
-        let refused = |_| Error::option("device", "the position of a device", &device);
+        let refused = |_| Error::option("device", "the index of a device", &device);
         device.parse().map_err(refused)
     }
 
     fn amd(&mut self) -> Result<AmdOptions> {
         let mut options = AmdOptions::default();
-        options.device = self.position()?;
+        options.device = self.index()?;
         options.memory_limit = self.memory.take();
         Ok(options)
     }
@@ -158,7 +158,7 @@ impl Given {
         match rest.into_iter().find(|(_, is_left)| *is_left) {
             Some((option, _)) => Err(Error::option(
                 option,
-                format!("none with the provider {provider}"),
+                format!("no value with the provider {provider}"),
                 "one",
             )),
             None => Ok(()),

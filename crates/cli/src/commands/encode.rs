@@ -16,16 +16,16 @@ use crate::output::{Identity, Output};
 pub(crate) struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
-    /// Which side of retrieval the texts are on.
+    /// Whether the texts are queries or documents.
     #[arg(long)]
     kind: KindName,
-    /// `.jsonl` (objects with `text` and perhaps `id`) or plain text, one text
-    /// a line; `-` for stdin.
+    /// Texts: `.jsonl` (objects with `text` and optionally `id`) or plain text,
+    /// one per line; `-` for plain text from stdin.
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
-    /// `.safetensors` (tensors `0`, `1`, … of `[tokens, dim]`) or `.jsonl`. What
-    /// a run writes before it breaks off is kept beside it, and the same
-    /// command goes on from there.
+    /// Embeddings: `.safetensors` (tensors `0`, `1`, ... of `[tokens, dim]`) or
+    /// `.jsonl`. An interrupted run keeps its progress beside this file, and
+    /// the same command resumes it.
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
 }
@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
     let mut output = Output::open(&arguments.output, identity, &mut input)?;
     let resumed = output.totals().texts;
     if resumed > 0 {
-        eprintln!("note: going on after {resumed} texts of an earlier run");
+        eprintln!("note: resuming after {resumed} texts of an earlier run");
     }
     let mut spent = Duration::ZERO;
     let mut encode_all = || {

@@ -26,6 +26,7 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
         "provider": info.provider,
         "side_by_side": encoder.concurrency(),
         "graph": info.graph.to_string(),
+        "fallback_operators": info.fallback_operators,
         "dim": encoder.dim(),
         "query_length": encoder.length(TextKind::Query),
         "document_length": encoder.length(TextKind::Document),
@@ -43,6 +44,11 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
         (Format::Text, Value::Object(facts)) => facts.iter().try_for_each(|(key, value)| {
             let value = match value {
                 Value::String(text) => text.clone(),
+                Value::Array(values) if values.is_empty() => "none".to_owned(),
+                Value::Array(values) => {
+                    let texts: Vec<&str> = values.iter().filter_map(Value::as_str).collect();
+                    texts.join(", ")
+                }
                 other => other.to_string(),
             };
             print(&format!("{key:<22}{value}"))

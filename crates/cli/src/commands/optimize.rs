@@ -16,10 +16,10 @@ pub(crate) struct Arguments {
     /// Model directory.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// Directory to write; made if it is not there.
+    /// Output directory; created if it does not exist.
     #[arg(long, value_name = "DIR")]
     output: PathBuf,
-    /// Weights to optimize; INT8 where the model has them.
+    /// Weights to optimize [default: INT8 if the model has them].
     #[arg(long)]
     precision: Option<PrecisionName>,
 }
@@ -38,11 +38,11 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
     if is_same(&file, model) {
         return Err(Error::option(
             "output",
-            "another directory than the model's",
+            "a directory other than the model's",
             output.display(),
         ));
     }
-    fs::create_dir_all(output).map_err(|error| failed(output, "making", error))?;
+    fs::create_dir_all(output).map_err(|error| failed(output, "creating", error))?;
     for (source, name) in [
         (directory.config(), "onnx_config.json"),
         (directory.tokenizer(), "tokenizer.json"),

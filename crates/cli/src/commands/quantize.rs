@@ -14,33 +14,33 @@ use crate::console::{Format, print};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Model directory with an FP32 model.
+    /// Directory of the FP32 model.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// Directory to write, made if it is not there; the file goes beside the
-    /// FP32 model without it.
+    /// Output directory, created if it does not exist [default: the model's own,
+    /// which then has both].
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
-    /// Replace an INT8 model that is there already.
+    /// Replace an existing INT8 model.
     #[arg(long)]
     overwrite: bool,
-    /// Least mean cosine to the FP32 model's token vectors.
+    /// Minimum mean cosine to the token vectors of the FP32 model.
     #[arg(long, value_name = "X", default_value_t = FidelityTarget::default().mean)]
     min_mean: f64,
-    /// Least first percentile of these cosines.
+    /// Minimum first percentile of these cosines.
     #[arg(long, value_name = "X", default_value_t = FidelityTarget::default().p1)]
     min_p1: f64,
-    /// Integers that weights may take; `reduced` is for models that plain
-    /// ONNX Runtime will run on x86 processors without VNNI.
+    /// Range of quantized weights; `reduced` is for models that plain ONNX
+    /// Runtime runs on x86 processors without VNNI.
     #[arg(long, default_value = "full")]
     weight_range: RangeName,
-    /// Most runs of the model to find out what has to stay in FP32.
+    /// Maximum runs of the model in search of layers to leave in FP32.
     #[arg(long, value_name = "N", default_value_t = QuantizeOptions::default().measurements)]
     measurements: usize,
-    /// Bytes from which on weights are in a file beside the model.
+    /// Size from which weights are in a file beside the model.
     #[arg(long, value_name = "BYTES", default_value_t = QuantizeOptions::default().external_above)]
     external_above: u64,
-    /// The ONNX Runtime library; looked for without it.
+    /// ONNX Runtime library [default: see `multivec runtime`].
     #[arg(long, value_name = "FILE")]
     library: Option<PathBuf>,
 }
@@ -61,9 +61,10 @@ impl Arguments {
         };
         options.measurements = self.measurements;
         options.external_above = self.external_above;
-        options.existing = match self.overwrite {
-            true => Existing::Replace,
-            false => Existing::Refuse,
+        options.existing = if self.overwrite {
+            Existing::Replace
+        } else {
+            Existing::Refuse
         };
         options.library.clone_from(&self.library);
         options
@@ -166,7 +167,7 @@ fn print_text(report: &QuantizeReport) -> Result<()> {
 
 fn cosines(found: Fidelity) -> String {
     format!(
-        "mean {:.5}, first percentile {:.5}, least {:.5}",
+        "mean {:.5}, first percentile {:.5}, minimum {:.5}",
         found.mean, found.p1, found.minimum
     )
 }

@@ -10,7 +10,7 @@ use crate::console::{Format, print};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The ONNX Runtime library; looked for without it.
+    /// Library to use, ahead of those that are searched for.
     #[arg(long, value_name = "FILE")]
     library: Option<PathBuf>,
 }

@@ -15,17 +15,17 @@ use crate::input::{Input, InputText};
 pub(crate) struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
-    /// `.jsonl` (objects with `text` and perhaps `id`) or plain text, one
-    /// document a line; `-` for stdin.
+    /// Documents: `.jsonl` (objects with `text` and optionally `id`) or plain
+    /// text, one per line; `-` for plain text from stdin.
     #[arg(long, value_name = "FILE")]
     documents: PathBuf,
-    /// How many documents to show for each query.
+    /// Documents to show per query.
     #[arg(long, value_name = "N", default_value_t = 10)]
     top_k: usize,
-    /// Show which document token each query token matched.
+    /// Show the document token that each query token matched.
     #[arg(long)]
     explain: bool,
-    /// What to search for.
+    /// Queries to search for.
     #[arg(required = true, value_name = "QUERY")]
     queries: Vec<String>,
 }
@@ -50,11 +50,25 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
         let ranking = rank(query, &documents)?;
         let mut hits = Vec::new();
         for ranked in ranking.iter().take(arguments.top_k) {
-            let pairs = match arguments.explain {
-                true => explain(query, text, &documents[ranked.index], plain[ranked.index])?,
-                false => Vec::new(),
+            let pairs = if arguments.explain {
+                let document = Side {
+                    embedding: &documents[ranked.index],
+                    text: plain[ranked.index],
+                };
+                explain(
+                    Side {
+                        embedding: query,
+                        text,
+                    },
+                    document,
+                )?
+            } else {
+                Vec::new()
             };
-            hits.push((*ranked, pairs));
+            hits.push(Hit {
+                ranked: *ranked,
+                pairs,
+            });
         }
         match format {
             Format::Text => print_hits(text, &texts, &hits)?,
@@ -72,6 +86,20 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
     }
 }
 
+/// A document that a query found.
+struct Hit {
+    ranked: Ranked,
+    /// Empty unless they were asked for.
+    pairs: Vec<Pair>,
+}
+
+/// An embedding and its text.
+#[derive(Clone, Copy)]
+struct Side<'a> {
+    embedding: &'a Embedding,
+    text: &'a str,
+}
+
 /// A query token and the document token it matched.
 struct Pair {
     query: String,
@@ -79,23 +107,18 @@ struct Pair {
     score: f32,
 }
 
-/// The matches of the query's own tokens; markers and mask tokens say nothing
-/// to a reader.
-fn explain(
-    query: &Embedding,
-    query_text: &str,
-    document: &Embedding,
-    document_text: &str,
-) -> Result<Vec<Pair>> {
-    let found = matches(query, document)?;
+/// The matches of tokens that come from the query's text. Those of markers and
+/// mask tokens would explain nothing.
+fn explain(query: Side<'_>, document: Side<'_>) -> Result<Vec<Pair>> {
+    let found = matches(query.embedding, document.embedding)?;
     let pair = |(row, found): (usize, &Match)| {
-        let tokens = query.row_tokens(row);
+        let tokens = query.embedding.row_tokens(row);
         let from_text = tokens.iter().any(|token| token.role == TokenRole::Text);
         from_text.then(|| Pair {
-            query: spelled(query, row, query_text),
+            query: spelled(query, row),
             document: found
                 .row
-                .map(|row| spelled(document, row, document_text))
+                .map(|row| spelled(document, row))
                 .unwrap_or_default(),
             score: found.score,
         })
@@ -103,26 +126,29 @@ fn explain(
     Ok(found.iter().enumerate().filter_map(pair).collect())
 }
 
-/// The words behind a row as they stand in the text, or the vocabulary's name
-/// of a token that is not from the text.
-fn spelled(embedding: &Embedding, row: usize, text: &str) -> String {
-    let words: Vec<String> = embedding
+/// The tokens of a row as the text spells them; those that are not from the
+/// text as the vocabulary does.
+fn spelled(side: Side<'_>, row: usize) -> String {
+    let words: Vec<String> = side
+        .embedding
         .row_tokens(row)
         .into_iter()
-        .map(|token| match token.span.and_then(|span| text.get(span)) {
-            Some(word) => word.to_owned(),
-            None => token.text,
-        })
+        .map(
+            |token| match token.span.and_then(|span| side.text.get(span)) {
+                Some(word) => word.to_owned(),
+                None => token.text,
+            },
+        )
         .collect();
     words.join(" | ")
 }
 
-fn print_hits(query: &str, texts: &[InputText], hits: &[(Ranked, Vec<Pair>)]) -> Result<()> {
+fn print_hits(query: &str, texts: &[InputText], hits: &[Hit]) -> Result<()> {
     print(query)?;
-    for (place, (ranked, pairs)) in (1..).zip(hits) {
-        let text = &texts[ranked.index].text;
-        print(&format!("{place:>4}. {:>7.3}  {text}", ranked.score))?;
-        for pair in pairs {
+    for (place, hit) in (1..).zip(hits) {
+        let text = &texts[hit.ranked.index].text;
+        print(&format!("{place:>4}. {:>7.3}  {text}", hit.ranked.score))?;
+        for pair in &hit.pairs {
             print(&format!(
                 "      {:>7.3}    {} → {}",
                 pair.score, pair.query, pair.document
@@ -132,14 +158,14 @@ fn print_hits(query: &str, texts: &[InputText], hits: &[(Ranked, Vec<Pair>)]) ->
     Ok(())
 }
 
-fn hit_json(texts: &[InputText], (ranked, pairs): &(Ranked, Vec<Pair>)) -> Value {
-    let text = &texts[ranked.index];
+fn hit_json(texts: &[InputText], hit: &Hit) -> Value {
+    let text = &texts[hit.ranked.index];
     json!({
-        "index": ranked.index,
+        "index": hit.ranked.index,
         "id": text.id,
-        "score": ranked.score,
+        "score": hit.ranked.score,
         "text": text.text,
-        "matches": pairs.iter().map(|pair| json!({
+        "matches": hit.pairs.iter().map(|pair| json!({
             "query": pair.query,
             "document": pair.document,
             "score": pair.score,

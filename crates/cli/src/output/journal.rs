@@ -1,5 +1,4 @@
-//! What of an output is written for good: a line when it was started, and one
-//! for each commit.
+//! The journal of an output: a line that identifies it, and one per commit.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
@@ -10,19 +9,18 @@ use serde_json::Value;
 
 use crate::input::Position;
 
-/// What two runs have to have in common for one to go on with the other's
-/// output.
+/// What two runs must have in common for one to resume the other's output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Identity {
     pub(crate) kind: String,
     pub(crate) space: String,
     pub(crate) computed: String,
     pub(crate) dim: usize,
-    /// The options of encoding, in any form that tells them apart.
+    /// The encoding options, in a form that differs where they do.
     pub(crate) options: String,
 }
 
-/// All that was written.
+/// What was written so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Totals {
     pub(crate) texts: usize,
@@ -31,18 +29,18 @@ pub(crate) struct Totals {
     pub(crate) truncated: usize,
     /// Bytes of the partial file.
     pub(crate) length: u64,
-    /// Bytes of the header that tensors will have.
+    /// Upper bound of the bytes of the header of a file of tensors.
     pub(crate) header: usize,
-    /// How far the input was read.
+    /// How far the input has been read.
     pub(crate) input: Position,
 }
 
-/// What a commit adds where shapes and ids are needed in the end.
+/// What a commit keeps for the header of a file of tensors.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Record {
     /// Rows of each text.
     pub(crate) rows: Vec<usize>,
-    /// `null` for a text without.
+    /// `null` for a text without an id.
     pub(crate) ids: Vec<Value>,
 }
 
@@ -58,7 +56,9 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Opens the file, which no other process may be writing.
+    /// Opens and locks the file.
+    ///
+    /// Fails if another process has it locked.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).read(true).write(true);
@@ -73,14 +73,14 @@ impl Journal {
         }
     }
 
-    /// Texts of all commits.
+    /// Texts in all commits.
     pub(crate) fn committed(&self) -> usize {
         self.committed
     }
 
-    /// The state of the last commit that is whole and whose bytes are all
-    /// among the `kept` ones of the partial file; what comes after it is cut
-    /// off. `None` if the file is not of this identity, or without a commit.
+    /// The state of the last commit that is complete, and whose data is within
+    /// the first `kept` bytes of the partial file. Truncates the journal after
+    /// it. `None` if the journal has another identity or no commit.
     pub(crate) fn read(&mut self, identity: &Identity, kept: u64) -> io::Result<Option<Totals>> {
         self.file.seek(SeekFrom::Start(0))?;
         let mut lines = BufReader::new(&self.file);
@@ -109,7 +109,7 @@ impl Journal {
         Ok(state)
     }
 
-    /// Forgets everything and starts anew.
+    /// Clears the journal and starts it with this identity.
     pub(crate) fn start(&mut self, identity: &Identity) -> io::Result<()> {
         self.committed = 0;
         self.file.set_len(0)?;
@@ -117,7 +117,7 @@ impl Journal {
         self.append_line(identity)
     }
 
-    /// Adds a commit, on disk when this returns.
+    /// Adds a commit; it is durable when this returns.
     pub(crate) fn append(&mut self, totals: &Totals, record: Record) -> io::Result<()> {
         self.append_line(&Line {
             totals: totals.clone(),
@@ -142,7 +142,7 @@ impl Journal {
         self.file.seek(SeekFrom::Start(0))?;
         let mut lines = BufReader::new(&self.file);
         let mut line = String::new();
-        // The identity.
+        // Skips the identity.
         lines.read_line(&mut line)?;
         loop {
             line.clear();

@@ -1,6 +1,6 @@
-//! Embeddings to a file that appears under its name only when it is whole.
-//! What was written before a run broke off is kept beside it, and the next run
-//! of the same command goes on from there.
+//! Embeddings in a file that appears under its name only when it is complete.
+//! Until then they are in a partial file beside it, from which the next run of
+//! the same command resumes.
 
 mod journal;
 mod tensors;
@@ -19,10 +19,10 @@ use journal::{Journal, Record};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
-    /// `.jsonl`: an object a text.
+    /// `.jsonl`: an object per text.
     Lines,
-    /// `.safetensors`: a tensor a text. Their rows are collected first, since
-    /// the shapes of all come before them in the file.
+    /// `.safetensors`: a tensor per text. The partial file has their rows alone,
+    /// since the format puts all shapes first.
     Tensors,
 }
 
@@ -31,18 +31,18 @@ pub(crate) struct Output {
     path: PathBuf,
     format: Format,
     identity: Identity,
-    /// Lines, or the rows of tensors.
+    /// The partial file: lines, or the rows of tensors.
     partial: BufWriter<File>,
     journal: Journal,
-    /// Since the last commit.
+    /// Texts since the last commit.
     open: Record,
     totals: Totals,
 }
 
 impl Output {
-    /// Starts a file, or goes on with the one that a run of the same command
-    /// left; `input` is put behind the texts that it already has. The ending
-    /// of its name decides over the format.
+    /// Starts a file, or resumes the one that an interrupted run of the same
+    /// command left; then `input` skips the texts that it already has. The
+    /// extension decides the format.
     pub(crate) fn open(path: &Path, identity: Identity, input: &mut Input) -> Result<Self> {
         let format = match path.extension().and_then(|ending| ending.to_str()) {
             Some("jsonl") => Format::Lines,
@@ -72,7 +72,7 @@ impl Output {
             found => {
                 if found.is_some() || kept > 0 {
                     eprintln!(
-                        "note: {} is of another input, model or options, or is damaged: starting over",
+                        "note: {} is from another input, model or options, or is damaged: starting over",
                         partial_path.display()
                     );
                 }
@@ -93,7 +93,7 @@ impl Output {
         })
     }
 
-    /// What is written so far; at first, what was taken over.
+    /// What is written so far, by earlier runs too.
     pub(crate) fn totals(&self) -> &Totals {
         &self.totals
     }
@@ -133,7 +133,7 @@ impl Output {
         if tensors::FRAME + self.totals.header > tensors::LARGEST_HEADER {
             return Err(Error::option(
                 "output",
-                "a name that ends in .jsonl for so many texts, since readers of safetensors \
+                "a name that ends in .jsonl for this many texts, since readers of safetensors \
                  refuse headers of more than 100 MB",
                 format!("{} after {} texts", self.path.display(), self.totals.texts),
             ));
@@ -148,8 +148,8 @@ impl Output {
         Ok(self.partial.write_all(&bytes).map(|()| bytes.len() as u64))
     }
 
-    /// Makes everything that was written so far, which came from what `input`
-    /// has given so far, safe against a sudden end.
+    /// Makes everything written so far durable, together with the position of
+    /// `input`.
     pub(crate) fn commit(&mut self, input: &Input) -> Result<()> {
         self.totals.input = input.position();
         self.try_commit().map_err(|source| self.error(source))
@@ -157,13 +157,13 @@ impl Output {
 
     fn try_commit(&mut self) -> io::Result<()> {
         self.partial.flush()?;
-        // In this order, so that the journal never names what is not there.
+        // Data first, so that the journal never refers to missing bytes.
         self.partial.get_ref().sync_data()?;
         let record = std::mem::take(&mut self.open);
         self.journal.append(&self.totals, record)
     }
 
-    /// Puts the finished file under its name.
+    /// Completes the file and moves it to its name.
     pub(crate) fn finish(mut self) -> Result<Totals> {
         self.try_finish().map_err(|source| self.error(source))?;
         Ok(self.totals)
@@ -185,17 +185,16 @@ impl Output {
         fs::remove_file(beside(&self.path, "journal"))
     }
 
-    /// Leaves what was committed to the next run, and says so; without any,
-    /// nothing is left.
+    /// Keeps what was committed for the next run and says so on stderr, or
+    /// removes the files if there is nothing to resume from.
     pub(crate) fn give_up(self, input: &Input) {
         let partial = beside(&self.path, "partial");
         match self.journal.committed() {
             texts if texts > 0 && input.can_be_skipped() => eprintln!(
-                "note: {texts} texts are kept in {}; the same command goes on from there",
+                "note: {texts} texts are kept in {}; the same command resumes after them",
                 partial.display()
             ),
             _ => {
-                // What is left would only be started over.
                 drop(fs::remove_file(partial));
                 drop(fs::remove_file(beside(&self.path, "journal")));
             }
@@ -207,7 +206,7 @@ impl Output {
     }
 }
 
-/// The path with another ending after its own.
+/// The path with a second extension.
 fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");

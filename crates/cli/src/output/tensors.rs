@@ -1,5 +1,5 @@
-//! Files of safetensors, written piece by piece: neither their header nor
-//! their values are held in memory.
+//! Safetensors files, written as a stream: neither their header nor their
+//! values are held in memory.
 //!
 //! Source of the format: huggingface/safetensors, README.md, "Format".
 
@@ -11,21 +11,21 @@ use super::journal::{Identity, Journal};
 use multivec::atomic_file::beside;
 use serde_json::Value;
 
-/// Readers refuse more, in bytes.
+/// Maximum header that readers accept, in bytes.
 pub(crate) const LARGEST_HEADER: usize = 100_000_000;
 
-/// At least the bytes of the header that are not a text's.
+/// Upper bound of the header's bytes without its entries.
 pub(crate) const FRAME: usize = 2048;
 
-/// At least the bytes that a text adds to the header.
+/// Upper bound of the bytes that a text adds to the header.
 pub(crate) fn entry_size(offset: u64, id: &Value) -> usize {
     let digits = |number: u64| number.checked_ilog10().unwrap_or(0) as usize + 1;
-    // Name, shape and two offsets; quotes of an id are escaped.
+    // Name, shape and two offsets; escaping at most doubles the id.
     64 + 3 * digits(offset) + 2 * id.to_string().len()
 }
 
-/// Puts a file under `path`: `rows` one after the other, in the shapes that
-/// the journal has.
+/// Writes a file to `path`: the tensors of `rows`, in the shapes that the
+/// journal has.
 pub(crate) fn write(
     path: &Path,
     identity: &Identity,
@@ -34,7 +34,7 @@ pub(crate) fn write(
 ) -> io::Result<()> {
     let file = beside(path)?;
     let mut out = BufWriter::new(file.as_file());
-    // The header's length, known only when it is written.
+    // The header's length, filled in below.
     out.write_all(&[0; 8])?;
     let mut size = write_header(&mut out, identity, journal)?;
     // Values start at a multiple of 8.
@@ -83,7 +83,7 @@ fn write_header(
         write!(out, ",\"{key}\":{}", Value::from(value.as_str()))?;
     }
     if has_ids {
-        // Values of metadata are strings: a list in JSON, as one.
+        // Values of metadata are strings, this one a list in JSON.
         write!(out, ",\"ids\":\"[")?;
         let mut separator = "";
         journal.records(|record| {
@@ -99,13 +99,13 @@ fn write_header(
     Ok(out.written)
 }
 
-/// A text as it stands between the quotes of a JSON string.
+/// The content of a JSON string, without its quotes.
 fn escaped(text: &str) -> String {
     let quoted = Value::from(text).to_string();
     quoted[1..quoted.len() - 1].to_owned()
 }
 
-/// Counts what goes through it.
+/// Counts the bytes written through it.
 struct Counted<'a, W> {
     out: &'a mut W,
     written: u64,

@@ -1,4 +1,4 @@
-//! The command line, run as a user runs it.
+//! Running `multivec` as a user does.
 
 use std::process::{Command, Output};
 
@@ -13,7 +13,7 @@ pub fn multivec(arguments: &[&str]) -> Output {
         .expect("multivec starts")
 }
 
-/// What `--json` prints at the end.
+/// The JSON object on the last line of stdout.
 pub fn last_json(output: &Output) -> Value {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let line = stdout.lines().last().expect("a line on stdout");

@@ -1,12 +1,12 @@
-//! A model in floats from one in 8 bits.
+//! An FP32 model from an INT8 model.
 
 use std::collections::{HashMap, HashSet};
 
 use multivec_graph::Graph;
 use multivec_graph::onnx::{FLOAT, NodeProto, TensorProto};
 
-/// The bytes of a model whose products with 8-bit weights, as this project
-/// writes them, are products of floats.
+/// Replaces products with 8-bit weights, as `multivec quantize` writes them, by
+/// products of floats.
 pub fn in_floats(model: Vec<u8>) -> Vec<u8> {
     let mut graph = Graph::parse("model", model.into()).expect("a model");
     let links = Links::new(&graph);
@@ -14,10 +14,10 @@ pub fn in_floats(model: Vec<u8>) -> Vec<u8> {
     let mut tensors = Vec::new();
     let mut replaced = HashSet::new();
     for product in graph.nodes().iter().filter(|node| node.is("MatMulInteger")) {
-        let quantize = &links.makers[&product.input[0]];
+        let quantize = &links.producers[&product.input[0]];
         let cast = &links.readers[&product.output[0]];
         let scaled = &links.readers[&cast.output[0]];
-        let factor = &links.makers[other(scaled, &cast.output[0])];
+        let factor = &links.producers[other(scaled, &cast.output[0])];
         let scales = other(factor, &quantize.output[1]);
         let zeros = product.input.get(3).map(|name| graph.initializer(name));
         let weights = graph.initializer(&product.input[1]).expect("weights");
@@ -58,9 +58,9 @@ pub fn in_floats(model: Vec<u8>) -> Vec<u8> {
     graph.into_bytes()
 }
 
-/// Who makes each value, and who reads it last.
+/// The node that computes each value, and the last that reads it.
 struct Links {
-    makers: HashMap<String, NodeProto>,
+    producers: HashMap<String, NodeProto>,
     readers: HashMap<String, NodeProto>,
 }
 
@@ -72,19 +72,19 @@ impl Links {
             pairs.collect::<Vec<_>>()
         };
         Self {
-            makers: nodes().flat_map(|node| names(node, &node.output)).collect(),
+            producers: nodes().flat_map(|node| names(node, &node.output)).collect(),
             readers: nodes().flat_map(|node| names(node, &node.input)).collect(),
         }
     }
 }
 
-/// Of two inputs the one that is not the other.
+/// The input that is not `one`.
 fn other<'n>(node: &'n NodeProto, one: &str) -> &'n String {
     let mut inputs = node.input.iter();
     inputs.find(|name| *name != one).expect("another input")
 }
 
-/// `(weights - zeros) * scales`, `[inner, outer]`, by column.
+/// `(weights - zeros) * scales` by column, `[inner, outer]`.
 fn dequantized(
     weights: &TensorProto,
     scales: &TensorProto,
@@ -102,10 +102,10 @@ fn dequantized(
     let floats = raw(weights)
         .into_iter()
         .enumerate()
-        .flat_map(|(at, level)| {
+        .flat_map(|(at, value)| {
             let column = at % columns;
             let zero = zeros[column % zeros.len()] as i8;
-            let weight = f32::from(level as i8) - f32::from(zero);
+            let weight = f32::from(value as i8) - f32::from(zero);
             (weight * scales[column % scales.len()]).to_le_bytes()
         });
     TensorProto {

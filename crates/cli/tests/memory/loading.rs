@@ -1,4 +1,4 @@
-//! Memory that loading takes, with and without what was kept of a first time.
+//! Memory of loading, for the first time and from the cache.
 
 use std::fs;
 use std::path::Path;
@@ -9,28 +9,41 @@ use multivec_graph::onnx::{FLOAT, NodeProto, TensorProto};
 use super::floats::in_floats;
 use super::{MEGABYTE, peak_with};
 
-/// A document as long as the longest that graphs are compared on, and a short
-/// one.
+/// Words of a document as long as the longest on which fused graphs are checked.
 const WORDS: usize = 180;
-/// Rows of the demo model's table.
+/// Rows of the demo model's embedding table.
 const TOKENS: i64 = 30_524;
 
-/// Peaks of runs that load a model and encode a text or two, in bytes.
+/// A model file.
+#[derive(Clone, Copy)]
+struct Model<'a> {
+    name: &'a str,
+    bytes: &'a [u8],
+}
+
+impl<'a> Model<'a> {
+    fn new(name: &'a str, bytes: &'a [u8]) -> Self {
+        Self { name, bytes }
+    }
+}
+
+/// Peaks of runs that load a model and encode one or two texts, in bytes.
 #[derive(Debug)]
 struct Peaks {
     file: usize,
-    /// A model without weights worth mentioning, a short text.
+    /// A model with almost no weights, a short text.
     base: usize,
-    /// The published graph, on what the two forms are compared on.
-    published: usize,
-    /// The fused graph, the first time, on the same.
+    /// The original graph, a long text and a short one.
+    original: usize,
+    /// The fused graph when it is made, on the same texts.
     first: usize,
-    /// The fused graph from then on, the short text.
+    /// The fused graph from the cache, a short text.
     cached: usize,
 }
 
 impl Peaks {
-    fn of(demo: &Path, (name, model): (&str, &[u8]), engine: &str) -> Self {
+    fn of(demo: &Path, model: Model<'_>, engine: &str) -> Self {
+        let Model { name, bytes: model } = model;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let cache = folder.path().join("cache");
         let long = "word ".repeat(WORDS) + "\nword\n";
@@ -54,37 +67,37 @@ impl Peaks {
         let peaks = Self {
             file: model.len(),
             base: run(&base_root, "word\n", &["--no-optimize"]),
-            published: run(&model_root, &long, &["--no-optimize"]),
+            original: run(&model_root, &long, &["--no-optimize"]),
             first: run(&model_root, &long, &[]),
             cached: run(&model_root, "word\n", &[]),
         };
-        let megabytes = [peaks.base, peaks.published, peaks.first, peaks.cached];
+        let megabytes = [peaks.base, peaks.original, peaks.first, peaks.cached];
         println!(
-            "{engine}, {name} of {} MB: base, published, first, cached: {:?} MB",
+            "{engine}, {name} of {} MB: base, original, first, cached: {:?} MB",
             peaks.file / MEGABYTE,
             megabytes.map(|bytes| bytes / MEGABYTE)
         );
         peaks
     }
 
-    /// 1.3 times the file, and a little for what allocators keep.
+    /// 1.3 times the file, and a little that allocators keep.
     fn allowed(&self) -> usize {
         self.file * 13 / 10 + 2 * MEGABYTE
     }
 
-    /// What is beyond the engine with no weights at all.
+    /// Bounds what the weights add to the engine itself.
     fn check_cached(&self) {
         assert!(self.cached < self.base + self.allowed(), "{self:?}");
     }
 
-    /// The published graph runs first, so that what the engine takes for it
-    /// comes on top.
+    /// The check runs the original graph first, whose memory the engine may
+    /// keep.
     fn check_first(&self) {
-        assert!(self.first < self.published + self.allowed(), "{self:?}");
+        assert!(self.first < self.original + self.allowed(), "{self:?}");
     }
 }
 
-/// A model of the same inputs and output that has hardly any weights.
+/// A model of the same inputs and output with almost no weights.
 fn without_weights(model: &[u8]) -> Vec<u8> {
     let mut graph = Graph::parse("model", model.to_vec().into()).expect("a model");
     let output = graph.outputs().next().expect("an output").to_owned();
@@ -111,12 +124,12 @@ fn without_weights(model: &[u8]) -> Vec<u8> {
     graph.into_bytes()
 }
 
-/// The demo model, with more rows in its table of tokens, so that weights
-/// outweigh what else there is.
+/// The demo model with four times the rows in its embedding table, so that
+/// weights dominate.
 fn demo() -> (&'static Path, Vec<u8>) {
     let folder = Path::new(concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../models/minilm-colbert"
+        "/../../models/minilm-colbert"
     ));
     let model = fs::read(folder.join("model_int8.onnx")).expect("it is there");
     let mut graph = Graph::parse("model", model.into()).expect("a model");
@@ -133,21 +146,21 @@ fn demo() -> (&'static Path, Vec<u8>) {
 }
 
 #[test]
-fn of_a_model_in_8_bits_in_onnxruntime() {
+fn int8_in_onnxruntime() {
     let (demo, model) = demo();
-    let peaks = Peaks::of(demo, ("model_int8.onnx", &model), "onnxruntime");
+    let peaks = Peaks::of(demo, Model::new("model_int8.onnx", &model), "onnxruntime");
     peaks.check_cached();
     peaks.check_first();
 }
 
-/// ONNX Runtime packs the weights of products of floats for itself, beside
-/// those that all of its sessions read: that is what it takes itself.
+/// ONNX Runtime packs the weights of FP32 products, besides the copy that all
+/// sessions share.
 #[test]
-fn of_a_model_in_floats_in_onnxruntime() {
+fn fp32_in_onnxruntime() {
     let (demo, model) = demo();
     let model = in_floats(model);
-    let peaks = Peaks::of(demo, ("model.onnx", &model), "onnxruntime");
-    assert!(peaks.cached < peaks.published, "{peaks:?}");
+    let peaks = Peaks::of(demo, Model::new("model.onnx", &model), "onnxruntime");
+    assert!(peaks.cached < peaks.original, "{peaks:?}");
     let packed = products(&model);
     assert!(
         peaks.cached < peaks.base + peaks.allowed() + packed,
@@ -156,7 +169,7 @@ fn of_a_model_in_floats_in_onnxruntime() {
     peaks.check_first();
 }
 
-/// Bytes of the matrices that rows are multiplied by.
+/// Bytes of the weights of matrix products.
 fn products(model: &[u8]) -> usize {
     let graph = Graph::parse("model", model.to_vec().into()).expect("a model");
     let products = graph.nodes().iter().filter(|node| node.is("MatMul"));
@@ -166,13 +179,13 @@ fn products(model: &[u8]) -> usize {
 }
 
 #[test]
-fn of_models_in_tract() {
+fn int8_and_fp32_in_tract() {
     let (demo, model) = demo();
     for (name, model) in [
         ("model_int8.onnx", model.clone()),
         ("model.onnx", in_floats(model)),
     ] {
-        let peaks = Peaks::of(demo, (name, &model), "tract");
+        let peaks = Peaks::of(demo, Model::new(name, &model), "tract");
         peaks.check_cached();
         peaks.check_first();
     }

@@ -1,4 +1,4 @@
-//! Memory that encoding takes, in processes of its own.
+//! Memory of `multivec encode`.
 
 #![allow(clippy::expect_used, clippy::panic)]
 #![cfg(target_os = "linux")]
@@ -16,17 +16,19 @@ use multivec_testing::process;
 
 const MEGABYTE: usize = 1 << 20;
 
-/// The largest memory of a run of `multivec encode` with the demo model, in
-/// megabytes.
+/// Peak memory of a run of `multivec encode` with the demo model, in megabytes.
 fn peak(texts: &str, more: &[&str]) -> usize {
     let all = memory(texts, more).into_iter();
     all.max().unwrap_or(0) / MEGABYTE
 }
 
-/// The same in bytes, with another cache directory than the user's.
+/// Peak memory in bytes, with this cache directory.
 fn peak_with(texts: &str, more: &[&str], cache: &Path) -> usize {
-    let all = memory_with(texts, more, (Some(cache), process::largest));
-    all.into_iter().max().unwrap_or(0)
+    let watch = Watch {
+        cache: Some(cache),
+        measure: process::largest,
+    };
+    watch.run(texts, more).into_iter().max().unwrap_or(0)
 }
 
 /// The typical memory of the last fifth of a run, in megabytes.
@@ -37,54 +39,65 @@ fn last(texts: &str, more: &[&str]) -> usize {
     end[end.len() / 2] / MEGABYTE
 }
 
-/// The memory of such a run, in bytes, every few milliseconds.
+/// Memory in bytes, every few milliseconds.
 fn memory(texts: &str, more: &[&str]) -> Vec<usize> {
-    memory_with(texts, more, (None, process::resident))
+    let watch = Watch {
+        cache: None,
+        measure: process::resident,
+    };
+    watch.run(texts, more)
 }
 
-fn memory_with(
-    texts: &str,
-    more: &[&str],
-    (cache, measure): (Option<&Path>, fn(u32) -> usize),
-) -> Vec<usize> {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let input = folder.path().join("in.txt");
-    fs::write(&input, texts).expect("the input is written");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_multivec"));
-    if let Some(cache) = cache {
-        command.env("XDG_CACHE_HOME", cache);
-    }
-    let mut child = command
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-        .args(["encode", "--kind", "document", "--input"])
-        .arg(&input)
-        .arg("--output")
-        .arg(folder.path().join("out.safetensors"))
-        .args(more)
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("multivec starts");
-    let mut seen = Vec::new();
-    loop {
-        if let Some(status) = child.try_wait().expect("its state is known") {
-            assert!(status.success(), "{more:?}: {status}");
-            return seen;
+/// How the memory of a run is measured.
+struct Watch<'a> {
+    /// The cache directory; the user's own without it.
+    cache: Option<&'a Path>,
+    /// Bytes of a process.
+    measure: fn(u32) -> usize,
+}
+
+impl Watch<'_> {
+    /// Measures while the run lasts.
+    fn run(&self, texts: &str, more: &[&str]) -> Vec<usize> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let input = folder.path().join("in.txt");
+        fs::write(&input, texts).expect("the input is written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_multivec"));
+        if let Some(cache) = self.cache {
+            command.env("XDG_CACHE_HOME", cache);
         }
-        seen.push(measure(child.id()));
-        thread::sleep(Duration::from_millis(2));
+        let mut child = command
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+            .args(["encode", "--kind", "document", "--input"])
+            .arg(&input)
+            .arg("--output")
+            .arg(folder.path().join("out.safetensors"))
+            .args(more)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("multivec starts");
+        let mut seen = Vec::new();
+        loop {
+            if let Some(status) = child.try_wait().expect("its state is known") {
+                assert!(status.success(), "{more:?}: {status}");
+                return seen;
+            }
+            seen.push((self.measure)(child.id()));
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 }
 
-/// Texts of all lengths, the longest of which are cut off.
+/// Texts of many lengths; the longest are truncated.
 fn mixed(count: usize) -> String {
     let text = |at: usize| "a word and another ".repeat((at * at * 7) % 60) + "\n";
     (0..count).map(text).collect()
 }
 
-/// Batches of very different shapes, one after the other, and many texts that
-/// would make one large batch.
+/// Batches of very different shapes, then texts that would fit in one large
+/// batch.
 #[test]
-fn the_budget_of_tokens_is_a_ceiling() {
+fn the_token_budget_bounds_memory() {
     let texts = mixed(30) + &("a word and another ".repeat(60) + "\n").repeat(120);
     let large = peak(&texts, &["--token-budget", "40000"]);
     let small = peak(&texts, &["--token-budget", "512"]);
@@ -93,9 +106,9 @@ fn the_budget_of_tokens_is_a_ceiling() {
     assert!(small < 300, "{small} MB");
 }
 
-/// Memory that one large batch needed is not kept for the small ones after it.
+/// The memory of a large batch is freed before the small ones after it.
 #[test]
-fn an_arena_is_shrunk_or_left_out() {
+fn arenas_shrink_or_are_off() {
     let long = ("a word and another ".repeat(60) + "\n").repeat(120);
     let short = "a word\n".repeat(6000);
     let texts = long + &short;
@@ -108,7 +121,7 @@ fn an_arena_is_shrunk_or_left_out() {
     assert!(shrink + 50 < keep && off + 50 < keep);
 }
 
-/// Eight sessions do not take eight times a model's memory.
+/// Eight sessions hold the weights once.
 #[test]
 fn sessions_share_their_weights() {
     let texts = "a word and another\n".repeat(3000);
@@ -129,7 +142,7 @@ fn sessions_share_their_weights() {
     assert!(eight < one + 7 * 16, "{one} MB, {eight} MB");
 }
 
-/// More texts take no more memory.
+/// Memory does not grow with the number of texts.
 #[test]
 fn a_corpus_streams() {
     let few = peak(&mixed(300), &["--model", "tests/fixtures/tiny-bert"]);
@@ -138,8 +151,9 @@ fn a_corpus_streams() {
     assert!(many < few + 60, "{few} MB, {many} MB");
 }
 
-/// Ten megabytes in one line are cut off as any long text, and take little more
-/// than a short one, though a tokenizer takes 130 times its bytes.
+/// A line of ten megabytes is truncated like any long text, and takes little
+/// more memory than a short one, though tokenizers take 130 times the bytes of
+/// a text.
 #[test]
 fn a_text_of_ten_megabytes() {
     let long = "a word and another ".repeat(10 * MEGABYTE / 19);

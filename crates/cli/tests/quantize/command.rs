@@ -1,4 +1,4 @@
-//! The commands `quantize` and `verify`, as a user runs them.
+//! Reports and exit codes of `quantize` and `verify`.
 
 use std::fs;
 use std::process::Output;
@@ -61,7 +61,7 @@ fn quantize_reports_each_layer() {
 }
 
 #[test]
-fn verify_measures_and_judges() {
+fn verify_measures_and_checks_thresholds() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let picture = folder.path().join("cosines.svg").display().to_string();
     let verify = |more: &[&str]| {
@@ -105,10 +105,10 @@ fn verify_measures_and_judges() {
     assert_eq!(report["missed"].as_array().map(Vec::len), Some(2));
     assert!(stderr(&missed).contains("missed: --min-mean 0.9999: found 0.99"));
 
-    // As plain ONNX Runtime runs the file, texts depend on their neighbours.
-    let published = verify(&["--no-optimize", "--max-batch-difference", "1e-5"]);
-    assert_eq!(published.status.code(), Some(1), "{published:?}");
-    let report = last_json(&published);
+    // Unfused, one scale per batch makes texts depend on their neighbours.
+    let original = verify(&["--no-optimize", "--max-batch-difference", "1e-5"]);
+    assert_eq!(original.status.code(), Some(1), "{original:?}");
+    let report = last_json(&original);
     assert_eq!(report["missed"][0]["threshold"], "max-batch-difference");
 }
 
@@ -151,7 +151,7 @@ fn verify_takes_texts_and_other_models() {
 }
 
 #[test]
-fn verify_refuses_what_it_cannot_do() {
+fn verify_refuses_contradictions() {
     for more in [
         &["--model", BERT, "--pool-factor", "2"][..],
         &["--model", BERT, "--picture", "cosines.png"],

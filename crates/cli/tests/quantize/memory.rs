@@ -1,4 +1,4 @@
-//! How much memory it takes, in a process of its own.
+//! Peak memory of `quantize`.
 #![cfg(target_os = "linux")]
 
 use std::path::Path;

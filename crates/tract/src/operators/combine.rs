@@ -1,4 +1,4 @@
-//! Operators that put tensors together, or elements with those before.
+//! Concatenation and cumulative sums.
 
 use tract_core::internal::*;
 use tract_core::ops::array::{CumSum, TypedConcat};

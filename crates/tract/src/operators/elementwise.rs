@@ -1,4 +1,4 @@
-//! Operators that go element by element.
+//! Elementwise operators.
 
 use tract_core::internal::*;
 use tract_core::ops::binary::{BinMiniOp, TypedBinOp};
@@ -59,7 +59,7 @@ fn unary(node: &mut Node<'_>, op: ElementWiseOp) -> TractResult<TVec<OutletId>> 
     Ok(tvec!(node.wire(op, &[input])?))
 }
 
-/// Operators of two operands, and those of any number that go from the left.
+/// Binary operators, and variadic ones from the left.
 fn chain(node: &mut Node<'_>, op: impl BinMiniOp + Clone) -> TractResult<TVec<OutletId>> {
     let mut result = node.input(0)?;
     for at in 1..node.inputs.len() {
@@ -86,13 +86,12 @@ fn cast_like(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
 
 fn cast_to(node: &mut Node<'_>, to: DatumType) -> TractResult<TVec<OutletId>> {
     let input = node.input(0)?;
-    // Sizes stay what they are: as integers they would be unknown until a
-    // batch is there.
+    // Symbolic sizes stay symbolic: plain integers would be unknown at load.
     let is_size = node.dtype(input)?.is_tdim() && node.fact(input)?.konst.is_some();
     if is_size && to.is_integer() {
         return Ok(tvec!(input));
     }
-    // To truth values, everything but zero is true.
+    // Every number but 0 is true.
     if to == bool::datum_type() && node.dtype(input)? != to {
         let zero = node.scalar(0., input)?;
         return Ok(tvec!(node.binary(logic::comp_ne(), input, zero)?));
@@ -100,7 +99,7 @@ fn cast_to(node: &mut Node<'_>, to: DatumType) -> TractResult<TVec<OutletId>> {
     Ok(tvec!(node.cast(input, to)?))
 }
 
-/// Bounds come as attributes in old operators, as inputs in new ones.
+/// Bounds are attributes in older operator sets, inputs in newer ones.
 fn clip(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let mut result = node.input(0)?;
     for (name, at) in [("min", 1), ("max", 2)] {
@@ -125,7 +124,7 @@ pub(super) fn gelu(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     ensure!(node.inputs.len() == 1, "expected no bias");
     let one = node.scalar(1., input)?;
     let is_fast = node.proto.op_type.as_deref() == Some("FastGelu");
-    let inner = if is_fast || node.proto.text("approximate") == "tanh" {
+    let inner = if is_fast || node.proto.string("approximate") == "tanh" {
         let squared = node.mul(input, input)?;
         let cubed = node.scale(squared, 0.044_715)?;
         let sum = node.add(cubed, one)?;

@@ -1,7 +1,7 @@
-//! The ONNX operators of encoders in tract's, one function each.
+//! The ONNX operators of encoders as tract's, one function each.
 //!
-//! tract's own ONNX reader knows every operator there is, and a module for
-//! browsers would hold them all. Encoders need these alone.
+//! tract-onnx has many more. All of them would be in every module for
+//! browsers, where encoders need only these.
 
 mod combine;
 mod elementwise;
@@ -21,7 +21,7 @@ use super::node::Node;
 /// Wires a node's operator; the outlets are its outputs, in order.
 pub(super) type Operator = fn(&mut Node<'_>) -> TractResult<TVec<OutletId>>;
 
-/// The operator of that name, of the standard domain.
+/// The operator of that name, see `NodeProto::operator`.
 pub(super) fn find(name: &str) -> Option<Operator> {
     let tables = [
         combine::find,

@@ -21,8 +21,8 @@ fn matmul(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     product(node, &axes, left, right)
 }
 
-/// `a`, `b` and so on are the axes of the batch, those that a side lacks are
-/// broadcast; `m` and `n` are rows and columns.
+/// The product as an Einstein sum: `a`, `b` and so on are batch axes, those
+/// that one side lacks are broadcast; `m` and `n` are rows and columns.
 fn axes(left: usize, right: usize) -> TractResult<String> {
     let batch = |rank: usize, of: usize| -> String {
         let count = rank.saturating_sub(2);
@@ -61,14 +61,17 @@ fn product(
 fn gemm(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let (left, right) = (node.input(0)?, node.input(1)?);
     let proto = node.proto;
-    let turned = |name, as_is, turned| match proto.int(name, 0) {
-        0 => as_is,
-        _ => turned,
+    let order = |name, plain, transposed| {
+        if proto.int(name, 0) == 0 {
+            plain
+        } else {
+            transposed
+        }
     };
     let axes = format!(
         "{},{}->mn",
-        turned("transA", "mk", "km"),
-        turned("transB", "kn", "nk")
+        order("transA", "mk", "km"),
+        order("transB", "kn", "nk")
     );
     let mut result = product(node, &axes, left, right)?[0];
     let (alpha, beta) = (proto.float("alpha", 1.), proto.float("beta", 1.));
@@ -85,7 +88,7 @@ fn gemm(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
 }
 
 fn einsum(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
-    let equation = node.proto.text("equation").replace(' ', "");
+    let equation = node.proto.string("equation").replace(' ', "");
     ensure!(
         equation.contains("->") && !equation.contains("..."),
         "expected an equation that names all axes, found `{equation}`"

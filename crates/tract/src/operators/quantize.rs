@@ -1,4 +1,4 @@
-//! Quantization, and products of quantized matrices.
+//! Quantization and products of quantized matrices.
 
 use tract_core::internal::*;
 use tract_core::ops::einsum::EinSum;
@@ -31,7 +31,8 @@ fn dequantize(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     Ok(tvec!(node.mul(result, scale)?))
 }
 
-/// `x / scale`, rounded to even, plus zero, within the type's range.
+/// `x / scale` rounded half to even, plus the zero point, clamped to the
+/// type's range.
 fn quantize(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let input = node.input(0)?;
     let scale = along_axis(node, input, 1)?;
@@ -47,7 +48,7 @@ fn quantize(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let (low, high) = match to {
         DatumType::U8 => (0., 255.),
         DatumType::I8 => (-128., 127.),
-        other => bail!("expected 8 bits, found {other:?}"),
+        other => bail!("expected an 8-bit zero point, found {other:?}"),
     };
     let low = node.scalar(low, result)?;
     let high = node.scalar(high, result)?;
@@ -56,12 +57,12 @@ fn quantize(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     Ok(tvec!(node.cast(result, to)?))
 }
 
-/// A scale or zero point, of the whole tensor or one for each place of an
-/// axis, shaped to broadcast over the tensor.
+/// A scale or zero point, of the whole tensor or one per index of an axis,
+/// shaped to broadcast over the tensor.
 fn along_axis(node: &mut Node<'_>, tensor: OutletId, at: usize) -> TractResult<OutletId> {
     ensure!(
         node.proto.int("block_size", 0) == 0,
-        "expected one scale for the tensor or an axis, found blocks"
+        "expected a scale per tensor or per index of an axis, found blocks"
     );
     let mut outlet = node.input(at)?;
     if node.rank(outlet)? == 1 && !node.shape(outlet)?[0].is_one() {
@@ -78,8 +79,8 @@ fn dynamic_quantize(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     node.wire_all(DynamicQuantize, &[input])
 }
 
-/// Both factors less their zero points, multiplied; `[..., m, n]` of 32-bit
-/// integers.
+/// The product of both factors minus their zero points, `[..., m, n]` of
+/// 32-bit integers.
 fn product(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let (left, right) = (node.input(0)?, node.input(1)?);
     let factors = node.align_ranks(&[left, right])?;
@@ -99,14 +100,14 @@ fn product(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
         operating_dt: i32::datum_type(),
         q_params: Some(i32::datum_type()),
     };
-    // Factors, bias, then zero point and scale of each factor and the result.
+    // Factors, bias, then zero point and scale of each factor and the product.
     let inputs = [
         factors[0], factors[1], none, left_zero, one, right_zero, one, none, one,
     ];
     Ok(tvec!(node.wire(op, &inputs)?))
 }
 
-/// A zero point, and its axis if there is one for each row or column.
+/// A zero point and, if there is one per row or column, its axis.
 fn zero_point(
     node: &mut Node<'_>,
     at: usize,
@@ -120,12 +121,12 @@ fn zero_point(
         [] => (outlet, ""),
         [one] if one.is_one() => (node.wire(AxisOp::Rm(0), &[outlet])?, ""),
         [_] => (outlet, axis),
-        _ => bail!("expected a zero point for each row or column, found {shape:?}"),
+        _ => bail!("expected a zero point per matrix, row or column, found {shape:?}"),
     })
 }
 
-/// Quantizes a tensor to 8 bits by its own range: the tensor, its scale and
-/// its zero point, as ONNX defines it.
+/// ONNX's `DynamicQuantizeLinear`: quantizes a tensor to 8 bits over its own
+/// range. Outputs the quantized tensor, its scale and its zero point.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct DynamicQuantize;
 
@@ -143,11 +144,11 @@ impl EvalOp for DynamicQuantize {
     fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let input = args_1!(inputs);
         let values = input.try_as_plain_ram()?.as_slice::<f32>()?;
-        // Zero is always in the range.
+        // The range always includes 0.
         let low = values.iter().copied().fold(0f32, f32::min);
         let high = values.iter().copied().fold(0f32, f32::max);
         let scale = match (high - low) / 255. {
-            // Nothing but zeros: any scale will do.
+            // All values are 0, and any scale gives 0.
             0. => 1.,
             scale => scale,
         };

@@ -1,4 +1,4 @@
-//! Ranges of numbers, up to a size of the input perhaps.
+//! Ranges of numbers, whose bounds may depend on the shape of the batch.
 
 use tract_core::internal::*;
 
@@ -21,7 +21,7 @@ fn range(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
         }
     }
     for bound in &mut bounds {
-        // Some exporters write a bound as a list of one element.
+        // Some exporters write a bound as a tensor of one element.
         if node.rank(*bound)? == 1 {
             *bound = node.wire(AxisOp::Rm(0), &[*bound])?;
         }
@@ -42,8 +42,8 @@ fn length(start: &TDim, end: &TDim, step: &TDim) -> Option<TDim> {
 
 /// `start`, `start + step` and so on, before `end`.
 ///
-/// Not tract's own, whose optimizer knows that such values are not negative
-/// and then loses an axis of the tensors that are compared with them.
+/// Replaces tract's own operator: its optimizer derives that the values are
+/// not negative and then drops an axis of tensors that they are compared with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Range {
     length: TDim,
@@ -70,7 +70,7 @@ impl EvalOp for Range {
             DatumType::I64 => {
                 let scalar = |tensor: &TValue| tensor.cast_to_scalar::<i64>();
                 let (start, end, step) = (scalar(&start)?, scalar(&end)?, scalar(&step)?);
-                ensure!(step != 0, "expected a step, found 0");
+                ensure!(step != 0, "expected a step other than 0");
                 let is_inside = |&at: &i64| if step > 0 { at < end } else { at > end };
                 let next = |at: &i64| at.checked_add(step);
                 let values = std::iter::successors(Some(start), next).take_while(is_inside);
@@ -80,7 +80,10 @@ impl EvalOp for Range {
                 let scalar = |tensor: &TValue| tensor.cast_to_scalar::<f32>();
                 let (first, end, step) = (scalar(&start)?, scalar(&end)?, scalar(&step)?);
                 let count = ((end - first) / step).ceil().max(0.);
-                ensure!(count.is_finite(), "expected a step, found {step}");
+                ensure!(
+                    count.is_finite(),
+                    "expected a step other than 0 and finite bounds, found {first}, {end} and {step}"
+                );
                 let values = (0..count as usize).map(|at| first + at as f32 * step);
                 let values = tensor1(&values.collect::<Vec<_>>());
                 values.cast_to_dt(start.datum_type())?.into_owned()

@@ -1,4 +1,4 @@
-//! Operators that take one value from many.
+//! Reductions over axes.
 
 use tract_core::internal::*;
 use tract_core::ops::math;
@@ -35,7 +35,7 @@ pub(super) fn find(name: &str) -> Option<Operator> {
     })
 }
 
-/// Reduces some axes of an outlet, and keeps them with size 1.
+/// Reduces axes of an outlet to size 1.
 type Reduction = fn(&mut Node<'_>, OutletId, &[usize]) -> TractResult<OutletId>;
 
 fn plain(
@@ -76,8 +76,8 @@ pub(super) fn l2(node: &mut Node<'_>, input: OutletId, axes: &[usize]) -> TractR
     node.wire(math::sqrt(), &[squares])
 }
 
-/// Axes come as an attribute or as an input; without, all are reduced, unless
-/// the node says that none is then.
+/// Axes are an attribute or an input. Without them all axes are reduced, or
+/// none with `noop_with_empty_axes`.
 fn reduce(node: &mut Node<'_>, reduction: Reduction) -> TractResult<TVec<OutletId>> {
     let input = node.input(0)?;
     let rank = node.rank(input)?;
@@ -102,7 +102,7 @@ fn position(node: &mut Node<'_>, reducer: fn(bool) -> Reducer) -> TractResult<TV
     keep_or_drop(node, result, tvec!(axis))
 }
 
-/// Reduced axes stay, unless the node says otherwise.
+/// Removes reduced axes where `keepdims` is 0.
 fn keep_or_drop(
     node: &mut Node<'_>,
     mut result: OutletId,

@@ -1,4 +1,4 @@
-//! Operators that pick elements by place.
+//! Operators that select elements by position.
 
 use tract_core::internal::*;
 use tract_core::ops::array::{Gather, GatherElements, GatherNd, Slice, StridedSlice, Trilu};
@@ -43,7 +43,7 @@ fn gather_nd(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     Ok(tvec!(node.wire(GatherNd { batch_dims }, &[data, indices])?))
 }
 
-/// Bounds come as attributes in the oldest operators, as inputs since.
+/// Bounds are attributes in older operator sets, inputs in newer ones.
 fn slice(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let mut result = node.input(0)?;
     let rank = node.rank(result)?;
@@ -72,7 +72,7 @@ fn slice(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
         .collect::<Result<TVec<_>, _>>()?;
     ensure!(
         begins.len() == axes.len() && ends.len() == axes.len() && steps.len() == axes.len(),
-        "expected bounds for {} axes, found {}, {} and {}",
+        "expected starts, ends and steps of {} axes, found {}, {} and {}",
         axes.len(),
         begins.len(),
         ends.len(),
@@ -90,10 +90,11 @@ fn slice(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
         let axis = resolve_axis(axis, rank)?;
         let dim = node.shape(result)?[axis].clone();
         let found = bounds.prepare_one_dim(at, &dim, &begins, &ends, &steps)?;
-        // A slice that goes backwards is the reverse of one that does not.
-        let (start, end) = match found.stride > 0 {
-            true => (found.begin, found.end),
-            false => (found.end + 1, found.begin + 1),
+        // A backward slice is a forward one in reverse.
+        let (start, end) = if found.stride > 0 {
+            (found.begin, found.end)
+        } else {
+            (found.end + 1, found.begin + 1)
         };
         if start != 0.to_dim() || end != dim {
             result = node.wire(Slice { axis, start, end }, &[result])?;
@@ -106,7 +107,7 @@ fn slice(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     Ok(tvec!(result))
 }
 
-/// Sizes of the parts come as an attribute, as an input, or all alike.
+/// Sizes of the parts are an attribute, an input, or equal.
 fn split(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let input = node.input(0)?;
     let axis = node.axis(node.proto.int("axis", 0), input)?;
@@ -115,7 +116,7 @@ fn split(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let sizes: TVec<TDim> = match (node.proto.ints("split"), node.optional(1)) {
         (Some(sizes), _) => sizes.iter().map(ToDim::to_dim).collect(),
         (None, Some(_)) => node.dims(1)?,
-        // All but the last are of one size.
+        // All but the last have the same size.
         (None, None) => {
             let size = dim.clone().div_ceil(parts as u64);
             let last = dim - size.clone() * (parts as i64 - 1);

@@ -1,5 +1,5 @@
-//! Operators on sizes and axes. Sizes of inputs are symbols, so that one
-//! model serves every shape.
+//! Operators on sizes and axes. Sizes of inputs are symbols, so that one plan
+//! runs batches of every shape.
 
 use tract_core::internal::*;
 use tract_core::ops::array::{MultiBroadcastTo, Tile};
@@ -37,7 +37,7 @@ fn constant(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     } else if let Some(values) = proto.attribute("value_floats") {
         tensor1(&values.floats)
     } else {
-        bail!("expected numbers or truth values, found none");
+        bail!("expected a numeric or boolean value, found none");
     };
     Ok(tvec!(node.add_constant(tensor)?))
 }
@@ -75,7 +75,7 @@ fn flatten(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let input = node.input(0)?;
     let shape = node.shape(input)?;
     let axis = node.proto.int("axis", 1);
-    // The axis after the last is allowed: everything is one row.
+    // The axis after the last is allowed, and gives a single column.
     let axis = resolve_axis(axis, shape.len() + usize::from(axis >= 0))?;
     let (rows, columns) = shape.split_at(axis);
     reshape_to(node, input, &[product(rows), product(columns)], false)
@@ -161,7 +161,7 @@ fn transpose(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
         "expected an order of {rank} axes, found {}",
         order.len()
     );
-    // `axes` is where each axis of the input is by now.
+    // The current order of the input's axes.
     let mut axes: Vec<usize> = (0..rank).collect();
     for (to, axis) in order.into_iter().enumerate() {
         let from = axes.iter().position(|&at| at == axis);

@@ -15,36 +15,36 @@ use multivec::{
     Encoder, EncoderBuilder, Engine, Error, LoadOptions, Optimization, Precision, Result,
 };
 
-use crate::arguments::{EngineName, ModelArguments, PrecisionName};
+use crate::arguments::{EngineName, ModelArguments, PrecisionName, note_fallback};
 use crate::console::{Format, Verdict, io_error, print};
 use crate::input::Input;
 use multivec::atomic_file::beside;
 use report::{Report, Thresholds};
 
-/// Documents that are encoded alone and in company.
+/// Documents that are encoded alone and in batches.
 const BATCHED: usize = 62;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
-    /// Directory of the model that counts as right; the same one without it.
+    /// Directory of the reference model [default: the same model].
     #[arg(long, value_name = "DIR")]
     against: Option<PathBuf>,
-    /// What runs the model that counts as right.
-    #[arg(long, default_value = "onnxruntime")]
+    /// Engine of the reference model.
+    #[arg(long, default_value = "auto")]
     against_engine: EngineName,
-    /// Weights of the model that counts as right.
+    /// Weights of the reference model.
     #[arg(long, default_value = "fp32")]
     against_precision: PrecisionName,
-    /// `.jsonl` (objects with `text`) or plain text, one document a line; a
-    /// built-in sample without it.
+    /// Documents to compare: `.jsonl` (objects with `text`) or plain text, one
+    /// per line [default: a built-in sample].
     #[arg(long, value_name = "FILE")]
     documents: Option<PathBuf>,
-    /// Queries in the same formats; made of the documents without it.
+    /// Queries in the same formats [default: made from the documents].
     #[arg(long, value_name = "FILE", requires = "documents")]
     queries: Option<PathBuf>,
-    /// Write a histogram of the cosines.
+    /// Write a histogram of the cosines as SVG.
     #[arg(long, value_name = "FILE.svg")]
     picture: Option<PathBuf>,
     #[command(flatten)]
@@ -61,8 +61,8 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<Verdict> {
     }
     let options = arguments.model.options()?;
     if options.encode.pooling.is_some() {
-        let expected = "none, for rows are compared token by token";
-        return Err(Error::option("pool_factor", expected, "one"));
+        let expected = "no pooling, since vectors are compared token by token";
+        return Err(Error::option("pooling", expected, "some"));
     }
     let sample = arguments.sample()?;
     let bar = ProgressBar::new(3);
@@ -100,9 +100,10 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<Verdict> {
     for miss in &missed {
         eprintln!("missed: {miss}");
     }
-    Ok(match missed.is_empty() {
-        true => Verdict::Met,
-        false => Verdict::Missed,
+    Ok(if missed.is_empty() {
+        Verdict::Met
+    } else {
+        Verdict::Missed
     })
 }
 
@@ -118,7 +119,8 @@ impl Arguments {
         })
     }
 
-    /// A library is for whichever side ONNX Runtime runs.
+    /// The options of the model under test. `--library` applies to whichever
+    /// side runs on ONNX Runtime.
     fn own(&self, options: &LoadOptions) -> LoadOptions {
         let mut own = options.clone();
         if own.engine == Engine::Tract {
@@ -127,23 +129,28 @@ impl Arguments {
         own
     }
 
-    /// Everything about texts is the same on both sides; the graph of this one
-    /// runs as it was published.
+    /// Loads the reference model: the same options for texts, the graph as
+    /// exported.
     fn load_against(&self, options: &LoadOptions) -> Result<Encoder> {
         let mut against = LoadOptions::default();
         against.encode.clone_from(&options.encode);
         against.engine = self.against_engine.into();
         against.precision = Some(Precision::from(self.against_precision));
         against.optimization = Optimization::Off;
-        if against.engine == Engine::OnnxRuntime {
+        if against.engine != Engine::Tract {
             against.library.clone_from(&options.library);
         }
         let root = self.against.as_ref().or(self.model.model.as_ref());
         let root = root.ok_or_else(|| {
-            let expected = "a directory with an FP32 model, which the demo model is without";
+            let expected = "the directory of an FP32 model, since the demo model has none";
             Error::option("against", expected, "none")
         })?;
-        EncoderBuilder::from_dir(root).with_options(against).build()
+        let engine = against.engine;
+        let encoder = EncoderBuilder::from_dir(root)
+            .with_options(against)
+            .build()?;
+        note_fallback(engine, &encoder);
+        Ok(encoder)
     }
 
     fn against_name(&self) -> String {
@@ -158,7 +165,7 @@ fn read(path: &Path) -> Result<Vec<String>> {
     Ok(texts.into_iter().map(|line| line.text).collect())
 }
 
-/// Writes a file that appears under its name when it is whole.
+/// Writes a file atomically.
 fn write(path: &Path, content: &str) -> Result<()> {
     let fail = |error| io_error(&path.display().to_string(), "writing", error);
     let mut file = beside(path).map_err(fail)?;

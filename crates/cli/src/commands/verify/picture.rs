@@ -6,7 +6,7 @@ use super::report::Report;
 
 const WIDTH: f64 = 720.;
 const HEIGHT: f64 = 400.;
-/// The frame of the bars: left, top, right and bottom.
+/// The plot area: left, top, right and bottom.
 const FRAME: [f64; 4] = [60., 70., 700., 340.];
 const BINS: usize = 40;
 
@@ -24,9 +24,9 @@ pub(crate) fn histogram(report: &Report) -> String {
          font-family=\"sans-serif\" font-size=\"12\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
-    text(&mut svg, (left, 24.), "start", &format!("{}", report.model));
+    Text::at(left, 24.).write(&mut svg, &report.model.to_string());
     let against = format!("against {}", report.against);
-    text(&mut svg, (left, 42.), "start", &against);
+    Text::at(left, 42.).write(&mut svg, &against);
     for bin in &bins {
         let height = bin.count as f64 / most as f64 * (bottom - top);
         element(
@@ -49,22 +49,19 @@ pub(crate) fn histogram(report: &Report) -> String {
     );
     for part in 0..=4 {
         let cosine = start + (end - start) * f64::from(part) / 4.;
-        text(
-            &mut svg,
-            (x(cosine), bottom + 18.),
-            "middle",
-            &format!("{cosine:.4}"),
-        );
+        Text::at(x(cosine), bottom + 18.)
+            .anchored(Anchor::Middle)
+            .write(&mut svg, &format!("{cosine:.4}"));
     }
-    text(&mut svg, (left - 6., top + 6.), "end", &most.to_string());
-    text(&mut svg, (left - 6., bottom), "end", "0");
-    let axis = "cosine of each token's vector to the one that was expected; number of tokens";
-    text(
-        &mut svg,
-        ((left + right) / 2., bottom + 44.),
-        "middle",
-        axis,
-    );
+    for (y, count) in [(top + 6., most), (bottom, 0)] {
+        Text::at(left - 6., y)
+            .anchored(Anchor::End)
+            .write(&mut svg, &count.to_string());
+    }
+    let axis = "cosine of each token vector to the reference; number of tokens";
+    Text::at((left + right) / 2., bottom + 44.)
+        .anchored(Anchor::Middle)
+        .write(&mut svg, axis);
     for (name, cosine, at) in [
         ("mean", report.cosines.mean(), 0.),
         ("1st percentile", report.cosines.percentile(1.), 14.),
@@ -76,7 +73,9 @@ pub(crate) fn histogram(report: &Report) -> String {
                 "<path d=\"M{x:.2} {top}V{bottom}\" stroke=\"#b04030\" stroke-dasharray=\"4 3\"/>"
             ),
         );
-        text(&mut svg, (x - 4., y), "end", &format!("{name} {cosine:.5}"));
+        Text::at(x - 4., y)
+            .anchored(Anchor::End)
+            .write(&mut svg, &format!("{name} {cosine:.5}"));
     }
     svg.push_str("</svg>\n");
     svg
@@ -87,13 +86,49 @@ fn element(svg: &mut String, element: std::fmt::Arguments<'_>) {
     let _: std::fmt::Result = writeln!(svg, "{element}");
 }
 
-fn text(svg: &mut String, (x, y): (f64, f64), anchor: &str, content: &str) {
-    let content = content
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
-    element(
-        svg,
-        format_args!("<text x=\"{x:.2}\" y=\"{y:.2}\" text-anchor=\"{anchor}\">{content}</text>"),
-    );
+enum Anchor {
+    Start,
+    Middle,
+    End,
+}
+
+/// Where a text goes.
+struct Text {
+    x: f64,
+    y: f64,
+    anchor: Anchor,
+}
+
+impl Text {
+    fn at(x: f64, y: f64) -> Self {
+        Self {
+            x,
+            y,
+            anchor: Anchor::Start,
+        }
+    }
+
+    fn anchored(mut self, anchor: Anchor) -> Self {
+        self.anchor = anchor;
+        self
+    }
+
+    fn write(&self, svg: &mut String, content: &str) {
+        let content = content
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;");
+        let Self { x, y, anchor } = self;
+        let anchor = match anchor {
+            Anchor::Start => "start",
+            Anchor::Middle => "middle",
+            Anchor::End => "end",
+        };
+        element(
+            svg,
+            format_args!(
+                "<text x=\"{x:.2}\" y=\"{y:.2}\" text-anchor=\"{anchor}\">{content}</text>"
+            ),
+        );
+    }
 }

@@ -1,4 +1,4 @@
-//! What was measured, and what was asked for.
+//! Measurements and the thresholds that they are held to.
 
 use std::fmt;
 
@@ -9,28 +9,28 @@ use serde_json::{Value, json};
 
 use crate::console::print;
 
-/// What a model has to reach; nothing without an option.
+/// What a model has to reach, by threshold that is set.
 #[derive(Args)]
 pub(crate) struct Thresholds {
-    /// Least mean cosine of token vectors.
+    /// Minimum mean cosine of token vectors.
     #[arg(long, value_name = "X")]
     min_mean: Option<f64>,
-    /// Least fifth percentile of the cosines.
+    /// Minimum fifth percentile of the cosines.
     #[arg(long, value_name = "X")]
     min_p5: Option<f64>,
-    /// Least first percentile of the cosines.
+    /// Minimum first percentile of the cosines.
     #[arg(long, value_name = "X")]
     min_p1: Option<f64>,
-    /// Least cosine of all.
+    /// Minimum of all cosines.
     #[arg(long, value_name = "X")]
     min_cosine: Option<f64>,
-    /// Least share of the top 10 documents that both rank there.
+    /// Minimum overlap of the top 10 documents of both models.
     #[arg(long, value_name = "X")]
     min_overlap: Option<f64>,
-    /// Least rank correlation over all documents.
+    /// Minimum rank correlation (Kendall's tau-b) over all documents.
     #[arg(long, value_name = "X")]
     min_kendall_tau: Option<f64>,
-    /// Largest difference between a text alone and in a batch.
+    /// Maximum difference between a text alone and in a batch.
     #[arg(long, value_name = "X")]
     max_batch_difference: Option<f64>,
 }
@@ -50,7 +50,7 @@ impl fmt::Display for Miss {
         } = self;
         match self.found {
             Some(found) => write!(f, "--{threshold} {wanted}: found {found:.6}"),
-            None => write!(f, "--{threshold} {wanted}: found nothing to measure"),
+            None => write!(f, "--{threshold} {wanted}: there was nothing to measure"),
         }
     }
 }
@@ -68,13 +68,13 @@ impl Thresholds {
         ]
     }
 
-    /// What is not a number would never be missed, or always.
+    /// Refuses NaN and infinities, which would never be missed, or always.
     pub(crate) fn check(&self) -> Result<()> {
         let odd = |one: &(&'static str, Option<f64>)| one.1.is_some_and(|value| !value.is_finite());
         match self.all().into_iter().find(odd) {
             Some((name, value)) => {
                 let found = value.map(|value| value.to_string()).unwrap_or_default();
-                Err(Error::option(name, "a number", found))
+                Err(Error::option(name, "a finite number", found))
             }
             None => Ok(()),
         }
@@ -85,9 +85,12 @@ impl Thresholds {
         let pairs = self.all().into_iter().zip(found);
         let missed = pairs.filter_map(|((threshold, wanted), found)| {
             let wanted = wanted?;
-            let is_met = found.is_some_and(|found| match threshold.starts_with("max") {
-                true => found <= wanted,
-                false => found >= wanted,
+            let is_met = found.is_some_and(|found| {
+                if threshold.starts_with("max") {
+                    found <= wanted
+                } else {
+                    found >= wanted
+                }
             });
             (!is_met).then_some(Miss {
                 threshold,
@@ -99,7 +102,7 @@ impl Thresholds {
     }
 }
 
-/// A model and how it ran.
+/// A model and how it was run.
 pub(crate) struct Side {
     name: String,
     precision: String,
@@ -149,7 +152,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// In the order of the thresholds.
+    /// The measured values, in the order of [`Thresholds::all`].
     fn values(&self) -> [Option<f64>; 7] {
         let has_queries = self.queries > 0 && self.documents > 0;
         [
@@ -196,7 +199,7 @@ impl Report {
         print(&format!("model       {}", self.model))?;
         print(&format!("against     {}", self.against))?;
         print(&format!(
-            "cosine      mean {:.5}, 5th percentile {:.5}, 1st percentile {:.5}, least {:.5}, \
+            "cosine      mean {:.5}, 5th percentile {:.5}, 1st percentile {:.5}, minimum {:.5}, \
              over {} tokens",
             cosines.mean(),
             cosines.percentile(5.),

@@ -1,4 +1,4 @@
-//! Rows of tables that were taken out of the graph.
+//! Lookups in packed embedding tables.
 
 use multivec_kernels::Embedding;
 use tract_core::internal::*;
@@ -12,7 +12,7 @@ pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let table = usize::try_from(at)
         .ok()
         .and_then(|at| node.parts.tables.get(at));
-    let table = table.with_context(|| format!("expected a table, found {at}"))?;
+    let table = table.with_context(|| format!("expected the position of a table, found {at}"))?;
     let op = EmbeddingOp {
         table: Arc::clone(table),
         threads: node.parts.threads.clone(),

@@ -8,33 +8,33 @@ use super::{floats, tensor};
 use crate::threads::Threads;
 
 pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
-    let bound = node.proto.text("bound");
-    let scale = L2Normalize {
+    let bound = node.proto.string("bound");
+    let normalize = L2Normalize {
         bound: Bound::parse(bound).with_context(|| format!("expected a bound, found `{bound}`"))?,
         epsilon: node.proto.float("epsilon", 0.),
     };
     let threads = node.parts.threads.clone();
-    let op = LengthOp { scale, threads };
+    let op = L2NormalizeOp { normalize, threads };
     let input = node.input(0)?;
     Ok(tvec!(node.wire(op, &[input])?))
 }
 
 #[derive(Clone, Debug)]
-struct LengthOp {
-    scale: L2Normalize,
+struct L2NormalizeOp {
+    normalize: L2Normalize,
     threads: Threads,
 }
 
-impl PartialEq for LengthOp {
+impl PartialEq for L2NormalizeOp {
     fn eq(&self, other: &Self) -> bool {
-        self.scale == other.scale
+        self.normalize == other.normalize
     }
 }
 
-// The number comes from a graph; it is not compared with itself as NaN.
-impl Eq for LengthOp {}
+// A NaN attribute would only make equal operators look different.
+impl Eq for L2NormalizeOp {}
 
-impl Op for LengthOp {
+impl Op for L2NormalizeOp {
     fn name(&self) -> StaticName {
         "L2Normalize".into()
     }
@@ -42,20 +42,20 @@ impl Op for LengthOp {
     op_as_typed_op!();
 }
 
-impl EvalOp for LengthOp {
+impl EvalOp for L2NormalizeOp {
     op_out_of_plan!();
 
     fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let rows = floats(&inputs, 0)?;
         let columns = inputs[0].shape().last().copied().unwrap_or(0);
         tensor(inputs[0].shape(), |out| {
-            self.scale.run(rows, columns, out, &*self.threads);
+            self.normalize.run(rows, columns, out, &*self.threads);
             Ok(())
         })
     }
 }
 
-impl TypedOp for LengthOp {
+impl TypedOp for L2NormalizeOp {
     fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
         Ok(tvec!(f32::fact(inputs[0].shape.clone())))
     }

@@ -1,4 +1,4 @@
-//! Linear layers with 8-bit weights.
+//! Packed linear layers.
 
 use multivec_kernels::{Activations, Linear, SharedGranularity};
 use tract_core::internal::*;
@@ -12,7 +12,7 @@ pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let layer = usize::try_from(at)
         .ok()
         .and_then(|at| node.parts.layers.get(at));
-    let layer = layer.with_context(|| format!("expected a layer, found {at}"))?;
+    let layer = layer.with_context(|| format!("expected the position of a layer, found {at}"))?;
     let op = LinearOp {
         layer: Arc::clone(layer),
         granularity: node.parts.granularity.clone(),
@@ -28,7 +28,7 @@ pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     Ok(tvec!(node.wire(op, &inputs)?))
 }
 
-/// A layer of the core, on rows and perhaps a residual.
+/// Inputs are the rows and, if there is one, the residual.
 #[derive(Clone, Debug)]
 struct LinearOp {
     layer: Arc<Linear>,

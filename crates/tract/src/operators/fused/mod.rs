@@ -1,4 +1,4 @@
-//! The operators that the core puts in fused graphs, over its kernels.
+//! The operators of fused graphs, on the kernels of `multivec-kernels`.
 
 mod attention;
 mod embedding;
@@ -29,26 +29,26 @@ fn floats(inputs: &[TValue], at: usize) -> TractResult<&[f32]> {
     input.try_as_plain_ram()?.as_slice::<f32>()
 }
 
-/// A tensor of floats of that shape, all of which is written in place: one that
-/// is made of a vector has its numbers copied.
+/// A tensor of floats that `write` fills in place. tract would copy the values
+/// of a vector.
 fn tensor(
     shape: &[usize],
     write: impl FnOnce(&mut [f32]) -> TractResult<()>,
 ) -> TractResult<TVec<TValue>> {
-    // SAFETY: whatever is there is a float, and kernels read no output. To make
-    // zeros of it first takes a fortieth of a text's time.
+    // SAFETY: every bit pattern is an `f32`, and `write` overwrites all values
+    // and reads none. Zeroing first takes a fortieth of the time of a text.
     let mut tensor = unsafe { Tensor::uninitialized::<f32>(shape)? };
-    let mut place = tensor.try_as_plain_ram_mut()?;
-    let numbers = place.as_slice_mut::<f32>()?;
+    let mut memory = tensor.try_as_plain_ram_mut()?;
+    let values = memory.as_slice_mut::<f32>()?;
     if cfg!(debug_assertions) {
-        // Should a kernel leave one out, tests will see it.
-        numbers.fill(f32::NAN);
+        // Values that a kernel leaves out fail tests.
+        values.fill(f32::NAN);
     }
-    write(numbers)?;
+    write(values)?;
     Ok(tvec!(tensor.into_tvalue()))
 }
 
-/// A number above 0.
+/// An attribute above 0.
 fn positive(node: &Node<'_>, name: &str) -> TractResult<usize> {
     let value = node.proto.int(name, 0);
     usize::try_from(value)
