@@ -1,25 +1,43 @@
-//! The kernels alone, on one thread: `cargo bench --bench kernels`. Elements
-//! are operations, a multiplication and an addition each counted as one.
+//! The kernels alone, on one thread: `cargo bench --bench kernels`.
+//!
+//! In the groups of products, elements are operations: a multiplication and an
+//! addition count as two.
 
 #![allow(clippy::expect_used)]
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use multivec_kernels::{
-    Activation, Activations, Attention, Batch, Bound, Embedding, L2Normalize, Layer, TableQuantization,
-    Linear, LayerNorm, Precision, Rows, ScaleAxis, Serial, WeightType, Weights,
+    Activation, Activations, Attention, Batch, Bound, Embedding, L2Normalize, Layer, LayerNorm,
+    Linear, Precision, Rows, ScaleAxis, Serial, TableQuantization, WeightType, Weights,
 };
 
-/// Rows, columns in and columns out, as in the demo model and the large one.
-const LAYERS: [(usize, usize, usize, Activation); 7] = [
-    (24, 384, 1536, Activation::Gelu),
-    (2400, 384, 1152, Activation::None),
-    (2400, 384, 1536, Activation::Gelu),
-    (2400, 1536, 384, Activation::None),
-    (24, 768, 2304, Activation::None),
-    (2400, 768, 2304, Activation::GatedGelu),
-    (2400, 1152, 768, Activation::None),
+#[derive(Clone, Copy)]
+struct LinearShape {
+    inner: usize,
+    outer: usize,
+    activation: Activation,
+}
+
+const fn linear(inner: usize, outer: usize, activation: Activation) -> LinearShape {
+    LinearShape {
+        inner,
+        outer,
+        activation,
+    }
+}
+
+/// Numbers of rows and layers, as in the demo model and the large one.
+const LAYERS: [(usize, LinearShape); 7] = [
+    (24, linear(384, 1536, Activation::Gelu)),
+    (2400, linear(384, 1152, Activation::None)),
+    (2400, linear(384, 1536, Activation::Gelu)),
+    (2400, linear(1536, 384, Activation::None)),
+    (24, linear(768, 2304, Activation::None)),
+    (2400, linear(768, 2304, Activation::GatedGelu)),
+    (2400, linear(1152, 768, Activation::None)),
 ];
 
 fn bytes(count: usize) -> Vec<u8> {
@@ -35,31 +53,31 @@ fn integers<'a>(bytes: &'a [u8], scales: &'a [f32]) -> Weights<'a> {
     }
 }
 
-fn pack(weights: Weights<'_>, [inner, outer]: [usize; 2], activation: Activation) -> Linear {
+fn pack(weights: Weights<'_>, shape: LinearShape) -> Linear {
     let layer = Layer {
         weights,
-        inner,
-        outer,
+        inner: shape.inner,
+        outer: shape.outer,
         smoothing: &[],
         bias: &[],
-        activation,
+        activation: shape.activation,
     };
     layer.pack().expect("the sizes fit")
 }
 
 fn layers(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("linear");
-    for (rows, inner, outer, activation) in LAYERS {
+    for (rows, shape) in LAYERS {
+        let LinearShape { inner, outer, .. } = shape;
         let bytes = bytes(inner * outer);
         let floats: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte) - 128.).collect();
         let input: Vec<f32> = (0..rows * inner).map(|at| (at as f32).sin()).collect();
         let scales = vec![1e-3; outer];
-        let width = outer / if activation.is_gated() { 2 } else { 1 };
-        let mut out = vec![0.; rows * width];
         group.throughput(Throughput::Elements(2 * (rows * inner * outer) as u64));
         let integers = integers(&bytes, &scales);
         for (name, weights) in [("int8", integers), ("fp32", Weights::Floats(&floats))] {
-            let layer = pack(weights, [inner, outer], activation);
+            let layer = pack(weights, shape);
+            let mut out = vec![0.; rows * layer.outer()];
             group.bench_function(format!("{name}/{rows}x{inner}x{outer}"), |bench| {
                 let rows = Activations::by_row(&input);
                 bench.iter(|| layer.run(black_box(rows), None, &mut out, &Serial));
@@ -70,34 +88,36 @@ fn layers(criterion: &mut Criterion) {
 }
 
 /// All layers of the demo model, one after the other, so that weights are in the
-/// caches that they are in when a model runs.
+/// same caches as when a model runs.
 fn model(criterion: &mut Criterion) {
     const ROWS: usize = 312;
     let shapes = [
-        (384, 1152, Activation::None),
-        (384, 384, Activation::None),
-        (384, 1536, Activation::Gelu),
-        (1536, 384, Activation::None),
+        linear(384, 1152, Activation::None),
+        linear(384, 384, Activation::None),
+        linear(384, 1536, Activation::Gelu),
+        linear(1536, 384, Activation::None),
     ];
     let mut group = criterion.benchmark_group("model");
     for depth in [1, 6] {
-        let layers: Vec<_> = (0..depth)
+        let layers: Vec<Linear> = (0..depth)
             .flat_map(|_| shapes)
-            .map(|(inner, outer, activation)| {
-                let (bytes, scales) = (bytes(inner * outer), vec![1e-3; outer]);
-                let layer = pack(integers(&bytes, &scales), [inner, outer], activation);
-                (layer, inner, outer)
+            .map(|shape| {
+                let bytes = bytes(shape.inner * shape.outer);
+                pack(integers(&bytes, &vec![1e-3; shape.outer]), shape)
             })
             .collect();
         let input: Vec<f32> = (0..ROWS * 1536).map(|at| (at as f32).sin()).collect();
         let mut out = vec![0.; ROWS * 1536];
-        let operations: usize = layers.iter().map(|(_, i, o)| 2 * ROWS * i * o).sum();
-        group.throughput(Throughput::Elements(operations as u64));
+        let operations = layers
+            .iter()
+            .map(|layer| 2 * ROWS * layer.inner() * layer.outer());
+        group.throughput(Throughput::Elements(operations.sum::<usize>() as u64));
         group.bench_function(format!("{depth} layers"), |bench| {
             bench.iter(|| {
-                for (layer, inner, outer) in &layers {
-                    let rows = Activations::by_row(&input[..ROWS * inner]);
-                    layer.run(black_box(rows), None, &mut out[..ROWS * outer], &Serial);
+                for layer in &layers {
+                    let rows = Activations::by_row(&input[..ROWS * layer.inner()]);
+                    let out = &mut out[..ROWS * layer.outer()];
+                    layer.run(black_box(rows), None, out, &Serial);
                 }
             });
         });
@@ -105,15 +125,36 @@ fn model(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn attention(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("attention");
-    for (texts, length, heads, columns, window) in [
-        (13, 24, 12, 32, None),
-        (1, 300, 12, 32, None),
-        (1, 300, 12, 64, None),
-        (1, 300, 12, 64, Some(64)),
-    ] {
-        let width = heads * columns;
+#[derive(Clone, Copy)]
+struct AttentionShape {
+    texts: usize,
+    length: usize,
+    columns: usize,
+    window: Option<usize>,
+}
+
+const HEADS: usize = 12;
+
+impl AttentionShape {
+    const fn one_text(length: usize, columns: usize) -> Self {
+        Self {
+            texts: 1,
+            length,
+            columns,
+            window: None,
+        }
+    }
+
+    /// Runs on queries, keys and values that are side by side, as after a packed
+    /// layer. Operations are counted without the window.
+    fn bench(self, group: &mut BenchmarkGroup<'_, WallTime>, precision: Precision) {
+        let Self {
+            texts,
+            length,
+            columns,
+            window,
+        } = self;
+        let width = HEADS * columns;
         let data: Vec<f32> = (0..texts * length * 3 * width)
             .map(|at| (at as f32).sin())
             .collect();
@@ -129,63 +170,95 @@ fn attention(criterion: &mut Criterion) {
             values: rows(2),
             mask: None,
             rotation: None,
-            precision: Precision::Fp32,
+            precision,
         };
         let attention = Attention {
-            heads,
+            heads: HEADS,
             columns,
             scale: 0.125,
             window,
             fill: f32::NEG_INFINITY,
         };
         let mut out = vec![0.; texts * length * width];
-        // As many as without a window.
         group.throughput(Throughput::Elements(
             4 * (texts * length * length * width) as u64,
         ));
+        let name = format!("{texts}x{length}x{HEADS}x{columns}, window {window:?}, {precision:?}");
+        group.bench_function(name, |bench| {
+            bench.iter(|| attention.run(black_box(&batch), &mut out, &Serial));
+        });
+    }
+}
+
+fn attention(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("attention");
+    for shape in [
+        AttentionShape {
+            texts: 13,
+            ..AttentionShape::one_text(24, 32)
+        },
+        AttentionShape::one_text(300, 32),
+        AttentionShape::one_text(300, 64),
+        AttentionShape {
+            window: Some(64),
+            ..AttentionShape::one_text(300, 64)
+        },
+    ] {
         for precision in [Precision::Fp32, Precision::Int8] {
-            let batch = Batch { precision, ..batch };
-            let name =
-                format!("{texts}x{length}x{heads}x{columns}, window {window:?}, {precision:?}");
-            group.bench_function(name, |bench| {
-                bench.iter(|| attention.run(black_box(&batch), &mut out, &Serial));
-            });
+            shape.bench(&mut group, precision);
         }
     }
     group.finish();
 }
 
-/// Rows of the demo model: looked up in a table of its size, and scaled.
+/// What `attention/one_block.rs` gains. It takes heads whose columns are whole
+/// panels, if their keys fit into one block of 160. Heads with one column less are
+/// padded to the same products, and go block by block; so do longer texts.
+fn one_block(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("one block");
+    for length in [24, 160, 192] {
+        for columns in [32, 31] {
+            let shape = AttentionShape {
+                texts: (312 / length).max(1),
+                ..AttentionShape::one_text(length, columns)
+            };
+            shape.bench(&mut group, Precision::Int8);
+        }
+    }
+    group.finish();
+}
+
+/// Embedding lookup and normalization of rows, in the sizes of the demo model.
 fn rows(criterion: &mut Criterion) {
     const TABLE: [usize; 2] = [30_524, 384];
     const DIM: usize = 128;
     let mut group = criterion.benchmark_group("rows");
     for count in [24, 2400] {
         let ids: Vec<i64> = (0..count).map(|at| (at * 7919) % TABLE[0] as i64).collect();
-        let levels = TableQuantization {
+        let quantization = TableQuantization {
             weight_type: WeightType::Int8,
-            scaled: ScaleAxis::Rows,
+            axis: ScaleAxis::Rows,
             scales: vec![1e-3; TABLE[0]],
             zero_points: Vec::new(),
         };
-        for (name, size, levels) in [("int8", 1, Some(levels)), ("fp32", 4, None)] {
+        for (name, size, quantization) in [("int8", 1, Some(quantization)), ("fp32", 4, None)] {
             let bytes = vec![1; size * TABLE[0] * TABLE[1]];
-            let table = Embedding::new(bytes.into(), TABLE, levels).expect("the sizes fit");
+            let table = Embedding::new(bytes.into(), TABLE, quantization).expect("the sizes fit");
             let mut out = vec![0.; ids.len() * TABLE[1]];
             group.throughput(Throughput::Elements(out.len() as u64));
             group.bench_function(format!("embedding, {name}/{count}"), |bench| {
                 bench.iter(|| table.run(black_box(&ids), &mut out, &Serial));
             });
         }
-        let scale = L2Normalize {
+        let normalize = L2Normalize {
             bound: Bound::Max,
             epsilon: 1e-12,
         };
         let input: Vec<f32> = (0..ids.len() * DIM).map(|at| (at as f32).sin()).collect();
         let mut out = vec![0.; input.len()];
         group.throughput(Throughput::Elements(out.len() as u64));
-        group.bench_function(format!("to length 1/{count}"), |bench| {
-            bench.iter(|| scale.run(black_box(&input), DIM, &mut out, &Serial));
+        group.bench_function(format!("L2 normalization/{count}"), |bench| {
+            bench.iter(|| normalize.run(black_box(&input), DIM, &mut out, &Serial));
         });
         let weights = vec![0.5; TABLE[1]];
         let normalize = LayerNorm {
@@ -205,5 +278,5 @@ fn rows(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, model, layers, attention, rows);
+criterion_group!(benches, model, layers, attention, one_block, rows);
 criterion_main!(benches);

@@ -161,7 +161,8 @@ fn weights_that_are_extreme_in_places() {
 
 /// Compares weights that need few overflow corrections with weights that need too
 /// many, so that the exact product is taken. They only differ with relaxed SIMD,
-/// on x86 without AVX-VNNI.
+/// on x86 without AVX-VNNI. To run it, set the variables that `cargo xtask
+/// test-web` sets, and add `-- --ignored` to its command.
 #[wasm_bindgen_test]
 #[ignore = "a benchmark, which prints times"]
 fn bench_overflow_corrections() {
