@@ -49,12 +49,8 @@ fn main() {
 
 fn models() -> Vec<(&'static str, EncoderBuilder)> {
     let demo = |model: Vec<u8>, precision| {
-        EncoderBuilder::from_bytes(ModelBytes {
-            config: MINILM.config.to_vec(),
-            tokenizer: MINILM.tokenizer.to_vec(),
-            model,
-            precision,
-        })
+        let bytes = ModelBytes::new(MINILM.config, MINILM.tokenizer, model, precision);
+        EncoderBuilder::from_bytes(bytes)
     };
     let mut models = vec![(
         "minilm-colbert int8",

@@ -2,17 +2,18 @@
 
 use std::fmt;
 
-use crate::batch::{BatchShapes, CACHED_TOKENS, TokenBatch};
-use crate::error::Result;
 use multivec_graph::Fused;
 use multivec_kernels::Parallel;
+
+use crate::batch::{BatchShapes, CACHED_TOKENS, TokenBatch};
+use crate::error::Result;
 
 /// An engine with a loaded model.
 ///
 /// A backend only runs the graph. Tokenization, masking, the skiplist,
-/// normalization and pooling live in the core, once for all engines.
+/// normalization and pooling are the core's work, the same for all engines.
 pub trait Backend: Send + Sync {
-    /// What was loaded, and how it runs.
+    /// The loaded model and what runs it.
     fn info(&self) -> &BackendInfo;
 
     /// How the core should divide work for this backend.
@@ -20,48 +21,50 @@ pub trait Backend: Send + Sync {
         Scheduling::default()
     }
 
-    /// Runs the graph on a batch and returns its raw output, row for row in
-    /// the batch's order, padding rows included.
+    /// Runs the graph on a batch and returns its raw output in the batch's
+    /// order, including padding.
     ///
     /// Inputs are `[rows, length]` of `i64`: `input_ids`, `attention_mask` (1
-    /// attended, 0 not) and, where the graph has it, `token_type_ids` (all 0).
+    /// for tokens that are attended to, 0 for others) and, where the graph
+    /// takes it, `token_type_ids` (all 0).
     ///
     /// # Errors
-    /// [`Error::Inference`](crate::Error::Inference) when the engine fails,
-    /// [`Error::ModelMismatch`](crate::Error::ModelMismatch) when the output
-    /// is not `[rows, length, dim]` of `f32`.
+    /// [`Error::Inference`](crate::Error::Inference) if the engine fails,
+    /// [`Error::ModelMismatch`](crate::Error::ModelMismatch) if the output is
+    /// not `[rows, length, dim]` of `f32`.
     fn run(&self, batch: &TokenBatch, mode: RunMode) -> Result<TokenStates>;
 }
 
-/// What else runs while a batch does.
+/// What else runs at the same time as a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RunMode {
-    /// Nothing of the same call: the batch may use every core.
+    /// Nothing else of the same call: the batch may use every core.
     Exclusive,
-    /// Other batches of the same call, one a worker: the batch should leave
+    /// Other batches of the same call, one per worker: the batch should leave
     /// the other cores to them.
     Shared,
 }
 
-/// How work for a backend is best divided. The default is one batch at a time
+/// How work for a backend is best divided. The default is one batch at a time,
 /// on the calling thread.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Scheduling<'a> {
-    /// Calls of [`Backend::run`] that make progress at the same time, at least
-    /// 1. The encoder starts that many workers and no more.
+    /// Calls of [`Backend::run`] that can make progress at the same time, at
+    /// least 1. The encoder starts at most that many workers.
     pub concurrency: usize,
-    /// Threads that the core may keep busy with work of its own, such as
-    /// tokenization, at least 1. Where it is 1, the core starts none.
+    /// Threads that the core may use for its own work, such as tokenization,
+    /// at least 1. With 1 it starts no thread.
     pub parallelism: usize,
-    /// Tokens of the batches that the backend is fastest with, padding
-    /// included.
+    /// The batch size at which the backend is fastest, in tokens including
+    /// padding.
     pub batch_tokens: usize,
     /// [`BatchShapes::Buckets`] where each new shape takes time to prepare, so
-    /// that few shapes are faster than little padding.
+    /// that a few shapes with more padding are faster.
     pub batch_shapes: BatchShapes,
-    /// Threads that the backend lends to the core for all that it does side by
-    /// side. Without them, it starts threads of its own.
+    /// The backend's own threads, lent to the core for all its parallel work.
+    /// Without them the core starts threads.
     pub threads: Option<&'a dyn Parallel>,
 }
 
@@ -78,9 +81,9 @@ impl Default for Scheduling<'_> {
 }
 
 impl<'a> Scheduling<'a> {
-    /// Runs this many batches at the same time; 0 counts as 1. The core keeps
-    /// as many threads busy, unless
-    /// [`with_parallelism`](Self::with_parallelism) says otherwise.
+    /// Runs this many batches at the same time; 0 counts as 1. The core uses
+    /// as many threads for its own work, unless
+    /// [`with_parallelism`](Self::with_parallelism) changes that.
     #[must_use]
     pub fn with_concurrency(mut self, concurrency: usize) -> Self {
         self.concurrency = concurrency.max(1);
@@ -88,21 +91,21 @@ impl<'a> Scheduling<'a> {
         self
     }
 
-    /// Lets the core keep this many threads busy; 0 counts as 1.
+    /// Lets the core use this many threads for its own work; 0 counts as 1.
     #[must_use]
     pub fn with_parallelism(mut self, threads: usize) -> Self {
         self.parallelism = threads.max(1);
         self
     }
 
-    /// Makes batches of this many tokens where the user sets no limit.
+    /// Sets the batch size in tokens for users who set no limit.
     #[must_use]
     pub fn with_batch_tokens(mut self, tokens: usize) -> Self {
         self.batch_tokens = tokens;
         self
     }
 
-    /// Makes batches of these shapes where the user leaves it open.
+    /// Sets the batch shapes for users who leave them to the engine.
     #[must_use]
     pub fn with_batch_shapes(mut self, shapes: BatchShapes) -> Self {
         self.batch_shapes = shapes;
@@ -119,6 +122,7 @@ impl<'a> Scheduling<'a> {
 
 /// The raw output of a graph: `[rows, length, dim]`, row-major.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct TokenStates {
     /// `rows * length * dim` values.
     pub data: Vec<f32>,
@@ -126,14 +130,23 @@ pub struct TokenStates {
     pub dim: usize,
 }
 
-/// What a backend has loaded.
+impl TokenStates {
+    /// States of `dim` columns each.
+    pub fn new(data: Vec<f32>, dim: usize) -> Self {
+        Self { data, dim }
+    }
+}
+
+/// The loaded model and what runs it.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct BackendInfo {
     /// The engine's name, such as `onnxruntime`.
     pub engine: &'static str,
-    /// The engine's version.
+    /// The engine's version; empty where it has none.
     pub engine_version: String,
-    /// The hardware path that really runs, such as `cpu`.
+    /// The hardware path in use, such as `cpu`.
     pub provider: String,
     /// The precision of the loaded weights.
     pub precision: Precision,
@@ -143,31 +156,95 @@ pub struct BackendInfo {
     pub dim: Option<usize>,
     /// The model file, for messages.
     pub model_file: String,
-    /// What became of the original graph.
+    /// The form in which the graph runs.
     pub graph: GraphForm,
+    /// Operators that the backend does not implement itself and the engine's
+    /// own ONNX reader adds, sorted. They run, but as written: never fused.
+    pub fallback_operators: Vec<String>,
+}
+
+impl BackendInfo {
+    /// An engine without a version that runs the original graph on the CPU:
+    /// two inputs, and an output whose columns the graph does not state.
+    pub fn new(engine: &'static str, precision: Precision, model_file: impl Into<String>) -> Self {
+        Self {
+            engine,
+            engine_version: String::new(),
+            provider: "cpu".to_owned(),
+            precision,
+            uses_token_type_ids: false,
+            dim: None,
+            model_file: model_file.into(),
+            graph: GraphForm::Original,
+            fallback_operators: Vec::new(),
+        }
+    }
+
+    /// Sets the engine's version.
+    #[must_use]
+    pub fn with_engine_version(mut self, version: impl Into<String>) -> Self {
+        self.engine_version = version.into();
+        self
+    }
+
+    /// Sets the hardware path.
+    #[must_use]
+    pub fn with_provider(mut self, provider: impl Into<String>) -> Self {
+        self.provider = provider.into();
+        self
+    }
+
+    /// Marks the graph as one that takes `token_type_ids`.
+    #[must_use]
+    pub fn with_token_type_ids(mut self) -> Self {
+        self.uses_token_type_ids = true;
+        self
+    }
+
+    /// Sets the columns of the output.
+    #[must_use]
+    pub fn with_dim(mut self, dim: usize) -> Self {
+        self.dim = Some(dim);
+        self
+    }
+
+    /// Sets the form in which the graph runs.
+    #[must_use]
+    pub fn with_graph(mut self, form: GraphForm) -> Self {
+        self.graph = form;
+        self
+    }
+
+    /// Sets the operators that the engine's own ONNX reader adds.
+    #[must_use]
+    pub fn with_fallback_operators(mut self, operators: Vec<String>) -> Self {
+        self.fallback_operators = operators;
+        self
+    }
 }
 
 /// The form in which a graph runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum GraphForm {
-    /// As it was exported.
+    /// As exported.
     #[default]
     Original,
-    /// With fused operators in it.
+    /// With fused operators.
     Fused(Fused),
-    /// As it was exported, for its fused form gave other vectors.
+    /// As exported, because the fused form gave different vectors.
     Refused {
-        /// The largest distance between rows of length 1.
+        /// The largest difference of a component, of rows scaled to length 1.
         distance: f32,
     },
 }
 
 impl From<Fused> for GraphForm {
     fn from(fused: Fused) -> Self {
-        match fused.is_empty() {
-            true => Self::Original,
-            false => Self::Fused(fused),
+        if fused.is_empty() {
+            Self::Original
+        } else {
+            Self::Fused(fused)
         }
     }
 }
@@ -178,7 +255,10 @@ impl fmt::Display for GraphForm {
             Self::Original => f.write_str("original"),
             Self::Fused(fused) => write!(f, "fused: {fused}"),
             Self::Refused { distance } => {
-                write!(f, "original; its fused form is {distance:.1e} away from it")
+                write!(
+                    f,
+                    "original; the vectors of its fused form differ by {distance:.1e}"
+                )
             }
         }
     }
@@ -186,9 +266,14 @@ impl fmt::Display for GraphForm {
 
 /// The precision of a model's weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Precision {
-    /// 32-bit floats, as exported.
+    /// 32-bit floats.
     Fp32,
     /// 8-bit integers with dynamically quantized activations.
     Int8,
@@ -200,5 +285,29 @@ impl fmt::Display for Precision {
             Self::Fp32 => "fp32",
             Self::Int8 => "int8",
         })
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for GraphForm {
+    /// A map with the key `form`, and `operators` or `distance`.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+
+        let mut map = serializer.serialize_map(None)?;
+        match self {
+            Self::Original => map.serialize_entry("form", "original")?,
+            Self::Fused(fused) => {
+                let counts = Fused::NAMES.into_iter().zip(fused.counts());
+                let counts: std::collections::BTreeMap<_, _> = counts.collect();
+                map.serialize_entry("form", "fused")?;
+                map.serialize_entry("operators", &counts)?;
+            }
+            Self::Refused { distance } => {
+                map.serialize_entry("form", "refused")?;
+                map.serialize_entry("distance", distance)?;
+            }
+        }
+        map.end()
     }
 }

@@ -1,42 +1,43 @@
 //! Whether two forms of a graph give the same vectors.
 
+use multivec_kernels::sample;
+
 use crate::backend::{Backend, Precision, RunMode, TokenStates};
 use crate::batch::TokenBatch;
 use crate::error::Result;
 use crate::tokenize::TextTokenizer;
-use multivec_kernels::sample;
 
-/// How far rows of length 1 may be apart, in any column, in 32-bit floats.
+/// The largest difference of a component in FP32, of rows of unit length.
 const FP32_BOUND: f32 = 1e-4;
-/// How many times the noise of quantization they may be apart in INT8.
+/// The largest difference in INT8 beyond that, in multiples of the noise of
+/// quantization.
 const INT8_NOISE: f32 = 2.;
 
-/// Batches that show what a graph does: one short text, a long one, and the
-/// same long one beside a short one that is padded.
+/// Three batches: a short text, a long one, and both together, the short one
+/// padded.
 pub struct Probes(Vec<TokenBatch>);
 
-/// What a graph gave for the probes.
+/// The outputs of a graph for the probes.
 pub struct Outputs(Vec<TokenStates>);
 
-/// How far the answers of two graphs are apart.
+/// The difference of two graphs' outputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Difference {
-    /// The largest difference in any column, of rows scaled to length 1.
+    /// The largest difference of a component, of rows scaled to unit length.
     pub distance: f32,
-    /// The largest that is explained by rounding and quantization.
+    /// The largest difference that rounding and quantization explain.
     pub bound: f32,
 }
 
 impl Difference {
-    /// Whether the graphs count as equal.
+    /// Whether the graphs count as equal; never if the difference is NaN.
     pub fn is_within_bound(self) -> bool {
-        // Not a number is never within.
         self.distance <= self.bound
     }
 }
 
 impl Probes {
-    /// Probes for a model of this vocabulary that takes texts of `length`
+    /// Probes for a model with this vocabulary and texts of up to `length`
     /// tokens.
     pub fn new(tokenizer: &TextTokenizer, length: usize) -> Self {
         let long = length.clamp(4, 192);
@@ -69,7 +70,7 @@ impl Probes {
     /// Runs a backend on the probes.
     ///
     /// # Errors
-    /// The backend's.
+    /// Those of [`Backend::run`].
     pub fn run(&self, backend: &dyn Backend) -> Result<Outputs> {
         let run = |batch| backend.run(batch, RunMode::Exclusive);
         self.0.iter().map(run).collect::<Result<_>>().map(Outputs)
@@ -77,32 +78,27 @@ impl Probes {
 
     /// Compares the rows of attended tokens.
     ///
-    /// In 32-bit floats the bound is 1e-4. In INT8 another order of additions
-    /// moves values over the edge of a quantization step, as other neighbours
-    /// in a batch do: the bound is twice what the published graph itself
-    /// differs between a text alone and the same text in a batch.
-    pub fn compare(
-        &self,
-        published: &Outputs,
-        other: &Outputs,
-        precision: Precision,
-    ) -> Difference {
-        let batches = self.0.iter().zip(published.0.iter().zip(&other.0));
-        let distances = batches.map(|(batch, (published, other))| {
+    /// The bound is 1e-4 in FP32. In INT8, another order of additions moves
+    /// values across the boundary between two quantized values, as do other
+    /// texts in the batch. There the bound grows by twice the difference of the
+    /// original graph to itself, between a text alone and in a batch.
+    pub fn compare(&self, original: &Outputs, other: &Outputs, precision: Precision) -> Difference {
+        let batches = self.0.iter().zip(original.0.iter().zip(&other.0));
+        let distances = batches.map(|(batch, (original, other))| {
             let pairs = (0..batch.attention_mask.len()).filter(|&at| batch.attention_mask[at] == 1);
-            largest(pairs.map(|at| (row(published, at), row(other, at))))
+            largest(pairs.map(|at| (row(original, at), row(other, at))))
         });
         let distance = distances.fold(0., largest_of);
         let bound = match precision {
             Precision::Fp32 => FP32_BOUND,
-            Precision::Int8 => FP32_BOUND + INT8_NOISE * self.noise(published),
+            Precision::Int8 => FP32_BOUND + INT8_NOISE * self.noise(original),
         };
         Difference { distance, bound }
     }
 
-    /// How far a text's rows move when there are others in its batch.
-    fn noise(&self, published: &Outputs) -> f32 {
-        let [short, long, both] = published.0.as_slice() else {
+    /// How much a text's rows change with the batch that it is in.
+    fn noise(&self, original: &Outputs) -> f32 {
+        let [short, long, both] = original.0.as_slice() else {
             return 0.;
         };
         let (short_length, long_length) = (self.0[0].length, self.0[1].length);
@@ -112,7 +108,7 @@ impl Probes {
     }
 }
 
-/// Ids from all over the vocabulary, the same each time.
+/// Ids from the whole vocabulary, the same on each call.
 fn ids(tokenizer: &TextTokenizer, count: usize) -> Vec<i64> {
     let ids = u64::from(tokenizer.largest_id()) + 1;
     let numbers = sample::numbers().take(count);
@@ -143,7 +139,7 @@ fn largest(pairs: impl Iterator<Item = (Vec<f32>, Vec<f32>)>) -> f32 {
     pairs.map(difference).fold(0., largest_of)
 }
 
-/// The larger one; not a number counts as the largest.
+/// The larger value; NaN counts as the largest.
 fn largest_of(left: f32, right: f32) -> f32 {
     if left.is_nan() || right.is_nan() {
         return f32::NAN;

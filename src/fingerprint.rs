@@ -1,4 +1,4 @@
-//! Identity of an embedding space and of the way vectors were computed.
+//! Identity of an embedding space, and how its vectors were computed.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -6,31 +6,41 @@ use std::io::{self, Read};
 use crate::backend::{BackendInfo, GraphForm};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
+use crate::normalization::Normalization;
 
-/// Says which vectors may be compared.
+/// Tells which vectors may be compared.
 ///
-/// Vectors with the same [`space`](Self::space) belong together, whatever
-/// engine computed them; [`computed`](Self::computed) says how they came about.
+/// Vectors with the same [`space`](Self::space) may, whichever engine computed
+/// them; [`computed`](Self::computed) describes how they were computed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Fingerprint {
     space: String,
     computed: String,
 }
 
-impl Fingerprint {
-    pub(crate) fn new(
-        weights: &WeightsHasher,
-        tokenizer: &blake3::Hash,
-        config: &ModelConfig,
-        normalized: bool,
-        info: &BackendInfo,
-    ) -> Self {
+/// What the vectors depend on.
+pub(crate) struct Space<'a> {
+    pub(crate) weights: &'a WeightsHasher,
+    pub(crate) tokenizer: &'a blake3::Hash,
+    pub(crate) config: &'a ModelConfig,
+    pub(crate) normalization: Normalization,
+}
+
+impl Space<'_> {
+    fn hash(&self) -> String {
+        let is_normalized = self.normalization == Normalization::L2;
         let mut hasher = blake3::Hasher::new();
-        hasher.update(weights.0.finalize().as_bytes());
-        hasher.update(tokenizer.as_bytes());
-        hasher.update(config.canonical().as_bytes());
-        hasher.update(&[u8::from(normalized)]);
-        let space = hasher.finalize().to_hex()[..32].to_owned();
+        hasher.update(self.weights.0.finalize().as_bytes());
+        hasher.update(self.tokenizer.as_bytes());
+        hasher.update(self.config.canonical().as_bytes());
+        hasher.update(&[u8::from(is_normalized)]);
+        hasher.finalize().to_hex()[..32].to_owned()
+    }
+}
+
+impl Fingerprint {
+    pub(crate) fn new(space: &Space<'_>, info: &BackendInfo) -> Self {
         let form = match info.graph {
             GraphForm::Fused(_) => "/fused",
             _ => "",
@@ -43,7 +53,10 @@ impl Fingerprint {
             info.provider,
             info.precision,
         );
-        Self { space, computed }
+        Self {
+            space: space.hash(),
+            computed,
+        }
     }
 
     /// Hash of weights, tokenizer and configuration: 32 hexadecimal digits
@@ -52,24 +65,21 @@ impl Fingerprint {
         &self.space
     }
 
-    /// Versions of SDK and engine, provider, precision, and whether the graph
-    /// was fused.
+    /// Versions of this library and of the engine, provider, precision, and
+    /// whether the graph was fused.
     pub fn computed(&self) -> &str {
         &self.computed
     }
 
-    /// Refuses vectors that were stored under another space.
+    /// Refuses vectors of another space.
     ///
     /// # Errors
-    /// [`Error::FingerprintMismatch`].
+    /// [`Error::FingerprintMismatch`] if `stored` is not [`space`](Self::space).
     pub fn check_space(&self, stored: &str) -> Result<()> {
         if stored == self.space {
             return Ok(());
         }
-        Err(Error::FingerprintMismatch {
-            expected: self.space.clone(),
-            found: stored.to_owned(),
-        })
+        Err(Error::fingerprint_mismatch(&self.space, stored))
     }
 }
 
@@ -79,7 +89,7 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// Hashes model bytes while they are read, so that no copy is held for it.
+/// Hashes the bytes of a model in the order of its file, chunk by chunk.
 #[derive(Clone, Default)]
 pub struct WeightsHasher(blake3::Hasher);
 
@@ -99,10 +109,10 @@ impl WeightsHasher {
         self.0.finalize().to_hex().to_string()
     }
 
-    /// Adds everything that `reader` gives.
+    /// Adds everything that `reader` yields.
     ///
     /// # Errors
-    /// The reader's.
+    /// Those of the reader.
     pub fn update_reader(&mut self, reader: impl Read) -> io::Result<()> {
         self.0.update_reader(reader).map(|_| ())
     }

@@ -1,31 +1,37 @@
-//! Shared core of multivec, the encoder SDK for late-interaction (ColBERT)
-//! retrieval.
+//! The engine-independent core of multivec, an encoder for late-interaction
+//! (ColBERT) retrieval.
 //!
-//! The core turns texts into token batches, hands them to a [`Backend`] and
-//! turns the raw token states into [`Embedding`]s. It knows no inference
-//! engine, no file system and no browser, and gives the same result on all of
-//! them. On a server use the crate `multivec`, which adds ONNX Runtime, model
-//! directories and a command line.
+//! The core turns texts into batches of tokens, hands them to a [`Backend`], and
+//! turns the output into [`Embedding`]s. It uses no inference engine, no files
+//! and no browser, and gives the same results with all of them. On servers, use
+//! the crate `multivec`, which adds ONNX Runtime and model directories.
 //!
-//! The path of a text through the modules:
-//! [`tokenize`] → [`batch`] → [`Backend`] → [`encoder`] → [`Embedding`]
-//! → [`pool`] / [`score`].
+//! The path of a text through the modules: [`tokenize`] → [`batch`] →
+//! [`Backend`] → [`encoder`] → [`Embedding`] → [`pool`], [`score`].
+//!
+//! Cargo features:
+//! - `serde`: options, results and reports implement `Serialize`, and
+//!   `Deserialize` where that makes sense
+//! - `tracing`: spans and events for loading, tokenization, batches and pooling
 
 #![forbid(unsafe_code)]
 
 mod backend;
 pub mod batch;
-pub mod config;
+mod config;
 mod embedding;
 pub mod encoder;
+#[doc(hidden)]
 pub mod equivalence;
 mod error;
 pub mod fidelity;
 mod fingerprint;
+mod normalization;
 pub mod pool;
 pub mod score;
 mod sort;
 pub mod tokenize;
+mod trace;
 
 pub use backend::{Backend, BackendInfo, GraphForm, Precision, RunMode, Scheduling, TokenStates};
 pub use config::{ModelConfig, TextKind};
@@ -35,3 +41,5 @@ pub use encoder::{
 };
 pub use error::{Error, Result};
 pub use fingerprint::{Fingerprint, WeightsHasher};
+pub use multivec_graph::Fused;
+pub use multivec_kernels::Parallel;

@@ -1,4 +1,4 @@
-//! Hierarchical token pooling: fewer rows a document, at little loss.
+//! Hierarchical token pooling: fewer rows per document at little loss.
 //!
 //! Equal to PyLate's `pool_embeddings_hierarchical`: cosine distance, Ward
 //! linkage, flat clusters by SciPy's `maxclust` criterion, each replaced by
@@ -7,15 +7,18 @@
 use kodama::{Dendrogram, Method, linkage};
 use ndarray::{Array2, ArrayView2, Axis, Slice};
 
-use crate::sort::ordered;
+use crate::error::{Error, Result};
+use crate::sort::sort_positions;
 
-/// How far a document is pooled.
+/// How far documents are pooled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
 pub struct Pooling {
-    /// Rows are reduced to one in `factor`, rounded down, at least one. 1
-    /// leaves them as they are, and so does 0.
+    /// `n` rows become `n / factor`, rounded down, but at least 1. A factor of
+    /// 1 leaves them unchanged, 0 is an error.
     pub factor: usize,
-    /// Rows at the start that are left alone, such as that of `[CLS]`.
+    /// Rows at the start that are never merged, such as that of `[CLS]`.
     pub protected_tokens: usize,
 }
 
@@ -27,11 +30,25 @@ impl Pooling {
             protected_tokens: 1,
         }
     }
+
+    /// Never merges this many rows at the start.
+    #[must_use]
+    pub fn with_protected_tokens(mut self, tokens: usize) -> Self {
+        self.protected_tokens = tokens;
+        self
+    }
+
+    pub(crate) fn check(self) -> Result<()> {
+        if self.factor == 0 {
+            return Err(Error::option("pooling", "a factor of 1 or more", 0));
+        }
+        Ok(())
+    }
 }
 
-/// Groups the rows of `[tokens, dim]` into clusters, protected rows first and
-/// alone, then in the order of SciPy's labels; members ascending. `None` where
-/// pooling would change nothing.
+/// Groups the rows of `[tokens, dim]` into clusters: each protected row first,
+/// then clusters in the order of SciPy's labels, with ascending members.
+/// `None` where pooling would change nothing.
 pub(crate) fn clusters(rows: ArrayView2<'_, f32>, pooling: Pooling) -> Option<Vec<Vec<usize>>> {
     let protected = pooling.protected_tokens.min(rows.nrows());
     let free = rows.nrows() - protected;
@@ -62,8 +79,8 @@ pub(crate) fn means(rows: ArrayView2<'_, f32>, clusters: &[Vec<usize>]) -> Array
     means
 }
 
-/// Upper triangle of `1 - rows · rowsᵀ`, row by row. Products are taken in
-/// f32 and clustered in f64, as PyLate and SciPy do.
+/// The upper triangle of `1 - rows · rowsᵀ`, row by row: products in `f32`,
+/// clustering in `f64`, as in PyLate and SciPy.
 fn cosine_distances(rows: ArrayView2<'_, f32>) -> Vec<f64> {
     let products = rows.dot(&rows.t());
     let count = rows.nrows();
@@ -71,20 +88,20 @@ fn cosine_distances(rows: ArrayView2<'_, f32>) -> Vec<f64> {
     for row in 0..count {
         for column in row + 1..count {
             let distance = f64::from(1.0 - products[[row, column]]);
-            // The linkage needs finite values; rows of an engine that
-            // overflowed are as far apart as can be.
+            // The linkage needs finite values: rows with an overflow get the
+            // largest distance.
             distances.push(if distance.is_finite() { distance } else { 2.0 });
         }
     }
     distances
 }
 
-/// Cuts the tree at the lowest height that leaves at most `wanted` clusters,
-/// and lists their members in the order of SciPy's `fcluster` labels.
+/// Cuts the tree at the lowest height with at most `wanted` clusters, and lists
+/// these in the order of SciPy's `fcluster` labels.
 fn cut(dendrogram: &Dendrogram<f64>, wanted: usize) -> Vec<Vec<usize>> {
     let steps = dendrogram.steps();
     let leaves = dendrogram.observations();
-    // Rounding can put a step below one of its parts: heights have to rise.
+    // Rounding can put a step below one of its parts: make heights ascend.
     let mut heights: Vec<f64> = Vec::with_capacity(steps.len());
     for step in steps {
         let below = [step.cluster1, step.cluster2]
@@ -93,7 +110,7 @@ fn cut(dendrogram: &Dendrogram<f64>, wanted: usize) -> Vec<Vec<usize>> {
             .map(|part| heights[part]);
         heights.push(below.fold(step.dissimilarity, f64::max));
     }
-    let order = ordered(heights.len(), &|one, other| {
+    let order = sort_positions(heights.len(), &|one, other| {
         heights[one].total_cmp(&heights[other])
     });
     let threshold = heights[order[leaves - 1 - wanted]];
@@ -112,7 +129,7 @@ fn cut(dendrogram: &Dendrogram<f64>, wanted: usize) -> Vec<Vec<usize>> {
         if merged && !inside {
             clusters.push(Vec::new());
         }
-        // SciPy descends into both parts before it numbers single leaves.
+        // SciPy visits merged parts before single leaves.
         let (left, right) = (steps[step].cluster1, steps[step].cluster2);
         let (parts, leaves): (Vec<_>, Vec<_>) =
             [right, left].into_iter().partition(|&node| node >= leaves);
@@ -127,17 +144,16 @@ mod tests {
     use ndarray::array;
 
     #[test]
-    fn merges_what_is_alike_and_keeps_the_protected_row() {
+    fn similar_rows_are_merged_and_the_protected_one_is_not() {
         let rows = array![[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]];
         let found = clusters(rows.view(), Pooling::by(2));
         assert_eq!(found, Some(vec![vec![0], vec![1, 3], vec![2, 4]]));
     }
 
     #[test]
-    fn leaves_short_documents_alone() {
+    fn short_documents_are_not_pooled() {
         let rows = array![[1.0, 0.0], [0.0, 1.0]];
         assert_eq!(clusters(rows.view(), Pooling::by(3)), None);
-        assert_eq!(clusters(rows.view(), Pooling::by(0)), None);
         let empty = Array2::zeros((0, 2));
         assert_eq!(clusters(empty.view(), Pooling::by(2)), None);
     }
@@ -145,10 +161,7 @@ mod tests {
     #[test]
     fn equal_rows_become_one_cluster() {
         let rows = Array2::from_elem((9, 4), 0.5);
-        let pooling = Pooling {
-            factor: 2,
-            protected_tokens: 0,
-        };
+        let pooling = Pooling::by(2).with_protected_tokens(0);
         let found = clusters(rows.view(), pooling);
         assert_eq!(found, Some(vec![(0..9).collect()]));
         let merged = means(rows.view(), &found.unwrap_or_default());

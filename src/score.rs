@@ -1,21 +1,21 @@
 //! Late-interaction scores.
 //!
-//! MaxSim: each query row takes its best product with a document row, and the
-//! score is the sum. Source: Khattab and Zaharia 2020, arXiv:2004.12832.
+//! MaxSim: the sum, over query rows, of the largest dot product with a document
+//! row. Source: Khattab and Zaharia 2020, arXiv:2004.12832.
 
 use std::cmp::Ordering;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView1};
 
 use crate::embedding::Embedding;
 use crate::error::{Error, Result};
-use crate::sort::ordered;
+use crate::sort::sort_positions;
 
-/// The score of one document for one query: the sum, over query rows, of the
-/// best product with a document row. A document without rows scores 0.
+/// The MaxSim score of one document for one query; 0 for a document without
+/// rows.
 ///
 /// # Errors
-/// [`Error::DimensionMismatch`] if the columns differ in number.
+/// [`Error::DimensionMismatch`] if their rows differ in length.
 pub fn max_sim(query: &Embedding, document: &Embedding) -> Result<f32> {
     Ok(matches(query, document)?
         .iter()
@@ -23,7 +23,7 @@ pub fn max_sim(query: &Embedding, document: &Embedding) -> Result<f32> {
         .sum())
 }
 
-/// The scores of documents for one query, in the order of the documents.
+/// The MaxSim scores of documents for one query, in the documents' order.
 ///
 /// # Errors
 /// As [`max_sim`]; the message names the document.
@@ -32,21 +32,23 @@ pub fn max_sim_many(query: &Embedding, documents: &[Embedding]) -> Result<Vec<f3
         .iter()
         .enumerate()
         .map(|(index, document)| {
-            max_sim(query, document).map_err(|error| named(error, format!("document {index}")))
+            max_sim(query, document).map_err(|error| of_document(index, error))
         })
         .collect()
 }
 
-/// A document's place in a ranking.
+/// A document of a ranking.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
 pub struct Ranked {
-    /// The document's position in the slice that was ranked.
+    /// Its position in the slice of documents.
     pub index: usize,
     /// Its MaxSim score.
     pub score: f32,
 }
 
-/// All documents by descending score; equal scores keep the order given.
+/// All documents by descending score; equal scores keep the documents' order.
 ///
 /// # Errors
 /// As [`max_sim_many`].
@@ -55,12 +57,12 @@ pub fn rank(query: &Embedding, documents: &[Embedding]) -> Result<Vec<Ranked>> {
     Ok(sorted(scores.into_iter().enumerate()))
 }
 
-/// The documents at the positions given, such as the candidates of another
+/// The documents at the positions `candidates`, such as the hits of another
 /// search, by descending score; equal scores keep the candidates' order.
 ///
 /// # Errors
-/// As [`max_sim`], and [`Error::InvalidOption`] for a candidate that is not a
-/// position in `documents`.
+/// As [`max_sim_many`], and [`Error::InvalidOption`] for a candidate that is
+/// not a position in `documents`.
 pub fn rerank(
     query: &Embedding,
     documents: &[Embedding],
@@ -76,25 +78,26 @@ pub fn rerank(
                     index,
                 )
             })?;
-            let score = max_sim(query, document)
-                .map_err(|error| named(error, format!("document {index}")))?;
+            let score = max_sim(query, document).map_err(|error| of_document(index, error))?;
             Ok((index, score))
         })
         .collect::<Result<Vec<_>>>()?;
     Ok(sorted(scores.into_iter()))
 }
 
-/// The document row that a query row matched.
+/// The document row that matches a query row best.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
 pub struct Match {
-    /// The row of the document; `None` where it has no rows.
+    /// The row of the document; `None` if the document has no rows.
     pub row: Option<usize>,
-    /// The product of the two rows, 0 where there is none.
+    /// The dot product of the two rows; 0 without a row.
     pub score: f32,
 }
 
-/// For each query row the document row with the best product, the first of
-/// equals.
+/// For each query row the document row with the largest dot product, the first
+/// of equals.
 ///
 /// # Errors
 /// As [`max_sim`].
@@ -103,24 +106,21 @@ pub fn matches(query: &Embedding, document: &Embedding) -> Result<Vec<Match>> {
     Ok(products.rows().into_iter().map(best).collect())
 }
 
-/// Every product of a query row with a document row, `[query rows, document
-/// rows]`.
+/// The dot products of all query rows with all document rows, `[query rows,
+/// document rows]`.
 ///
 /// # Errors
 /// As [`max_sim`].
 pub fn similarity(query: &Embedding, document: &Embedding) -> Result<Array2<f32>> {
-    let (rows, columns): (ArrayView2<f32>, ArrayView2<f32>) = (query.view(), document.view());
+    let (rows, columns) = (query.view(), document.view());
     if rows.ncols() != columns.ncols() {
-        return Err(Error::DimensionMismatch {
-            what: "document".to_owned(),
-            expected: rows.ncols(),
-            found: columns.ncols(),
-        });
+        let (expected, found) = (rows.ncols(), columns.ncols());
+        return Err(Error::dimension_mismatch("document", expected, found));
     }
     Ok(rows.dot(&columns.t()))
 }
 
-fn best(products: ndarray::ArrayView1<'_, f32>) -> Match {
+fn best(products: ArrayView1<'_, f32>) -> Match {
     let start = Match {
         row: None,
         score: 0.0,
@@ -144,28 +144,23 @@ fn sorted(scores: impl Iterator<Item = (usize, f32)>) -> Vec<Ranked> {
     let ranking: Vec<Ranked> = scores
         .map(|(index, score)| Ranked { index, score })
         .collect();
-    let order = ordered(ranking.len(), &|left, right| {
+    let order = sort_positions(ranking.len(), &|left, right| {
         descending(ranking[left].score, ranking[right].score)
     });
     order.into_iter().map(|at| ranking[at]).collect()
 }
 
-// NaN, which only a broken document has, goes last.
+// NaN, the score of a broken document, goes last.
 fn descending(left: f32, right: f32) -> Ordering {
     right
         .partial_cmp(&left)
         .unwrap_or_else(|| left.is_nan().cmp(&right.is_nan()))
 }
 
-fn named(error: Error, what: String) -> Error {
-    match error {
-        Error::DimensionMismatch {
-            expected, found, ..
-        } => Error::DimensionMismatch {
-            what,
-            expected,
-            found,
-        },
-        other => other,
+/// Names the document in the message.
+fn of_document(index: usize, mut error: Error) -> Error {
+    if let Error::DimensionMismatch { what, .. } = &mut error {
+        *what = format!("document {index}");
     }
+    error
 }

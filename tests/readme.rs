@@ -1,5 +1,5 @@
-//! The README stays true: its code compiles and runs as a documentation test
-//! of `multivec`, and its versions are those of the crates.
+//! The versions in the README, the npm package and the changelog are those of
+//! the crates.
 
 #![allow(clippy::expect_used, clippy::panic)]
 

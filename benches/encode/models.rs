@@ -44,13 +44,9 @@ pub fn demo() -> Model {
 }
 
 fn demo_fp32(model: Vec<u8>) -> Model {
-    let encoder = EncoderBuilder::from_bytes(ModelBytes {
-        config: MINILM.config.to_vec(),
-        tokenizer: MINILM.tokenizer.to_vec(),
-        model,
-        precision: Precision::Fp32,
-    })
-    .build()
+    let bytes = ModelBytes::new(MINILM.config, MINILM.tokenizer, model, Precision::Fp32);
+    let encoder = EncoderBuilder::from_bytes(bytes)
+        .build()
     .unwrap_or_else(|error| panic!("MULTIVEC_FP32_MODEL: {error}"));
     let fidelity = parity::fidelity(&MINILM, &encoder);
     assert!(

@@ -1,5 +1,5 @@
-//! Late-interaction (ColBERT, multi-vector) text encoding on servers, equal to
-//! PyLate's, from the ONNX model directories that people publish.
+//! Late-interaction (ColBERT, multi-vector) text encoding on servers, with
+//! PyLate's vectors, from model directories with ONNX graphs.
 //!
 //! ```no_run
 //! use multivec::{EncoderBuilder, rank};
@@ -15,7 +15,15 @@
 //!
 //! Loading, sharing and running are separate: an [`EncoderBuilder`] loads, an
 //! [`Encoder`] is shared (it is cheap to clone and needs no lock), and its
-//! `encode_*` methods run.
+//! `encode_*` methods run. Other engines implement [`Backend`], see
+//! [`Encoder::new`].
+//!
+//! Cargo features:
+//! - `quantize`: INT8 models made from FP32 models
+//! - `tract`: an engine in Rust, for machines without ONNX Runtime
+//! - `serde`: options of encoding, results and reports implement `Serialize`,
+//!   and `Deserialize` where that makes sense
+//! - `tracing`: spans and events for loading, engines, fused graphs and batches
 
 #[cfg(feature = "quantize")]
 #[doc(hidden)]
@@ -27,23 +35,26 @@ mod optimize;
 mod options;
 #[cfg(feature = "quantize")]
 mod quantize;
+mod trace;
 
 pub use load::EncoderBuilder;
 pub use model::{ModelBytes, ModelDirectory};
-pub use multivec_core::batch::{BatchLimit, BatchShapes};
+pub use multivec_core::batch::{BatchLimit, BatchShapes, TokenBatch};
 pub use multivec_core::encoder::{Normalization, QueryExpansion};
 pub use multivec_core::fidelity;
 pub use multivec_core::pool::Pooling;
 pub use multivec_core::score::{
     Match, Ranked, matches, max_sim, max_sim_many, rank, rerank, similarity,
 };
-pub use multivec_core::tokenize::{TokenRole, TokenizedText, Truncation, TruncationPolicy};
+pub use multivec_core::tokenize::{
+    TextTokenizer, TokenRole, TokenizedText, Truncation, TruncationPolicy,
+};
 pub use multivec_core::{
     Backend, BackendInfo, Cancellation, Control, Embedding, EmbeddingStream, EncodeJob,
-    EncodeOptions, Encoder, Error, Fingerprint, GraphForm, ModelConfig, Precision, Progress,
-    Result, TextKind, Token,
+    EncodeOptions, Encoder, Error, Fingerprint, Fused, GraphForm, ModelConfig, ModelParts,
+    Parallel, Precision, Progress, Result, RunMode, Scheduling, TextKind, Token, TokenStates,
+    WeightsHasher,
 };
-pub use multivec_graph::Fused;
 #[cfg(feature = "quantize")]
 pub use multivec_graph::quantize::{LayerKind, WeightRange};
 pub use onnxruntime::{Candidate, OnnxRuntime};

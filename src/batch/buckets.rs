@@ -1,45 +1,51 @@
-//! Few shapes, for engines that compile the graph for each.
+//! Batches of few shapes, for engines that compile the graph for each shape.
 
 use super::BatchLimit;
 use super::plan::longest_first;
 
-/// The shortest length that others are padded to.
+/// The shortest length of a bucket, in tokens.
 const SHORTEST: usize = 16;
 
-/// Which shapes batches have.
+/// The shapes `[rows, length]` of batches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum BatchShapes {
-    /// As the engine wants it: `Buckets` on devices, `Exact` on CPUs.
+    /// The engine's choice: `Buckets` on devices, `Exact` on CPUs.
     #[default]
     Auto,
-    /// As many rows as there are texts, as long as the longest.
+    /// One row per text, as long as the longest text.
     Exact,
-    /// Of few lengths, half an octave apart, with powers of two of rows, so that
-    /// an engine that compiles a graph for each shape has few to compile. Padding
+    /// Few shapes, for engines that compile the graph for each: powers of two
+    /// of rows, and lengths of 2ⁿ or 1.5 · 2ⁿ tokens, at least 16. Additional
     /// rows repeat the last text.
     Buckets,
 }
 
-/// Shapes of batches for texts up to a length, within a limit.
+/// The shapes of [`BatchShapes::Buckets`].
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Buckets {
-    /// Tokens of the longest text that there can be.
+    /// Most tokens of a text.
     pub longest: usize,
-    /// How much goes into one batch, padding included.
+    /// The maximum size of a batch, including padding.
     pub limit: BatchLimit,
 }
 
 impl Buckets {
-    /// `[rows, length]` of a batch of so many texts, the longest of so many
-    /// tokens: rows are a power of two, and lengths one or one and a half times
-    /// one, from 16 up to the longest text.
+    /// The shape `[rows, length]` for this many texts, the longest of which has
+    /// `tokens` tokens.
     pub fn shape(&self, texts: usize, tokens: usize) -> [usize; 2] {
         let power = tokens.max(SHORTEST).next_power_of_two();
         let between = power / 4 * 3;
-        let length = match tokens <= between && between >= SHORTEST {
-            true => between,
-            false => power,
+        let length = if tokens <= between && between >= SHORTEST {
+            between
+        } else {
+            power
         };
         [
             texts.next_power_of_two(),
@@ -47,8 +53,8 @@ impl Buckets {
         ]
     }
 
-    /// Rows of a batch for so many texts of that length, or for as many as go
-    /// into one: a power of two, at least 1.
+    /// Rows for up to `texts` texts of this length, within the limit: a power
+    /// of two, at least 1.
     fn rows(&self, texts: usize, length: usize) -> usize {
         let mut rows = 1;
         while rows < texts && self.limit.admits(2 * rows, length) {
@@ -57,13 +63,13 @@ impl Buckets {
         rows
     }
 
-    /// Groups texts of one bucket each: positions into `lengths`, longest first,
-    /// each position exactly once. Texts of equal length keep their order.
+    /// Groups texts of the same bucket into batches: positions in `lengths`,
+    /// longest first, each exactly once. Texts of equal length keep their order.
     pub fn plan(&self, lengths: &[usize]) -> Vec<Vec<usize>> {
         let order = longest_first(lengths);
         let bucket = |text: usize| self.shape(1, lengths[text])[1];
-        let of_buckets = order.chunk_by(|&one, &next| bucket(one) == bucket(next));
-        of_buckets
+        order
+            .chunk_by(|&one, &next| bucket(one) == bucket(next))
             .flat_map(|texts| texts.chunks(self.rows(texts.len(), bucket(texts[0]))))
             .map(<[usize]>::to_vec)
             .collect()

@@ -1,42 +1,53 @@
-//! Packing of tokenized texts into batches.
+//! Packing tokenized texts into batches.
 
 mod buckets;
 mod plan;
 
 use crate::tokenize::TokenizedText;
-pub use buckets::{BatchShapes, Buckets};
+pub use buckets::BatchShapes;
+#[doc(hidden)]
+pub use buckets::Buckets;
+#[doc(hidden)]
 pub use plan::{PADDING_SHARE, PADDING_TOKENS, plan};
 
-/// Tokens whose states stay in a core's caches from one layer to the next:
-/// where a batch has a core of its own, larger ones are slower. With many more
-/// weights than tokens, smaller ones would be.
+/// Tokens of a batch whose states stay in a core's caches from one layer to
+/// the next, where each core runs a batch of its own. Larger batches miss the
+/// caches; smaller ones read the weights more often per token.
+#[doc(hidden)]
 pub const CACHED_TOKENS: usize = 320;
 
-/// As many levels of 8 bits stay there, where that is what products read.
-const CACHED_LEVELS: usize = 240 << 10;
+/// Bytes of quantized values that stay in the caches.
+const CACHED_BYTES: usize = 240 << 10;
 
-/// [`CACHED_TOKENS`] of a model whose products read 8 bits for each of `width`
-/// columns of a token: up to twice as many where tokens are narrow.
+/// [`CACHED_TOKENS`] of a model whose layers read `width` quantized values of
+/// 8 bits per token: up to twice as many for narrow models.
+#[doc(hidden)]
 pub fn cached_tokens(width: usize) -> usize {
-    let tokens = CACHED_LEVELS / width.max(1);
+    let tokens = CACHED_BYTES / width.max(1);
     tokens.clamp(CACHED_TOKENS, 2 * CACHED_TOKENS)
 }
 
-/// How much goes into one batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The maximum size of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum BatchLimit {
-    /// As many tokens as the engine is fastest with.
+    /// The number of tokens at which the engine is fastest.
+    #[default]
     Auto,
-    /// At most this many texts.
+    /// At most this many texts, at least 1.
     Texts(usize),
-    /// At most this many tokens, padding included; a single longer text still
-    /// forms a batch of its own.
+    /// At most this many tokens including padding, at least 1; a longer text
+    /// gets a batch of its own.
     Tokens(usize),
 }
 
 impl BatchLimit {
-    /// The limit, where `tokens` are what the engine is fastest with.
+    /// Replaces [`BatchLimit::Auto`] by this many tokens.
     pub(crate) fn or_tokens(self, tokens: usize) -> Self {
         match self {
             Self::Auto => Self::Tokens(tokens),
@@ -56,25 +67,40 @@ impl BatchLimit {
 
 /// The input of one run: `[rows, length]`, row-major, padded at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TokenBatch {
     /// Texts in the batch.
     pub rows: usize,
-    /// Tokens of each row; shorter texts are padded to it.
+    /// Tokens per row; shorter texts are padded to this length.
     pub length: usize,
-    /// Token ids.
+    /// Token ids, `[rows, length]`.
     pub input_ids: Vec<i64>,
-    /// 1 where a token is attended to, 0 for padding and for expansion tokens
-    /// that the model does not attend to.
+    /// `[rows, length]`: 1 for tokens that are attended to, 0 for padding and
+    /// for expansion tokens that the model does not attend to.
     pub attention_mask: Vec<i64>,
 }
 
 impl TokenBatch {
-    /// Lays out texts in the order given, `[rows, length]`, padding with
-    /// `pad_id`. Rows beyond the texts repeat the last one: what is no text at
-    /// all could spoil those beside it.
+    /// `rows` rows of equal length, without padding. Ids that do not fill a
+    /// row are left out.
+    pub fn unpadded(rows: usize, mut input_ids: Vec<i64>) -> Self {
+        let length = input_ids.len().checked_div(rows).unwrap_or(0);
+        input_ids.truncate(rows * length);
+        Self {
+            rows,
+            length,
+            attention_mask: vec![1; input_ids.len()],
+            input_ids,
+        }
+    }
+
+    /// Lays out texts in the order given, `[rows, length]`, padded with
+    /// `pad_id`. Rows beyond the texts repeat the last one: where one scale is
+    /// shared by the whole batch, a row of mere padding would change the
+    /// vectors of the texts.
     ///
-    /// Texts beyond the rows are left out, and so are tokens beyond the length.
-    pub fn new<'a>(
+    /// Texts beyond the rows and tokens beyond the length are left out.
+    pub(crate) fn new<'a>(
         [rows, length]: [usize; 2],
         texts: impl Iterator<Item = &'a TokenizedText> + Clone,
         pad_id: u32,
@@ -103,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn narrow_tokens_are_more() {
+    fn batches_of_narrow_models_have_more_tokens() {
         let of_width = [0, 128, 384, 512, 768, 1024, usize::MAX].map(cached_tokens);
         assert_eq!(of_width, [640, 640, 640, 480, 320, 320, 320]);
     }

@@ -1,31 +1,31 @@
-//! Which texts run together.
+//! Which texts share a batch.
 
 use super::BatchLimit;
-use crate::sort::ordered;
+use crate::sort::sort_positions;
 
-/// Most padding of a text, and padding that a batch may always have, in tokens:
-/// about what a batch of its own would cost.
+/// Most tokens of padding per text, and of padding that a batch may always
+/// have: about the cost of a batch of its own.
 pub const PADDING_TOKENS: usize = 64;
 
-/// Beyond [`PADDING_TOKENS`], padding is at most one token in this many.
+/// Beyond [`PADDING_TOKENS`], at most one token in this many is padding.
 pub const PADDING_SHARE: usize = 8;
 
-/// Fewest tokens of a batch that is made smaller so that all workers have
-/// something to do. Below that the engine's own threads share a batch better.
-const LEAST_SHARED: usize = 512;
+/// Fewest tokens per worker for which batches are split so that no worker is
+/// idle. With fewer, the engine's own threads do better on a whole batch.
+const LEAST_TO_OCCUPY: usize = 512;
 
-/// The same, where there are batches for all workers anyway, which end at
-/// different times.
-const LEAST_EVEN: usize = 128;
+/// Fewest tokens per worker for which batches are split so that busy workers
+/// finish at the same time.
+const LEAST_TO_BALANCE: usize = 128;
 
-/// Groups texts of similar length for `workers` that run batches side by side:
-/// positions into `lengths`, longest first, each position exactly once. Texts
-/// of equal length keep their order.
+/// Groups texts of similar length into batches that `workers` run in parallel:
+/// positions in `lengths`, longest first, each exactly once. Texts of equal
+/// length keep their order.
 ///
-/// A batch keeps to `limit`, and its padding to [`PADDING_TOKENS`] or one
-/// token in [`PADDING_SHARE`], whichever is more; no text in it is padded by
-/// more than [`PADDING_TOKENS`]. Where some workers would
-/// have a batch less than others, batches are made smaller to even that out.
+/// No batch exceeds `limit`. The padding of a batch is at most
+/// [`PADDING_TOKENS`] or one token in [`PADDING_SHARE`], whichever is more,
+/// that of a text at most [`PADDING_TOKENS`]. Batches are split where workers
+/// would otherwise be idle.
 pub fn plan(lengths: &[usize], limit: BatchLimit, workers: usize) -> Vec<Vec<usize>> {
     let order = longest_first(lengths);
     let pack = |most| Packing {
@@ -36,15 +36,16 @@ pub fn plan(lengths: &[usize], limit: BatchLimit, workers: usize) -> Vec<Vec<usi
     let whole = pack(usize::MAX).batches(&order);
     let tokens: usize = lengths.iter().sum();
     let share = tokens / whole.len().next_multiple_of(workers.max(1)).max(1);
-    let least = match whole.len() < workers {
-        true => LEAST_SHARED,
-        false => LEAST_EVEN,
+    let least = if whole.len() < workers {
+        LEAST_TO_OCCUPY
+    } else {
+        LEAST_TO_BALANCE
     };
     if workers <= 1 || share < least {
         return whole;
     }
     let longest = lengths[order[0]];
-    // Whole texts seldom make up a share: one too many or one too few.
+    // Whole texts rarely add up to a share: allow one more, or one less.
     let smaller = [share + longest - 1, share].map(|most| pack(most).batches(&order));
     let plans = std::iter::once(whole).chain(smaller);
     plans
@@ -52,15 +53,15 @@ pub fn plan(lengths: &[usize], limit: BatchLimit, workers: usize) -> Vec<Vec<usi
         .unwrap_or_default()
 }
 
-/// Positions of texts, those of equal length in their order.
+/// Positions of texts; those of equal length keep their order.
 pub(super) fn longest_first(lengths: &[usize]) -> Vec<usize> {
-    ordered(lengths.len(), &|one, other| {
+    sort_positions(lengths.len(), &|one, other| {
         lengths[other].cmp(&lengths[one])
     })
 }
 
-/// How long workers are busy with batches, in tokens, if each takes the next
-/// one when it is done.
+/// The time until all batches are done, in tokens, if each worker takes the
+/// next batch when it has finished one.
 fn duration(batches: &[Vec<usize>], lengths: &[usize], workers: usize) -> usize {
     let mut busy = vec![0; workers];
     for batch in batches {
@@ -75,7 +76,7 @@ fn duration(batches: &[Vec<usize>], lengths: &[usize], workers: usize) -> usize 
 struct Packing<'a> {
     lengths: &'a [usize],
     limit: BatchLimit,
-    /// Most tokens of a batch, padding included.
+    /// Most tokens of a batch, including padding.
     most: usize,
 }
 
@@ -102,7 +103,7 @@ impl Packing<'_> {
         batches
     }
 
-    /// Whether a batch `[rows, length]` with that many tokens of text is
+    /// Whether a batch of shape `[rows, length]`, `tokens` of them of texts, is
     /// within all bounds.
     fn admits(&self, [rows, length]: [usize; 2], tokens: usize) -> bool {
         let size = rows.saturating_mul(length);

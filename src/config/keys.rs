@@ -1,5 +1,7 @@
 //! Typed access to the keys of a JSON object, with errors that name them.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
@@ -11,10 +13,8 @@ pub(super) struct Keys<'a> {
 
 impl<'a> Keys<'a> {
     pub(super) fn parse(file: &'a str, json: &[u8]) -> Result<Self> {
-        let map = serde_json::from_slice(json).map_err(|source| Error::ConfigSyntax {
-            file: file.to_owned(),
-            source,
-        })?;
+        let map =
+            serde_json::from_slice(json).map_err(|source| Error::config_syntax(file, source))?;
         Ok(Self { file, map })
     }
 
@@ -26,17 +26,12 @@ impl<'a> Keys<'a> {
         &self,
         key: &'static str,
         expected: &str,
-        found: impl Into<String>,
+        found: impl fmt::Display,
     ) -> Error {
-        Error::ConfigValue {
-            file: self.file.to_owned(),
-            key,
-            expected: expected.to_owned(),
-            found: found.into(),
-        }
+        Error::config_value(self.file, key, expected, found)
     }
 
-    // Python writes an unset value as null.
+    // Python writes unset values as null.
     fn get(&self, key: &str) -> Option<&Value> {
         self.map.get(key).filter(|value| !value.is_null())
     }

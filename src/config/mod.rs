@@ -1,7 +1,9 @@
-//! The model's configuration: `onnx_config.json`, or
-//! `config_sentence_transformers.json`, its older name with the same keys.
+//! The model's configuration: `onnx_config.json`, or the older
+//! `config_sentence_transformers.json` with the same keys.
 
 mod keys;
+
+use std::fmt;
 
 use serde::Serialize;
 
@@ -10,10 +12,15 @@ use keys::Keys;
 
 /// Which side of retrieval a text is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum TextKind {
-    /// What is searched for.
+    /// A text to search for.
     Query,
-    /// What is found.
+    /// A text to be found.
     Document,
 }
 
@@ -40,12 +47,12 @@ impl TextKind {
     }
 }
 
-/// How a late-interaction model wants its texts, with PyLate's defaults for
-/// absent keys (PyLate 1.6, `models/colbert.py`).
+/// How a late-interaction model expects its texts. Absent keys have PyLate's
+/// defaults (PyLate 1.6, `models/colbert.py`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ModelConfig {
-    /// The file the configuration came from, for messages.
+    /// The configuration file, for messages.
     #[serde(skip)]
     pub file: String,
     /// The model's name, if it states one.
@@ -60,25 +67,25 @@ pub struct ModelConfig {
     pub query_prefix_id: Option<u32>,
     /// Id of the document marker, where the file states it.
     pub document_prefix_id: Option<u32>,
-    /// Most tokens of a query, special tokens and marker included.
+    /// Most tokens of a query, including special tokens and marker.
     pub query_length: usize,
-    /// Most tokens of a document, special tokens and marker included.
+    /// Most tokens of a document, including special tokens and marker.
     pub document_length: usize,
-    /// Whether queries are filled up with mask tokens to `query_length`.
+    /// Whether queries are expanded to `query_length` with mask tokens.
     pub do_query_expansion: bool,
     /// Whether the attention mask covers those mask tokens.
     pub attend_to_expansion_tokens: bool,
     /// Whether texts are lower-cased before tokenization.
     pub do_lower_case: bool,
-    /// Tokens whose rows are dropped from documents.
+    /// Tokens whose rows are removed from documents.
     pub skiplist_words: Vec<String>,
     /// Columns of an embedding, where the file states them.
     pub embedding_dim: Option<usize>,
     /// Whether the graph takes `token_type_ids`, where the file states it.
     pub uses_token_type_ids: Option<bool>,
-    /// Id that fills queries up, where the file states it.
+    /// Id of the mask token that expands queries, where the file states it.
     pub mask_token_id: Option<u32>,
-    /// Id that pads batches, where the file states it.
+    /// Id of the token that pads batches, where the file states it.
     pub pad_token_id: Option<u32>,
 }
 
@@ -89,9 +96,9 @@ impl ModelConfig {
     /// Reads a configuration; `file` names it in messages.
     ///
     /// # Errors
-    /// [`Error::ConfigSyntax`] if `json` is no JSON object,
-    /// [`Error::ConfigValue`] if a key has a wrong type or range, or if no key
-    /// of a late-interaction model is there at all.
+    /// [`Error::ConfigSyntax`] if `json` is not a JSON object,
+    /// [`Error::ConfigValue`] if a value has the wrong type or is out of range,
+    /// or if the object has none of the keys of a late-interaction model.
     pub fn from_json(file: &str, json: &[u8]) -> Result<Self> {
         let keys = Keys::parse(file, json)?;
         let own = [
@@ -134,7 +141,7 @@ impl ModelConfig {
         })
     }
 
-    /// Most tokens of a text of this kind, special tokens and marker included.
+    /// Most tokens of a text of this kind, including special tokens and marker.
     pub fn length(&self, kind: TextKind) -> usize {
         match kind {
             TextKind::Query => self.query_length,
@@ -161,19 +168,14 @@ impl ModelConfig {
     pub(crate) fn error(
         &self,
         key: &'static str,
-        expected: impl Into<String>,
-        found: impl Into<String>,
+        expected: impl fmt::Display,
+        found: impl fmt::Display,
     ) -> Error {
-        Error::ConfigValue {
-            file: self.file.clone(),
-            key,
-            expected: expected.into(),
-            found: found.into(),
-        }
+        Error::config_value(&self.file, key, expected, found)
     }
 
-    /// The settings that decide over the vectors, as JSON with a fixed order
-    /// of keys. File and model name are left out: copies are the same model.
+    /// The settings that determine the vectors, as JSON with a fixed order of
+    /// keys. File and model name are left out: copies are the same model.
     pub(crate) fn canonical(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }

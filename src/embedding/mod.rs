@@ -1,5 +1,7 @@
 //! The result of encoding one text.
 
+#[cfg(feature = "serde")]
+mod serialize;
 mod source;
 
 use std::fmt;
@@ -12,8 +14,11 @@ use crate::tokenize::Truncation;
 pub use source::Token;
 pub(crate) use source::TokenSource;
 
-/// A multi-vector embedding: one row a token (or a cluster of tokens, where it
-/// was pooled), `[tokens, dim]`.
+/// A multi-vector embedding, `[tokens, dim]`: one row per token, or per cluster
+/// of tokens after pooling.
+///
+/// With the cargo feature `serde` its vectors are serialized, as `dim` and
+/// `data`; its tokens are not.
 #[derive(Clone)]
 pub struct Embedding {
     matrix: Array2<f32>,
@@ -28,28 +33,26 @@ impl Embedding {
         }
     }
 
-    /// Wraps vectors that were stored: `rows * dim` values, row-major. Such an
-    /// embedding knows nothing of its text.
+    /// Wraps stored vectors: `rows * dim` values, row-major. Such an embedding
+    /// has no tokens and no truncation.
     ///
     /// # Errors
-    /// [`Error::DimensionMismatch`] if the values do not fill whole rows.
+    /// [`Error::DimensionMismatch`] if the last row is incomplete.
     pub fn from_rows(data: Vec<f32>, dim: usize) -> Result<Self> {
         let found = data.len();
         let rows = found.checked_div(dim).unwrap_or(0);
-        let matrix =
-            Array2::from_shape_vec((rows, dim), data).map_err(|_| Error::DimensionMismatch {
-                what: format!("a matrix of {found} values"),
-                expected: dim,
-                found: found.checked_rem(dim).unwrap_or(found),
-            })?;
+        let matrix = Array2::from_shape_vec((rows, dim), data).map_err(|_| {
+            let last_row = found.checked_rem(dim).unwrap_or(found);
+            Error::dimension_mismatch(format_args!("last row of {found} values"), dim, last_row)
+        })?;
         Ok(Self {
             matrix,
             source: None,
         })
     }
 
-    /// Number of rows. A document of nothing but skiplist words still has the
-    /// rows of its special tokens.
+    /// Number of rows. A document that consists of skiplist words still has
+    /// the rows of its special tokens.
     pub fn tokens(&self) -> usize {
         self.matrix.nrows()
     }
@@ -74,7 +77,7 @@ impl Embedding {
 
     /// The values, row-major.
     pub fn as_slice(&self) -> &[f32] {
-        // Every constructor lays the rows out one after the other.
+        // All constructors make row-major matrices.
         self.matrix.as_slice().unwrap_or_default()
     }
 
@@ -83,33 +86,41 @@ impl Embedding {
         self.matrix
     }
 
-    /// The tokens that a row stands for: one, or the members of its cluster
-    /// where the embedding was pooled. Empty for vectors that were stored.
+    /// The tokens behind a row: one, or the members of its cluster after
+    /// pooling. Empty for stored vectors.
     ///
     /// # Panics
     /// If `row` is not below [`tokens`](Self::tokens).
     pub fn row_tokens(&self, row: usize) -> Vec<Token> {
-        assert!(row < self.tokens(), "row {row} of {}", self.tokens());
+        assert!(
+            row < self.tokens(),
+            "expected a row below {}, found {row}",
+            self.tokens()
+        );
         self.source
             .as_ref()
             .map(|source| source.tokens_of(row))
             .unwrap_or_default()
     }
 
-    /// How much of the text did not fit; `None` for vectors that were stored.
+    /// How much of the text was cut off; `None` for stored vectors.
     pub fn truncation(&self) -> Option<Truncation> {
         self.source.as_ref().map(TokenSource::truncation)
     }
 
     /// Pools rows by hierarchical clustering, see [`pool`](crate::pool).
-    pub fn pooled(&self, pooling: Pooling) -> Self {
-        match pool::clusters(self.view(), pooling) {
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] for a factor of 0.
+    pub fn pooled(&self, pooling: Pooling) -> Result<Self> {
+        pooling.check()?;
+        Ok(match pool::clusters(self.view(), pooling) {
             None => self.clone(),
             Some(clusters) => Self {
                 matrix: pool::means(self.view(), &clusters),
                 source: self.source.as_ref().map(|source| source.merged(&clusters)),
             },
-        }
+        })
     }
 }
 
@@ -124,7 +135,7 @@ impl fmt::Debug for Embedding {
 }
 
 impl PartialEq for Embedding {
-    /// Compares the vectors alone.
+    /// Compares the vectors, not the tokens.
     fn eq(&self, other: &Self) -> bool {
         self.matrix == other.matrix
     }

@@ -1,4 +1,4 @@
-//! What may end an encoding early, and who hears how far it is.
+//! Cancellation, deadlines and progress of calls.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,69 +7,67 @@ use std::time::Instant;
 
 use crate::error::{Error, Result};
 
-/// A switch that ends the calls that were given it; cheap to clone, and all
-/// clones are the same switch.
+/// A switch that cancels calls. Cheap to clone; all clones are the same switch.
 #[derive(Clone, Debug, Default)]
 pub struct Cancellation(Arc<AtomicBool>);
 
 impl Cancellation {
-    /// A switch that is off.
+    /// A switch that has not been cancelled.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Ends all calls with this switch, each before its next batch. It stays
-    /// on for good.
+    /// Cancels all calls with this switch, running ones and later ones. Each
+    /// finishes the batch that it is running.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it is on.
+    /// Whether [`cancel`](Self::cancel) was called.
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// How far a call is.
+/// The progress of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Progress {
-    /// Texts that are encoded.
+    /// Texts encoded so far.
     pub done: usize,
-    /// Texts of the call; `None` in a stream, which does not know.
+    /// Texts of the call; `None` in a stream.
     pub total: Option<usize>,
 }
 
 type Listener = Arc<dyn Fn(Progress) + Send + Sync>;
 
-/// What may end a call before it is done, and who hears of its progress; for
+/// Cancellation, deadline and progress of calls, for
 /// [`Encoder::with_control`](super::Encoder::with_control).
 #[derive(Clone, Default)]
 pub struct Control {
     cancellation: Option<Cancellation>,
     deadline: Option<Instant>,
     listener: Option<Listener>,
-    /// Texts that came before those of this call, and whether it is a part of
-    /// a stream.
+    /// For a part of a stream the texts before it.
     before: Option<usize>,
 }
 
 impl Control {
-    /// Nothing ends a call, and nobody listens.
+    /// No cancellation, no deadline, no listener.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Ends calls once this switch is on, with
-    /// [`Error::Cancelled`].
+    /// Ends calls with [`Error::Cancelled`] once this switch is cancelled.
     #[must_use]
     pub fn with_cancellation(mut self, cancellation: &Cancellation) -> Self {
         self.cancellation = Some(cancellation.clone());
         self
     }
 
-    /// Ends calls that are not done by then, with
-    /// [`Error::DeadlineExceeded`]. A batch that has begun is finished.
+    /// Ends calls with [`Error::DeadlineExceeded`] at this time. Batches that
+    /// have begun are finished.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
@@ -83,7 +81,7 @@ impl Control {
         self
     }
 
-    /// The control of a part of a stream, after that many texts.
+    /// The control of the part of a stream that follows `texts` texts.
     pub(super) fn after(&self, texts: usize) -> Self {
         Self {
             before: Some(texts),
@@ -91,34 +89,27 @@ impl Control {
         }
     }
 
-    /// Fails if the call, with so many of its texts done, has to end.
+    /// Fails if a call has to end after `done` of its texts.
     pub(super) fn check(&self, done: usize) -> Result<()> {
         let done = self.before.unwrap_or(0) + done;
         if let Some(cancellation) = &self.cancellation
             && cancellation.is_cancelled()
         {
-            return Err(Error::Cancelled { done });
+            return Err(Error::cancelled(done));
         }
-        // The clock is asked only where there is a deadline: not all
-        // platforms have one.
+        // Some platforms have no clock, so read it only for a deadline.
         match self.deadline {
-            Some(deadline) if Instant::now() >= deadline => Err(Error::DeadlineExceeded { done }),
+            Some(deadline) if Instant::now() >= deadline => Err(Error::deadline_exceeded(done)),
             _ => Ok(()),
         }
     }
 
-    /// Tells the listener that so many of the call's texts are done.
+    /// Tells the listener that `done` of the call's `total` texts are encoded.
     pub(super) fn report(&self, done: usize, total: usize) {
         if let Some(listener) = &self.listener {
-            listener(match self.before {
-                Some(before) => Progress {
-                    done: before + done,
-                    total: None,
-                },
-                None => Progress {
-                    done,
-                    total: Some(total),
-                },
+            listener(Progress {
+                done: self.before.unwrap_or(0) + done,
+                total: self.before.is_none().then_some(total),
             });
         }
     }

@@ -1,7 +1,8 @@
-//! Texts to embeddings, over any backend.
+//! From texts to embeddings, with any backend.
 
 mod control;
 mod options;
+mod parts;
 mod probe;
 mod run;
 mod stream;
@@ -14,54 +15,22 @@ use crate::backend::{Backend, BackendInfo};
 use crate::config::{ModelConfig, TextKind};
 use crate::embedding::Embedding;
 use crate::error::{Error, Result};
-use crate::fingerprint::{Fingerprint, WeightsHasher};
+use crate::fingerprint::{Fingerprint, Space, WeightsHasher};
+pub use crate::normalization::Normalization;
 use crate::tokenize::{TextTokenizer, TokenizedText};
+use crate::trace::{event, span};
 pub use control::{Cancellation, Control, Progress};
 use options::Plan;
-pub use options::{EncodeOptions, Normalization, QueryExpansion};
+pub use options::{EncodeOptions, QueryExpansion};
+pub use parts::ModelParts;
 use probe::Probe;
 pub use run::EncodeJob;
 pub use stream::EmbeddingStream;
-use workers::Workers;
+use workers::{Share, Workers};
 
-/// Fewest bytes of text that are tokenized on several threads: below, starting
-/// them takes longer than they save.
+/// Fewest bytes of text that are tokenized on several threads; with fewer,
+/// starting the threads takes longer than they save.
 const BYTES_FOR_THREADS: usize = 4 << 10;
-
-/// Everything of a model but its graph.
-#[derive(Clone)]
-pub struct ModelParts {
-    config: ModelConfig,
-    tokenizer: TextTokenizer,
-    tokenizer_hash: blake3::Hash,
-}
-
-impl ModelParts {
-    /// Reads configuration and tokenizer; each comes with the name that
-    /// messages use for it.
-    ///
-    /// # Errors
-    /// Those of [`ModelConfig::from_json`] and [`TextTokenizer::from_json`].
-    pub fn from_json(config: (&str, &[u8]), tokenizer: (&str, &[u8])) -> Result<Self> {
-        let config = ModelConfig::from_json(config.0, config.1)?;
-        let text_tokenizer = TextTokenizer::from_json(tokenizer.0, tokenizer.1, &config)?;
-        Ok(Self {
-            config,
-            tokenizer: text_tokenizer,
-            tokenizer_hash: blake3::hash(tokenizer.1),
-        })
-    }
-
-    /// The model's configuration.
-    pub fn config(&self) -> &ModelConfig {
-        &self.config
-    }
-
-    /// The tokenizer.
-    pub fn tokenizer(&self) -> &TextTokenizer {
-        &self.tokenizer
-    }
-}
 
 /// A loaded late-interaction encoder.
 ///
@@ -72,7 +41,7 @@ pub struct Encoder {
     plan: Plan,
     control: Control,
     fingerprint: Fingerprint,
-    // The longest input that the backend was seen to take.
+    /// The longest input that the backend has run.
     proven_length: usize,
 }
 
@@ -82,21 +51,22 @@ struct Shared {
     tokenizer_hash: blake3::Hash,
     weights: WeightsHasher,
     backend: Box<dyn Backend>,
-    // What the loaded graph gives; fixed when the graph was loaded.
+    /// That of the loaded graph.
     normalization: Normalization,
     dim: usize,
 }
 
 impl Encoder {
-    /// Puts an encoder together and runs its backend once on a few tokens, so
-    /// that a model that cannot work is refused here.
+    /// Makes an encoder and runs its backend once on a few tokens, so that a
+    /// model that cannot work is refused here.
     ///
-    /// `weights` hashes the model file as published. With
-    /// [`Normalization::Off`] the backend's graph must already be without a
-    /// final normalization, see [`multivec_graph`].
+    /// `weights` has hashed the original model file. With
+    /// [`Normalization::Off`], the backend's graph must have no final
+    /// normalization, see
+    /// [`remove_final_normalization`](multivec_graph::passes::remove_final_normalization).
     ///
     /// # Errors
-    /// [`Error::ConfigValue`] and [`Error::ModelMismatch`] where parts of the
+    /// [`Error::ConfigValue`] and [`Error::ModelMismatch`] if parts of the
     /// model contradict each other, [`Error::InvalidOption`] for options out
     /// of range, [`Error::Inference`] if the backend fails.
     pub fn new(
@@ -105,6 +75,8 @@ impl Encoder {
         weights: WeightsHasher,
         options: &EncodeOptions,
     ) -> Result<Self> {
+        let info = backend.info();
+        span!("check_model", engine = info.engine, file = info.model_file);
         let plan = options.plan(&parts.config, &parts.tokenizer)?;
         let dim = Probe {
             config: &parts.config,
@@ -121,8 +93,15 @@ impl Encoder {
             normalization: plan.normalization,
             dim,
         };
+        let fingerprint = shared.fingerprint();
+        event!(
+            INFO,
+            space = fingerprint.space(),
+            computed = fingerprint.computed(),
+            "encoder loaded"
+        );
         Ok(Self {
-            fingerprint: shared.fingerprint(),
+            fingerprint,
             shared: Arc::new(shared),
             proven_length: plan.longest(),
             control: Control::default(),
@@ -133,16 +112,16 @@ impl Encoder {
     /// The same model with other options; nothing is loaded again.
     ///
     /// # Errors
-    /// [`Error::InvalidOption`] for options out of range, or for another
-    /// normalization than the graph was loaded for,
-    /// [`Error::ModelMismatch`] for lengths that the model does not take.
+    /// [`Error::InvalidOption`] for options out of range, or for a
+    /// normalization other than that of the loaded graph,
+    /// [`Error::ModelMismatch`] for lengths that the model does not accept.
     pub fn with_options(&self, options: &EncodeOptions) -> Result<Self> {
         let plan = options.plan(&self.shared.config, &self.shared.tokenizer)?;
         if plan.normalization != self.shared.normalization {
             return Err(Error::option(
                 "normalization",
-                format!("{:?}, as the graph was loaded", self.shared.normalization),
-                format!("{:?}", plan.normalization),
+                format_args!("{:?}, as the graph was loaded", self.shared.normalization),
+                format_args!("{:?}", plan.normalization),
             ));
         }
         Probe {
@@ -160,8 +139,8 @@ impl Encoder {
         })
     }
 
-    /// The same encoder, with calls that can be cancelled, have a deadline or
-    /// report their progress. Whatever control it had is replaced.
+    /// The same encoder with calls that can be cancelled, have a deadline or
+    /// report their progress. Replaces a previous control.
     #[must_use]
     pub fn with_control(&self, control: Control) -> Self {
         Self {
@@ -170,18 +149,17 @@ impl Encoder {
         }
     }
 
-    /// Encodes queries: one `[tokens, dim]` matrix a text, in input order.
+    /// Encodes queries: one `[tokens, dim]` matrix per text, in input order.
     ///
     /// # Errors
-    /// [`Error::TextTooLong`] where truncation is ruled out,
-    /// [`Error::Inference`] if the engine fails, [`Error::Cancelled`] and
-    /// [`Error::DeadlineExceeded`] as the encoder's [`Control`] says.
+    /// As [`tokenize`](Self::tokenize), and [`Error::Inference`] if the engine
+    /// fails.
     pub fn encode_queries<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Embedding>> {
         self.encode(texts, TextKind::Query)
     }
 
-    /// Encodes documents: one `[tokens, dim]` matrix a text, in input order,
-    /// without the rows of padding and of skiplist words.
+    /// Encodes documents: one `[tokens, dim]` matrix per text, in input order,
+    /// without the rows of skiplist words.
     ///
     /// # Errors
     /// As [`encode_queries`](Self::encode_queries).
@@ -213,10 +191,10 @@ impl Encoder {
         self.encode_after(0, texts, kind)
     }
 
-    /// Encodes documents as they are read, for corpora larger than memory:
+    /// Encodes documents while they are read, for corpora larger than memory:
     /// embeddings in input order, with at most 1024 texts read ahead.
     ///
-    /// Positions in errors count from the first text of the stream.
+    /// Errors state positions from the start of the stream.
     pub fn stream_documents<I>(&self, texts: I) -> EmbeddingStream<I::IntoIter>
     where
         I: IntoIterator,
@@ -234,7 +212,7 @@ impl Encoder {
         EmbeddingStream::new(self.clone(), texts.into_iter(), kind)
     }
 
-    /// Tokenizes texts and plans their batches, to be run one by one.
+    /// Tokenizes texts and plans their batches, to be run step by step.
     ///
     /// # Errors
     /// As [`tokenize`](Self::tokenize).
@@ -243,10 +221,11 @@ impl Encoder {
         Ok(EncodeJob::new(self.clone(), texts, kind))
     }
 
-    /// The ids, masks and kept rows that texts have in this encoder.
+    /// Tokenizes texts as this encoder does before it encodes them.
     ///
     /// # Errors
-    /// [`Error::TextTooLong`] where truncation is ruled out,
+    /// [`Error::TextTooLong`] with
+    /// [`TruncationPolicy::Error`](crate::tokenize::TruncationPolicy::Error),
     /// [`Error::Tokenization`] if the tokenizer fails, [`Error::Cancelled`] and
     /// [`Error::DeadlineExceeded`] as the encoder's [`Control`] says.
     pub fn tokenize<T: AsRef<str>>(
@@ -268,20 +247,22 @@ impl Encoder {
     ) -> Result<Vec<TokenizedText>> {
         let layout = self.plan.layout(kind);
         let bytes: usize = texts.iter().map(|text| text.len()).sum();
-        let most = match bytes < BYTES_FOR_THREADS {
-            true => 1,
-            false => self.shared.backend.scheduling().parallelism,
-        };
-        workers.map(
-            self.shared.backend.scheduling().threads,
-            (texts.len(), most),
-            |at| {
-                self.control.check(0)?;
-                self.shared
-                    .tokenizer
-                    .tokenize(before + at, texts[at], layout)
+        span!("tokenize", texts = texts.len(), bytes = bytes);
+        let scheduling = self.shared.backend.scheduling();
+        let share = Share {
+            count: texts.len(),
+            most: if bytes < BYTES_FOR_THREADS {
+                1
+            } else {
+                scheduling.parallelism
             },
-        )
+            lent: scheduling.threads,
+        };
+        workers.map(share, |at| {
+            self.control.check(0)?;
+            let tokenizer = &self.shared.tokenizer;
+            tokenizer.tokenize(before + at, texts[at], layout)
+        })
     }
 
     /// Encodes a part of a stream, after `before` texts.
@@ -318,7 +299,7 @@ impl Encoder {
         &self.shared.tokenizer
     }
 
-    /// The engine, its provider and the precision that was taken.
+    /// The engine, its provider, and the precision and form of the graph.
     pub fn info(&self) -> &BackendInfo {
         self.shared.backend.info()
     }
@@ -328,17 +309,17 @@ impl Encoder {
         self.shared.dim
     }
 
-    /// How many batches run at the same time.
+    /// How many batches run in parallel.
     pub fn concurrency(&self) -> usize {
         self.shared.backend.scheduling().concurrency
     }
 
-    /// Most tokens of a text of this kind, special tokens and marker included.
+    /// Most tokens of a text of this kind, including special tokens and marker.
     pub fn length(&self, kind: TextKind) -> usize {
         self.plan.layout(kind).length
     }
 
-    /// Identity of the embedding space, to be stored with vectors.
+    /// Identity of the embedding space, to be stored with the vectors.
     pub fn fingerprint(&self) -> &Fingerprint {
         &self.fingerprint
     }
@@ -351,13 +332,13 @@ impl Encoder {
 
 impl Shared {
     fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::new(
-            &self.weights,
-            &self.tokenizer_hash,
-            &self.config,
-            self.normalization == Normalization::L2,
-            self.backend.info(),
-        )
+        let space = Space {
+            weights: &self.weights,
+            tokenizer: &self.tokenizer_hash,
+            config: &self.config,
+            normalization: self.normalization,
+        };
+        Fingerprint::new(&space, self.backend.info())
     }
 }
 

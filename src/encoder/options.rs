@@ -1,73 +1,121 @@
-//! What a user can set about encoding.
+//! Options of encoding.
 
 use crate::batch::{BatchLimit, BatchShapes};
 use crate::config::{ModelConfig, TextKind};
 use crate::error::{Error, Result};
+use crate::normalization::Normalization;
 use crate::pool::Pooling;
 use crate::tokenize::{Layout, TextTokenizer, TruncationPolicy};
 
-/// Whether rows are scaled to length 1.
+/// Whether queries are expanded with mask tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Normalization {
-    /// Divide each row by its L2 norm, so that products are cosines.
-    #[default]
-    L2,
-    /// Leave rows as the model's last projection gives them.
-    Off,
-}
-
-/// Whether queries are filled up with mask tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum QueryExpansion {
     /// As the model's configuration says.
     #[default]
     Model,
-    /// Fill up to the query length.
+    /// Expand to the query length.
     On,
-    /// Leave queries as long as they are.
+    /// Do not expand.
     Off,
 }
 
-/// Options of encoding that no engine needs to know of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Options of encoding, the same for all engines.
+///
+/// They are checked by [`Encoder::new`](super::Encoder::new) and
+/// [`Encoder::with_options`](super::Encoder::with_options).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(default, deny_unknown_fields)
+)]
 #[non_exhaustive]
 pub struct EncodeOptions {
-    /// Most tokens of a query; the model's own length by default.
+    /// Most tokens of a query, including special tokens and marker; by default
+    /// the model's own length.
     pub query_length: Option<usize>,
-    /// Most tokens of a document; the model's own length by default.
+    /// Most tokens of a document, including special tokens and marker; by
+    /// default the model's own length.
     pub document_length: Option<usize>,
-    /// Whether queries are filled up with mask tokens.
+    /// Whether queries are expanded with mask tokens.
     pub query_expansion: QueryExpansion,
     /// What to do with longer texts.
     pub truncation: TruncationPolicy,
-    /// Whether rows are scaled to length 1.
+    /// Whether rows are scaled to unit length.
     pub normalization: Normalization,
     /// How far documents are pooled; `None` for not at all.
     pub pooling: Option<Pooling>,
-    /// How much goes into one run of the engine.
+    /// The maximum size of a batch.
     pub batch_limit: BatchLimit,
-    /// Which shapes batches have.
+    /// The shapes of batches.
     pub batch_shapes: BatchShapes,
 }
 
-impl Default for EncodeOptions {
-    fn default() -> Self {
-        Self {
-            query_length: None,
-            document_length: None,
-            query_expansion: QueryExpansion::Model,
-            truncation: TruncationPolicy::Truncate,
-            normalization: Normalization::L2,
-            pooling: None,
-            batch_limit: BatchLimit::Auto,
-            batch_shapes: BatchShapes::Auto,
-        }
+impl EncodeOptions {
+    /// Limits queries to this many tokens.
+    #[must_use]
+    pub fn with_query_length(mut self, tokens: usize) -> Self {
+        self.query_length = Some(tokens);
+        self
+    }
+
+    /// Limits documents to this many tokens.
+    #[must_use]
+    pub fn with_document_length(mut self, tokens: usize) -> Self {
+        self.document_length = Some(tokens);
+        self
+    }
+
+    /// Expands queries with mask tokens, or does not.
+    #[must_use]
+    pub fn with_query_expansion(mut self, expansion: QueryExpansion) -> Self {
+        self.query_expansion = expansion;
+        self
+    }
+
+    /// Cuts longer texts off, or refuses them.
+    #[must_use]
+    pub fn with_truncation(mut self, policy: TruncationPolicy) -> Self {
+        self.truncation = policy;
+        self
+    }
+
+    /// Scales rows to unit length, or does not.
+    #[must_use]
+    pub fn with_normalization(mut self, normalization: Normalization) -> Self {
+        self.normalization = normalization;
+        self
+    }
+
+    /// Pools documents.
+    #[must_use]
+    pub fn with_pooling(mut self, pooling: Pooling) -> Self {
+        self.pooling = Some(pooling);
+        self
+    }
+
+    /// Limits the size of batches.
+    #[must_use]
+    pub fn with_batch_limit(mut self, limit: BatchLimit) -> Self {
+        self.batch_limit = limit;
+        self
+    }
+
+    /// Makes batches of these shapes.
+    #[must_use]
+    pub fn with_batch_shapes(mut self, shapes: BatchShapes) -> Self {
+        self.batch_shapes = shapes;
+        self
     }
 }
 
-/// Far beyond any model; keeps a mistyped length from exhausting the memory.
+/// Far beyond any model; a mistyped length must not exhaust the memory.
 const LONGEST: usize = 1_000_000;
 
 /// Options checked against a model.
@@ -91,14 +139,12 @@ impl EncodeOptions {
         if expand {
             tokenizer.mask_id()?;
         }
-        if let Some(pooling) = self.pooling
-            && pooling.factor == 0
-        {
-            return Err(Error::option("pool_factor", "1 or more", 0));
-        }
+        self.pooling.map_or(Ok(()), Pooling::check)?;
         match self.batch_limit {
-            BatchLimit::Texts(0) => return Err(Error::option("batch_size", "1 or more", 0)),
-            BatchLimit::Tokens(0) => return Err(Error::option("token_budget", "1 or more", 0)),
+            BatchLimit::Texts(0) => return Err(Error::option("batch_limit", "1 text or more", 0)),
+            BatchLimit::Tokens(0) => {
+                return Err(Error::option("batch_limit", "1 token or more", 0));
+            }
             _ => {}
         }
         let layout = |kind, given: Option<usize>, expand| {

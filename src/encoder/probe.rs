@@ -1,17 +1,18 @@
-//! The check that graph, tokenizer and configuration belong together.
+//! The check that graph, tokenizer and configuration fit together.
 
 use crate::backend::{Backend, RunMode, TokenStates};
 use crate::batch::TokenBatch;
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
+use crate::normalization::Normalization;
 use crate::tokenize::TextTokenizer;
 
-use super::options::{Normalization, Plan};
+use super::options::Plan;
 
-/// Tokens of a run that only has to show that the model works.
+/// Tokens of a run that merely shows that the model works.
 const SHORT: usize = 4;
 
-/// The parts of a model that have to agree.
+/// The parts of a model that have to fit together.
 pub(super) struct Probe<'a> {
     pub(super) config: &'a ModelConfig,
     pub(super) tokenizer: &'a TextTokenizer,
@@ -19,10 +20,9 @@ pub(super) struct Probe<'a> {
 }
 
 impl Probe<'_> {
-    /// Compares what the backend states with the configuration, then runs it
-    /// on the vocabulary's largest id, and at full length where an option asks
-    /// for more than the model was published with. Returns the columns of an
-    /// embedding.
+    /// Compares the backend's information with the configuration, then runs it
+    /// on the vocabulary's largest id, at full length where an option exceeds
+    /// the configured lengths. Returns the columns of an embedding.
     pub(super) fn check(&self, plan: &Plan) -> Result<usize> {
         let info = self.backend.info();
         if let Some(stated) = self.config.uses_token_type_ids
@@ -35,33 +35,32 @@ impl Probe<'_> {
             ));
         }
         self.check_dim(info.dim)?;
-        let states = match plan.longest() {
-            longest if longest > self.published() => self.run(longest)?,
-            _ => self.run(SHORT)?,
-        };
+        let longest = plan.longest();
+        let exceeds = longest > self.configured_length();
+        let states = self.run(if exceeds { longest } else { SHORT })?;
         self.check_dim(Some(states.dim))?;
         if plan.normalization == Normalization::Off && is_normalized(&states) {
-            return Err(Error::ModelMismatch {
-                file: info.model_file.clone(),
-                what: "normalization".to_owned(),
-                expected: "a final L2 normalization that can be removed, or none".to_owned(),
-                found: "rows of length 1".to_owned(),
-            });
+            return Err(Error::model_mismatch(
+                &info.model_file,
+                "normalization",
+                "a final L2 normalization that can be removed, or none",
+                "rows of length 1",
+            ));
         }
         Ok(states.dim)
     }
 
-    /// Runs the model at the length of `plan` if it is longer than both the
-    /// published one and `known`, one that has been run.
+    /// Runs the model at the length of `plan` if that exceeds the configured
+    /// lengths and `known`, a length that it has run at.
     pub(super) fn check_length(&self, plan: &Plan, known: usize) -> Result<()> {
         let longest = plan.longest();
-        if longest > self.published().max(known) {
+        if longest > self.configured_length().max(known) {
             self.run(longest)?;
         }
         Ok(())
     }
 
-    fn published(&self) -> usize {
+    fn configured_length(&self) -> usize {
         self.config.query_length.max(self.config.document_length)
     }
 
@@ -69,26 +68,22 @@ impl Probe<'_> {
         let largest = self.tokenizer.largest_id();
         let mut ids = vec![i64::from(largest); length];
         ids[0] = i64::from(self.tokenizer.pad_id());
-        let batch = TokenBatch {
-            rows: 1,
-            length,
-            input_ids: ids,
-            attention_mask: vec![1; length],
+        let batch = TokenBatch::unpadded(1, ids);
+        let refused = |error| match error {
+            Error::Inference { source, .. } => Error::model_mismatch(
+                &self.backend.info().model_file,
+                "input `input_ids`",
+                format_args!(
+                    "a model that takes {length} tokens and ids up to {largest}, \
+                     the largest of the tokenizer"
+                ),
+                source,
+            ),
+            other => other,
         };
         self.backend
             .run(&batch, RunMode::Exclusive)
-            .map_err(|error| match error {
-                Error::Inference { source, .. } => Error::ModelMismatch {
-                    file: self.backend.info().model_file.clone(),
-                    what: "input `input_ids`".to_owned(),
-                    expected: format!(
-                        "a model that takes {length} tokens and ids up to {largest}, \
-                     the largest of the tokenizer"
-                    ),
-                    found: source.to_string(),
-                },
-                other => other,
-            })
+            .map_err(refused)
     }
 
     fn check_dim(&self, dim: Option<usize>) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Batches through the backend, and its raw output to embeddings.
+//! Running batches, and making embeddings of the backend's output.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,26 +9,27 @@ use crate::batch::{self, BatchShapes, Buckets, TokenBatch};
 use crate::config::TextKind;
 use crate::embedding::{Embedding, TokenSource};
 use crate::error::{Error, Result};
+use crate::normalization::Normalization;
 use crate::tokenize::TokenizedText;
+use crate::trace::span;
 
-use super::workers::Workers;
-use super::{Encoder, Normalization};
+use super::Encoder;
+use super::workers::{Share, Workers};
 
-/// An encoding in progress, batch by batch.
+/// A call that is run step by step; made by [`Encoder::start`].
 ///
-/// For callers that have something to do between batches: report progress,
-/// see whether the user has given up, let other work run. Made by
-/// [`Encoder::start`].
+/// For callers with something to do between batches: report progress, check
+/// whether the user gave up, let other work run.
 #[derive(Debug)]
 pub struct EncodeJob {
     encoder: Encoder,
     kind: TextKind,
     texts: Vec<TokenizedText>,
     batches: Vec<Vec<usize>>,
-    /// The shapes of batches, where these are not exact.
+    /// The shapes of batches, unless exact.
     buckets: Option<Buckets>,
     next: usize,
-    /// Texts of the batches before `next`.
+    /// Number of texts in the batches before `next`.
     done: usize,
     matrices: Vec<Option<Array2<f32>>>,
 }
@@ -52,8 +53,8 @@ impl EncodeJob {
             None => batch::plan(&lengths, limit, encoder.concurrency()),
             Some(buckets) => buckets.plan(&lengths),
         };
-        // A text without any token, not even a special one, has nothing to
-        // run, and its row of padding alone could spoil those of others.
+        // Leave out texts without any token, not even a special one: a row of
+        // mere padding could change the vectors of others.
         batches.retain_mut(|batch| {
             batch.retain(|&text| lengths[text] > 0);
             !batch.is_empty()
@@ -71,19 +72,19 @@ impl EncodeJob {
         }
     }
 
-    /// Runs the next batch and returns how many texts it had; `None` when all
-    /// are done.
+    /// Runs the next batch and returns its number of texts; `None` if all
+    /// batches are done.
     ///
     /// # Errors
     /// [`Error::Inference`] if the engine fails, [`Error::Cancelled`] and
-    /// [`Error::DeadlineExceeded`] as the encoder's control says. The batch is
-    /// then tried again by the next call.
+    /// [`Error::DeadlineExceeded`] as the encoder's control says. The next call
+    /// tries the batch again.
     pub fn run_next(&mut self) -> Result<Option<usize>> {
         self.run_up_to(1)
     }
 
     /// As [`run_next`](Self::run_next), with as many batches as the backend
-    /// runs side by side.
+    /// runs in parallel.
     ///
     /// # Errors
     /// Those of [`run_next`](Self::run_next).
@@ -112,8 +113,8 @@ impl EncodeJob {
         self.texts.len()
     }
 
-    /// Runs what is left, on as many workers as the backend can use, and
-    /// returns the embeddings in input order.
+    /// Runs the remaining batches and returns the embeddings of all texts in
+    /// input order.
     ///
     /// # Errors
     /// Those of [`run_next`](Self::run_next).
@@ -140,21 +141,24 @@ impl EncodeJob {
         match pooling {
             None => Ok(embeddings),
             Some(pooling) => {
+                span!("pool", documents = embeddings.len());
                 let scheduling = shared.backend.scheduling();
-                let size = (embeddings.len(), scheduling.parallelism);
-                workers.map(scheduling.threads, size, |at| {
-                    Ok(embeddings[at].pooled(pooling))
-                })
+                let share = Share {
+                    count: embeddings.len(),
+                    most: scheduling.parallelism,
+                    lent: scheduling.threads,
+                };
+                workers.map(share, |at| embeddings[at].pooled(pooling))
             }
         }
     }
 
-    /// On how many workers the batches that are left run, and how.
+    /// How many workers run the remaining batches, and in which mode.
     fn run_mode(&self) -> (usize, RunMode) {
         let left = self.batches.len() - self.next;
         let concurrency = self.encoder.concurrency();
-        // With few batches for many workers most cores would be idle, so that
-        // the engine's threads share each batch instead.
+        // Few batches would leave most workers idle; one after the other, each
+        // is run by all the engine's threads.
         if left * 2 > concurrency && left > 1 {
             (concurrency, RunMode::Shared)
         } else {
@@ -162,7 +166,7 @@ impl EncodeJob {
         }
     }
 
-    /// Runs the next batches, up to that one; results in their order.
+    /// Runs the batches before `end`; results in their order.
     fn run_until(&self, end: usize, workers: &mut Workers) -> Result<Vec<Vec<Array2<f32>>>> {
         let batches = &self.batches[self.next..end];
         let (most, mode) = match batches.len() {
@@ -171,8 +175,12 @@ impl EncodeJob {
         };
         let control = &self.encoder.control;
         let done = AtomicUsize::new(self.done);
-        let lent = self.encoder.shared.backend.scheduling().threads;
-        workers.map(lent, (batches.len(), most), |at| {
+        let share = Share {
+            count: batches.len(),
+            most,
+            lent: self.encoder.shared.backend.scheduling().threads,
+        };
+        workers.map(share, |at| {
             control.check(done.load(Ordering::Relaxed))?;
             let rows = self.run(&batches[at], mode)?;
             let texts = batches[at].len();
@@ -182,7 +190,7 @@ impl EncodeJob {
         })
     }
 
-    /// Runs one batch: a matrix `[tokens, dim]` for each of its texts.
+    /// Runs one batch; a matrix `[tokens, dim]` per text.
     fn run(&self, batch: &[usize], mode: RunMode) -> Result<Vec<Array2<f32>>> {
         let encoder = &self.encoder;
         let members = batch.iter().map(|&text| &self.texts[text]);
@@ -192,13 +200,15 @@ impl EncodeJob {
             Some(buckets) => buckets.shape(batch.len(), longest),
         };
         let pad_id = encoder.shared.tokenizer.pad_id();
+        let [rows, length] = shape;
+        span!("batch", texts = batch.len(), rows = rows, length = length);
         let input = TokenBatch::new(shape, members.clone(), pad_id);
         let states = encoder.shared.backend.run(&input, mode)?;
         let states = shaped(encoder, &input, &states)?;
         Ok(states
             .outer_iter()
             .zip(members)
-            .map(|(rows, text)| keep(rows, text, encoder.plan.normalization))
+            .map(|(rows, text)| kept_rows(rows, text, encoder.plan.normalization))
             .collect())
     }
 
@@ -216,16 +226,18 @@ fn shaped<'a>(
     states: &'a TokenStates,
 ) -> Result<ArrayView3<'a, f32>> {
     let shape = (input.rows, input.length, encoder.dim());
-    ArrayView3::from_shape(shape, &states.data).map_err(|_| Error::ModelMismatch {
-        file: encoder.info().model_file.clone(),
-        what: "output".to_owned(),
-        expected: format!("{shape:?} values"),
-        found: format!("{} values", states.data.len()),
+    ArrayView3::from_shape(shape, &states.data).map_err(|_| {
+        Error::model_mismatch(
+            &encoder.info().model_file,
+            "output",
+            format_args!("{shape:?} values"),
+            format_args!("{} values", states.data.len()),
+        )
     })
 }
 
-/// The kept rows of one text, normalized: `[tokens, dim]`.
-fn keep(
+/// The kept rows of one text, `[tokens, dim]`.
+fn kept_rows(
     states: ArrayView2<'_, f32>,
     text: &TokenizedText,
     normalization: Normalization,
@@ -237,12 +249,6 @@ fn keep(
     for (mut row, (states, _)) in matrix.rows_mut().into_iter().zip(kept) {
         row.assign(&states);
     }
-    if normalization == Normalization::L2 {
-        for mut row in matrix.rows_mut() {
-            // The lower bound is that of `torch.nn.functional.normalize`.
-            let norm = row.dot(&row).sqrt().max(1e-12);
-            row /= norm;
-        }
-    }
+    normalization.apply(&mut matrix);
     matrix
 }

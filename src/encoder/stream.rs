@@ -1,4 +1,4 @@
-//! Corpora that are larger than memory.
+//! Encoding corpora larger than memory.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,25 +10,25 @@ use crate::error::Result;
 
 use super::Encoder;
 
-/// Texts that are read ahead by default: enough to find some of equal length.
+/// Texts that are read ahead by default, enough for batches of equal length.
 const READ_AHEAD: usize = 1024;
 
-/// Reading ahead also ends after so many bytes of text, so that long texts
-/// do not pile up.
+/// Reading ahead also ends after this many bytes, to bound memory for long
+/// texts.
 const READ_AHEAD_BYTES: usize = 1 << 20;
 
-/// Embeddings of texts that are read as they are needed, in input order. Made
-/// by [`Encoder::stream_documents`] and [`Encoder::stream`].
+/// Embeddings in input order of texts that are read on demand. Made by
+/// [`Encoder::stream_documents`] and [`Encoder::stream`].
 ///
-/// It holds the texts and embeddings of one read-ahead at most, however many
-/// texts there are. A failure is its last item.
+/// It holds at most the texts and embeddings of one read-ahead. After an error
+/// it ends.
 pub struct EmbeddingStream<I> {
     encoder: Encoder,
     kind: TextKind,
     texts: I,
     read_ahead: usize,
     ready: VecDeque<Embedding>,
-    /// Texts that were read.
+    /// Texts read so far.
     read: usize,
     is_over: bool,
 }
@@ -50,8 +50,9 @@ where
         }
     }
 
-    /// Reads up to this many texts ahead; 1024 by default, and at least 1.
-    /// Fewer take less memory and come sooner, more pad less.
+    /// Reads up to this many texts ahead: 1024 by default, at least 1. Fewer
+    /// need less memory and give the first embedding sooner, more need less
+    /// padding.
     #[must_use]
     pub fn with_read_ahead(mut self, texts: usize) -> Self {
         self.read_ahead = texts.max(1);

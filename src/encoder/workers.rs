@@ -1,54 +1,58 @@
-//! The same work on many things, on several threads.
+//! The same work on many items, on several threads.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use crate::error::Result;
 use multivec_kernels::{Parallel, ThreadPool};
 
-/// The threads of one call: started when they are first needed, and there
-/// until it is over.
+use crate::error::Result;
+
+/// The threads of one call: started when first needed, joined at its end.
 #[derive(Default)]
 pub(super) struct Workers(ThreadPool);
 
+/// How many items there are, and what may work on them.
+#[derive(Clone, Copy)]
+pub(super) struct Share<'a> {
+    /// Items.
+    pub(super) count: usize,
+    /// Most items in progress at the same time, where no threads are lent.
+    pub(super) most: usize,
+    /// All threads of a backend that lends them.
+    pub(super) lent: Option<&'a dyn Parallel>,
+}
+
+/// Calls a task with `0..count`, each number once, and returns when all are
+/// done.
+type Run<'a> = &'a dyn Fn(usize, &(dyn Fn(usize) + Sync));
+
 impl Workers {
-    /// As [`map_on`], on all threads that a backend lends, or on up to `most` of
-    /// this call; with one on the calling thread alone.
+    /// Calls `work` with each of `0..count` once; results in order. The first
+    /// failure ends the call; of several, the one of the least number is
+    /// returned.
     pub(super) fn map<T: Send>(
         &mut self,
-        lent: Option<&dyn Parallel>,
-        (count, most): (usize, usize),
+        share: Share<'_>,
         work: impl Fn(usize) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
-        let most = most.min(count);
+        let Share { count, lent, .. } = share;
+        let most = share.most.min(count);
         // Platforms without threads never ask for a second one.
         if most <= 1 {
             return (0..count).map(work).collect();
         }
         if let Some(threads) = lent {
-            return map_on(threads, count, work);
+            return map_on(&|count, task| threads.run(count, task), count, work);
         }
-        // Where the system starts no more, those do that there are.
+        // Where the system refuses a thread, those that started do the work.
         drop(self.0.grow_to(most));
-        let team = &self.0;
-        map_on(&UpTo { most, team }, count, work)
-    }
-}
-
-/// So many threads of a team.
-struct UpTo<'a> {
-    most: usize,
-    team: &'a ThreadPool,
-}
-
-impl Parallel for UpTo<'_> {
-    fn threads(&self) -> usize {
-        self.most
+        map_on(&|count, task| self.run(most, count, task), count, work)
     }
 
-    fn run(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
+    /// Runs a task on `most` threads, which may be fewer than were started.
+    fn run(&self, most: usize, count: usize, task: &(dyn Fn(usize) + Sync)) {
         let next = AtomicUsize::new(0);
-        self.team.run(self.most, &|_| {
+        self.0.run(most, &|_| {
             loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 if at >= count {
@@ -60,17 +64,15 @@ impl Parallel for UpTo<'_> {
     }
 }
 
-/// Calls `work` with `0..count`, each number once; results in order. The first
-/// failure ends the others, and the one with the least number is returned.
 fn map_on<T: Send>(
-    threads: &dyn Parallel,
+    run: Run<'_>,
     count: usize,
     work: impl Fn(usize) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
     let results: Mutex<Vec<Option<Result<T>>>> = Mutex::new((0..count).map(|_| None).collect());
     let failed = AtomicUsize::new(usize::MAX);
-    threads.run(count, &|at| {
-        // Numbers below a failure are done all the same: they may fail too.
+    run(count, &|at| {
+        // Smaller numbers still run: they may fail too.
         if at > failed.load(Ordering::Relaxed) {
             return;
         }
@@ -78,12 +80,12 @@ fn map_on<T: Send>(
         if result.is_err() {
             failed.fetch_min(at, Ordering::Relaxed);
         }
-        let mut results = results.lock().unwrap_or_else(|lock| lock.into_inner());
+        let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
         results[at] = Some(result);
     });
     let results = results.into_inner();
-    let results = results.unwrap_or_else(|lock| lock.into_inner());
-    // Without a failure none is missing; with one, those after it may be.
+    let results = results.unwrap_or_else(PoisonError::into_inner);
+    // Only results after a failure can be missing.
     results.into_iter().flatten().collect()
 }
 
@@ -92,18 +94,23 @@ mod tests {
     use std::collections::HashSet;
     use std::thread;
 
-    use super::*;
-    use crate::error::Error;
     use multivec_kernels::Serial;
 
+    use super::*;
+    use crate::error::Error;
+
+    fn share(lent: Option<&dyn Parallel>, count: usize, most: usize) -> Share<'_> {
+        Share { count, most, lent }
+    }
+
     #[test]
-    fn results_are_in_order_and_each_number_comes_once() {
+    fn results_are_in_order_and_each_number_is_used_once() {
         for lent in [None, Some(&Serial as &dyn Parallel)] {
             for most in 1..5 {
                 let mut workers = Workers::default();
                 for count in [0, 1, 2, 7, 100] {
                     let calls = AtomicUsize::new(0);
-                    let found = workers.map(lent, (count, most), |at| {
+                    let found = workers.map(share(lent, count, most), |at| {
                         calls.fetch_add(1, Ordering::Relaxed);
                         Ok(at * 2)
                     });
@@ -116,12 +123,12 @@ mod tests {
     }
 
     #[test]
-    fn threads_are_started_once_and_no_more_of_them_work_than_may() {
+    fn threads_are_started_once_and_never_exceed_the_limit() {
         let mut workers = Workers::default();
         let mut all = HashSet::new();
         for (most, started) in [(1, 1), (2, 2), (4, 4), (3, 4), (2, 4)] {
             let (busy, beyond) = (AtomicUsize::new(0), AtomicUsize::new(0));
-            let found = workers.map(None, (200, most), |_| {
+            let found = workers.map(share(None, 200, most), |_| {
                 if busy.fetch_add(1, Ordering::SeqCst) >= most {
                     beyond.fetch_add(1, Ordering::SeqCst);
                 }
@@ -137,14 +144,15 @@ mod tests {
     }
 
     #[test]
-    fn the_first_failure_is_returned_and_ends_the_rest() {
+    fn the_first_failure_is_returned_and_ends_the_call() {
         for (lent, most) in [(Some(&Serial as &dyn Parallel), 2), (None, 2), (None, 8)] {
             let calls = AtomicUsize::new(0);
-            let found = Workers::default().map(lent, (10_000, most), |at| {
+            let found = Workers::default().map(share(lent, 10_000, most), |at| {
                 calls.fetch_add(1, Ordering::Relaxed);
-                match at {
-                    at if at >= 5 => Err(Error::option("at", "less than 5", at)),
-                    _ => Ok(at),
+                if at < 5 {
+                    Ok(at)
+                } else {
+                    Err(Error::option("at", "less than 5", at))
                 }
             });
             let error = found.expect_err("5 and more fail").to_string();

@@ -1,30 +1,32 @@
-//! How far the vectors of tokens turned.
+//! The angles between two encoders' vectors.
 
 use super::Comparison;
 use crate::error::{Error, Result};
 
-/// The cosine of each token's vector to the one that was expected.
+/// The cosine of each token's vector to the expected vector.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Cosines {
-    /// From the least to the largest; never empty.
+    /// Ascending; never empty.
     sorted: Vec<f64>,
 }
 
-/// Some of the cosines.
+/// A bin of [`Cosines::histogram`].
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
 pub struct HistogramBin {
-    /// The least cosine that counts here.
+    /// The smallest cosine of this bin.
     pub from: f64,
-    /// Where the next bin starts, or the largest cosine.
+    /// The start of the next bin, or the largest cosine.
     pub to: f64,
-    /// How many there are.
+    /// Number of cosines.
     pub count: usize,
 }
 
 impl Cosines {
-    /// The cosines of all rows of queries and documents. What is not a number
-    /// counts as -1.
+    /// The cosines of all rows of queries and documents; -1 where a cosine is
+    /// NaN.
     ///
     /// # Errors
     /// [`Error::InvalidOption`] if no text has a row.
@@ -45,7 +47,7 @@ impl Cosines {
         Ok(Self { sorted })
     }
 
-    /// How many tokens were compared.
+    /// Number of tokens compared.
     pub fn tokens(&self) -> usize {
         self.sorted.len()
     }
@@ -55,24 +57,23 @@ impl Cosines {
         self.sorted.iter().sum::<f64>() / self.sorted.len() as f64
     }
 
-    /// The least cosine that `percent` of all do not exceed, by the nearest
-    /// rank; `percent` is from 0 to 100.
+    /// The percentile `percent`, from 0 to 100, by the nearest-rank method.
     pub fn percentile(&self, percent: f64) -> f64 {
         let rank = (percent / 100. * self.sorted.len() as f64).ceil() as usize;
         let at = rank.clamp(1, self.sorted.len()) - 1;
         self.sorted.get(at).copied().unwrap_or(-1.)
     }
 
-    /// The least of all.
+    /// The smallest cosine.
     pub fn minimum(&self) -> f64 {
         self.percentile(0.)
     }
 
-    /// Counts of so many bins of equal width, from the least cosine to 1.
+    /// A histogram of bins of equal width, at least 1, from the smallest cosine
+    /// to 1.
     pub fn histogram(&self, bins: usize) -> Vec<HistogramBin> {
         let bins = bins.max(1);
-        // At least as wide as floats can tell apart, so that equal encoders
-        // have a histogram too.
+        // Bins of equal encoders need a width, too.
         let start = self.minimum().min(1. - 1e-6);
         let width = (1. - start) / bins as f64;
         let mut found: Vec<HistogramBin> = (0..bins)
@@ -98,9 +99,10 @@ fn cosine(left: &[f32], right: &[f32]) -> f64 {
             .sum()
     };
     let cosine = dot(left, right) / (dot(left, left) * dot(right, right)).sqrt();
-    match cosine.is_nan() {
-        true => -1.,
-        false => cosine.clamp(-1., 1.),
+    if cosine.is_nan() {
+        -1.
+    } else {
+        cosine.clamp(-1., 1.)
     }
 }
 
@@ -124,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_do_not_count_and_directions_do() {
+    fn cosines_depend_on_directions_alone() {
         let found = cosines(
             vec![1., 0., 1., 0., 1., 0., 1., 0.],
             vec![7., 0., 3., 3., 0., 2., f32::NAN, 0.],
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn each_cosine_is_in_one_bin() {
+    fn each_cosine_is_counted_once() {
         let found = cosines(vec![1., 0., 1., 0., 1., 0.], vec![1., 0., 0., 1., 1., 1.]);
         let bins = found.histogram(4);
         let counts: Vec<usize> = bins.iter().map(|bin| bin.count).collect();
@@ -153,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn other_shapes_are_refused() {
+    fn different_shapes_are_refused() {
         let (left, right) = (sample(vec![1., 0.]), sample(vec![1., 0., 0., 1.]));
         let error = Comparison::new(&left, &right).expect_err("another row");
         assert_eq!(

@@ -1,22 +1,24 @@
-//! Whether a text's vectors depend on the texts beside it.
+//! Whether the vectors of a text depend on its batch.
 
 use crate::batch::BatchLimit;
+use crate::config::TextKind;
 use crate::embedding::Embedding;
 use crate::encoder::{EncodeOptions, Encoder};
 use crate::error::Result;
 use crate::tokenize::TruncationPolicy;
 
-/// Texts of a batch.
+/// Texts per batch.
 const BATCH: usize = 32;
 
-/// The largest difference, in any component, between the vectors of a text
-/// alone and of the same text in company.
+/// The largest difference of a component between the vectors of a text alone
+/// and in a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
 pub struct BatchInvariance {
     /// In batches of 32.
     pub in_batch: f32,
-    /// In such batches, with the texts in the opposite order.
+    /// In batches of 32, with the texts in reverse order.
     pub reordered: f32,
     /// In a batch with a text of the model's maximum length.
     pub beside_longest: f32,
@@ -29,9 +31,8 @@ impl BatchInvariance {
     }
 }
 
-/// Encodes documents alone and in company. `options` are those that the
-/// encoder has; of these, the limit of a batch and what happens to long texts
-/// are this function's own.
+/// Encodes documents alone and in batches, with `options` except for its batch
+/// limit and truncation policy.
 ///
 /// # Errors
 /// As [`Encoder::with_options`] and [`Encoder::encode`].
@@ -41,11 +42,10 @@ pub fn batch_invariance<T: AsRef<str>>(
     texts: &[T],
 ) -> Result<BatchInvariance> {
     let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
-    let options = EncodeOptions {
-        batch_limit: BatchLimit::Texts(BATCH),
-        truncation: TruncationPolicy::Truncate,
-        ..options.clone()
-    };
+    let options = options
+        .clone()
+        .with_batch_limit(BatchLimit::Texts(BATCH))
+        .with_truncation(TruncationPolicy::Truncate);
     let encoder = encoder.with_options(&options)?;
     let alone = texts
         .iter()
@@ -63,7 +63,6 @@ pub fn batch_invariance<T: AsRef<str>>(
     for (texts, alone) in texts.chunks(BATCH - 1).zip(alone.chunks(BATCH - 1)) {
         let mut batch = texts.to_vec();
         batch.push(&longest);
-        // Other texts come first, the longest last.
         let found = encoder.encode_documents(&batch)?;
         beside_longest = f32::max(beside_longest, largest(alone, &found));
     }
@@ -74,16 +73,16 @@ pub fn batch_invariance<T: AsRef<str>>(
     })
 }
 
-/// A text that has more tokens than the model takes: no word is less than one.
+/// A text that the model truncates: as many words as the most tokens.
 fn longest(encoder: &Encoder, texts: &[&str]) -> String {
-    let length = encoder.length(crate::TextKind::Document);
+    let length = encoder.length(TextKind::Document);
     let words = texts.iter().flat_map(|text| text.split_whitespace());
     let words: Vec<&str> = words.chain(["and"]).collect();
     let words: Vec<&str> = words.into_iter().cycle().take(length).collect();
     words.join(" ")
 }
 
-/// Infinite if shapes differ or any value is not a number.
+/// The largest difference; infinite if shapes differ or any value is NaN.
 fn largest(alone: &[Embedding], found: &[Embedding]) -> f32 {
     let pairs = alone.iter().zip(found);
     let distances = pairs.flat_map(|(left, right)| {
@@ -92,8 +91,11 @@ fn largest(alone: &[Embedding], found: &[Embedding]) -> f32 {
         let distances = left.zip(right).map(|(left, right)| (left - right).abs());
         distances.chain((!same).then_some(f32::INFINITY))
     });
-    distances.fold(0., |largest, next| match next.is_nan() {
-        true => f32::INFINITY,
-        false => largest.max(next),
+    distances.fold(0., |largest: f32, next: f32| {
+        if next.is_nan() {
+            f32::INFINITY
+        } else {
+            largest.max(next)
+        }
     })
 }

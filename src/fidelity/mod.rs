@@ -1,9 +1,8 @@
-//! How close one encoder comes to another one, and to itself.
+//! How close the vectors of one encoder are to those of another.
 //!
-//! Three things are measured: how far each token's vector turned
-//! ([`Cosines`]), whether documents are still ranked in the same order
-//! ([`RankingAgreement`]), and whether a text's vectors depend on the texts
-//! beside it ([`BatchInvariance`]).
+//! Three measures: the cosine of each token's two vectors ([`Cosines`]), whether
+//! documents are ranked in the same order ([`RankingAgreement`]), and whether
+//! the vectors of a text depend on its batch ([`BatchInvariance`]).
 
 mod cosines;
 mod invariance;
@@ -19,13 +18,13 @@ use crate::embedding::Embedding;
 use crate::encoder::Encoder;
 use crate::error::{Error, Result};
 
-/// What an encoder made of a [`Sample`].
+/// The embeddings of a [`Sample`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EncodedSample {
-    /// One a query, in the sample's order.
+    /// One per query, in the sample's order.
     pub queries: Vec<Embedding>,
-    /// One a document, in the sample's order.
+    /// One per document, in the sample's order.
     pub documents: Vec<Embedding>,
 }
 
@@ -46,7 +45,7 @@ impl EncodedSample {
     }
 }
 
-/// A sample encoded twice, by two encoders.
+/// A sample encoded by two encoders.
 #[derive(Clone, Copy, Debug)]
 pub struct Comparison<'a> {
     expected: &'a EncodedSample,
@@ -54,20 +53,18 @@ pub struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    /// Puts the two side by side, `expected` being the one that counts as
-    /// right.
+    /// Compares `found` with the reference `expected`.
     ///
     /// # Errors
     /// [`Error::DimensionMismatch`] if they differ in columns, in the number
-    /// of texts, or in the rows of any text: the encoders take other tokens.
+    /// of texts, or in the rows of any text.
     pub fn new(expected: &'a EncodedSample, found: &'a EncodedSample) -> Result<Self> {
-        let equal = |what: String, expected, found| match expected == found {
-            true => Ok(()),
-            false => Err(Error::DimensionMismatch {
-                what,
-                expected,
-                found,
-            }),
+        let equal = |what: String, expected, found| {
+            if expected == found {
+                Ok(())
+            } else {
+                Err(Error::dimension_mismatch(what, expected, found))
+            }
         };
         for (what, left, right) in [
             ("query", &expected.queries, &found.queries),

@@ -1,4 +1,4 @@
-//! Whether documents are still ranked in the same order.
+//! Whether two encoders rank documents in the same order.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -7,23 +7,24 @@ use super::Comparison;
 use crate::error::Result;
 use crate::score::{max_sim_many, rank};
 
-/// Documents at the top of a ranking that users see.
+/// Documents at the top of a ranking, those that users see.
 const TOP: usize = 10;
 
 /// How well the MaxSim rankings of two encoders agree, as means over queries.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
 pub struct RankingAgreement {
-    /// How many documents count as the top: 10, or all where there are fewer.
+    /// Number of documents at the top: 10, or all if there are fewer.
     pub top: usize,
-    /// The share of the top documents that are at the top for both.
+    /// The share of the top documents that both rankings have.
     pub overlap: f64,
-    /// Kendall's tau-b over all documents, see [`kendall_tau_b`]; `None` where
-    /// no query tells documents apart.
+    /// Kendall's tau-b over all documents, see [`kendall_tau_b`]; `None` if
+    /// every query scores all documents equally.
     pub kendall_tau: Option<f64>,
 }
 
-/// Ranks all documents for each query by the vectors of either encoder.
+/// Ranks all documents for each query with the vectors of both encoders.
 ///
 /// # Errors
 /// As [`rank`].
@@ -53,11 +54,12 @@ pub fn ranking_agreement(comparison: Comparison<'_>) -> Result<RankingAgreement>
 }
 
 /// Kendall's rank correlation with a correction for ties, from -1 for opposite
-/// orders to 1 for the same: pairs in the same order, less those in the
-/// opposite, over the geometric mean of the pairs that each list tells apart.
-/// `None` if either tells none apart, or the lists are of different length.
+/// orders to 1 for equal ones: the number of pairs in the same order minus that
+/// in opposite orders, divided by the geometric mean of the numbers of pairs
+/// that are not tied in either list. `None` if all pairs of a list are tied, or
+/// if the lists differ in length.
 ///
-/// Takes `n log n` steps. Sources: Kendall 1945, "The treatment of ties in
+/// Takes O(n log n) time. Sources: Kendall 1945, "The treatment of ties in
 /// ranking problems"; Knight 1966, "A computer method for calculating
 /// Kendall's tau with ungrouped data".
 pub fn kendall_tau_b(left: &[f32], right: &[f32]) -> Option<f64> {
@@ -67,33 +69,33 @@ pub fn kendall_tau_b(left: &[f32], right: &[f32]) -> Option<f64> {
     let mut pairs: Vec<(f32, f32)> = left.iter().copied().zip(right.iter().copied()).collect();
     let by_right = |one: &(f32, f32), two: &(f32, f32)| one.1.total_cmp(&two.1);
     pairs.sort_by(|one, two| one.0.total_cmp(&two.0).then(by_right(one, two)));
-    let all = tied(pairs.len());
+    let all = pairs_among(pairs.len());
     let left_ties = ties(&pairs, |one, two| one.0 == two.0);
     let both_ties = ties(&pairs, |one, two| one == two);
-    // In the order of the left list, each swap that sorts the right one is a
-    // pair in the opposite order.
+    // With the pairs sorted by the left value, each swap that sorts the right
+    // values is a pair in opposite orders.
     let mut order: Vec<f32> = pairs.iter().map(|pair| pair.1).collect();
     let opposite = sort(&mut order);
     pairs.sort_by(by_right);
     let right_ties = ties(&pairs, |one, two| one.1 == two.1);
-    let told_apart = (all - left_ties) as f64 * (all - right_ties) as f64;
+    let untied = (all - left_ties) as f64 * (all - right_ties) as f64;
     let ordered = (all + both_ties) as f64 - left_ties as f64 - right_ties as f64;
-    (told_apart > 0.).then(|| (ordered - 2. * opposite as f64) / told_apart.sqrt())
+    (untied > 0.).then(|| (ordered - 2. * opposite as f64) / untied.sqrt())
 }
 
-/// Pairs of so many.
-fn tied(count: usize) -> u64 {
+/// Number of pairs among `count` items.
+fn pairs_among(count: usize) -> u64 {
     let count = count as u64;
     count * count.saturating_sub(1) / 2
 }
 
-/// Pairs within runs of equal ones.
+/// Number of pairs within runs of equal items.
 fn ties(sorted: &[(f32, f32)], equal: impl Fn(&(f32, f32), &(f32, f32)) -> bool) -> u64 {
     let runs = sorted.chunk_by(equal);
-    runs.map(|run| tied(run.len())).sum()
+    runs.map(|run| pairs_among(run.len())).sum()
 }
 
-/// Sorts by merging and returns how many pairs were in the wrong order.
+/// Merge sort; returns how many pairs were in the wrong order.
 fn sort(values: &mut [f32]) -> u64 {
     if values.len() < 2 {
         return 0;
@@ -123,8 +125,8 @@ mod tests {
     use super::*;
     use multivec_kernels::sample::numbers;
 
-    /// By the definition: every pair is looked at.
-    fn slow(left: &[f32], right: &[f32]) -> f64 {
+    /// Kendall's tau-b by its definition, over every pair.
+    fn by_definition(left: &[f32], right: &[f32]) -> f64 {
         let (mut ordered, mut apart_left, mut apart_right) = (0., 0., 0.);
         for one in 0..left.len() {
             for two in 0..one {
@@ -142,26 +144,26 @@ mod tests {
     }
 
     #[test]
-    fn the_fast_way_is_the_definition() {
-        for (count, levels) in [(2, 9), (7, 3), (40, 5), (101, 1000), (200, 2)] {
+    fn tau_equals_its_definition() {
+        for (count, distinct) in [(2, 9), (7, 3), (40, 5), (101, 1000), (200, 2)] {
             let list = |skip: usize| -> Vec<f32> {
                 let numbers = numbers().skip(skip).take(count);
-                numbers.map(|number| (number % levels) as f32).collect()
+                numbers.map(|number| (number % distinct) as f32).collect()
             };
             let (left, right) = (list(0), list(500));
             let found = kendall_tau_b(&left, &right).expect("values differ");
-            let expected = slow(&left, &right);
+            let expected = by_definition(&left, &right);
             assert!((found - expected).abs() < 1e-12, "{found} {expected}");
         }
     }
 
     #[test]
-    fn orders_agree_or_not() {
+    fn tau_of_small_lists() {
         let up = [1., 2., 3., 4.];
         let down = [4., 3., 2., 1.];
         assert_eq!(kendall_tau_b(&up, &up), Some(1.));
         assert_eq!(kendall_tau_b(&up, &down), Some(-1.));
-        // One pair of six the other way round.
+        // One of six pairs is in opposite orders.
         assert_eq!(kendall_tau_b(&up, &[1., 3., 2., 4.]), Some(4. / 6.));
         assert_eq!(kendall_tau_b(&up, &[5.; 4]), None);
         assert_eq!(kendall_tau_b(&up, &up[..3]), None);

@@ -1,27 +1,28 @@
-//! Texts to measure with.
+//! Texts to measure encoders with.
 
 /// Queries and documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
 pub struct Sample {
-    /// What is searched for.
+    /// Texts to search for.
     pub queries: Vec<String>,
-    /// What is searched in.
+    /// Texts to be found.
     pub documents: Vec<String>,
 }
 
-/// Most queries that are made of documents.
+/// Most queries made from documents.
 const QUERIES: usize = 32;
-/// Words of such a query.
+/// Words of a query made from a document.
 const WORDS: usize = 8;
 
 impl Sample {
-    /// The sample that comes with the crate: short and long texts of many
-    /// subjects, some in other languages, code, numbers and names.
+    /// The sample of this crate: short and long texts on many subjects, some in
+    /// other languages, with code, numbers and names.
     pub fn built_in() -> Self {
         let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
         let mut documents: Vec<String> = owned(&DOCUMENTS);
-        // Texts as long as a model takes.
+        // Texts at the length limit of models.
         for part in DOCUMENTS.chunks(DOCUMENTS.len() / 3) {
             documents.push(part.join(" "));
         }
@@ -36,8 +37,8 @@ impl Sample {
         Self { queries, documents }
     }
 
-    /// A sample of documents, with queries made of them: the first 8 words of
-    /// up to 32 documents from all over the list.
+    /// A sample of documents with queries made from them: the first 8 words of
+    /// up to 32 documents, evenly spaced in the list.
     pub fn of_documents(documents: Vec<String>) -> Self {
         let step = documents.len().div_ceil(QUERIES).max(1);
         let queries = documents.iter().step_by(step).map(|text| {
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn queries_are_made_of_documents_from_all_over() {
+    fn queries_come_from_documents_of_the_whole_list() {
         let documents: Vec<String> = (0..100)
             .map(|at| format!("document {at} is of nine words and no more"))
             .collect();

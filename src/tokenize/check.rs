@@ -1,5 +1,6 @@
-//! Refuses what the `tokenizers` crate panics on (0.23: an `expect` on the
-//! syntax of `decoder`, another on the table of a `Precompiled` normalizer).
+//! Refuses files on which the `tokenizers` crate panics. Version 0.23 has an
+//! `expect` on the syntax of `decoder`, and one on the table of a `Precompiled`
+//! normalizer.
 
 use serde::Deserialize;
 use serde_json::{Error, Value};
@@ -7,7 +8,7 @@ use tokenizers::normalizers::Precompiled;
 
 #[derive(Deserialize)]
 struct Parts {
-    // Read for its syntax alone.
+    // Only its syntax matters.
     #[serde(default, rename = "decoder")]
     _decoder: Value,
     #[serde(default)]

@@ -1,37 +1,37 @@
-//! Long texts, tokenized in pieces: a tokenizer takes a hundred times a text's
-//! size, and few of its tokens are kept.
+//! Tokenizing long texts in chunks. A tokenizer needs about a hundred times the
+//! memory of a text, of which few tokens are kept.
 
 use tokenizers::{
     AddedToken, Encoding, Normalizer, OffsetReferential, OffsetType, PreTokenizedString,
     PreTokenizer, Tokenizer, TruncationDirection,
 };
 
-/// Bytes of a piece, about, where texts may be cut.
-pub(super) const PIECE: usize = 64 << 10;
+/// Approximate bytes of a chunk.
+pub(super) const CHUNK: usize = 64 << 10;
 
-/// Words with all that may be beside a cut.
+/// Words with every character that may be next to a cut.
 const SAMPLE: &str = "Late interaction, (ColBERT) keeps 128 columns: for each! of 7.5 tokens; \
     does it? X \"quotes\" and' 9' 10, V. w. Y) 8) e\" f";
 
-/// Bytes of the pieces that a tokenizer is given, about: all, where texts may not
-/// be cut between words, or where their last tokens are kept.
+/// Approximate bytes of the chunks for a tokenizer. `usize::MAX`, for whole
+/// texts, where a cut between words would change the tokens, and where
+/// truncation keeps the end of a text.
 pub(super) fn size(tokenizer: &Tokenizer, direction: TruncationDirection) -> usize {
     match direction {
-        TruncationDirection::Right if are_words_apart(tokenizer) => PIECE,
+        TruncationDirection::Right if has_independent_words(tokenizer) => CHUNK,
         _ => usize::MAX,
     }
 }
 
-/// Whether tokens on either side of a cut between words are what they are without
-/// it.
-fn are_words_apart(tokenizer: &Tokenizer) -> bool {
+/// Whether a text has the same tokens with and without a cut between words.
+fn has_independent_words(tokenizer: &Tokenizer) -> bool {
     let added = tokenizer.get_added_tokens_decoder();
-    let reaches_over = |token: &AddedToken| {
+    let spans_a_cut = |token: &AddedToken| {
         let content = &token.content;
         let ends_in_word = content.trim_end().bytes().last().is_some_and(ends_word);
         words(content).nth(1).is_some() || ends_in_word && (token.rstrip || content.ends_with(' '))
     };
-    if added.values().any(reaches_over) || splits(tokenizer).is_none_or(has_cut) {
+    if added.values().any(spans_a_cut) || splits(tokenizer).is_none_or(are_cut) {
         return false;
     }
     let encode = |text: &str| tokenizer.encode(text, false).ok();
@@ -50,8 +50,8 @@ fn are_words_apart(tokenizer: &Tokenizer) -> bool {
     ids == whole.get_ids() && offsets == whole.get_offsets()
 }
 
-/// What a tokenizer's model gets of the sample, as bytes of it: no token is made
-/// of more than one of these. `None` if it gets all at once.
+/// The parts of the sample that the tokenizer's model gets, as ranges of bytes;
+/// no token spans several of them. `None` without a pre-tokenizer.
 fn splits(tokenizer: &Tokenizer) -> Option<Vec<(usize, usize)>> {
     let mut text = PreTokenizedString::from(SAMPLE);
     if let Some(normalizer) = tokenizer.get_normalizer() {
@@ -65,55 +65,64 @@ fn splits(tokenizer: &Tokenizer) -> Option<Vec<(usize, usize)>> {
     Some(splits.into_iter().map(|(_, offsets, _)| offsets).collect())
 }
 
-/// Whether any part of the sample has a cut in it.
-fn has_cut(splits: Vec<(usize, usize)>) -> bool {
+/// Whether a cut would divide any part of the sample.
+fn are_cut(splits: Vec<(usize, usize)>) -> bool {
     let cuts: Vec<usize> = words(SAMPLE).map(|(at, _)| at).collect();
     let is_within = |&(start, end): &(usize, usize)| cuts.iter().any(|&at| start < at && at < end);
     splits.iter().any(is_within)
 }
 
-/// The first tokens of a text, no fewer than `room` if there are so many, and how
-/// many there are in all; in pieces of so many bytes.
+/// The start of a text, tokenized.
+pub(super) struct Chunked {
+    /// At least as many tokens as were asked for, if the text has them.
+    pub(super) start: Encoding,
+    /// Tokens of the whole text.
+    pub(super) found: usize,
+}
+
+/// Tokenizes a text in chunks of about `chunk` bytes, and keeps those that have
+/// the first `room` tokens.
 pub(super) fn encode(
-    (tokenizer, piece): (&Tokenizer, usize),
+    tokenizer: &Tokenizer,
+    chunk: usize,
     text: &str,
     room: usize,
-) -> tokenizers::Result<(Encoding, usize)> {
-    let mut size = piece;
-    let (first, mut rest) = loop {
+) -> tokenizers::Result<Chunked> {
+    let mut size = chunk;
+    let (start, mut rest) = loop {
         let (start, rest) = cut(text, size);
-        let first = tokenizer.encode(start, false)?;
-        if first.len() >= room || rest.is_empty() {
-            break (first, rest);
+        let start = tokenizer.encode(start, false)?;
+        if start.len() >= room || rest.is_empty() {
+            break (start, rest);
         }
         size = size.saturating_mul(4);
     };
-    let mut count = first.len();
+    let mut found = start.len();
     while !rest.is_empty() {
-        let (next, left) = cut(rest, piece);
-        count += tokenizer.encode(next, false)?.len();
+        let (next, left) = cut(rest, chunk);
+        found += tokenizer.encode(next, false)?.len();
         rest = left;
     }
-    Ok((first, count))
+    Ok(Chunked { start, found })
 }
 
-/// Cuts a text before the first space between words that is so far in.
+/// Cuts a text before the first space between words after `size` bytes.
 fn cut(text: &str, size: usize) -> (&str, &str) {
-    let mut places = size.max(1)..text.len();
-    match places.find(|&at| is_between(text.as_bytes(), at)) {
+    let mut positions = size.max(1)..text.len();
+    match positions.find(|&at| is_between(text.as_bytes(), at)) {
         Some(at) => text.split_at(at),
         None => (text, ""),
     }
 }
 
-/// What may be before a cut. Brackets end added tokens, such as `[D] ` with its
-/// space.
+/// Whether a cut may follow this byte. Not a bracket, which ends added tokens
+/// such as `[D] ` before their space.
 #[inline]
 fn ends_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b".,;:!?'\")".contains(&byte)
 }
 
-/// Whether there is a space between words.
+/// Whether the byte at `at` is a space between words.
 #[inline]
 fn is_between(text: &[u8], at: usize) -> bool {
     text[at] == b' '
@@ -122,7 +131,7 @@ fn is_between(text: &[u8], at: usize) -> bool {
         && text.get(at + 1).is_some_and(u8::is_ascii_alphanumeric)
 }
 
-/// Words of a text, each with the space before it, and where they start.
+/// The words of a text, each with the space before it, and their positions.
 pub(super) fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut start = 0;
     std::iter::from_fn(move || {
@@ -172,41 +181,41 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn pieces_have_the_tokens_of_the_whole(
+        fn chunks_have_the_tokens_of_the_text(
             words in vec(select(&WORDS[..]), 0..80),
-            piece in 1..40usize,
+            chunk in 1..40usize,
             room in 0..40usize,
         ) {
             let text = words.concat();
             for tokenizer in TOKENIZERS.iter() {
-                prop_assert_eq!(size(tokenizer, TruncationDirection::Right), PIECE);
+                prop_assert_eq!(size(tokenizer, TruncationDirection::Right), CHUNK);
                 let whole = tokenizer.encode(&*text, false).expect("it encodes");
-                let found = encode((tokenizer, piece), &text, room);
-                let (first, count) = found.expect("so do these");
-                prop_assert_eq!(count, whole.len());
-                let kept = first.len();
-                prop_assert!(kept >= room.min(count));
-                prop_assert_eq!(first.get_ids(), &whole.get_ids()[..kept]);
-                prop_assert_eq!(first.get_offsets(), &whole.get_offsets()[..kept]);
+                let chunked = encode(tokenizer, chunk, &text, room);
+                let Chunked { start, found } = chunked.expect("chunks encode");
+                prop_assert_eq!(found, whole.len());
+                let kept = start.len();
+                prop_assert!(kept >= room.min(found));
+                prop_assert_eq!(start.get_ids(), &whole.get_ids()[..kept]);
+                prop_assert_eq!(start.get_offsets(), &whole.get_offsets()[..kept]);
             }
         }
     }
 
     #[test]
-    fn words_that_belong_together_are_not_cut() {
+    fn words_that_share_a_token_are_not_cut() {
         let mut tokenizer = tokenizer("tiny-bert");
         let added = AddedToken::from("two words", false);
         tokenizer.add_tokens([added]).expect("it is added");
-        assert!(!are_words_apart(&tokenizer));
+        assert!(!has_independent_words(&tokenizer));
         assert_eq!(size(&tokenizer, TruncationDirection::Right), usize::MAX);
-        // Tokens may be made of several words where nothing splits these.
+        // Without a split, a token may consist of several words.
         let mut tokenizer = self::tokenizer("tiny-modernbert");
-        assert!(are_words_apart(&tokenizer));
+        assert!(has_independent_words(&tokenizer));
         tokenizer.with_pre_tokenizer(None::<PreTokenizerWrapper>);
-        assert!(!are_words_apart(&tokenizer));
+        assert!(!has_independent_words(&tokenizer));
         let splits_nothing = ByteLevel::new(false, true, false);
         tokenizer.with_pre_tokenizer(Some(splits_nothing));
-        assert!(!are_words_apart(&tokenizer));
+        assert!(!has_independent_words(&tokenizer));
         assert_eq!(cut("one two", 1), ("one", " two"));
         assert_eq!(cut("one  two. 3", 1), ("one  two.", " 3"));
         assert_eq!(cut("one  two -3 ", 1), ("one  two -3 ", ""));

@@ -1,4 +1,4 @@
-//! Texts to token ids, exactly as PyLate makes them.
+//! From texts to token ids, exactly as in PyLate.
 //!
 //! Source: PyLate 1.6, `ColBERT.tokenize`, over sentence-transformers'
 //! `Transformer.tokenize`.
@@ -16,39 +16,48 @@ use tokenizers::{PostProcessor, PostProcessorWrapper, Tokenizer, TruncationDirec
 
 use crate::config::{ModelConfig, TextKind};
 use crate::error::{Error, Result};
+use chunks::Chunked;
+use prepare::PreparedText;
 pub use text::{TokenRole, TokenizedText, Truncation};
 use vocabulary::SpecialIds;
-use word_cache::Words;
+use word_cache::WordCache;
 
-/// What to do with a text that is longer than the model takes.
+/// What to do with a text that is longer than the model accepts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum TruncationPolicy {
-    /// Cut it off and report how much.
+    /// Cut it off, and report how many tokens.
     #[default]
     Truncate,
     /// Refuse it.
     Error,
 }
 
-/// How texts of one kind are laid out.
+/// How texts of one kind are tokenized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) kind: TextKind,
-    /// Most tokens, special tokens and marker included.
+    /// Most tokens, including special tokens and marker.
     pub(crate) length: usize,
-    /// Whether a query is filled up to `length`.
+    /// Whether texts are expanded to `length` with mask tokens.
     pub(crate) expand: bool,
     pub(crate) policy: TruncationPolicy,
 }
 
-/// Tokens of a text between special ones.
+/// The tokens of a truncated text and the special tokens around them.
 #[derive(Debug, Default, PartialEq)]
 struct Tokens {
     ids: Vec<u32>,
     roles: Vec<TokenRole>,
-    /// The bytes of the text that each stands for.
+    /// Start and end of each token in the text, in bytes.
     offsets: Vec<(usize, usize)>,
+    /// Tokens of the whole text, without special tokens.
+    found: usize,
 }
 
 impl Tokens {
@@ -68,14 +77,15 @@ pub struct TextTokenizer {
 }
 
 struct Inner {
-    // Without its post-processor, which runs after truncation.
+    /// Without its post-processor, which runs after truncation.
     tokenizer: Tokenizer,
     post_processor: Option<PostProcessorWrapper>,
     direction: TruncationDirection,
-    /// Bytes of the pieces that it is given, about.
-    piece: usize,
-    /// Where words are apart, those that were tokenized before.
-    words: Option<Words>,
+    /// Approximate bytes of the chunks that the tokenizer is given.
+    chunk: usize,
+    /// For tokenizers whose words are independent of each other.
+    words: Option<WordCache>,
+    /// Special tokens that the post-processor adds.
     added: usize,
     ids: SpecialIds,
     lower_case: bool,
@@ -87,15 +97,11 @@ impl TextTokenizer {
     /// Reads a `tokenizer.json`; `file` names it in messages.
     ///
     /// # Errors
-    /// [`Error::InvalidTokenizer`] if it cannot be parsed,
-    /// [`Error::ConfigValue`] if it contradicts the configuration: a marker
-    /// that is not in the vocabulary, an id beyond it, lengths that leave no
-    /// room for the special tokens, or padding on the left.
+    /// [`Error::InvalidTokenizer`] if it cannot be parsed, has an empty
+    /// vocabulary or pads on the left, [`Error::ConfigValue`] if the
+    /// configuration names a marker or an id that is not in the vocabulary.
     pub fn from_json(file: &str, json: &[u8], config: &ModelConfig) -> Result<Self> {
-        let invalid = |source| Error::InvalidTokenizer {
-            file: file.to_owned(),
-            source,
-        };
+        let invalid = |source| Error::invalid_tokenizer(file, source);
         check::check(json).map_err(|error| invalid(error.into()))?;
         let mut tokenizer = Tokenizer::from_bytes(json).map_err(invalid)?;
         let ids = SpecialIds::resolve(file, &tokenizer, config)?;
@@ -109,14 +115,15 @@ impl TextTokenizer {
         tokenizer.with_truncation(None).map_err(invalid)?;
         tokenizer.with_padding(None);
         tokenizer.with_post_processor(None::<PostProcessorWrapper>);
-        let piece = chunks::size(&tokenizer, direction);
-        let words = match piece {
-            usize::MAX => None,
-            _ => Words::new(&tokenizer, post_processor.as_ref()),
+        let chunk = chunks::size(&tokenizer, direction);
+        let words = if chunk == usize::MAX {
+            None
+        } else {
+            WordCache::new(&tokenizer, post_processor.as_ref())
         };
         Ok(Self {
             inner: Arc::new(Inner {
-                piece,
+                chunk,
                 words,
                 tokenizer,
                 post_processor,
@@ -130,12 +137,12 @@ impl TextTokenizer {
         })
     }
 
-    /// The token of an id, as the vocabulary spells it.
+    /// The spelling of an id in the vocabulary.
     pub fn token(&self, id: u32) -> Option<String> {
         self.inner.tokenizer.id_to_token(id)
     }
 
-    /// The id that pads batches.
+    /// The id of the token that pads batches.
     pub fn pad_id(&self) -> u32 {
         self.inner.ids.pad
     }
@@ -145,7 +152,7 @@ impl TextTokenizer {
         self.inner.ids.largest
     }
 
-    /// Fewest tokens of a text of this kind: the special ones and the marker.
+    /// Special tokens and marker of a text of this kind.
     pub(crate) fn overhead(&self, kind: TextKind) -> usize {
         self.inner.added + usize::from(self.inner.ids.prefix(kind).is_some())
     }
@@ -153,14 +160,16 @@ impl TextTokenizer {
     /// The mask token's id.
     ///
     /// # Errors
-    /// [`Error::ConfigValue`] where neither configuration nor vocabulary have
-    /// one.
+    /// [`Error::ConfigValue`] if neither the configuration nor the vocabulary
+    /// has one.
     pub(crate) fn mask_id(&self) -> Result<u32> {
-        self.inner.ids.mask.ok_or_else(|| Error::ConfigValue {
-            file: self.inner.config_file.clone(),
-            key: "mask_token_id",
-            expected: "the id of the token that fills up queries".to_owned(),
-            found: "none, and neither [MASK] nor <mask> in the vocabulary".to_owned(),
+        self.inner.ids.mask.ok_or_else(|| {
+            Error::config_value(
+                &self.inner.config_file,
+                "mask_token_id",
+                "the id of the mask token that expands queries",
+                "none, and neither [MASK] nor <mask> in the vocabulary",
+            )
         })
     }
 
@@ -172,27 +181,25 @@ impl TextTokenizer {
         layout: &Layout,
     ) -> Result<TokenizedText> {
         let inner = &*self.inner;
-        let fail = |source| Error::Tokenization { index, source };
-        let prepared = prepare::prepare(text, inner.lower_case);
+        let mut prepared = PreparedText::stripped(text);
+        if inner.lower_case {
+            prepared = prepared.lower_cased();
+        }
         let room = layout.length.saturating_sub(self.overhead(layout.kind));
-        let is_short = |_: &&Words| prepared.text.len() <= chunks::PIECE;
-        let (tokens, found) = match inner.words.as_ref().filter(is_short) {
-            Some(words) => words.encode(&inner.tokenizer, &prepared.text, room),
-            None => inner.process(&prepared.text, room),
-        }
-        .map_err(fail)?;
-        if found > room && layout.policy == TruncationPolicy::Error {
-            return Err(Error::TextTooLong {
-                index,
-                expected: room,
-                found,
-            });
-        }
+        let is_short = |_: &&WordCache| prepared.text.len() <= chunks::CHUNK;
         let Tokens {
             mut ids,
             mut roles,
             offsets,
-        } = tokens;
+            found,
+        } = match inner.words.as_ref().filter(is_short) {
+            Some(words) => words.encode(&inner.tokenizer, &prepared.text, room),
+            None => inner.process(&prepared.text, room),
+        }
+        .map_err(|source| Error::tokenization(index, source))?;
+        if found > room && layout.policy == TruncationPolicy::Error {
+            return Err(Error::text_too_long(index, room, found));
+        }
         let kept = roles.iter().filter(|&&role| role == TokenRole::Text);
         let kept_tokens = kept.count();
         let truncation = Truncation {
@@ -250,13 +257,14 @@ impl TextTokenizer {
 }
 
 impl Inner {
-    /// The first tokens of a text, as many as there is room for, between special
-    /// ones, and how many of the text's there are in all.
-    fn process(&self, text: &str, room: usize) -> tokenizers::Result<(Tokens, usize)> {
-        let tokenizer = (&self.tokenizer, self.piece);
-        let (mut encoding, found) = chunks::encode(tokenizer, text, room)?;
+    /// Truncates a text to `room` tokens and adds the special tokens.
+    fn process(&self, text: &str, room: usize) -> tokenizers::Result<Tokens> {
+        let Chunked {
+            start: mut encoding,
+            found,
+        } = chunks::encode(&self.tokenizer, self.chunk, text, room)?;
         encoding.truncate(room, 0, self.direction);
-        // What was cut off would be post-processed as well, for nothing.
+        // The post-processor would process what was cut off, too.
         encoding.take_overflowing();
         if let Some(processor) = &self.post_processor {
             encoding = processor.process(encoding, None, true)?;
@@ -266,11 +274,11 @@ impl Inner {
             _ => TokenRole::Special,
         };
         let roles = encoding.get_special_tokens_mask().iter().map(role);
-        let tokens = Tokens {
+        Ok(Tokens {
             ids: encoding.get_ids().to_vec(),
             roles: roles.collect(),
             offsets: encoding.get_offsets().to_vec(),
-        };
-        Ok((tokens, found))
+            found,
+        })
     }
 }

@@ -4,6 +4,12 @@ use std::ops::Range;
 
 /// Where a token comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
 pub enum TokenRole {
     /// Added by the tokenizer, such as `[CLS]` and `[SEP]`.
     Special,
@@ -11,14 +17,24 @@ pub enum TokenRole {
     Prefix,
     /// From the text itself.
     Text,
-    /// A mask token that fills up a query.
+    /// A mask token that expands a query.
     Expansion,
 }
 
-/// How much of a text did not fit.
+impl TokenRole {
+    /// A number for bindings: 0, 1, 2 and so on in the order of the variants.
+    #[doc(hidden)]
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+/// How much of a text was cut off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
 pub struct Truncation {
-    /// Tokens of the text that were encoded, special tokens not counted.
+    /// Tokens of the text that were encoded, not counting special tokens.
     pub kept_tokens: usize,
     /// Tokens of the text that were cut off.
     pub dropped_tokens: usize,
@@ -31,7 +47,7 @@ impl Truncation {
     }
 }
 
-/// A text as the model sees it: one entry a token in every list.
+/// A tokenized text. All lists have one entry per token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenizedText {
     pub(crate) input_ids: Vec<u32>,
@@ -48,7 +64,7 @@ impl TokenizedText {
         self.input_ids.len()
     }
 
-    /// Whether there is no token, not even a special one.
+    /// Whether it has no token, not even a special one.
     pub fn is_empty(&self) -> bool {
         self.input_ids.is_empty()
     }
@@ -73,8 +89,8 @@ impl TokenizedText {
         &self.roles
     }
 
-    /// The bytes of the text as given that a token stands for, on character
-    /// boundaries; `None` for tokens that are not from the text.
+    /// A token's bytes in the original text, on character boundaries; `None`
+    /// for tokens that are not from the text.
     ///
     /// # Panics
     /// If `token` is not below [`len`](Self::len).
@@ -83,7 +99,7 @@ impl TokenizedText {
         (self.roles[token] == TokenRole::Text).then_some(start..end)
     }
 
-    /// How much of the text did not fit.
+    /// How much of the text was cut off.
     pub fn truncation(&self) -> Truncation {
         self.truncation
     }

@@ -17,49 +17,46 @@ pub(super) struct SpecialIds {
 
 impl SpecialIds {
     pub(super) fn resolve(file: &str, tokenizer: &Tokenizer, config: &ModelConfig) -> Result<Self> {
-        let vocabulary = tokenizer.get_vocab(true);
-        let Some(largest) = vocabulary.values().copied().max() else {
-            return Err(Error::InvalidTokenizer {
-                file: file.to_owned(),
-                source: "expected a vocabulary, found an empty one".into(),
-            });
+        let Some(largest) = tokenizer.get_vocab(true).into_values().max() else {
+            let source = "expected a vocabulary, found an empty one";
+            return Err(Error::invalid_tokenizer(file, source));
         };
-        // Tokens would come before the marker, where no model was trained.
+        // Padding tokens would precede the marker, which no model was trained
+        // for.
         if let Some(padding) = tokenizer.get_padding()
             && matches!(padding.direction, PaddingDirection::Left)
         {
-            return Err(Error::InvalidTokenizer {
-                file: file.to_owned(),
-                source: "expected padding on the right, found padding on the left".into(),
-            });
+            let source = "expected padding on the right, found padding on the left";
+            return Err(Error::invalid_tokenizer(file, source));
         }
-        let within = |key, id: Option<u32>| match id {
-            Some(id) if id > largest => Err(config.error(
-                key,
-                format!("an id of the vocabulary in {file} (0 to {largest})"),
-                id.to_string(),
-            )),
-            other => Ok(other),
+        let vocabulary = Vocabulary {
+            file,
+            tokenizer,
+            largest,
         };
-        let mask = within("mask_token_id", config.mask_token_id)?.or_else(|| {
+        let id = |key, id: Option<u32>| {
+            id.map(|id| vocabulary.check_id(config, key, id))
+                .transpose()
+        };
+        let mask = id("mask_token_id", config.mask_token_id)?.or_else(|| {
             ["[MASK]", "<mask>"]
                 .iter()
                 .find_map(|token| tokenizer.token_to_id(token))
         });
-        let pad = within("pad_token_id", config.pad_token_id)?.or(mask);
+        let pad = id("pad_token_id", config.pad_token_id)?.or(mask);
         let unknown = unknown_id(tokenizer);
         let mut skiplist: Vec<u32> = config
             .skiplist_words
             .iter()
-            // PyLate's `convert_tokens_to_ids` gives the unknown token's id
-            // for a word that the vocabulary lacks.
+            // As PyLate's `convert_tokens_to_ids`: the unknown token's id for
+            // words that are not in the vocabulary.
             .filter_map(|word| tokenizer.token_to_id(word).or(unknown))
             .collect();
         skiplist.sort_unstable();
         skiplist.dedup();
         Ok(Self {
-            query_prefix: prefix_id(file, tokenizer, config, TextKind::Query, largest)?,
-            document_prefix: prefix_id(file, tokenizer, config, TextKind::Document, largest)?,
+            query_prefix: vocabulary.prefix_id(config, TextKind::Query)?,
+            document_prefix: vocabulary.prefix_id(config, TextKind::Document)?,
             mask,
             pad: pad.unwrap_or(0),
             skiplist,
@@ -75,37 +72,50 @@ impl SpecialIds {
     }
 }
 
-fn prefix_id(
-    file: &str,
-    tokenizer: &Tokenizer,
-    config: &ModelConfig,
-    kind: TextKind,
+/// A vocabulary that the configuration has to agree with.
+struct Vocabulary<'a> {
+    file: &'a str,
+    tokenizer: &'a Tokenizer,
     largest: u32,
-) -> Result<Option<u32>> {
-    let prefix = config.prefix(kind);
-    if prefix.is_empty() {
-        return Ok(None);
+}
+
+impl Vocabulary<'_> {
+    /// Refuses an id beyond the vocabulary.
+    fn check_id(&self, config: &ModelConfig, key: &'static str, id: u32) -> Result<u32> {
+        let Self { file, largest, .. } = self;
+        if id > *largest {
+            let expected = format!("an id of the vocabulary in {file} (0 to {largest})");
+            return Err(config.error(key, expected, id));
+        }
+        Ok(id)
     }
-    let known = tokenizer.token_to_id(prefix);
-    let key = kind.prefix_id_key();
-    match (config.prefix_id(kind), known) {
-        (Some(id), _) if id > largest => Err(config.error(
-            key,
-            format!("an id of the vocabulary in {file} (0 to {largest})"),
-            id.to_string(),
-        )),
-        (Some(id), Some(known)) if id != known => Err(config.error(
-            key,
-            format!("{known}, the id of {prefix:?} in {file}"),
-            id.to_string(),
-        )),
-        (Some(id), _) => Ok(Some(id)),
-        (None, Some(known)) => Ok(Some(known)),
-        (None, None) => Err(config.error(
-            kind.prefix_key(),
-            format!("a token of the vocabulary in {file}, or the key `{key}`"),
-            format!("{prefix:?}, which is not in it"),
-        )),
+
+    fn prefix_id(&self, config: &ModelConfig, kind: TextKind) -> Result<Option<u32>> {
+        let prefix = config.prefix(kind);
+        if prefix.is_empty() {
+            return Ok(None);
+        }
+        let file = self.file;
+        let key = kind.prefix_id_key();
+        match (config.prefix_id(kind), self.tokenizer.token_to_id(prefix)) {
+            (Some(id), known) => {
+                self.check_id(config, key, id)?;
+                match known.filter(|&known| known != id) {
+                    Some(known) => Err(config.error(
+                        key,
+                        format_args!("{known}, the id of {prefix:?} in {file}"),
+                        id,
+                    )),
+                    None => Ok(Some(id)),
+                }
+            }
+            (None, Some(known)) => Ok(Some(known)),
+            (None, None) => Err(config.error(
+                kind.prefix_key(),
+                format_args!("a token of the vocabulary in {file}, or the key `{key}`"),
+                format_args!("{prefix:?}, which is not in it"),
+            )),
+        }
     }
 }
 

@@ -1,6 +1,5 @@
-//! Words that were tokenized before, which most words of a text were: to look one
-//! up takes a fraction of the time, and gives the same tokens where words do not
-//! depend on each other.
+//! A cache of tokenized words. Most words of a text hit it, in a fraction of the
+//! time that tokenizing them takes.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -9,13 +8,13 @@ use tokenizers::{PostProcessor, PostProcessorWrapper, Tokenizer};
 
 use super::{TokenRole, Tokens, chunks};
 
-/// Most words that are kept: about a megabyte. The first ones stay, among which
-/// are the most frequent.
+/// Most words in the cache, about a megabyte. The first words stay: the most
+/// frequent ones are among them.
 const MOST: usize = 1 << 14;
-/// Bytes of the longest word that is kept.
+/// Bytes of the longest word in the cache.
 const LONGEST: usize = 32;
 
-/// A token of a word, and the bytes of the word that it stands for.
+/// A token of a word, and its bytes in the word.
 #[derive(Clone, Copy)]
 struct Token {
     id: u32,
@@ -23,54 +22,71 @@ struct Token {
     end: u32,
 }
 
-/// For tokenizers that put the same tokens around every text, and whose words are
-/// apart.
-pub(super) struct Words {
-    known: RwLock<HashMap<Box<str>, Box<[Token]>>>,
-    /// Special tokens before a text, and behind it.
-    around: [Vec<u32>; 2],
+/// For tokenizers with independent words and the same special tokens around
+/// every text.
+pub(super) struct WordCache {
+    words: RwLock<HashMap<Box<str>, Box<[Token]>>>,
+    special: SpecialTokens,
 }
 
-impl Words {
-    /// `None` where the post-processor does more than to add tokens.
+/// The special tokens before and after a text.
+#[derive(Default, PartialEq)]
+struct SpecialTokens {
+    before: Vec<u32>,
+    after: Vec<u32>,
+}
+
+impl SpecialTokens {
+    /// Those of a text that the post-processor merely puts tokens around.
+    fn around(
+        text: &str,
+        tokenizer: &Tokenizer,
+        processor: Option<&PostProcessorWrapper>,
+    ) -> Option<Self> {
+        let plain = tokenizer.encode(text, false).ok()?;
+        let Some(processor) = processor else {
+            return Some(Self::default());
+        };
+        let whole = processor.process(plain.clone(), None, true).ok()?;
+        let mask = whole.get_special_tokens_mask();
+        let start = mask.iter().position(|&special| special == 0)?;
+        let end = start + plain.len();
+        let ids = whole.get_ids();
+        let is_same = ids.get(start..end)? == plain.get_ids()
+            && whole.get_offsets()[start..end] == *plain.get_offsets()
+            && mask[start..end].iter().all(|&special| special == 0)
+            && mask[end..].iter().all(|&special| special == 1);
+        is_same.then(|| Self {
+            before: ids[..start].to_vec(),
+            after: ids[end..].to_vec(),
+        })
+    }
+}
+
+impl WordCache {
+    /// `None` if the post-processor does more than add the same special tokens
+    /// to every text.
     pub(super) fn new(
         tokenizer: &Tokenizer,
         processor: Option<&PostProcessorWrapper>,
     ) -> Option<Self> {
-        let mut samples = ["late", "late interaction, 2"].map(|text| {
-            let plain = tokenizer.encode(text, false).ok()?;
-            let Some(processor) = processor else {
-                return Some(Default::default());
-            };
-            let whole = processor.process(plain.clone(), None, true).ok()?;
-            let mask = whole.get_special_tokens_mask();
-            let start = mask.iter().position(|&special| special == 0)?;
-            let end = start + plain.len();
-            let is_same = whole.get_ids().get(start..end)? == plain.get_ids()
-                && whole.get_offsets()[start..end] == *plain.get_offsets()
-                && mask[start..end].iter().all(|&special| special == 0)
-                && mask[end..].iter().all(|&special| special == 1);
-            let ids = whole.get_ids();
-            is_same.then(|| [&ids[..start], &ids[end..]].map(<[u32]>::to_vec))
-        });
-        let around = samples[0].take()?;
-        (samples[1].as_ref() == Some(&around)).then(|| Self {
-            known: RwLock::default(),
-            around,
+        let around = |text| SpecialTokens::around(text, tokenizer, processor);
+        let special = around("late")?;
+        (around("late interaction, 2")? == special).then(|| Self {
+            words: RwLock::default(),
+            special,
         })
     }
 
-    /// The first tokens of a text, as many as there is room for, between special
-    /// ones, and how many of the text's there are in all.
+    /// Truncates a text to `room` tokens and adds the special tokens.
     pub(super) fn encode(
         &self,
         tokenizer: &Tokenizer,
         text: &str,
         room: usize,
-    ) -> tokenizers::Result<(Tokens, usize)> {
-        let [before, behind] = &self.around;
+    ) -> tokenizers::Result<Tokens> {
         let (mut tokens, mut count) = (Tokens::default(), 0);
-        tokens.add_special(before);
+        tokens.add_special(&self.special.before);
         let mut add = |word: &[Token], at: usize| {
             let left = room.saturating_sub(count).min(word.len());
             count += word.len();
@@ -83,34 +99,35 @@ impl Words {
         let mut words = chunks::words(text).peekable();
         while words.peek().is_some() {
             {
-                let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+                let cached = self.words.read().unwrap_or_else(PoisonError::into_inner);
                 while let Some((at, word)) = words.peek()
-                    && let Some(found) = known.get(*word)
+                    && let Some(found) = cached.get(*word)
                 {
                     add(found, *at);
                     words.next();
                 }
             }
             if let Some((at, word)) = words.next() {
-                let made = tokenize(tokenizer, word)?;
-                add(&made, at);
-                self.keep(word, made);
+                let found = tokenize(tokenizer, word)?;
+                add(&found, at);
+                self.insert(word, found);
             }
         }
         tokens.roles.resize(tokens.ids.len(), TokenRole::Text);
-        tokens.add_special(behind);
-        Ok((tokens, count))
+        tokens.add_special(&self.special.after);
+        tokens.found = count;
+        Ok(tokens)
     }
 
-    fn keep(&self, word: &str, tokens: Box<[Token]>) {
+    fn insert(&self, word: &str, tokens: Box<[Token]>) {
         if word.len() > LONGEST {
             return;
         }
-        // Others are not waited for: the word will come again.
-        if let Ok(mut known) = self.known.try_write()
-            && known.len() < MOST
+        // Rather than wait for other threads, let the word miss again.
+        if let Ok(mut cached) = self.words.try_write()
+            && cached.len() < MOST
         {
-            known.insert(word.into(), tokens);
+            cached.insert(word.into(), tokens);
         }
     }
 }
@@ -141,19 +158,29 @@ mod tests {
     use super::super::chunks::tests::tokenizer;
     use super::*;
 
-    /// A tokenizer with all that it does to a text, and one with words.
-    fn both(model: &str) -> (Tokenizer, Tokenizer, Words) {
+    struct Case {
+        whole: Tokenizer,
+        /// Without the post-processor.
+        plain: Tokenizer,
+        cache: WordCache,
+    }
+
+    fn case(model: &str) -> Case {
         let whole = tokenizer(model);
         let mut plain = whole.clone();
         plain.with_post_processor(None::<PostProcessorWrapper>);
         let size = chunks::size(&plain, TruncationDirection::Right);
-        assert_eq!(size, chunks::PIECE);
-        let words = Words::new(&plain, whole.get_post_processor());
-        (whole, plain, words.expect("it adds tokens alone"))
+        assert_eq!(size, chunks::CHUNK);
+        let cache = WordCache::new(&plain, whole.get_post_processor());
+        Case {
+            cache: cache.expect("it only adds tokens"),
+            whole,
+            plain,
+        }
     }
 
-    static TOKENIZERS: LazyLock<[(Tokenizer, Tokenizer, Words); 2]> =
-        LazyLock::new(|| ["tiny-bert", "tiny-modernbert"].map(both));
+    static CASES: LazyLock<[Case; 2]> =
+        LazyLock::new(|| ["tiny-bert", "tiny-modernbert"].map(case));
 
     const PARTS: [&str; 17] = [
         " ",
@@ -182,10 +209,10 @@ mod tests {
             room in 0..40usize,
         ) {
             let text = parts.concat();
-            for (whole, plain, words) in TOKENIZERS.iter() {
+            for Case { whole, plain, cache } in CASES.iter() {
                 let expected = whole.encode(&*text, false).expect("it encodes");
                 let count = expected.len();
-                let added = words.around.concat().len();
+                let added = cache.special.before.len() + cache.special.after.len();
                 let mut cut = whole.clone();
                 let most = TruncationParams {
                     max_length: room + added,
@@ -193,11 +220,10 @@ mod tests {
                 };
                 cut.with_truncation(Some(most)).expect("there is room");
                 let expected = cut.encode(&*text, true).expect("it encodes");
-                // The second time, all of them are known.
+                // The second time, all words are in the cache.
                 for _ in 0..2 {
-                    let found = words.encode(plain, &text, room);
-                    let (found, all) = found.expect("it encodes");
-                    prop_assert_eq!(all, count);
+                    let found = cache.encode(plain, &text, room).expect("it encodes");
+                    prop_assert_eq!(found.found, count);
                     prop_assert_eq!(&found.ids[..], expected.get_ids());
                     prop_assert_eq!(&found.offsets[..], expected.get_offsets());
                     let special = |role: &TokenRole| u32::from(*role == TokenRole::Special);
@@ -209,25 +235,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_bounded() {
-        let (_, plain, words) = both("tiny-bert");
+    fn the_cache_is_bounded() {
+        let Case { plain, cache, .. } = case("tiny-bert");
         let long = "ab".repeat(LONGEST);
         for text in ["late ".to_owned(), long.clone(), format!("late {long}")] {
-            words.encode(&plain, &text, 9).expect("it encodes");
+            cache.encode(&plain, &text, 9).expect("it encodes");
         }
-        let known = || words.known.read().expect("nobody panicked").len();
-        assert_eq!(known(), 2, "`late ` and `late`");
+        let count = || cache.words.read().expect("nobody panicked").len();
+        assert_eq!(count(), 2, "`late ` and `late`");
         for at in 0..MOST + 100 {
-            words.keep(&at.to_string(), Box::default());
+            cache.insert(&at.to_string(), Box::default());
         }
-        assert_eq!(known(), MOST);
+        assert_eq!(count(), MOST);
     }
 
     #[test]
-    fn post_processors_that_move_offsets_are_left_to_themselves() {
+    fn post_processors_that_move_offsets_have_no_cache() {
         let plain = tokenizer("tiny-modernbert");
         let trims = ByteLevel::default().trim_offsets(true);
-        assert!(Words::new(&plain, Some(&trims.into())).is_none());
-        assert!(Words::new(&plain, None).is_some());
+        assert!(WordCache::new(&plain, Some(&trims.into())).is_none());
+        assert!(WordCache::new(&plain, None).is_some());
     }
 }

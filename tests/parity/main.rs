@@ -1,4 +1,4 @@
-//! PyLate's references on each engine.
+//! Each engine against PyLate's references.
 
 #![allow(clippy::expect_used, clippy::panic)]
 

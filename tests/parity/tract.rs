@@ -1,4 +1,4 @@
-//! tract on this machine against PyLate's references.
+//! tract, natively, against PyLate's references.
 
 #[test]
 fn tokens() {

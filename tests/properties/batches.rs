@@ -1,4 +1,4 @@
-//! Any composition and order of batches.
+//! Batches of any composition and order.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use proptest::sample::select;
 use crate::inputs::{cases, encoders, text};
 use multivec_testing::parity::largest_difference;
 
-/// Lengths of many texts, some of them long.
+/// Lengths of texts, some of them long.
 fn lengths() -> impl Strategy<Value = Vec<usize>> {
     vec(prop_oneof![3 => 0..300usize, 1 => 0..3000usize], 0..60)
 }
@@ -29,7 +29,7 @@ proptest! {
     #![proptest_config(cases(500))]
 
     #[test]
-    fn plans_hold_every_text_once_and_the_budget(
+    fn plans_have_every_text_once_and_keep_to_the_limit(
         lengths in lengths(),
         limit in limit(),
         workers in 1..9usize,
@@ -52,9 +52,9 @@ proptest! {
     #[test]
     fn padding_is_bounded(lengths in lengths(), limit in limit(), workers in 1..9usize) {
         for batch in plan(&lengths, limit, workers) {
-            let (size, padding) = shape(&lengths, &batch);
-            let bound = (size / PADDING_SHARE).max(PADDING_TOKENS);
-            prop_assert!(padding <= bound, "{} of {}", padding, size);
+            let Size { all, padding } = size(&lengths, &batch);
+            let bound = (all / PADDING_SHARE).max(PADDING_TOKENS);
+            prop_assert!(padding <= bound, "{} of {}", padding, all);
             let (first, last) = (batch[0], batch[batch.len() - 1]);
             prop_assert!(lengths[first] - lengths[last] <= PADDING_TOKENS);
         }
@@ -67,25 +67,25 @@ proptest! {
         workers in 1..9usize,
     ) {
         for batch in plan(&lengths, limit, workers) {
-            prop_assert_eq!(shape(&lengths, &batch).1, 0);
+            prop_assert_eq!(size(&lengths, &batch).padding, 0);
         }
     }
 
-    /// No two neighbours would have fitted into one.
+    /// No batch would have had room for the next text.
     #[test]
     fn one_worker_gets_no_more_batches_than_needed(lengths in lengths(), limit in limit()) {
         for pair in plan(&lengths, limit, 1).windows(2) {
             let together = [&pair[0][..], &pair[1][..1]].concat();
-            let (size, padding) = shape(&lengths, &together);
+            let Size { all, padding } = size(&lengths, &together);
             let of_text = lengths[pair[0][0]] - lengths[pair[1][0]];
-            let is_padded = padding > (size / PADDING_SHARE).max(PADDING_TOKENS)
+            let is_padded = padding > (all / PADDING_SHARE).max(PADDING_TOKENS)
                 || of_text > PADDING_TOKENS;
             prop_assert!(is_padded || !fits(&lengths, &together, limit));
         }
     }
 
     #[test]
-    fn buckets_hold_every_text_once_in_few_shapes(
+    fn buckets_have_every_text_once_in_few_shapes(
         lengths in vec(0..=300usize, 0..200),
         limit in limit(),
     ) {
@@ -106,17 +106,16 @@ proptest! {
             match limit {
                 BatchLimit::Texts(limit) => prop_assert!(rows <= limit),
                 BatchLimit::Tokens(limit) => prop_assert!(rows == 1 || rows * length <= limit),
-                other => panic!("no budget is known for {other:?}"),
+                other => panic!("{other:?} has no fixed size"),
             }
             shapes.insert([rows, length]);
         }
-        // Of each length full batches, and a last one.
+        // Each length has full batches, and one for the remaining texts.
         let lengths: BTreeSet<usize> = shapes.iter().map(|[_, length]| *length).collect();
         prop_assert!(lengths.len() <= 10 && shapes.len() <= 20, "{:?}", shapes);
     }
 
-    /// Where there is enough to do, no worker waits for a share larger than
-    /// the others'.
+    /// With enough work, no share is much larger than the others.
     #[test]
     fn workers_get_equal_shares(
         length in 1..300usize,
@@ -127,7 +126,7 @@ proptest! {
         let batches = plan(&vec![length; count], BatchLimit::Tokens(2048), workers);
         let mut shares = vec![0; workers];
         for batch in &batches {
-            // As workers do: the next batch goes to whoever is done first.
+            // As workers do: who is done first takes the next batch.
             let least = shares.iter_mut().min().expect("there is a worker");
             *least += batch.len();
         }
@@ -138,18 +137,27 @@ proptest! {
     }
 }
 
-/// Tokens of a batch with its padding, and of the padding alone.
-fn shape(lengths: &[usize], batch: &[usize]) -> (usize, usize) {
-    let of_batch = || batch.iter().map(|&text| lengths[text]);
-    let size = batch.len() * of_batch().max().unwrap_or(0);
-    (size, size - of_batch().sum::<usize>())
+/// Numbers of tokens.
+struct Size {
+    /// Tokens of a batch, including padding.
+    all: usize,
+    padding: usize,
+}
+
+fn size(lengths: &[usize], batch: &[usize]) -> Size {
+    let lengths = || batch.iter().map(|&text| lengths[text]);
+    let all = batch.len() * lengths().max().unwrap_or(0);
+    Size {
+        all,
+        padding: all - lengths().sum::<usize>(),
+    }
 }
 
 fn fits(lengths: &[usize], batch: &[usize], limit: BatchLimit) -> bool {
     match limit {
         BatchLimit::Texts(limit) => batch.len() <= limit,
-        BatchLimit::Tokens(limit) => batch.len() == 1 || shape(lengths, batch).0 <= limit,
-        other => panic!("no budget is known for {other:?}"),
+        BatchLimit::Tokens(limit) => batch.len() == 1 || size(lengths, batch).all <= limit,
+        other => panic!("{other:?} has no fixed size"),
     }
 }
 
@@ -157,14 +165,14 @@ proptest! {
     #![proptest_config(cases(48))]
 
     #[test]
-    fn company_and_order_make_no_difference(
+    fn vectors_do_not_depend_on_the_batch(
         texts in vec(text(), 1..7).prop_shuffle(),
         limit in limit(),
         shapes in select(&[BatchShapes::Exact, BatchShapes::Buckets][..]),
     ) {
-        let mut options = EncodeOptions::default();
-        options.batch_limit = limit;
-        options.batch_shapes = shapes;
+        let options = EncodeOptions::default()
+            .with_batch_limit(limit)
+            .with_batch_shapes(shapes);
         for encoder in encoders() {
             let encoder = encoder.with_options(&options).expect("the limit is valid");
             for kind in [TextKind::Query, TextKind::Document] {

@@ -1,4 +1,4 @@
-//! Encoders and generated inputs.
+//! The encoders under test and generated inputs.
 
 use std::sync::LazyLock;
 
@@ -26,12 +26,13 @@ pub fn encoders() -> [&'static Encoder; 2] {
     [&BERT, &MODERNBERT]
 }
 
-/// Both tiny models, and one that lower-cases its texts.
+/// Both tiny models, and one that lower-cases texts.
 pub fn tokenizing_encoders() -> [&'static Encoder; 3] {
     [&BERT, &MODERNBERT, &LOWER_CASED]
 }
 
-/// The default number of cases takes minutes without optimization.
+/// A configuration with this many cases; proptest's default number takes
+/// minutes without optimization.
 pub fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases,
@@ -83,7 +84,7 @@ const PIECES: [&str; 40] = [
     "[UNK]",
 ];
 
-/// Any text, with more than its share of what tokenizers trip over.
+/// Texts with many characters and tokens that tokenizers handle specially.
 pub fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         1 => any::<char>().prop_map(String::from),

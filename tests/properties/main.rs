@@ -1,4 +1,4 @@
-//! Properties that hold for any input, with generated ones.
+//! Properties of all inputs, checked on generated ones.
 
 #![allow(clippy::expect_used, clippy::panic)]
 

@@ -1,9 +1,10 @@
-//! Readers of files that anyone may have written.
+//! Parsers of untrusted files.
 
 use multivec_core::tokenize::TextTokenizer;
 use multivec_core::{ModelConfig, ModelParts};
-use multivec_graph::{
-    Graph, drop_value_info, lift_nan_guards, remove_final_normalization, replace_mask_lookup,
+use multivec_graph::Graph;
+use multivec_graph::passes::{
+    drop_value_info, lift_nan_guards, remove_final_normalization, replace_mask_lookup,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -58,24 +59,32 @@ fn configuration() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Changes of single bytes, and an end that comes too early.
-fn damage() -> impl Strategy<Value = (Vec<(Index, u8)>, Option<Index>)> {
-    (
-        vec((any::<Index>(), any::<u8>()), 0..12),
-        proptest::option::of(any::<Index>()),
-    )
+/// What happened to a file.
+#[derive(Clone, Debug)]
+struct Damage {
+    /// Bytes that were replaced.
+    bytes: Vec<(Index, u8)>,
+    /// Where the file was cut off.
+    end: Option<Index>,
 }
 
-fn damaged(whole: &[u8], (changes, end): &(Vec<(Index, u8)>, Option<Index>)) -> Vec<u8> {
-    let mut bytes = whole.to_vec();
-    for (at, byte) in changes {
-        let at = at.index(bytes.len());
-        bytes[at] = *byte;
+impl Damage {
+    fn apply(&self, whole: &[u8]) -> Vec<u8> {
+        let mut damaged = whole.to_vec();
+        for (at, byte) in &self.bytes {
+            damaged[at.index(whole.len())] = *byte;
+        }
+        if let Some(end) = self.end {
+            damaged.truncate(end.index(whole.len()));
+        }
+        damaged
     }
-    if let Some(end) = end {
-        bytes.truncate(end.index(whole.len()));
-    }
-    bytes
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let bytes = vec((any::<Index>(), any::<u8>()), 0..12);
+    let end = proptest::option::of(any::<Index>());
+    (bytes, end).prop_map(|(bytes, end)| Damage { bytes, end })
 }
 
 fn read_graph(bytes: Vec<u8>) -> Result<(), TestCaseError> {
@@ -105,12 +114,12 @@ proptest! {
     #[test]
     fn configurations(json in configuration()) {
         for fixture in TINY {
-            let tokenizer = ("tokenizer.json", fixture.tokenizer);
             match ModelConfig::from_json("onnx_config.json", &json) {
                 Ok(config) => {
                     prop_assert!(config.query_length > 0 && config.document_length > 0);
-                    let found = TextTokenizer::from_json(tokenizer.0, tokenizer.1, &config);
-                    let parts = ModelParts::from_json(("onnx_config.json", &json), tokenizer);
+                    let (file, json) = ("tokenizer.json", fixture.tokenizer);
+                    let found = TextTokenizer::from_json(file, json, &config);
+                    let parts = ModelParts::new(config, file, json);
                     prop_assert_eq!(found.is_ok(), parts.is_ok());
                     if let Err(error) = found {
                         prop_assert_eq!(error.code(), "config_value");
@@ -125,15 +134,15 @@ proptest! {
     }
 
     #[test]
-    fn bytes_in_the_place_of_configurations(bytes in vec(any::<u8>(), 0..60)) {
-        let error = ModelConfig::from_json("onnx_config.json", &bytes).expect_err("no object");
+    fn bytes_that_are_no_configuration(bytes in vec(any::<u8>(), 0..60)) {
+        let error = ModelConfig::from_json("onnx_config.json", &bytes).expect_err("not an object");
         prop_assert_eq!(error.code(), "config_syntax");
     }
 
     #[test]
     fn damaged_configurations(damage in damage()) {
         for fixture in TINY {
-            let json = damaged(fixture.config, &damage);
+            let json = damage.apply(fixture.config);
             if let Err(error) = ModelConfig::from_json("onnx_config.json", &json) {
                 prop_assert!(["config_syntax", "config_value"].contains(&error.code()));
             }
@@ -141,7 +150,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_in_the_place_of_graphs(bytes in vec(any::<u8>(), 0..200)) {
+    fn bytes_that_are_no_graph(bytes in vec(any::<u8>(), 0..200)) {
         read_graph(bytes)?;
     }
 }
@@ -153,18 +162,18 @@ proptest! {
     fn damaged_graphs(damage in damage()) {
         for fixture in TINY {
             for whole in [fixture.fp32.expect("tiny models have FP32"), fixture.int8] {
-                read_graph(damaged(whole, &damage))?;
+                read_graph(damage.apply(whole))?;
             }
         }
     }
 
-    /// The start of a graph holds its nodes, the rest is mostly weights.
+    /// The nodes of a graph precede its weights in the file.
     #[test]
     fn damaged_nodes(damage in damage()) {
         for fixture in TINY {
             let whole = fixture.fp32.expect("tiny models have FP32");
             let (nodes, weights) = whole.split_at(20_000);
-            read_graph([damaged(nodes, &damage), weights.to_vec()].concat())?;
+            read_graph([damage.apply(nodes), weights.to_vec()].concat())?;
         }
     }
 
@@ -173,7 +182,7 @@ proptest! {
         for fixture in TINY {
             let config = ModelConfig::from_json("onnx_config.json", fixture.config)
                 .expect("the fixture is valid");
-            let json = damaged(fixture.tokenizer, &damage);
+            let json = damage.apply(fixture.tokenizer);
             if let Err(error) = TextTokenizer::from_json("tokenizer.json", &json, &config) {
                 prop_assert!(["invalid_tokenizer", "config_value"].contains(&error.code()));
             }

@@ -1,4 +1,4 @@
-//! MaxSim and rankings against the plainest code that computes them.
+//! MaxSim and rankings against a naive implementation.
 
 use multivec::{Embedding, matches, max_sim, max_sim_many, rank, rerank};
 use proptest::collection::vec;
@@ -8,7 +8,7 @@ use crate::inputs::cases;
 
 fn embedding(dim: usize) -> impl Strategy<Value = Embedding> {
     let rows = vec(vec(-1.0..1.0f32, dim), 0..9);
-    rows.prop_map(move |rows| Embedding::from_rows(rows.concat(), dim).expect("rows are full"))
+    rows.prop_map(move |rows| Embedding::from_rows(rows.concat(), dim).expect("rows are complete"))
 }
 
 fn query_and_documents() -> impl Strategy<Value = (Embedding, Vec<Embedding>)> {
@@ -37,7 +37,7 @@ proptest! {
     #![proptest_config(cases(1000))]
 
     #[test]
-    fn max_sim_is_what_it_says((query, documents) in query_and_documents()) {
+    fn max_sim_equals_the_naive_sum((query, documents) in query_and_documents()) {
         let many = max_sim_many(&query, &documents).expect("dimensions agree");
         prop_assert_eq!(many.len(), documents.len());
         for (document, score) in documents.iter().zip(many) {
@@ -60,7 +60,7 @@ proptest! {
         (query, documents) in query_and_documents(),
         picks in vec(0..100usize, 0..30),
     ) {
-        // Documents that occur more than once have equal scores.
+        // Repeated documents have equal scores.
         let documents: Vec<Embedding> = match documents.len() {
             0 => Vec::new(),
             count => picks.iter().map(|&pick| documents[pick % count].clone()).collect(),
@@ -77,7 +77,7 @@ proptest! {
         for found in &ranking {
             prop_assert_eq!(found.score, scores[found.index]);
         }
-        // Candidates given in the ranking's order stay as they are.
+        // Candidates in the order of the ranking keep it.
         let again = rerank(&query, &documents, &indices).expect("positions are valid");
         prop_assert_eq!(again, ranking);
         indices.sort_unstable();
@@ -87,28 +87,27 @@ proptest! {
     }
 
     #[test]
-    fn other_dimensions_are_refused(left in 1..9usize, right in 1..9usize, rows in 0..4usize) {
-        let query = Embedding::from_rows(vec![0.5; rows * left], left).expect("rows are full");
-        let document = Embedding::from_rows(vec![0.5; rows * right], right).expect("full");
+    fn different_dimensions_are_refused(left in 1..9usize, right in 1..9usize, rows in 0..4usize) {
+        let query = Embedding::from_rows(vec![0.5; rows * left], left).expect("rows are complete");
+        let document = Embedding::from_rows(vec![0.5; rows * right], right).expect("rows are complete");
         match max_sim(&query, &document) {
             Ok(_) => prop_assert_eq!(left, right),
             Err(error) => {
                 prop_assert_ne!(left, right);
                 prop_assert_eq!(error.code(), "dimension_mismatch");
-                let message = max_sim_many(&query, &[document]).expect_err("again").to_string();
-                let expected =
-                    format!("document 0: expected dimension {left}, found {right}");
-                prop_assert_eq!(message, expected);
+                let error = max_sim_many(&query, &[document]).expect_err("it differs");
+                let expected = format!("document 0: expected dimension {left}, found {right}");
+                prop_assert_eq!(error.to_string(), expected);
             }
         }
     }
 
     #[test]
-    fn rows_come_back_as_they_were(values in vec(any::<f32>(), 0..60), dim in 0..8usize) {
-        let full = dim > 0 && values.len() % dim == 0 || values.is_empty();
+    fn rows_are_returned_unchanged(values in vec(any::<f32>(), 0..60), dim in 0..8usize) {
+        let is_complete = dim > 0 && values.len() % dim == 0 || values.is_empty();
         match Embedding::from_rows(values.clone(), dim) {
             Ok(found) => {
-                prop_assert!(full);
+                prop_assert!(is_complete);
                 prop_assert_eq!(found.tokens() * found.dim(), values.len());
                 prop_assert_eq!(found.dim(), dim);
                 let bits = |values: &[f32]| -> Vec<u32> {
@@ -123,7 +122,7 @@ proptest! {
                 prop_assert_eq!(bits(&matrix.into_iter().collect::<Vec<_>>()), bits(&values));
             }
             Err(error) => {
-                prop_assert!(!full);
+                prop_assert!(!is_complete);
                 prop_assert_eq!(error.code(), "dimension_mismatch");
             }
         }

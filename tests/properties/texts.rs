@@ -8,10 +8,10 @@ use crate::inputs::{cases, encoders, text, tokenizing_encoders};
 const KINDS: [TextKind; 2] = [TextKind::Query, TextKind::Document];
 
 fn with_lengths(encoder: &Encoder, length: usize, expansion: QueryExpansion) -> Encoder {
-    let mut options = EncodeOptions::default();
-    options.query_length = Some(length);
-    options.document_length = Some(length);
-    options.query_expansion = expansion;
+    let options = EncodeOptions::default()
+        .with_query_length(length)
+        .with_document_length(length)
+        .with_query_expansion(expansion);
     encoder.with_options(&options).expect("the length is valid")
 }
 
@@ -20,7 +20,7 @@ fn tokenized(encoder: &Encoder, text: &str, kind: TextKind) -> TokenizedText {
     found.remove(0)
 }
 
-/// Ids of the tokens that come from the text.
+/// Ids of the tokens from the text.
 fn text_ids(tokens: &TokenizedText) -> Vec<u32> {
     let ids = tokens.input_ids().iter().zip(tokens.roles());
     ids.filter(|(_, role)| **role == TokenRole::Text)
@@ -40,7 +40,7 @@ proptest! {
     #![proptest_config(cases(400))]
 
     #[test]
-    fn lists_agree(text in text(), length in 3..65usize) {
+    fn lists_fit_together(text in text(), length in 3..65usize) {
         for encoder in tokenizing_encoders() {
             let encoder = with_lengths(encoder, length, QueryExpansion::Model);
             for kind in KINDS {
@@ -69,7 +69,7 @@ proptest! {
     }
 
     #[test]
-    fn truncation_keeps_the_start_and_counts_the_rest(
+    fn truncation_keeps_the_start_and_counts_what_is_cut_off(
         text in text(),
         lengths in (3..65usize, 3..65usize),
     ) {
@@ -105,7 +105,7 @@ proptest! {
                     };
                     prop_assert!(span.start <= span.end);
                     prop_assert!(text.get(span.clone()).is_some(), "{:?} {:?}", text, span);
-                    prop_assert!(span.start >= start, "tokens are in the text's order");
+                    prop_assert!(span.start >= start, "tokens have the order of the text");
                     start = span.start;
                 }
             }
@@ -113,7 +113,7 @@ proptest! {
     }
 
     #[test]
-    fn surrounding_space_makes_no_difference(text in text()) {
+    fn surrounding_whitespace_is_ignored(text in text()) {
         for encoder in tokenizing_encoders() {
             for kind in KINDS {
                 let padded = format!(" \u{1c}\n{text}\t\u{a0} ");
@@ -132,7 +132,7 @@ proptest! {
     #![proptest_config(cases(64))]
 
     #[test]
-    fn rows_are_those_that_are_kept(text in text(), length in 3..65usize) {
+    fn rows_are_the_kept_tokens(text in text(), length in 3..65usize) {
         for encoder in encoders() {
             let encoder = with_lengths(encoder, length, QueryExpansion::Model);
             for kind in KINDS {
@@ -156,11 +156,11 @@ proptest! {
     }
 
     #[test]
-    fn any_length_is_taken_or_refused(length in any::<usize>(), small in 0..200usize) {
+    fn any_length_is_accepted_or_refused(length in any::<usize>(), small in 0..200usize) {
         for encoder in encoders() {
             for length in [length, small] {
                 let mut options = EncodeOptions::default();
-                // Lengths between these would be run, and take long.
+                // Lengths between these would run, and take long.
                 if !(200..=1_000_000).contains(&length) {
                     options.document_length = Some(length);
                 }

@@ -1,22 +1,26 @@
-//! The one error type of all targets.
+//! The error type of all targets.
 
-use std::fmt;
+mod convert;
+mod new;
 
 /// A result with the crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error of an engine or of another library, kept as the source.
+/// The error of an engine or of another library, kept as the source.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// Everything that can go wrong in the core, in a backend or while loading.
+/// Everything that can fail in the core, in a backend or while loading.
 ///
-/// Messages say where, what was expected and what was found. [`Error::code`]
-/// is stable across versions and targets; messages may be reworded.
+/// Messages say what was expected, what was found and where. [`Error::code`]
+/// is stable across versions and targets; messages may be reworded. Backends
+/// and other crates make errors with the functions named after the variants,
+/// such as [`Error::inference`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be read or written.
     #[error("{path}: {action} failed: {source}")]
+    #[non_exhaustive]
     Io {
         /// The file or folder.
         path: String,
@@ -25,27 +29,30 @@ pub enum Error {
         /// The operating system's error.
         source: std::io::Error,
     },
-    /// A file that the model needs is not there.
+    /// A file that the model needs does not exist.
     #[error("{location}: {what} is missing: expected one of {expected}, found none")]
+    #[non_exhaustive]
     MissingFile {
         /// The model directory.
         location: String,
-        /// The missing piece, such as `the tokenizer`.
+        /// The missing part, such as `the tokenizer`.
         what: &'static str,
-        /// File names that would do.
+        /// Accepted file names.
         expected: String,
     },
     /// The configuration is not a JSON object.
     #[error("{file}: expected a JSON object: {source}")]
+    #[non_exhaustive]
     ConfigSyntax {
         /// The configuration file.
         file: String,
-        /// Where the syntax is off.
-        source: serde_json::Error,
+        /// The parser's error, with line and column.
+        source: Source,
     },
     /// A key of the configuration is missing, wrong, or contradicts another
     /// part of the model.
     #[error("{file}: key `{key}`: expected {expected}, found {found}")]
+    #[non_exhaustive]
     ConfigValue {
         /// The configuration file.
         file: String,
@@ -53,27 +60,30 @@ pub enum Error {
         key: &'static str,
         /// What would be valid.
         expected: String,
-        /// What was there.
+        /// The value in the file.
         found: String,
     },
     /// The tokenizer file cannot be used.
     #[error("{file}: expected a tokenizer in Hugging Face's JSON format: {source}")]
+    #[non_exhaustive]
     InvalidTokenizer {
         /// The tokenizer file.
         file: String,
-        /// The reason.
+        /// The tokenizer's error.
         source: Source,
     },
     /// The tokenizer failed on a text.
     #[error("text {index}: tokenization failed: {source}")]
+    #[non_exhaustive]
     Tokenization {
         /// Position of the text in the call.
         index: usize,
-        /// The reason.
+        /// The tokenizer's error.
         source: Source,
     },
-    /// The model file is corrupt or uses something the engine cannot run.
+    /// The model file is corrupt, or the engine does not support it.
     #[error("{file}: expected an ONNX model that {engine} can load: {source}")]
+    #[non_exhaustive]
     InvalidModel {
         /// The model file.
         file: String,
@@ -82,116 +92,129 @@ pub enum Error {
         /// The engine's own error.
         source: Source,
     },
-    /// An input or output of the model is not what an encoder has.
+    /// An input, an output or another property of the model is not that of an
+    /// encoder with this configuration.
     #[error("{file}: {what}: expected {expected}, found {found}")]
+    #[non_exhaustive]
     ModelMismatch {
         /// The model file.
         file: String,
         /// The input, output or property.
         what: String,
-        /// What an encoder of this configuration has.
+        /// What the configuration requires.
         expected: String,
         /// What the model has.
         found: String,
     },
     /// An option is out of range or contradicts another one.
     #[error("option `{option}`: expected {expected}, found {found}")]
+    #[non_exhaustive]
     InvalidOption {
-        /// The option's name.
+        /// The option's name in Rust, such as `batch_limit`.
         option: &'static str,
         /// What would be valid.
         expected: String,
         /// What was given.
         found: String,
     },
-    /// A text is longer than the model takes, and truncation was ruled out.
+    /// A text is longer than the model accepts, and the truncation policy is
+    /// [`TruncationPolicy::Error`](crate::tokenize::TruncationPolicy::Error).
     #[error("text {index}: expected at most {expected} tokens, found {found}")]
+    #[non_exhaustive]
     TextTooLong {
         /// Position of the text in the call.
         index: usize,
-        /// Tokens of text that fit, special tokens not counted.
+        /// Most tokens of the text that fit, not counting special tokens.
         expected: usize,
-        /// Tokens of the text, special tokens not counted.
+        /// Tokens of the text, not counting special tokens.
         found: usize,
     },
-    /// Two matrices that must have the same number of columns do not.
+    /// Two matrices that must have the same shape do not.
     #[error("{what}: expected dimension {expected}, found {found}")]
+    #[non_exhaustive]
     DimensionMismatch {
-        /// The matrix that is off.
+        /// The matrix, and which of its dimensions.
         what: String,
-        /// Columns expected.
+        /// The expected size.
         expected: usize,
-        /// Columns found.
+        /// The actual size.
         found: usize,
     },
     /// The engine failed on a batch.
     #[error("{engine} failed on a batch of shape [{rows}, {length}]: {source}")]
+    #[non_exhaustive]
     Inference {
         /// The engine.
         engine: &'static str,
         /// Texts in the batch.
         rows: usize,
-        /// Tokens of each row, padding included.
+        /// Tokens per row, including padding.
         length: usize,
         /// The engine's own error.
         source: Source,
     },
     /// The engine's shared library was not found or cannot be used.
     #[error("{engine} cannot be loaded: {expected}; tried: {tried}")]
+    #[non_exhaustive]
     EngineUnavailable {
         /// The engine.
         engine: &'static str,
-        /// Which library is needed, and how to get it.
+        /// Which library is needed, and how to install it.
         expected: String,
-        /// Every place that was tried, each with the reason it was refused.
+        /// Every path that was tried, each with the reason for its rejection.
         tried: String,
     },
-    /// An execution provider was asked for that cannot be had.
+    /// The requested execution provider cannot be used.
     #[error("provider `{provider}` cannot be used: {found}; {expected}")]
+    #[non_exhaustive]
     ProviderUnavailable {
         /// The provider, such as `cuda`.
         provider: String,
-        /// What is needed, and how to get it.
+        /// What it needs, and how to install that.
         expected: String,
         /// Why it cannot be used.
         found: String,
     },
     /// A call was cancelled.
     #[error("cancelled after {done} texts")]
+    #[non_exhaustive]
     Cancelled {
-        /// Texts that were encoded by then.
+        /// Texts encoded before that.
         done: usize,
     },
-    /// A call was not done by its deadline.
+    /// A call did not finish before its deadline.
     #[error("the deadline has passed after {done} texts")]
+    #[non_exhaustive]
     DeadlineExceeded {
-        /// Texts that were encoded by then.
+        /// Texts encoded before that.
         done: usize,
     },
     /// Stored vectors belong to another embedding space.
     #[error("fingerprint: expected space {expected}, found {found}")]
+    #[non_exhaustive]
     FingerprintMismatch {
         /// The space of this encoder.
         expected: String,
-        /// The space of the vectors.
+        /// The space of the stored vectors.
         found: String,
     },
     /// A line of an input file cannot be used.
     #[error("{file}:{line}: expected {expected}, found {found}")]
+    #[non_exhaustive]
     InvalidInput {
         /// The input file, `-` for standard input.
         file: String,
         /// Line number, from 1.
         line: usize,
-        /// What a line has to look like.
+        /// The format of a line.
         expected: &'static str,
-        /// What is wrong with this one.
+        /// What is wrong with this line.
         found: String,
     },
 }
 
 impl Error {
-    /// A stable, machine-readable name of the variant.
+    /// The variant's name in snake case, stable and machine-readable.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Io { .. } => "io",
@@ -212,59 +235,6 @@ impl Error {
             Self::DeadlineExceeded { .. } => "deadline_exceeded",
             Self::FingerprintMismatch { .. } => "fingerprint_mismatch",
             Self::InvalidInput { .. } => "invalid_input",
-        }
-    }
-
-    /// Shorthand for [`Error::InvalidOption`].
-    pub fn option(
-        option: &'static str,
-        expected: impl fmt::Display,
-        found: impl fmt::Display,
-    ) -> Self {
-        Self::InvalidOption {
-            option,
-            expected: expected.to_string(),
-            found: found.to_string(),
-        }
-    }
-}
-
-impl From<multivec_graph::Error> for Error {
-    fn from(error: multivec_graph::Error) -> Self {
-        use multivec_graph::Error as Graph;
-        match error {
-            Graph::Io {
-                path,
-                action,
-                source,
-                ..
-            } => Self::Io {
-                path,
-                action,
-                source,
-            },
-            Graph::InvalidModel { file, source, .. } => Self::InvalidModel {
-                file,
-                engine: "multivec",
-                source,
-            },
-            Graph::ModelMismatch {
-                file,
-                what,
-                expected,
-                found,
-                ..
-            } => Self::ModelMismatch {
-                file,
-                what,
-                expected,
-                found,
-            },
-            other => Self::InvalidModel {
-                file: "the model".to_owned(),
-                engine: "multivec",
-                source: other.into(),
-            },
         }
     }
 }
