@@ -1,15 +1,15 @@
-//! Files that appear under their names when they are whole.
+//! Files that get their names once they are complete.
 
 use std::io;
 use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-/// A file beside `path` that disappears unless it is given its name, readable
-/// as any other that the user makes.
+/// A temporary file in the folder of `path`, removed when it is dropped unless
+/// it is persisted. It has the permissions of an ordinary new file.
 ///
 /// # Errors
-/// Those of the system.
+/// Those of the file system.
 pub fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

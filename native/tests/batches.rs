@@ -1,4 +1,4 @@
-//! INT8 vectors of a text do not depend on the texts beside it.
+//! INT8 vectors of a text do not depend on other texts in its batch.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
@@ -24,16 +24,10 @@ fn load(model: &str, engine: Engine, optimization: Optimization) -> Encoder {
         .unwrap_or_else(|error| panic!("{model}: {error}"))
 }
 
-fn engines() -> Vec<Engine> {
-    match cfg!(feature = "tract") {
-        true => vec![Engine::OnnxRuntime, Engine::Tract],
-        false => vec![Engine::OnnxRuntime],
-    }
-}
-
 static ENCODERS: LazyLock<Vec<Encoder>> = LazyLock::new(|| {
     let models = TINY.into_iter();
-    let pairs = models.flat_map(|model| engines().into_iter().map(move |engine| (model, engine)));
+    let pairs =
+        models.flat_map(|model| Engine::COMPILED.iter().map(move |&engine| (model, engine)));
     pairs
         .map(|(model, engine)| load(model, engine, Optimization::Checked))
         .collect()
@@ -43,7 +37,7 @@ fn differences(encoder: &Encoder, texts: &[String]) -> BatchInvariance {
     batch_invariance(encoder, &EncodeOptions::default(), texts).expect("texts encode")
 }
 
-const PIECES: [&str; 12] = [
+const FRAGMENTS: [&str; 12] = [
     "the ",
     "quantization ",
     "antidisestablishmentarianism ",
@@ -59,7 +53,7 @@ const PIECES: [&str; 12] = [
 ];
 
 fn text() -> impl Strategy<Value = String> {
-    vec(select(&PIECES[..]), 0..40).prop_map(|pieces| pieces.concat())
+    vec(select(&FRAGMENTS[..]), 0..40).prop_map(|fragments| fragments.concat())
 }
 
 proptest! {
@@ -69,10 +63,10 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
-    /// Alone, in a batch of 32, in another order, beside a text of maximum
+    /// Alone, in a batch of 32, in another order, and next to a text of maximum
     /// length.
     #[test]
-    fn company_makes_no_difference(texts in vec(text(), 1..40)) {
+    fn the_batch_does_not_affect_vectors(texts in vec(text(), 1..40)) {
         for encoder in ENCODERS.iter() {
             let found = differences(encoder, &texts);
             prop_assert!(found.largest() <= BOUND, "{:?}: {:?}", encoder.info(), found);
@@ -81,17 +75,18 @@ proptest! {
 }
 
 #[test]
-fn company_makes_no_difference_to_the_demo_model() {
+fn the_batch_does_not_affect_the_demo_model() {
     let texts = &Sample::built_in().documents[..32];
-    for engine in engines() {
+    for &engine in Engine::COMPILED {
         let found = differences(&load(DEMO, engine, Optimization::Checked), texts);
         assert!(found.largest() <= BOUND, "{engine:?}: {found:?}");
     }
 }
 
-/// The measure is no constant: as published, one scale is for all texts.
+/// The measure detects differences: in original graphs, all texts of a batch
+/// share one scale.
 #[test]
-fn company_makes_a_difference_to_published_graphs() {
+fn the_batch_affects_original_graphs() {
     let texts = Sample::built_in().documents;
     for model in TINY {
         let found = differences(&load(model, Engine::OnnxRuntime, Optimization::Off), &texts);

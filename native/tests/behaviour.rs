@@ -1,5 +1,5 @@
-//! What callers rely on beside the numbers: shapes, sharing, tokens of rows,
-//! truncation, normalization, identity.
+//! Behaviour that callers rely on besides the values of vectors: shapes,
+//! sharing, tokens of rows, truncation, normalization, fingerprints.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
@@ -96,7 +96,7 @@ fn sessions_do_not_change_the_result() {
 }
 
 #[test]
-fn batch_by_batch_gives_the_same() {
+fn a_job_gives_the_same_batch_by_batch() {
     let encoder = fp32(&TINY_BERT)
         .with_options(&with(|options| options.batch_limit = BatchLimit::Texts(2)))
         .expect("options are valid");
@@ -131,7 +131,7 @@ fn other_options_on_a_loaded_encoder() {
     assert_eq!(encoder.encode_query("a").expect("it encodes").tokens(), 24);
     let whole = encoder.encode_document(TEXTS[3]).expect("it encodes");
     let pooled = other.encode_document(TEXTS[3]).expect("it encodes");
-    assert_eq!(pooled, whole.pooled(Pooling::by(2)));
+    assert_eq!(pooled, whole.pooled(Pooling::by(2)).expect("it pools"));
     assert!(pooled.tokens() < whole.tokens());
 }
 
@@ -164,7 +164,7 @@ fn truncation_is_reported_or_refused() {
 }
 
 #[test]
-fn rows_know_their_tokens() {
+fn rows_name_their_tokens() {
     let text = "  Zürich naïve, 🚀 and Paris";
     for fixture in TINY {
         let encoder = fp32(fixture);
@@ -192,7 +192,7 @@ fn rows_know_their_tokens() {
         let kept = ids[0].kept().iter().filter(|&&kept| kept).count();
         assert_eq!(kept, document.tokens());
 
-        let pooled = document.pooled(Pooling::by(3));
+        let pooled = document.pooled(Pooling::by(3)).expect("it pools");
         let all = |embedding: &multivec::Embedding| {
             let mut spans: Vec<_> = (0..embedding.tokens())
                 .flat_map(|row| embedding.row_tokens(row))
@@ -207,7 +207,7 @@ fn rows_know_their_tokens() {
 }
 
 #[test]
-fn query_rows_know_what_filled_them_up() {
+fn rows_of_expanded_queries_name_their_mask_tokens() {
     let query = fp32(&TINY_BERT).encode_query("paris").expect("it encodes");
     let last = query.row_tokens(23);
     assert_eq!((last[0].role, last[0].id), (TokenRole::Expansion, 4));
@@ -242,7 +242,7 @@ fn lower_cased_texts_keep_their_offsets() {
     assert_eq!(document, plain);
 }
 
-fn raw_rows_become_the_normalized_ones(fixture: &Fixture, precision: Precision) {
+fn normalizing_raw_rows_gives_the_normalized_ones(fixture: &Fixture, precision: Precision) {
     let normalized = load(fixture, precision, &EncodeOptions::default());
     let off = with(|options| options.normalization = Normalization::Off);
     let raw = load(fixture, precision, &off);
@@ -268,15 +268,15 @@ fn raw_rows_become_the_normalized_ones(fixture: &Fixture, precision: Precision) 
 }
 
 #[test]
-fn normalization_can_be_left_out() {
+fn normalization_can_be_turned_off() {
     for fixture in TINY {
-        raw_rows_become_the_normalized_ones(fixture, Precision::Fp32);
+        normalizing_raw_rows_gives_the_normalized_ones(fixture, Precision::Fp32);
     }
-    raw_rows_become_the_normalized_ones(&MINILM, Precision::Int8);
+    normalizing_raw_rows_gives_the_normalized_ones(&MINILM, Precision::Int8);
 }
 
 #[test]
-fn fingerprints_tell_spaces_apart() {
+fn fingerprints_distinguish_spaces() {
     let root = folder(&[
         ("config_sentence_transformers.json", TINY_BERT.config),
         ("tokenizer.json", TINY_BERT.tokenizer),
@@ -326,87 +326,25 @@ fn fingerprints_tell_spaces_apart() {
 }
 
 fn one_of_each() -> Vec<Error> {
-    let text = || "x".to_owned();
-    let json = serde_json::from_str::<u8>("x").expect_err("not a number");
     vec![
-        Error::Io {
-            path: text(),
-            action: "reading",
-            source: std::io::Error::other("x"),
-        },
-        Error::MissingFile {
-            location: text(),
-            what: "the tokenizer",
-            expected: text(),
-        },
-        Error::ConfigSyntax {
-            file: text(),
-            source: json,
-        },
-        Error::ConfigValue {
-            file: text(),
-            key: "query_length",
-            expected: text(),
-            found: text(),
-        },
-        Error::InvalidTokenizer {
-            file: text(),
-            source: "x".into(),
-        },
-        Error::Tokenization {
-            index: 0,
-            source: "x".into(),
-        },
-        Error::InvalidModel {
-            file: text(),
-            engine: "e",
-            source: "x".into(),
-        },
-        Error::ModelMismatch {
-            file: text(),
-            what: text(),
-            expected: text(),
-            found: text(),
-        },
+        Error::io("x", "reading", std::io::Error::other("x")),
+        Error::missing_file("x", "the tokenizer", "x"),
+        Error::config_syntax("x", "x"),
+        Error::config_value("x", "query_length", "x", "x"),
+        Error::invalid_tokenizer("x", "x"),
+        Error::tokenization(0, "x"),
+        Error::invalid_model("x", "e", "x"),
+        Error::model_mismatch("x", "x", "x", "x"),
         Error::option("threads", 1, 0),
-        Error::TextTooLong {
-            index: 0,
-            expected: 1,
-            found: 2,
-        },
-        Error::DimensionMismatch {
-            what: text(),
-            expected: 1,
-            found: 2,
-        },
-        Error::Inference {
-            engine: "e",
-            rows: 1,
-            length: 1,
-            source: "x".into(),
-        },
-        Error::EngineUnavailable {
-            engine: "e",
-            expected: text(),
-            tried: text(),
-        },
-        Error::ProviderUnavailable {
-            provider: text(),
-            expected: text(),
-            found: text(),
-        },
-        Error::Cancelled { done: 1 },
-        Error::DeadlineExceeded { done: 1 },
-        Error::FingerprintMismatch {
-            expected: text(),
-            found: text(),
-        },
-        Error::InvalidInput {
-            file: text(),
-            line: 1,
-            expected: "JSON",
-            found: text(),
-        },
+        Error::text_too_long(0, 1, 2),
+        Error::dimension_mismatch("x", 1, 2),
+        Error::inference("e", [1, 1], "x"),
+        Error::engine_unavailable("e", "x", "x"),
+        Error::provider_unavailable("x", "x", "x"),
+        Error::cancelled(1),
+        Error::deadline_exceeded(1),
+        Error::fingerprint_mismatch("x", "x"),
+        Error::invalid_input("x", 1, "JSON", "x"),
     ]
 }
 
@@ -419,7 +357,7 @@ fn error_codes_are_names() {
         let code = error.code();
         let plain = |letter: char| letter.is_ascii_lowercase() || letter == '_';
         assert!(!code.is_empty() && code.chars().all(plain), "{code}");
-        // The variant's own name, so that logs and code read alike.
+        // The name of the variant, so that logs match code.
         let debug = format!("{error:?}");
         let variant = debug.split([' ', '(']).next().unwrap_or_default();
         assert_eq!(code.replace('_', ""), variant.to_lowercase());

@@ -65,12 +65,12 @@ fn tract_refuses_a_tokenizer_with_more_tokens_than_the_model() {
     token["id"] = 2050.into();
     token["content"] = "[beyond]".into();
     added.push(token);
-    let error = EncoderBuilder::from_bytes(multivec::ModelBytes {
-        config: read("onnx_config.json"),
-        tokenizer: tokenizer.to_string().into_bytes(),
-        model: read("model.onnx"),
-        precision: Precision::Fp32,
-    })
+    let error = EncoderBuilder::from_bytes(multivec::ModelBytes::new(
+        read("onnx_config.json"),
+        tokenizer.to_string(),
+        read("model.onnx"),
+        Precision::Fp32,
+    ))
     .with_engine(Engine::Tract)
     .build()
     .expect_err("the model has fewer tokens");

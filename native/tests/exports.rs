@@ -1,5 +1,5 @@
-//! Encoders as several exporters write them: all are fused, and give the same
-//! vectors as before.
+//! Encoders from several exporters: all are fused, and give the vectors of the
+//! original graph.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
@@ -18,9 +18,9 @@ const EXPORTERS: [&str; 5] = [
     "torch-2.13-dynamo",
     "optimum",
 ];
-/// Attentions, and how many of them have rotary embedding and a sliding
-/// window; layer normalizations; GELUs; linear layers without a final
-/// projection.
+/// The number of attentions, of those with rotary embedding, of those with a
+/// sliding window, of layer normalizations, GELUs, and linear layers without the
+/// final projection.
 const MODELS: [(&str, [usize; 6]); 9] = [
     ("bert-eager", [2, 0, 0, 5, 2, 12]),
     ("bert-projected", [2, 0, 0, 5, 2, 12]),
@@ -44,13 +44,13 @@ fn read(path: &str) -> Vec<u8> {
     std::fs::read(format!("{FIXTURES}/{path}")).expect("the fixture can be read")
 }
 
-/// Models of each exporter: paths, and what is in them.
+/// The path and the expected counts of each model.
 fn models() -> impl Iterator<Item = (String, [usize; 6])> {
     let all = EXPORTERS.into_iter().flat_map(|exporter| {
         let models = MODELS.into_iter();
         models.map(move |(name, expected)| (format!("exports/{exporter}/{name}.onnx"), expected))
     });
-    // Not every exporter has written each of them.
+    // Not every exporter can write each model.
     all.filter(|(model, _)| Path::new(FIXTURES).join(model).exists())
 }
 
@@ -58,15 +58,15 @@ fn load(model: Vec<u8>, engine: Engine, optimization: Optimization) -> Result<En
     let cache = tempfile::tempdir().expect("a temporary folder");
     let mut config: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(&read("tiny-modernbert/onnx_config.json")).expect("JSON");
-    // Others than those of each model here.
+    // They differ from those of the models here.
     config.remove("embedding_dim");
     config.remove("uses_token_type_ids");
-    EncoderBuilder::from_bytes(ModelBytes {
-        config: serde_json::to_vec(&config).expect("JSON"),
-        tokenizer: read("tiny-modernbert/tokenizer.json"),
+    EncoderBuilder::from_bytes(ModelBytes::new(
+        serde_json::to_vec(&config).expect("JSON"),
+        read("tiny-modernbert/tokenizer.json"),
         model,
-        precision: Precision::Fp32,
-    })
+        Precision::Fp32,
+    ))
     .with_engine(engine)
     .with_optimization(optimization)
     .with_cache_dir(cache.path())
@@ -88,14 +88,14 @@ fn distance(left: &Encoder, right: &Encoder) -> f32 {
     });
     pairs
         .map(|(left, right)| (left - right).abs())
-        // Not a number is as far away as can be.
+        // NaN counts as the largest difference.
         .fold(0., |worst, one| if one <= worst { worst } else { one })
 }
 
 fn check(engine: Engine) {
     let mut failures = Vec::new();
     for (model, mut expected) in models() {
-        // Newer sets of operators have layer normalization from the start.
+        // In newer operator sets, layer normalization is an operator.
         if model.contains("dynamo") || model.contains("optimum") {
             expected[3] = 0;
         }
@@ -116,14 +116,14 @@ fn check(engine: Engine) {
             found.gelus,
             found.linears - usize::from(is_projected(&model)),
         ];
-        // What small models look up by position is known without the texts.
+        // In small models, lookups by position are constants.
         if found != expected || tables == 0 {
             failures.push(format!(
                 "{model}: expected {expected:?}, found {found:?}, {tables} tables"
             ));
         }
-        let published = load(Engine::OnnxRuntime, Optimization::Off);
-        let distance = distance(&fused, &published);
+        let original = load(Engine::OnnxRuntime, Optimization::Off);
+        let distance = distance(&fused, &original);
         if distance.is_nan() || distance > 1e-5 {
             failures.push(format!("{model}: {distance}"));
         }
@@ -131,13 +131,14 @@ fn check(engine: Engine) {
     assert!(failures.is_empty(), "{failures:#?}");
 }
 
-/// Optimum exports a transformer alone, but for the one that has a projection.
+/// Optimum exports the transformer alone, except for the model with a
+/// projection.
 fn is_projected(model: &str) -> bool {
     !model.contains("optimum") || model.contains("projected")
 }
 
 #[test]
-fn each_exporter_has_written_most_models() {
+fn most_models_of_each_exporter_are_there() {
     let count = |exporter: &str| {
         let all = models().filter(|(model, _)| model.contains(exporter));
         all.count()
@@ -145,22 +146,20 @@ fn each_exporter_has_written_most_models() {
     assert_eq!(EXPORTERS.map(count), [6, 7, 6, 8, 7]);
 }
 
-/// Callers give inputs by name, in whatever order a graph has them.
+/// Inputs are passed by name, whatever their order in the graph.
 #[test]
-fn inputs_come_in_any_order() {
+fn the_order_of_inputs_does_not_matter() {
     let (model, _) = models()
         .find(|(model, _)| model.contains("optimum/bert-sdpa"))
-        .expect("it is among them");
-    let mut graph = Graph::parse(&model, read(&model).into()).expect("it is a graph");
+        .expect("the fixture is there");
+    let mut graph = Graph::parse(&model, read(&model).into()).expect("a valid graph");
     graph.proto_mut().input.reverse();
-    let turned = graph.into_bytes();
-    let mut engines = vec![Engine::OnnxRuntime];
-    engines.extend(cfg!(feature = "tract").then_some(Engine::Tract));
-    for engine in engines {
-        let load = |model| load(model, engine, Optimization::Checked).expect("it loads");
-        let (as_is, turned) = (load(read(&model)), load(turned.clone()));
-        assert!(as_is.info().uses_token_type_ids);
-        assert_eq!(distance(&as_is, &turned), 0.);
+    let reversed = graph.into_bytes();
+    for &engine in Engine::COMPILED {
+        let load = |model| load(model, engine, Optimization::Checked).expect("the model loads");
+        let (original, reversed) = (load(read(&model)), load(reversed.clone()));
+        assert!(original.info().uses_token_type_ids);
+        assert_eq!(distance(&original, &reversed), 0.);
     }
 }
 

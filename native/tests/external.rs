@@ -1,4 +1,4 @@
-//! Weights in files beside the model, on each engine.
+//! External weights, on each engine.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
@@ -26,9 +26,8 @@ const TEXTS: [&str; 3] = [
     "",
 ];
 
-/// A model with all weights of more than a few bytes, small ones too, in a
-/// file of their own.
-fn apart(name: &str, file: &str) -> TempDir {
+/// A model with all weights of 64 bytes and more in an external file.
+fn externalized(name: &str, file: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for other in ["onnx_config.json", "tokenizer.json"] {
         let source = format!("{FIXTURES}/{name}/{other}");
@@ -38,12 +37,12 @@ fn apart(name: &str, file: &str) -> TempDir {
     let mut graph = Graph::parse(file, bytes.into()).expect("the fixture is a graph");
     let mut writer = WeightsWriter::new(WEIGHTS, Vec::new());
     let in_graph = |_: &TensorProto| -> multivec_graph::Result<Bytes> {
-        panic!("all weights are in the graph")
+        panic!("no weights are external yet")
     };
     for tensor in &mut graph.proto_mut().initializer {
         let bytes = tensor_bytes(tensor, &in_graph).expect("bytes");
         if bytes.len() >= 64 && tensor.raw_data.is_some() {
-            writer.add(tensor, &bytes).expect("memory takes it");
+            writer.add(tensor, &bytes).expect("memory can be written");
         }
     }
     fs::write(folder.path().join(file), graph.into_bytes()).expect("it is written");
@@ -52,9 +51,9 @@ fn apart(name: &str, file: &str) -> TempDir {
 }
 
 #[test]
-fn weights_beside_the_model_are_those_in_it() {
+fn external_weights_give_the_same_vectors() {
     for (name, precision, file) in MODELS {
-        let folder = apart(name, file);
+        let folder = externalized(name, file);
         let whole = format!("{FIXTURES}/{name}");
         for &engine in ENGINES {
             for form in [Optimization::Checked, Optimization::Off] {
@@ -76,9 +75,9 @@ fn weights_beside_the_model_are_those_in_it() {
 }
 
 #[test]
-fn rows_that_are_not_scaled() {
+fn external_weights_without_normalization() {
     let (name, precision, file) = MODELS[2];
-    let folder = apart(name, file);
+    let folder = externalized(name, file);
     for &engine in ENGINES {
         let load = |root: &Path| {
             EncoderBuilder::from_dir(root)
@@ -98,11 +97,11 @@ fn rows_that_are_not_scaled() {
 }
 
 #[test]
-fn files_that_are_missing_or_cut_short_are_named() {
+fn missing_and_truncated_files_are_named() {
     let (name, precision, file) = MODELS[2];
     for &engine in ENGINES {
         for form in [Optimization::Checked, Optimization::Off] {
-            let folder = apart(name, file);
+            let folder = externalized(name, file);
             let weights = folder.path().join(WEIGHTS);
             let whole = fs::read(&weights).expect("it is there");
             fs::write(&weights, &whole[..whole.len() / 2]).expect("it is written");
@@ -121,9 +120,9 @@ fn files_that_are_missing_or_cut_short_are_named() {
 }
 
 #[test]
-fn other_weights_are_another_space() {
+fn external_weights_are_part_of_the_fingerprint() {
     let (name, precision, file) = MODELS[0];
-    let folder = apart(name, file);
+    let folder = externalized(name, file);
     let weights = folder.path().join(WEIGHTS);
     let space = || {
         let spaces = ENGINES.iter().map(|&engine| {

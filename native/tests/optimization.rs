@@ -1,4 +1,4 @@
-//! Fused graphs: when they run, what is kept of them, and what is not.
+//! Fused graphs: when they run, and what is cached.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
@@ -54,7 +54,7 @@ fn assert_equal(left: &Encoder, right: &Encoder) {
 }
 
 #[test]
-fn a_graph_is_fused_once_and_kept() {
+fn a_graph_is_fused_once_and_cached() {
     for &engine in ENGINES {
         let cache = tempfile::tempdir().expect("a temporary folder");
         let first = load(cache.path(), engine);
@@ -86,13 +86,13 @@ fn a_graph_is_fused_once_and_kept() {
         assert_eq!(first.info(), second.info());
         assert_equal(&first, &second);
 
-        let published = builder(cache.path(), engine)
+        let original = builder(cache.path(), engine)
             .with_optimization(Optimization::Off)
             .build()
             .expect("the model loads");
-        assert_eq!(published.info().graph, GraphForm::Original);
-        assert!(published.fingerprint().computed().ends_with("/fp32"));
-        assert_equal(&first, &published);
+        assert_eq!(original.info().graph, GraphForm::Original);
+        assert!(original.fingerprint().computed().ends_with("/fp32"));
+        assert_equal(&first, &original);
     }
 }
 
@@ -102,18 +102,18 @@ fn a_damaged_graph_is_made_again() {
         let cache = tempfile::tempdir().expect("a temporary folder");
         let first = load(cache.path(), engine);
         let graph = entry(cache.path()).join("model.onnx");
-        let whole = fs::read(&graph).expect("it is there");
-        for damaged in [whole[..100].to_vec(), vec![0xff; whole.len()]] {
+        let complete = fs::read(&graph).expect("the graph is cached");
+        for damaged in [complete[..100].to_vec(), vec![0xff; complete.len()]] {
             fs::write(&graph, damaged).expect("it can be written");
             let second = load(cache.path(), engine);
             assert_eq!(first.info(), second.info());
-            assert_eq!(fs::read(&graph).expect("it is there"), whole);
+            assert_eq!(fs::read(&graph).expect("the graph is cached"), complete);
         }
     }
 }
 
 #[test]
-fn a_graph_that_was_refused_runs_as_published() {
+fn the_original_runs_if_the_fused_graph_was_refused() {
     for &engine in ENGINES {
         let cache = tempfile::tempdir().expect("a temporary folder");
         let fused = load(cache.path(), engine);
@@ -126,7 +126,7 @@ fn a_graph_that_was_refused_runs_as_published() {
 }
 
 #[test]
-fn each_normalization_has_a_graph_of_its_own() {
+fn each_normalization_has_its_own_cache_entry() {
     for &engine in ENGINES {
         let cache = tempfile::tempdir().expect("a temporary folder");
         let scaled = load(cache.path(), engine);
@@ -155,7 +155,7 @@ fn a_cache_that_cannot_be_written_is_no_error() {
 }
 
 #[test]
-fn a_fused_model_is_a_model() {
+fn a_fused_model_loads() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let model = folder.path().join("fused");
     fs::create_dir(&model).expect("a folder can be made");
@@ -171,15 +171,15 @@ fn a_fused_model_is_a_model() {
         .with_cache_dir(&cache)
         .build()
         .expect("the model loads");
-    // There is nothing left to fuse.
+    // Nothing is left to fuse.
     assert_eq!(written.info().graph, GraphForm::Original);
     assert_equal(&written, &load(&cache, Engine::OnnxRuntime));
 }
 
-/// Columns that are multiplied before they are quantized stay so in standard
-/// operators.
+/// Smoothing of columns before they are quantized is kept as a standard
+/// operator.
 #[test]
-fn a_fused_model_in_8_bits_is_a_model() {
+fn a_fused_int8_model_loads() {
     let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/minilm-colbert");
     let folder = tempfile::tempdir().expect("a temporary folder");
     for name in ["onnx_config.json", "tokenizer.json"] {
@@ -189,24 +189,23 @@ fn a_fused_model_in_8_bits_is_a_model() {
     let (graph, fused) = optimize_graph(&Path::new(demo).join("model_int8.onnx")).expect("a graph");
     assert_eq!(fused.quantized, fused.linears);
     fs::write(folder.path().join("model_int8.onnx"), graph).expect("it can be written");
-    let [published, written] = [Path::new(demo), folder.path()].map(|model| {
+    let [original, written] = [Path::new(demo), folder.path()].map(|model| {
         let builder = EncoderBuilder::from_dir(model).with_precision(Precision::Int8);
         let built = builder.with_optimization(Optimization::Off).build();
         let encoder = built.expect("the model loads");
         encoder.encode_document(TEXTS[1]).expect("it encodes")
     });
-    let dim = published.dim();
-    let rows = published.as_slice().chunks_exact(dim);
+    let dim = original.dim();
+    let rows = original.as_slice().chunks_exact(dim);
     for (one, other) in rows.zip(written.as_slice().chunks_exact(dim)) {
         let cosine: f32 = one.iter().zip(other).map(|(one, other)| one * other).sum();
         assert!(cosine > 0.999, "{cosine}");
     }
 }
 
-/// What one engine found out about a graph is not what another one does.
 #[cfg(feature = "tract")]
 #[test]
-fn each_engine_has_a_verdict_of_its_own() {
+fn each_engine_has_its_own_verdict() {
     let cache = tempfile::tempdir().expect("a temporary folder");
     let ort = load(cache.path(), Engine::OnnxRuntime);
     fs::write(entry(cache.path()).join("verdict.txt"), "refused 0.5").expect("written");
@@ -219,10 +218,10 @@ fn each_engine_has_a_verdict_of_its_own() {
     assert_eq!(again.info().graph, GraphForm::Refused { distance: 0.5 });
 }
 
-/// Layers of 8 bits are compared with one scale for all rows, as they are
-/// published, and run with one for each.
+/// While graphs are compared, INT8 layers quantize all rows with one scale, as
+/// the original does. Afterwards each row has its own scale.
 #[test]
-fn rows_are_quantized_each_by_its_own_range() {
+fn each_row_is_quantized_with_its_own_scale() {
     for &engine in ENGINES {
         let cache = tempfile::tempdir().expect("a temporary folder");
         let load = || {

@@ -1,4 +1,4 @@
-//! Execution providers where there are none but the CPU.
+//! Execution providers: each runs, or is refused with a reason.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
@@ -13,7 +13,7 @@ fn builder(provider: Provider) -> EncoderBuilder {
     EncoderBuilder::from_dir(MODEL).with_provider(provider)
 }
 
-/// Every provider, and what its error says is needed.
+/// Every provider except the CPU, and a requirement that its error names.
 fn others() -> Vec<(Provider, &'static str)> {
     vec![
         (Provider::Cuda(CudaOptions::default()), "`onnxruntime-gpu`"),
@@ -37,14 +37,15 @@ fn others() -> Vec<(Provider, &'static str)> {
 }
 
 fn listed() -> String {
-    let runtime = OnnxRuntime::load(None).expect("there is a library");
-    runtime.providers().expect("it tells").join(", ")
+    let runtime = OnnxRuntime::load(None).expect("run `npm ci --ignore-scripts` in js/ first");
+    runtime
+        .providers()
+        .expect("the library lists them")
+        .join(", ")
 }
 
-/// On no machine is there everything: what is not there is refused, and what
-/// is there runs.
 #[test]
-fn a_provider_is_had_or_is_an_error_that_says_how_to_get_it() {
+fn a_provider_runs_or_is_refused_with_its_requirements() {
     let mut refused = 0;
     for (provider, needed) in others() {
         let error = match builder(provider.clone()).build() {
@@ -59,28 +60,35 @@ fn a_provider_is_had_or_is_an_error_that_says_how_to_get_it() {
         assert_eq!(error.code(), "provider_unavailable", "{message}");
         let name = format!("provider `{provider}`");
         let is_listed = !message.contains(&listed());
-        let reason = match is_listed {
-            // The library has it, and the machine lacks what it needs.
-            true => "ONNX Runtime refused it",
-            false => "CPUExecutionProvider",
+        let reason = if is_listed {
+            // The library has it, but the machine does not meet its requirements.
+            "ONNX Runtime refused it"
+        } else {
+            "CPUExecutionProvider"
         };
         for part in [name.as_str(), needed, reason] {
             assert!(message.contains(part), "{part:?} is not in: {message}");
         }
     }
-    assert!(refused >= 2, "macOS and Windows at once");
+    assert!(refused >= 2, "no machine has both macOS and Windows");
 }
 
 #[test]
-fn auto_says_what_it_took_and_gives_the_vectors_of_the_cpu() {
-    let auto = builder(Provider::Auto).build().expect("there is the CPU");
+fn auto_names_its_choice_and_gives_the_vectors_of_the_cpu() {
+    let auto = builder(Provider::Auto)
+        .build()
+        .expect("the CPU is always there");
     let cpu = builder(Provider::Cpu)
         .with_precision(auto.info().precision)
         .build()
         .expect("the model loads");
     assert_ne!(auto.info().provider, "auto");
-    let expected = cpu.encode_query("bees make honey").expect("it encodes");
-    let found = auto.encode_query("bees make honey").expect("it encodes");
+    let expected = cpu
+        .encode_query("bees make honey")
+        .expect("the text encodes");
+    let found = auto
+        .encode_query("bees make honey")
+        .expect("the text encodes");
     for (found, expected) in found.as_slice().iter().zip(expected.as_slice()) {
         assert!((found - expected).abs() <= 5e-3, "{found} {expected}");
     }

@@ -1,5 +1,5 @@
-//! One encoder under the load of many threads: no deadlock, no growth, and
-//! every result right. `MULTIVEC_SOAK_SECONDS` says for how long.
+//! One encoder under load from many threads: no deadlock, no growth of memory,
+//! correct results. `MULTIVEC_SOAK_SECONDS` sets the duration.
 
 #![allow(clippy::expect_used, clippy::panic)]
 #![cfg(target_os = "linux")]
@@ -14,7 +14,7 @@ use multivec::{Embedding, Encoder, EncoderBuilder, GraphForm, Precision};
 const THREADS: usize = 64;
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures");
 
-/// Memory that allocators may still gather after the warm-up, in bytes.
+/// Memory in bytes that allocators may still take after the warm-up.
 const SLACK: usize = 64 << 20;
 
 fn seconds() -> Duration {
@@ -23,7 +23,7 @@ fn seconds() -> Duration {
     Duration::from_secs_f64(seconds.unwrap_or(8.0))
 }
 
-/// Texts of all lengths, up to more than a model takes.
+/// Texts of all lengths, some longer than the model's maximum.
 fn texts() -> Vec<String> {
     let words = [
         "bees",
@@ -51,7 +51,7 @@ struct Load {
 }
 
 impl Load {
-    /// What each text gives alone, before there is any load.
+    /// Encodes each text alone, without load.
     fn new(encoder: Encoder) -> Self {
         let texts = texts();
         let one_by_one = |encode: &dyn Fn(&str) -> multivec::Result<Embedding>| {
@@ -66,7 +66,7 @@ impl Load {
         }
     }
 
-    /// One of the calls that users make, with other texts each time.
+    /// One of the calls that users make, on texts that depend on `number`.
     fn call(&self, number: usize) {
         let pick = |count: usize| -> Vec<usize> {
             let texts = self.texts.len();
@@ -113,7 +113,7 @@ fn assert_equal(found: &Embedding, expected: &Embedding) {
     }
 }
 
-/// Calls from all threads until the time is over; how many.
+/// Calls from all threads for a time. Returns the number of calls.
 fn run(load: &Arc<Load>, time: Duration) -> usize {
     let (sender, receiver) = mpsc::channel();
     let end = Instant::now() + time;
@@ -125,16 +125,16 @@ fn run(load: &Arc<Load>, time: Duration) -> usize {
                 load.call(thread * 1000 + calls);
                 calls += 1;
             }
-            // Nobody listens any more where another thread was too late.
+            // If another thread was too late, the receiver is gone.
             let _ = sender.send(calls);
         });
     }
     drop(sender);
     let mut total = 0;
     for _ in 0..THREADS {
-        // A thread that has panicked is not heard of either.
+        // A thread that has panicked sends nothing either.
         let late = receiver.recv_timeout(time + Duration::from_secs(120));
-        total += late.expect("every thread comes to its end");
+        total += late.expect("every thread ends");
     }
     total
 }
@@ -164,7 +164,7 @@ fn floats() {
 #[test]
 fn integers() {
     let encoder = load("tiny-bert", Precision::Int8);
-    // Without our kernels a batch has one scale, and texts depend on others.
+    // Without our kernels, all texts of a batch share one scale.
     if multivec_kernels::are_fast() {
         assert!(matches!(encoder.info().graph, GraphForm::Fused(_)));
         soak(encoder);

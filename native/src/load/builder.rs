@@ -1,31 +1,22 @@
 //! The builder of an encoder.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use multivec_core::batch::{BatchLimit, BatchShapes};
 use multivec_core::encoder::{Normalization, QueryExpansion};
 use multivec_core::pool::Pooling;
 use multivec_core::tokenize::TruncationPolicy;
 use multivec_core::{Backend, EncodeOptions, Encoder, Precision, Result};
-use multivec_graph::Bytes;
 
-use super::{auto, tract};
-use crate::model::{ModelBytes, ModelFiles};
-use crate::onnxruntime::{self, OnnxRuntime, OrtBackend, SessionSettings};
-use crate::optimize::{GraphLoader, OrtGraphs};
+use super::onnxruntime::{Loaded, load};
+use super::provider::load_on_best;
+use super::source::Source;
+use super::{engine, tract};
+use crate::model::ModelBytes;
 use crate::options::{Arena, Engine, LoadOptions, Optimization, Provider};
+use crate::trace::span;
 
-#[derive(Clone, Debug)]
-enum Source {
-    Directory(PathBuf),
-    /// The model apart, so that it is never copied.
-    Bytes {
-        rest: ModelBytes,
-        model: Bytes,
-    },
-}
-
-/// Loads a model and makes an [`Encoder`] of it.
+/// Loads a model and makes an [`Encoder`] with it.
 ///
 /// Setters never fail; [`build`](Self::build) checks everything.
 #[derive(Clone, Debug)]
@@ -67,7 +58,7 @@ impl EncoderBuilder {
         self
     }
 
-    /// Loads this precision, or fails.
+    /// Loads this precision.
     #[must_use]
     pub fn with_precision(mut self, precision: Precision) -> Self {
         self.options.precision = Some(precision);
@@ -81,7 +72,7 @@ impl EncoderBuilder {
         self
     }
 
-    /// Runs on this hardware path.
+    /// Runs on this execution provider.
     #[must_use]
     pub fn with_provider(mut self, provider: Provider) -> Self {
         self.options.provider = provider;
@@ -102,7 +93,7 @@ impl EncoderBuilder {
         self
     }
 
-    /// What becomes of memory that a batch needed.
+    /// What happens to the memory that a batch needed.
     #[must_use]
     pub fn with_arena(mut self, arena: Arena) -> Self {
         self.options.arena = arena;
@@ -123,28 +114,28 @@ impl EncoderBuilder {
         self
     }
 
-    /// Takes the ONNX Runtime library from this file.
+    /// Loads ONNX Runtime from this file.
     #[must_use]
     pub fn with_library(mut self, library: impl Into<PathBuf>) -> Self {
         self.options.library = Some(library.into());
         self
     }
 
-    /// Most tokens of a query.
+    /// Maximum tokens of a query.
     #[must_use]
     pub fn with_query_length(mut self, tokens: usize) -> Self {
         self.options.encode.query_length = Some(tokens);
         self
     }
 
-    /// Most tokens of a document.
+    /// Maximum tokens of a document.
     #[must_use]
     pub fn with_document_length(mut self, tokens: usize) -> Self {
         self.options.encode.document_length = Some(tokens);
         self
     }
 
-    /// Whether queries are filled up with mask tokens.
+    /// Whether queries are padded with mask tokens.
     #[must_use]
     pub fn with_query_expansion(mut self, expansion: QueryExpansion) -> Self {
         self.options.encode.query_expansion = expansion;
@@ -172,14 +163,14 @@ impl EncoderBuilder {
         self
     }
 
-    /// How much goes into one batch.
+    /// The maximum size of a batch.
     #[must_use]
     pub fn with_batch_limit(mut self, limit: BatchLimit) -> Self {
         self.options.encode.batch_limit = limit;
         self
     }
 
-    /// Which shapes batches have.
+    /// Which shapes batches may have.
     #[must_use]
     pub fn with_batch_shapes(mut self, shapes: BatchShapes) -> Self {
         self.options.encode.batch_shapes = shapes;
@@ -189,72 +180,30 @@ impl EncoderBuilder {
     /// Loads the model.
     ///
     /// # Errors
-    /// `Io`, `MissingFile`, `ConfigSyntax`, `ConfigValue`, `InvalidTokenizer`,
-    /// `InvalidModel` and `ModelMismatch` (all of [`Error`](crate::Error)) for
-    /// what is wrong with the model, `InvalidOption` for options out of range,
-    /// `EngineUnavailable` without ONNX Runtime, `ProviderUnavailable` for a
-    /// provider that cannot be had.
+    /// All of [`Error`](crate::Error): `Io`, `MissingFile`, `ConfigSyntax`,
+    /// `ConfigValue`, `InvalidTokenizer`, `InvalidModel` and `ModelMismatch`
+    /// if something is wrong with the model, `InvalidOption` for options out
+    /// of range, `EngineUnavailable` if the engine cannot be loaded,
+    /// `ProviderUnavailable` if the provider cannot run the model.
     pub fn build(&self) -> Result<Encoder> {
-        let options = &self.options;
-        let (files, backend): (_, Box<dyn Backend>) = match (options.engine, &options.provider) {
-            (Engine::OnnxRuntime, Provider::Auto) => boxed(auto::choose(self)?),
-            (Engine::OnnxRuntime, provider) => boxed(self.load_with(provider.clone())?),
-            (Engine::Tract, _) => {
-                let parallelism = options.parallelism()?;
-                let files = self.files(options)?;
-                let backend = tract::load(&files, parallelism, options)?;
-                return Encoder::new(files.parts, backend, files.weights, &options.encode);
-            }
+        let (source, options) = (&self.source, &self.options);
+        span!("load");
+        let engine = engine::choose(options)?;
+        if engine == Engine::Tract {
+            let options = &LoadOptions {
+                engine,
+                ..options.clone()
+            };
+            let parallelism = options.parallelism()?;
+            let files = source.read(options)?;
+            let backend = tract::load(&files, parallelism, options)?;
+            return Encoder::new(files.parts, backend, files.weights, &options.encode);
+        }
+        let Loaded { files, backend } = match &options.provider {
+            Provider::Auto => load_on_best(source, options)?,
+            provider => load(source, options, provider.clone())?,
         };
+        let backend: Box<dyn Backend> = Box::new(backend);
         Encoder::new(files.parts, backend, files.weights, &options.encode)
     }
-
-    /// Loads the model into ONNX Runtime, on that provider.
-    pub(super) fn load_with(&self, provider: Provider) -> Result<(ModelFiles, OrtBackend)> {
-        let options = &LoadOptions {
-            provider,
-            ..self.options.clone()
-        };
-        let parallelism = options.parallelism()?;
-        let files = self.files(options)?;
-        let runtime = OnnxRuntime::load(self.library())?;
-        onnxruntime::check_listed(&runtime, &options.provider)?;
-        let published = GraphLoader {
-            runner: OrtGraphs {
-                runtime: &runtime,
-                model: &files.model,
-                precision: files.precision,
-                settings: SessionSettings {
-                    provider: options.provider.clone(),
-                    parallelism,
-                    arena: options.arena,
-                },
-            },
-            parts: &files.parts,
-            precision: files.precision,
-            normalization: options.encode.normalization,
-            content: files.weights.to_hex(),
-        };
-        let backend = match options.optimization {
-            Optimization::Off => published.load()?,
-            Optimization::Checked => published.load_fused(options.cache_dir.as_deref())?,
-        };
-        Ok((files, backend))
-    }
-
-    /// Where the library is, if the user said so.
-    pub(super) fn library(&self) -> Option<&Path> {
-        self.options.library.as_deref()
-    }
-
-    fn files(&self, options: &LoadOptions) -> Result<ModelFiles> {
-        match &self.source {
-            Source::Directory(root) => ModelFiles::from_dir(root, options),
-            Source::Bytes { rest, model } => ModelFiles::from_bytes(rest, model, options),
-        }
-    }
-}
-
-fn boxed((files, backend): (ModelFiles, OrtBackend)) -> (ModelFiles, Box<dyn Backend>) {
-    (files, Box::new(backend))
 }

@@ -1,9 +1,12 @@
 //! From a model directory, or from bytes, to an encoder.
 
-mod auto;
 mod builder;
+mod engine;
+mod onnxruntime;
+mod provider;
 #[cfg(test)]
 mod shapes;
+mod source;
 mod tract;
 
 pub use builder::EncoderBuilder;

@@ -1,4 +1,4 @@
-//! Tests of the shapes that an engine gets to see.
+//! Tests: the shapes of the batches that an engine is given.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,13 +7,14 @@ use multivec_core::{
     Backend, BackendInfo, EncodeOptions, Encoder, Result, RunMode, Scheduling, TokenStates,
 };
 
-use super::EncoderBuilder;
+use super::onnxruntime::{Loaded, load};
+use super::source::Source;
 use crate::onnxruntime::OrtBackend;
-use crate::options::Provider;
+use crate::options::{LoadOptions, Provider};
 
 type Shapes = Arc<Mutex<Vec<[usize; 2]>>>;
 
-/// A backend that says of itself what devices do, and remembers shapes.
+/// A backend that asks for batches of certain shapes, and records them.
 struct Recording {
     backend: OrtBackend,
     batch_shapes: BatchShapes,
@@ -36,11 +37,12 @@ impl Backend for Recording {
     }
 }
 
-/// An encoder, and the shapes of its batches from here on.
+/// An encoder, and the shapes of the batches that it runs.
 fn recorded(batch_shapes: BatchShapes) -> (Encoder, Shapes) {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/tiny-bert");
-    let builder = EncoderBuilder::from_dir(root);
-    let (files, backend) = builder.load_with(Provider::Cpu).expect("it loads");
+    let source = Source::Directory(root.into());
+    let loaded = load(&source, &LoadOptions::default(), Provider::Cpu);
+    let Loaded { files, backend } = loaded.expect("the model loads");
     let shapes = Shapes::default();
     let backend = Recording {
         backend,
@@ -48,8 +50,8 @@ fn recorded(batch_shapes: BatchShapes) -> (Encoder, Shapes) {
         shapes: Arc::clone(&shapes),
     };
     let options = EncodeOptions::default();
-    let encoder =
-        Encoder::new(files.parts, Box::new(backend), files.weights, &options).expect("it fits");
+    let encoder = Encoder::new(files.parts, Box::new(backend), files.weights, &options)
+        .expect("the backend fits the model");
     shapes.lock().expect("nobody panics").clear();
     (encoder, shapes)
 }
@@ -61,7 +63,7 @@ fn taken(shapes: &Shapes) -> Vec<[usize; 2]> {
 #[test]
 fn devices_see_few_shapes() {
     let words = |count: usize| "a ".repeat(count);
-    // With a marker and two special tokens.
+    // Each gets a marker and two special tokens.
     let texts = [3, 30, 4, 5, 17, 33].map(words);
     let (device, of_device) = recorded(BatchShapes::Buckets);
     let found = device.encode_documents(&texts).expect("texts encode");
@@ -77,7 +79,7 @@ fn devices_see_few_shapes() {
         }
     }
 
-    // The user has the last word.
+    // The user's choice comes first.
     let mut options = EncodeOptions::default();
     options.batch_shapes = BatchShapes::Exact;
     let device = device.with_options(&options).expect("options are valid");

@@ -1,4 +1,4 @@
-//! The backend of tract, in builds that have it.
+//! Models in tract, in builds that have it.
 
 use multivec_core::{Backend, Result};
 
@@ -6,7 +6,7 @@ use crate::model::ModelFiles;
 use crate::options::{LoadOptions, Parallelism};
 
 #[cfg(feature = "tract")]
-pub(crate) fn load(
+pub(super) fn load(
     files: &ModelFiles,
     parallelism: Parallelism,
     options: &LoadOptions,
@@ -14,7 +14,7 @@ pub(crate) fn load(
     use crate::optimize::{GraphLoader, TractGraphs};
     use crate::options::Optimization;
 
-    let published = GraphLoader {
+    let graphs = GraphLoader {
         runner: TractGraphs {
             model: &files.model,
             precision: files.precision,
@@ -26,16 +26,16 @@ pub(crate) fn load(
         content: files.weights.to_hex(),
     };
     Ok(Box::new(match options.optimization {
-        Optimization::Off => published.load()?,
-        Optimization::Checked => published.load_fused(options.cache_dir.as_deref())?,
+        Optimization::Off => graphs.load()?,
+        Optimization::Checked => graphs.load_fused(options.cache_dir.as_deref())?,
     }))
 }
 
 #[cfg(not(feature = "tract"))]
-pub(crate) fn load(_: &ModelFiles, _: Parallelism, _: &LoadOptions) -> Result<Box<dyn Backend>> {
-    Err(multivec_core::Error::EngineUnavailable {
-        engine: "tract",
-        expected: "expected a build of multivec with the cargo feature `tract`".to_owned(),
-        tried: "this build, which is without it".to_owned(),
-    })
+pub(super) fn load(_: &ModelFiles, _: Parallelism, _: &LoadOptions) -> Result<Box<dyn Backend>> {
+    Err(multivec_core::Error::engine_unavailable(
+        "tract",
+        "expected a build of multivec with the cargo feature `tract`",
+        "this build, which is without it",
+    ))
 }

@@ -1,9 +1,11 @@
-//! Model directories, in the layouts found in the wild.
+//! Model directories, in the layouts that exporters and hubs use.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use multivec_core::{Error, Precision, Result};
+use multivec_core::{Error, ModelConfig, ModelParts, Precision, Result};
+
+use super::read::read;
 
 const CONFIGS: [&str; 2] = ["onnx_config.json", "config_sentence_transformers.json"];
 const TOKENIZERS: [&str; 1] = ["tokenizer.json"];
@@ -18,8 +20,11 @@ const INT8: [&str; 4] = [
 /// The files of a model directory.
 ///
 /// Either all files side by side, as `pylate-onnx-export` writes them, or the
-/// graphs in a folder `onnx/`, as on model hubs. Where several names are
-/// there, the first of the lists in the README is taken.
+/// graphs in a folder `onnx/`, as on model hubs. Of several files for the same
+/// purpose, the first is used: `onnx_config.json`,
+/// `config_sentence_transformers.json`; `model.onnx`, `onnx/model.onnx`;
+/// `model_int8.onnx`, `onnx/model_int8.onnx`, `model_quantized.onnx`,
+/// `onnx/model_quantized.onnx`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelDirectory {
     root: PathBuf,
@@ -30,19 +35,16 @@ pub struct ModelDirectory {
 }
 
 impl ModelDirectory {
-    /// Looks for the files; none is read yet.
+    /// Finds the files, without reading them.
     ///
     /// # Errors
     /// [`Error::Io`] if the folder cannot be read, [`Error::MissingFile`] if
     /// it has no configuration, no tokenizer or no model.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self> {
         let root = root.into();
-        // A listing tells a folder without a model from no folder at all.
-        fs::read_dir(&root).map_err(|source| Error::Io {
-            path: root.display().to_string(),
-            action: "reading the model directory",
-            source,
-        })?;
+        // Tells a missing folder from one without a model.
+        fs::read_dir(&root)
+            .map_err(|source| Error::io(root.display(), "reading the model directory", source))?;
         let require =
             |what, names: &[&str]| find(&root, names).ok_or_else(|| missing(&root, what, names));
         let (fp32, int8) = (find(&root, &FP32), find(&root, &INT8));
@@ -72,7 +74,14 @@ impl ModelDirectory {
         &self.tokenizer
     }
 
-    /// The model of a precision, where the directory has it.
+    /// Reads configuration and tokenizer.
+    pub(crate) fn parts(&self) -> Result<ModelParts> {
+        let name = |path: &Path| path.display().to_string();
+        let config = ModelConfig::from_json(&name(&self.config), &read(&self.config)?)?;
+        ModelParts::new(config, &name(&self.tokenizer), &read(&self.tokenizer)?)
+    }
+
+    /// The model of a precision, if the directory has it.
     pub fn model(&self, precision: Precision) -> Option<&Path> {
         match precision {
             Precision::Fp32 => self.fp32.as_deref(),
@@ -81,7 +90,11 @@ impl ModelDirectory {
         }
     }
 
-    /// The model to load: of the precision asked for, or INT8 if there is one.
+    /// The model of a precision, by default INT8 if there is one, otherwise
+    /// FP32.
+    ///
+    /// # Errors
+    /// [`Error::MissingFile`] if the directory does not have it.
     pub fn choose(&self, precision: Option<Precision>) -> Result<(&Path, Precision)> {
         let order: &[Precision] = match &precision {
             Some(precision) => std::slice::from_ref(precision),
@@ -105,9 +118,5 @@ fn find(root: &Path, names: &[&str]) -> Option<PathBuf> {
 }
 
 fn missing(root: &Path, what: &'static str, names: &[&str]) -> Error {
-    Error::MissingFile {
-        location: root.display().to_string(),
-        what,
-        expected: names.join(", "),
-    }
+    Error::missing_file(root.display(), what, names.join(", "))
 }

@@ -1,18 +1,19 @@
-//! The files of a model, read and hashed.
+//! Reads and hashes the files of a model.
 
 use std::path::Path;
 
 use multivec_core::encoder::Normalization;
-use multivec_core::{Error, ModelParts, Precision, Result, WeightsHasher};
-use multivec_graph::{Bytes, remove_final_normalization};
+use multivec_core::{Error, ModelConfig, ModelParts, Precision, Result, WeightsHasher};
+use multivec_graph::Bytes;
+use multivec_graph::passes::remove_final_normalization;
 
 use super::directory::ModelDirectory;
 use super::graph::ModelGraph;
-use super::read::read;
 use crate::options::{LoadOptions, Provider};
 
 /// The files of a model, in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ModelBytes {
     /// `onnx_config.json`.
     pub config: Vec<u8>,
@@ -20,11 +21,29 @@ pub struct ModelBytes {
     pub tokenizer: Vec<u8>,
     /// `model.onnx` or `model_int8.onnx`.
     pub model: Vec<u8>,
-    /// Which of the two it is.
+    /// The precision of `model`.
     pub precision: Precision,
 }
 
-/// What a builder reads before an engine takes over.
+impl ModelBytes {
+    /// The content of `onnx_config.json`, of `tokenizer.json`, and of the model
+    /// file of that precision.
+    pub fn new(
+        config: impl Into<Vec<u8>>,
+        tokenizer: impl Into<Vec<u8>>,
+        model: impl Into<Vec<u8>>,
+        precision: Precision,
+    ) -> Self {
+        Self {
+            config: config.into(),
+            tokenizer: tokenizer.into(),
+            model: model.into(),
+            precision,
+        }
+    }
+}
+
+/// A model as read from its files, not loaded into an engine yet.
 pub(crate) struct ModelFiles {
     pub(crate) parts: ModelParts,
     pub(crate) model: ModelGraph,
@@ -35,14 +54,12 @@ pub(crate) struct ModelFiles {
 impl ModelFiles {
     pub(crate) fn from_dir(root: &Path, options: &LoadOptions) -> Result<Self> {
         let directory = ModelDirectory::open(root)?;
-        // Devices other than the CPU have no use for INT8.
+        // Other devices than the CPU are not faster with INT8.
         let has_fp32 = directory.model(Precision::Fp32).is_some();
         let wants_fp32 = options.provider != Provider::Cpu && has_fp32;
         let precision = options.precision.or(wants_fp32.then_some(Precision::Fp32));
         let (path, precision) = directory.choose(precision)?;
-        let named = |path: &Path| Ok::<_, Error>((path.display().to_string(), read(path)?));
-        let (config, tokenizer) = (named(directory.config())?, named(directory.tokenizer())?);
-        let parts = ModelParts::from_json((&config.0, &config.1), (&tokenizer.0, &tokenizer.1))?;
+        let parts = directory.parts()?;
         let mut model = ModelGraph::open(path)?;
         let mut weights = WeightsHasher::new();
         model.hash(&mut weights)?;
@@ -65,10 +82,8 @@ impl ModelFiles {
         {
             return Err(Error::option("precision", bytes.precision, precision));
         }
-        let parts = ModelParts::from_json(
-            ("onnx_config.json", &bytes.config),
-            ("tokenizer.json", &bytes.tokenizer),
-        )?;
+        let config = ModelConfig::from_json("onnx_config.json", &bytes.config)?;
+        let parts = ModelParts::new(config, "tokenizer.json", &bytes.tokenizer)?;
         let mut weights = WeightsHasher::new();
         weights.update(model);
         let file = match bytes.precision {
@@ -87,7 +102,7 @@ impl ModelFiles {
 }
 
 impl ModelGraph {
-    /// Without normalization, takes the one at the end of the graph out.
+    /// Removes normalization at the end of the graph if it is turned off.
     fn normalize(&mut self, normalization: Normalization) {
         if normalization == Normalization::Off && remove_final_normalization(&mut self.graph) {
             self.path = None;

@@ -1,4 +1,4 @@
-//! A graph whose weights stay in files until they are needed.
+//! A graph whose weights stay in files until they are used.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Take};
@@ -6,22 +6,22 @@ use std::path::{Path, PathBuf};
 
 use multivec_core::WeightsHasher;
 use multivec_graph::onnx::TensorProto;
-use multivec_graph::{Bytes, Error, Graph, Result, embed_bytes, place, tensor_bytes};
+use multivec_graph::{Bytes, Error, ExternalLocation, Graph, Result, embed_bytes, tensor_bytes};
 
 use super::read::reading;
 
-/// A graph, and where its weights are.
+/// A graph and the files of its weights.
 pub(crate) struct ModelGraph {
-    /// Large weights of a model file are not in it, but named as ONNX names
-    /// those in files of their own.
+    /// Large weights of a model file are not in it. They are external tensors
+    /// that refer to the model file itself.
     pub(crate) graph: Graph,
-    /// The file of this very graph, where there is one.
+    /// The file that contains exactly this graph, if any.
     pub(crate) path: Option<PathBuf>,
     pub(crate) weights: WeightFiles,
 }
 
 impl ModelGraph {
-    /// Reads a model file but for its weights.
+    /// Reads a model file, except for large weights.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let file = path.display().to_string();
         let own = File::open(path).map_err(|source| reading(path, source))?;
@@ -41,7 +41,7 @@ impl ModelGraph {
         })
     }
 
-    /// A model in memory.
+    /// Reads a model in memory.
     pub(crate) fn parse(file: &str, bytes: Bytes) -> Result<Self> {
         Ok(Self {
             graph: Graph::parse(file, bytes)?,
@@ -54,8 +54,8 @@ impl ModelGraph {
         })
     }
 
-    /// A graph whose weights, where they are not in it, are in a folder;
-    /// `file` names it in messages.
+    /// A graph with external weights in a folder; `file` is its name in
+    /// messages.
     #[cfg(feature = "quantize")]
     pub(crate) fn in_folder(file: &str, graph: Graph, folder: &Path) -> Self {
         Self {
@@ -74,20 +74,20 @@ impl ModelGraph {
         self.weights.model()
     }
 
-    /// The files of weights beside the model file.
-    pub(crate) fn files_beside(&self) -> impl Iterator<Item = &str> {
+    /// The names of external files other than the model file.
+    pub(crate) fn external_files(&self) -> impl Iterator<Item = &str> {
         let files = self.graph.external_files().into_iter();
         files.filter(|name| !self.weights.is_own(name))
     }
 
-    /// Adds the model file, and files of weights beside it, to a hash.
+    /// Adds the model file and its external files to a hash.
     pub(super) fn hash(&self, hasher: &mut WeightsHasher) -> Result<()> {
         if let Some((_, file)) = &self.weights.own {
             let mut file = file;
             let hashed = file.rewind().and_then(|()| hasher.update_reader(file));
             hashed.map_err(|source| reading(Path::new(self.file()), source))?;
         }
-        for name in self.files_beside() {
+        for name in self.external_files() {
             let path = self.weights.beside(name)?;
             let failed = |source| reading(&path, source);
             let file = File::open(&path).map_err(failed)?;
@@ -97,12 +97,12 @@ impl ModelGraph {
     }
 }
 
-/// The files that tensors name, which are not in a graph.
+/// The files of external tensors.
 pub(crate) struct WeightFiles {
     /// The model file, for messages.
     file: String,
-    /// The model file itself, by the name that tensors have for it, and open,
-    /// so that another one in its place does not matter.
+    /// The model file, under the name that tensors use for it. It is kept
+    /// open, so that it may be replaced meanwhile.
     own: Option<(String, File)>,
     folder: Option<PathBuf>,
 }
@@ -113,12 +113,12 @@ impl WeightFiles {
         &self.file
     }
 
-    /// The bytes of a tensor, wherever they are.
+    /// The bytes of a tensor, inside the graph or external.
     pub(crate) fn bytes_of(&self, tensor: &TensorProto) -> Result<Bytes> {
         tensor_bytes(tensor, &|tensor| self.read(tensor))
     }
 
-    /// Reads a tensor whose bytes are not in the graph.
+    /// Reads an external tensor.
     pub(crate) fn read(&self, tensor: &TensorProto) -> Result<Bytes> {
         let (mut reader, path) = self.reader(tensor)?;
         let mut bytes = Vec::with_capacity(reader.limit() as usize);
@@ -127,7 +127,7 @@ impl WeightFiles {
         Ok(bytes.into())
     }
 
-    /// The floats of such a tensor, without holding its bytes besides.
+    /// Reads an external tensor of floats, without a copy of its bytes.
     pub(crate) fn read_floats(&self, tensor: &TensorProto) -> Result<Vec<f32>> {
         let (mut reader, path) = self.reader(tensor)?;
         let mut left = reader.limit() as usize;
@@ -144,7 +144,7 @@ impl WeightFiles {
         Ok(floats)
     }
 
-    /// Puts weights of the model file in a graph that was made of it.
+    /// Puts weights of the model file back in a graph that was made from it.
     pub(crate) fn fill(&self, graph: &mut Graph) -> Result<()> {
         for tensor in &mut graph.proto_mut().initializer {
             if self.hold(tensor) {
@@ -155,12 +155,12 @@ impl WeightFiles {
         Ok(())
     }
 
-    /// Whether a tensor is in the model file, and not in the graph.
+    /// Whether a tensor is external, in the model file.
     pub(crate) fn hold(&self, tensor: &TensorProto) -> bool {
-        place(tensor).is_some_and(|place| self.is_own(place.file))
+        ExternalLocation::of(tensor).is_some_and(|place| self.is_own(place.file))
     }
 
-    /// The folder in which engines look for weights.
+    /// The folder of external files.
     pub(crate) fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
     }
@@ -175,10 +175,10 @@ impl WeightFiles {
         Ok(folder.join(name))
     }
 
-    /// A tensor's bytes and, for messages, their file.
+    /// A reader of a tensor's bytes, and their file for messages.
     fn reader(&self, tensor: &TensorProto) -> Result<(Take<File>, PathBuf)> {
         let name = tensor.name.as_deref().unwrap_or_default();
-        let place = place(tensor).ok_or_else(|| self.misplaced(name, "none"))?;
+        let place = ExternalLocation::of(tensor).ok_or_else(|| self.misplaced(name, "none"))?;
         let path = self.beside(place.file)?;
         let failed = |source| reading(&path, source);
         let file = match &self.own {

@@ -6,33 +6,32 @@ use multivec_core::{
 };
 use ort::session::{NoSelectedOutputs, RunOptions, Session};
 
-use super::opener::{SessionGraph, SessionOpener, SessionSettings};
-use super::operators::Kernels;
+use super::ENGINE;
+use super::error::invalid;
+use super::opener::{SessionGraph, SessionOpener, SessionParts};
 use super::pinned_output::PinnedOutput;
 use super::placement::{self, Placement};
 use super::providers;
 use super::sessions::SessionPool;
-use super::signature::{Signature, States};
-use super::{ENGINE, OnnxRuntime};
-use crate::model::ModelGraph;
+use super::signature::{Run, Signature, States};
 use crate::options::{Arena, Parallelism, Provider};
 
-/// What a run does with memory that it no longer needs, see [`Arena::Shrink`].
+/// Frees memory after a run, see [`Arena::Shrink`].
 const SHRINK: &str = "memory.enable_memory_arena_shrinkage";
 
-/// Tokens of a batch for a device, which has more cores to fill.
+/// Tokens of a batch on a device, which has more cores to fill than a CPU.
 const DEVICE_TOKENS: usize = 2048;
 
-/// Takes an output: its position among the names, shape and numbers.
+/// Takes an output: its position among the names, its shape and its values.
 #[cfg(feature = "quantize")]
-pub(crate) type Observe<'a> = &'a mut dyn FnMut(usize, &[i64], &[f32]);
+pub(crate) type OnOutput<'a> = &'a mut dyn FnMut(usize, &[i64], &[f32]);
 
 pub(crate) struct OrtBackend {
     sessions: SessionPool,
     signature: Signature,
     info: BackendInfo,
     parallelism: Parallelism,
-    /// Tokens of a batch for the CPU.
+    /// Tokens of a batch on the CPU.
     batch_tokens: usize,
     run_options: RunOptions<NoSelectedOutputs>,
     provider: Provider,
@@ -42,26 +41,21 @@ pub(crate) struct OrtBackend {
 
 impl OrtBackend {
     pub(crate) fn load(
-        runtime: &OnnxRuntime,
-        model: &ModelGraph,
-        (graph, form, kernels): (SessionGraph, GraphForm, &Kernels),
-        (precision, settings): (Precision, SessionSettings),
+        parts: SessionParts<'_>,
+        form: GraphForm,
+        precision: Precision,
     ) -> Result<Self> {
-        let invalid = |error: ort::Error| Error::InvalidModel {
-            file: model.file().to_owned(),
-            engine: ENGINE,
-            source: error.into(),
-        };
-        let batch_tokens = kernels.batch_tokens();
-        // A file may be replaced, so that all sessions read it now.
-        let is_file = matches!(graph, SessionGraph::File(_));
-        let graph = (graph, kernels);
-        let (opener, mut first) =
-            SessionOpener::open_first(runtime, model, graph, settings.clone())?;
-        let signature = Signature::read(model.file(), &first)?;
-        let mut run_options = RunOptions::new().map_err(invalid)?;
+        let (runtime, file) = (parts.runtime, parts.model.file());
+        let batch_tokens = parts.kernels.batch_tokens();
+        let settings = parts.settings.clone();
+        // A file may be replaced later, so all sessions read it now.
+        let is_file = matches!(parts.graph, SessionGraph::File(_));
+        let (opener, mut first) = SessionOpener::open_first(parts)?;
+        let signature = Signature::read(file, &first)?;
+        let fails = |error| invalid(file, error);
+        let mut run_options = RunOptions::new().map_err(fails)?;
         if settings.arena == Arena::Shrink {
-            run_options.set(SHRINK, "cpu:0").map_err(invalid)?;
+            run_options.set(SHRINK, "cpu:0").map_err(fails)?;
         }
         let provider = &settings.provider;
         let (placement, pinned) = match provider {
@@ -69,15 +63,17 @@ impl OrtBackend {
             _ => {
                 let fails =
                     |error| providers::unavailable(provider, &format!("it failed: {error}"));
-                let run = (&probe(), &run_options);
+                let run = Run {
+                    batch: &probe(),
+                    options: &run_options,
+                };
                 let states = signature.states(&mut first, run).map_err(fails)?;
                 let placement = placement::read(&mut first, provider).map_err(fails)?;
-                let pinned = PinnedOutput::candidates(provider);
-                let parts = (&signature, &mut first);
-                (
-                    Some(placement),
-                    PinnedOutput::choose(pinned, &states, parts, run),
-                )
+                let candidates = PinnedOutput::candidates(provider);
+                let pinned = PinnedOutput::choose(candidates, &states, |pinned| {
+                    pinned.run(&signature, &mut first, run)
+                });
+                (Some(placement), pinned)
             }
         };
         if placement.is_some_and(|found| found.placed == 0) {
@@ -88,17 +84,14 @@ impl OrtBackend {
         if is_file {
             sessions.open_all()?;
         }
+        let mut info = BackendInfo::new(ENGINE, precision, file)
+            .with_engine_version(runtime.version())
+            .with_provider(settings.provider.to_string())
+            .with_graph(form);
+        info.uses_token_type_ids = signature.uses_token_type_ids;
+        info.dim = signature.dim;
         Ok(Self {
-            info: BackendInfo {
-                engine: ENGINE,
-                engine_version: runtime.version().to_owned(),
-                provider: settings.provider.to_string(),
-                precision,
-                uses_token_type_ids: signature.uses_token_type_ids,
-                dim: signature.dim,
-                model_file: model.file().to_owned(),
-                graph: form,
-            },
+            info,
             sessions,
             signature,
             parallelism: settings.parallelism,
@@ -110,27 +103,29 @@ impl OrtBackend {
         })
     }
 
-    /// Which operators a provider other than the CPU runs.
+    /// How many operators a provider other than the CPU runs.
     pub(crate) fn placement(&self) -> Option<Placement> {
         self.placement
     }
 
-    /// Runs a batch, and hands over other outputs of the graph than the states.
+    /// Runs a batch, and calls `on_output` with other outputs of the graph.
     #[cfg(feature = "quantize")]
-    pub(crate) fn run_observed(
+    pub(crate) fn run_with_outputs(
         &self,
         batch: &TokenBatch,
         names: &[String],
-        observe: Observe<'_>,
+        on_output: OnOutput<'_>,
     ) -> Result<TokenStates> {
         let failed = self.failed(batch);
         self.sessions.with(RunMode::Exclusive, |session| {
-            let run = (batch, &self.run_options);
-            let outputs = self.signature.run(session, run).map_err(&failed)?;
+            let outputs = self
+                .signature
+                .run(session, self.run_of(batch))
+                .map_err(&failed)?;
             for (at, name) in names.iter().enumerate() {
                 let output = outputs[name.as_str()].try_extract_tensor::<f32>();
                 let (shape, data) = output.map_err(&failed)?;
-                observe(at, shape, data);
+                on_output(at, shape, data);
             }
             let states = self.signature.states_of(&outputs);
             self.checked(states.map_err(&failed)?, batch)
@@ -138,40 +133,39 @@ impl OrtBackend {
     }
 
     fn run_session(&self, session: &mut Session, batch: &TokenBatch) -> ort::Result<States> {
-        let run = (batch, &self.run_options);
+        let run = self.run_of(batch);
         match &self.pinned {
             Some(pinned) => pinned.run(&self.signature, session, run),
             None => self.signature.states(session, run),
         }
     }
 
-    fn failed(&self, batch: &TokenBatch) -> impl Fn(ort::Error) -> Error + use<> {
-        let (rows, length) = (batch.rows, batch.length);
-        move |error| Error::Inference {
-            engine: ENGINE,
-            rows,
-            length,
-            source: error.into(),
+    fn run_of<'a>(&'a self, batch: &'a TokenBatch) -> Run<'a> {
+        Run {
+            batch,
+            options: &self.run_options,
         }
     }
 
-    /// States of the shape that a batch has.
+    fn failed(&self, batch: &TokenBatch) -> impl Fn(ort::Error) -> Error + use<> {
+        let shape = [batch.rows, batch.length];
+        move |error| Error::inference(ENGINE, shape, error)
+    }
+
+    /// Token states, if they are of the batch's shape.
     fn checked(&self, states: States, batch: &TokenBatch) -> Result<TokenStates> {
         match states.shape[..] {
             [rows, length, dim]
                 if rows as usize == batch.rows && length as usize == batch.length =>
             {
-                Ok(TokenStates {
-                    data: states.data,
-                    dim: dim as usize,
-                })
+                Ok(TokenStates::new(states.data, dim as usize))
             }
-            _ => Err(Error::ModelMismatch {
-                file: self.info.model_file.clone(),
-                what: format!("output `{}`", self.signature.output),
-                expected: format!("shape [{}, {}, dim]", batch.rows, batch.length),
-                found: format!("{:?}", states.shape),
-            }),
+            _ => Err(Error::model_mismatch(
+                &self.info.model_file,
+                format_args!("output `{}`", self.signature.output),
+                format_args!("shape [{}, {}, dim]", batch.rows, batch.length),
+                format_args!("{:?}", states.shape),
+            )),
         }
     }
 }
@@ -204,12 +198,7 @@ impl Backend for OrtBackend {
     }
 }
 
-/// A batch that any encoder takes.
+/// A batch that any encoder accepts.
 fn probe() -> TokenBatch {
-    TokenBatch {
-        rows: 1,
-        length: 4,
-        input_ids: vec![0; 4],
-        attention_mask: vec![1; 4],
-    }
+    TokenBatch::unpadded(1, vec![0; 4])
 }

@@ -1,27 +1,26 @@
-//! A look at a shared library before the system's loader sees it.
+//! A check of a shared library before the system's loader maps it.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// Refuses a library that ends before the parts that it says it has, as a
-/// broken download does. The loader maps such a file, and the process ends at
-/// the first access.
+/// Refuses a truncated library, such as a broken download: the loader would map
+/// it, and the first access beyond its end would kill the process.
 ///
-/// Other formats than 64-bit little-endian ELF are left to the loader.
+/// Only 64-bit little-endian ELF is checked; the loader checks other formats.
 pub(super) fn check_complete(path: &Path) -> Result<(), String> {
     let present = path.metadata().map_err(|error| error.to_string())?.len();
     match needed(path) {
         Ok(needed) if needed > present => Err(format!(
             "expected a library of at least {needed} bytes, found a file of {present}"
         )),
-        // What cannot be read as ELF the loader refuses by itself.
+        // The loader refuses what cannot be read as ELF.
         _ => Ok(()),
     }
 }
 
-/// Bytes that the file must have for its loadable segments. Layout: System V
-/// ABI, "ELF-64 Object File Format".
+/// The size in bytes that its headers and loadable segments require. Layout:
+/// System V ABI, "ELF-64 Object File Format".
 fn needed(path: &Path) -> io::Result<u64> {
     const LOADABLE: u32 = 1;
     let mut file = File::open(path)?;

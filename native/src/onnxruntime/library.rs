@@ -1,5 +1,5 @@
-//! Loading of the ONNX Runtime library: checked first, then handed to `ort`,
-//! so that a missing or wrong file is an error and never a panic.
+//! Loading of the ONNX Runtime library. It is checked before `ort` gets it, so
+//! that a missing or wrong file is an error and never a panic.
 
 use std::ffi::{CStr, c_char};
 use std::fmt;
@@ -12,15 +12,16 @@ use ort::environment::Environment;
 use super::ENGINE;
 use super::elf;
 use super::search_paths::{self, Place};
+use super::telemetry;
 
-/// A file that was looked at.
+/// A file that may be the ONNX Runtime library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// The file.
     pub path: PathBuf,
-    /// Why it was looked at, such as `ORT_DYLIB_PATH`.
+    /// Where it comes from, such as `ORT_DYLIB_PATH`.
     pub origin: &'static str,
-    /// Its version, or why it was refused.
+    /// Its version, or why it cannot be used.
     pub outcome: std::result::Result<String, String>,
 }
 
@@ -47,19 +48,31 @@ static LOADED: OnceLock<OnnxRuntime> = OnceLock::new();
 static LOADING: Mutex<()> = Mutex::new(());
 
 impl OnnxRuntime {
-    /// The oldest version that can be used, 1.x.
+    /// The minor version of the oldest library that can be used, 1.x.
     pub const OLDEST: u32 = ort::MINOR_VERSION;
 
     /// Finds and loads the library, once a process. It is looked for at
     /// `library`, in `ORT_DYLIB_PATH`, beside the executable, in
-    /// `js/node_modules/onnxruntime-node` of this folder or one above it, in
-    /// the active Python environment, in the system's library folders. Where
-    /// one of the first two is given, nothing else is tried.
+    /// `js/node_modules/onnxruntime-node` of the current folder or one above
+    /// it, in the active Python environment, and in the system's library
+    /// folders. If one of the first two is given, nothing else is tried.
+    ///
+    /// # Telemetry
+    /// From version 1.29 on, ONNX Runtime sends usage data to its maker on
+    /// Linux and macOS. So that nothing leaves the machine, the first call
+    /// sets `ORT_DISABLE_TELEMETRY=1` in the environment of this process
+    /// before it opens a library, unless the variable is set already, to
+    /// whatever value.
+    ///
+    /// On Unix, a change of the environment must not coincide with code that
+    /// reads it without the lock of [`std::env`], such as a C library that
+    /// calls `getenv` on another thread. An application that cannot rule that
+    /// out sets the variable itself before it starts threads.
     ///
     /// # Errors
-    /// [`Error::EngineUnavailable`] if there is none, it is no library or too
-    /// old; [`Error::InvalidOption`] if this process already uses another file
-    /// than `library`.
+    /// [`Error::EngineUnavailable`] if there is no library, or the file is not
+    /// one, or it is too old; [`Error::InvalidOption`] if this process already
+    /// uses another file than `library`.
     pub fn load(library: Option<&Path>) -> Result<Self> {
         let _guard = LOADING.lock().unwrap_or_else(|lock| lock.into_inner());
         if let Some(loaded) = LOADED.get() {
@@ -94,9 +107,15 @@ impl OnnxRuntime {
         Err(unavailable(&tried))
     }
 
-    /// Looks at every place without loading anything for use.
+    /// Looks at every place, opening each library to read its version. None
+    /// is kept. Telemetry is turned off as in [`load`](Self::load).
     pub fn candidates(library: Option<&Path>) -> Vec<Candidate> {
         search_paths::places(library).iter().map(probe).collect()
+    }
+
+    /// Whether `ORT_DYLIB_PATH` names the library.
+    pub(crate) fn is_named() -> bool {
+        search_paths::named(None).is_some()
     }
 
     /// The library's file.
@@ -112,29 +131,35 @@ impl OnnxRuntime {
     /// The execution providers that the library was built with.
     ///
     /// # Errors
-    /// [`Error::EngineUnavailable`] if the library does not tell.
+    /// [`Error::EngineUnavailable`] if the library does not list them.
     pub fn providers(&self) -> Result<Vec<String>> {
         let mut names: *mut *mut c_char = std::ptr::null_mut();
         let mut count = 0;
         let api = ort::api();
-        // SAFETY: both out-pointers are valid, and the list is released below
-        // by the API that made it; the status is taken over by `ort`.
+        // SAFETY: `api` belongs to the loaded library, which `ort` never
+        // unloads. Both out-pointers are to locals, and `ort` releases the
+        // status.
         let listed = unsafe {
             ort::Error::result_from_status((api.GetAvailableProviders)(&mut names, &mut count))
         };
-        listed.map_err(|error| Error::EngineUnavailable {
-            engine: ENGINE,
-            expected: "a library that lists its execution providers".to_owned(),
-            tried: format!("{}: {error}", self.path.display()),
+        listed.map_err(|error| {
+            Error::engine_unavailable(
+                ENGINE,
+                "expected a library that lists its execution providers",
+                format_args!("{}: {error}", self.path.display()),
+            )
         })?;
         let found = (0..usize::try_from(count).unwrap_or(0))
             .map(|at| {
-                // SAFETY: the list has `count` zero-terminated strings.
+                // SAFETY: the call above succeeded, so `names` points to
+                // `count` zero-terminated strings, which live until they are
+                // released below.
                 let name = unsafe { CStr::from_ptr(*names.add(at)) };
                 name.to_string_lossy().into_owned()
             })
             .collect();
-        // SAFETY: `names` and `count` are as the library gave them.
+        // SAFETY: `names` and `count` are unchanged since the library set
+        // them, and nothing refers to the strings any more.
         drop(unsafe {
             ort::Error::result_from_status((api.ReleaseAvailableProviders)(names, count))
         });
@@ -175,11 +200,15 @@ fn probe(place: &Place) -> Candidate {
 fn version_of(path: &Path) -> std::result::Result<String, String> {
     type GetApiBase = unsafe extern "C" fn() -> *const ort::sys::OrtApiBase;
     elf::check_complete(path)?;
-    // SAFETY: the user, or a well-known place, names the file as the ONNX
-    // Runtime library; loading it runs its initializers.
+    telemetry::turn_off();
+    // SAFETY: opening a library runs its initializers, which must be sound.
+    // That cannot be checked; whoever names the file, or puts it where the
+    // library belongs, answers for it. Truncated files were refused above.
     let library = unsafe { libloading::Library::new(path) }.map_err(|error| error.to_string())?;
-    // SAFETY: the symbol has had this signature since the library's first
-    // release, and the pointer it gives is valid while the library is loaded.
+    // SAFETY: a library that exports `OrtGetApiBase` is ONNX Runtime, which
+    // has kept the signature and the layout of `OrtApiBase` since its first
+    // release. The pointers are to static data, valid until `library` is
+    // dropped at the end of this function; the version is copied before.
     unsafe {
         let get_base: libloading::Symbol<'_, GetApiBase> = library
             .get(b"OrtGetApiBase")
@@ -193,8 +222,8 @@ fn version_of(path: &Path) -> std::result::Result<String, String> {
             return Err("expected a version, found none".to_owned());
         }
         let version = CStr::from_ptr(version).to_string_lossy().into_owned();
-        // `ort` panics on a library that lacks the API; one that is too old
-        // complains on standard error when it is asked.
+        // `ort` panics on a library that lacks the API. Libraries that are too
+        // old write to standard error when they are asked for it.
         let known = minor(&version).is_some_and(|minor| minor >= OnnxRuntime::OLDEST);
         if known && ((*base).GetApi)(OnnxRuntime::OLDEST).is_null() {
             return Err(format!(
@@ -231,15 +260,12 @@ fn unavailable(tried: &[Candidate]) -> Error {
             .collect::<Vec<_>>()
             .join("; "),
     };
-    Error::EngineUnavailable {
-        engine: ENGINE,
-        expected: format!(
-            "expected the shared library of ONNX Runtime 1.{} or newer, from the npm package \
-             `onnxruntime-node` or the Python package `onnxruntime`",
-            OnnxRuntime::OLDEST
-        ),
-        tried,
-    }
+    let expected = format!(
+        "expected the shared library of ONNX Runtime 1.{} or newer, from the npm package \
+         `onnxruntime-node` or the Python package `onnxruntime`",
+        OnnxRuntime::OLDEST
+    );
+    Error::engine_unavailable(ENGINE, expected, tried)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod backend;
 mod elf;
+mod error;
 mod library;
 mod opener;
 mod operators;
@@ -12,10 +13,11 @@ mod search_paths;
 mod sessions;
 mod shared;
 mod signature;
+mod telemetry;
 
 pub(crate) use backend::OrtBackend;
 pub use library::{Candidate, OnnxRuntime};
-pub(crate) use opener::{SessionGraph, SessionSettings};
+pub(crate) use opener::{SessionGraph, SessionParts, SessionSettings};
 pub(crate) use operators::{Kernels, Work};
 pub(crate) use providers::check_listed;
 

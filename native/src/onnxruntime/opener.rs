@@ -1,20 +1,21 @@
-//! How the sessions of a backend are opened, all alike but for their threads.
+//! Opens the sessions of a backend, which differ in their threads alone.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use multivec_core::{Error, Result};
+use multivec_core::Result;
 use multivec_graph::Graph;
 use ort::ep;
 use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
+use super::OnnxRuntime;
+use super::error::invalid;
 use super::operators::Kernels;
 use super::placement::profile_prefix;
 use super::providers;
 use super::shared::{SharedWeights, Taken};
-use super::{ENGINE, OnnxRuntime};
 use crate::model::{ModelGraph, WeightFiles};
 use crate::options::{Arena, Parallelism, Provider};
 
@@ -24,13 +25,13 @@ pub(crate) enum SessionGraph {
     Memory(Box<Graph>),
 }
 
-/// The same, as ONNX Runtime takes it.
+/// The graph in the form that ONNX Runtime takes.
 enum Source {
     File(PathBuf),
     Memory(Vec<u8>),
 }
 
-/// Everything about a session but its graph.
+/// How sessions run, whatever their graph.
 #[derive(Clone)]
 pub(crate) struct SessionSettings {
     pub(crate) provider: Provider,
@@ -38,7 +39,17 @@ pub(crate) struct SessionSettings {
     pub(crate) arena: Arena,
 }
 
-/// Whether ONNX Runtime writes down what runs where.
+/// What sessions are opened with.
+pub(crate) struct SessionParts<'a> {
+    pub(crate) runtime: &'a OnnxRuntime,
+    pub(crate) model: &'a ModelGraph,
+    pub(crate) graph: SessionGraph,
+    /// The operators that the graph may have besides ONNX Runtime's.
+    pub(crate) kernels: &'a Kernels,
+    pub(crate) settings: SessionSettings,
+}
+
+/// Whether ONNX Runtime records which provider runs which operator.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Profiling {
     Off,
@@ -46,8 +57,7 @@ enum Profiling {
 }
 
 const EXTERNAL_FOLDER: &str = "session.model_external_initializers_file_folder_path";
-/// Threads wait for work without sleeping while a batch runs, and sleep as
-/// soon as it is done.
+/// Threads spin while a batch runs, and sleep as soon as it is done.
 const STOP_SPINNING: &str = "session.force_spinning_stop";
 
 pub(super) struct SessionOpener {
@@ -58,29 +68,31 @@ pub(super) struct SessionOpener {
     kernels: Kernels,
     shared: SharedWeights,
     settings: SessionSettings,
-    // While it is opened a session holds weights that it gives up afterwards.
+    // Opening a session takes memory for weights that is freed afterwards.
     one_at_a_time: Mutex<()>,
 }
 
 impl SessionOpener {
-    /// Opens the session that a model is loaded with: the wide one, where
-    /// there is one. On providers other than the CPU its first run is
-    /// profiled.
-    pub(super) fn open_first(
-        runtime: &OnnxRuntime,
-        model: &ModelGraph,
-        (graph, kernels): (SessionGraph, &Kernels),
-        settings: SessionSettings,
-    ) -> Result<(Self, Session)> {
+    /// Also opens the first session: the wide one if there is one. On
+    /// providers other than the CPU, it is profiled.
+    pub(super) fn open_first(parts: SessionParts<'_>) -> Result<(Self, Session)> {
+        let SessionParts {
+            runtime,
+            model,
+            graph,
+            kernels,
+            settings,
+        } = parts;
         let Parallelism { threads, wide, .. } = settings.parallelism;
         let threads = if wide > 0 { wide } else { threads };
         let is_cpu = settings.provider == Provider::Cpu;
-        let profiling = match is_cpu {
-            true => Profiling::Off,
-            false => Profiling::On,
+        let profiling = if is_cpu {
+            Profiling::Off
+        } else {
+            Profiling::On
         };
         let weights = &model.weights;
-        let whole = match &graph {
+        let complete = match &graph {
             SessionGraph::Memory(graph) if is_cpu => Some(graph.clone()),
             _ => None,
         };
@@ -96,15 +108,15 @@ impl SessionOpener {
             settings,
             one_at_a_time: Mutex::default(),
         };
-        if let Some(mut whole) = whole {
+        if let Some(mut complete) = complete {
             if let Ok(session) = opener.open(threads, profiling) {
                 return Ok((opener, session));
             }
-            // A library that wants the weights in the graph has them there, or
-            // says what is wrong with it.
-            weights.fill(&mut whole)?;
-            opener.shared = opener.shared.beside_the_whole();
-            opener.source = Source::Memory(whole.into_bytes());
+            // Some libraries need the weights in the graph. If something else
+            // is wrong, it fails again, with a message about the whole graph.
+            weights.fill(&mut complete)?;
+            opener.shared = opener.shared.with_complete_graph();
+            opener.source = Source::Memory(complete.into_bytes());
         }
         let session = opener.open(threads, profiling)?;
         Ok((opener, session))
@@ -114,7 +126,7 @@ impl SessionOpener {
         self.settings.parallelism.wide > 0
     }
 
-    /// One of those that run side by side.
+    /// Opens one of the sessions that run side by side.
     pub(super) fn open_narrow(&self) -> Result<Session> {
         self.open(self.settings.parallelism.threads, Profiling::Off)
     }
@@ -135,18 +147,18 @@ impl SessionOpener {
 
     /// Settings that were measured to be the fastest on CPUs: all graph
     /// optimizations, no memory pattern, operators one after the other. INT8
-    /// products are exact on CPUs without VNNI as well, where the faster ones
-    /// saturate: 12 % slower there, and the same vectors everywhere.
+    /// products are exact: on CPUs without VNNI, the default ones saturate.
+    /// That costs 12 % there and gives the same vectors on every CPU.
     fn configure(&self, threads: usize) -> ort::Result<SessionBuilder> {
         let use_arena = self.settings.arena != Arena::Off;
         let cpu = ep::CPU::default().with_arena_allocator(use_arena);
         Ok(Session::builder(self.runtime.environment())?
-            // What fails is returned; a library does not write to the terminal.
+            // Errors are returned; a library does not write to the terminal.
             .with_log_level(LogLevel::Fatal)?
-            .with_optimization_level(GraphOptimizationLevel::Level3)?
+            .with_optimization_level(GraphOptimizationLevel::All)?
             .with_memory_pattern(false)?
             .with_parallel_execution(false)?
-            .with_intra_threads(self.kernels.leave_of(threads))?
+            .with_intra_threads(self.kernels.engine_threads(threads))?
             .with_inter_threads(1)?
             .with_config_entry(STOP_SPINNING, "1")?
             .with_execution_providers([cpu.build().error_on_failure()])?
@@ -157,7 +169,7 @@ impl SessionOpener {
         if let Some(operators) = self.kernels.domain(threads)? {
             builder = builder.with_operators(operators)?;
         }
-        builder = self.shared.lend_to(builder)?;
+        builder = self.shared.add_to(builder)?;
         match (&self.source, &self.folder) {
             (Source::File(path), _) => builder.commit_from_file(path),
             (Source::Memory(graph), Some(folder)) => builder
@@ -168,7 +180,8 @@ impl SessionOpener {
     }
 }
 
-/// The graph as ONNX Runtime takes it, and the weights that it is without.
+/// The graph in the form that ONNX Runtime takes, and the weights that were
+/// taken out of it.
 fn source(
     graph: SessionGraph,
     weights: &WeightFiles,
@@ -178,7 +191,7 @@ fn source(
         SessionGraph::File(path) => return Ok((Source::File(path), SharedWeights::none())),
         SessionGraph::Memory(graph) => graph,
     };
-    let shared = match (&settings.provider, settings.parallelism.most_sessions()) {
+    let shared = match (&settings.provider, settings.parallelism.max_sessions()) {
         (Provider::Cpu, 1) => SharedWeights::take_from(&mut graph, weights, Taken::ModelFile)?,
         (Provider::Cpu, _) => SharedWeights::take_from(&mut graph, weights, Taken::Anywhere)?,
         _ => {
@@ -189,21 +202,13 @@ fn source(
     Ok((Source::Memory(graph.into_bytes()), shared))
 }
 
-pub(super) fn invalid(file: &str, error: ort::Error) -> Error {
-    Error::InvalidModel {
-        file: file.to_owned(),
-        engine: ENGINE,
-        source: error.into(),
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use multivec_core::batch::TokenBatch;
     use ort::session::RunOptions;
 
     use super::super::placement;
-    use super::super::signature::Signature;
+    use super::super::signature::{Run, Signature};
     use super::*;
     use crate::model::read;
     use crate::options::CudaOptions;
@@ -213,44 +218,47 @@ pub(super) mod tests {
         "/../tests/fixtures/tiny-bert/model.onnx"
     );
 
-    /// Sessions of a small model on the CPU.
+    /// An opener for a small model on the CPU, and its first session.
     pub(in crate::onnxruntime) fn opener(parallelism: Parallelism) -> (SessionOpener, Session) {
         let bytes = read(FILE.as_ref()).expect("the fixture is there");
-        let model = ModelGraph::parse(FILE, bytes.into()).expect("it is a graph");
+        let model = ModelGraph::parse(FILE, bytes.into()).expect("a valid graph");
         let settings = SessionSettings {
             provider: Provider::Cpu,
             parallelism,
             arena: Arena::Keep,
         };
-        let runtime = OnnxRuntime::load(None).expect("there is a library");
-        let graph = SessionGraph::Memory(model.graph.clone().into());
-        let graph = (graph, &Kernels::none());
-        SessionOpener::open_first(&runtime, &model, graph, settings).expect("it opens")
+        let runtime = OnnxRuntime::load(None).expect("run `npm ci --ignore-scripts` in js/ first");
+        let parts = SessionParts {
+            runtime: &runtime,
+            model: &model,
+            graph: SessionGraph::Memory(model.graph.clone().into()),
+            kernels: &Kernels::none(),
+            settings,
+        };
+        SessionOpener::open_first(parts).expect("the session opens")
     }
 
-    /// A session that has run a batch and was profiled.
+    /// A profiled session that has run a batch.
     fn profiled() -> Session {
         let (opener, _) = opener(Parallelism {
             sessions: 1,
             threads: 1,
             wide: 0,
         });
-        let mut session = opener.open(1, Profiling::On).expect("it opens");
-        let signature = Signature::read(FILE, &session).expect("it is an encoder");
-        let batch = TokenBatch {
-            rows: 1,
-            length: 4,
-            input_ids: vec![0; 4],
-            attention_mask: vec![1; 4],
+        let mut session = opener.open(1, Profiling::On).expect("the session opens");
+        let signature = Signature::read(FILE, &session).expect("an encoder's signature");
+        let batch = TokenBatch::unpadded(1, vec![0; 4]);
+        let options = RunOptions::new().expect("the library makes options");
+        let run = Run {
+            batch: &batch,
+            options: &options,
         };
-        let options = RunOptions::new().expect("there are options");
-        let ran = signature.run(&mut session, (&batch, &options));
-        drop(ran.expect("it runs"));
+        drop(signature.run(&mut session, run).expect("the batch runs"));
         session
     }
 
     #[test]
-    fn a_profile_tells_which_provider_ran() {
+    fn a_profile_names_the_provider_of_each_operator() {
         let found = placement::read(&mut profiled(), &Provider::Cpu).expect("a profile");
         assert!(found.placed > 20, "{found:?}");
         assert_eq!(found.placed, found.all);

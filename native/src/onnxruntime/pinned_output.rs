@@ -1,19 +1,17 @@
-//! Outputs in memory that a device writes to by itself.
+//! Outputs in pinned memory of the host.
 //!
-//! Left to itself, ONNX Runtime hands outputs over in memory that the system may
-//! move meanwhile, which a device reaches through the processor alone. Some
-//! providers have memory that stays where it is; outputs that are bound to it
-//! are written there in one go.
+//! By default, ONNX Runtime returns outputs in pageable memory, which a device
+//! reaches through a staging buffer alone. Some providers allocate pinned
+//! memory, to which a device copies directly.
 
-use multivec_core::batch::TokenBatch;
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
-use ort::session::{NoSelectedOutputs, RunOptions, Session};
+use ort::session::Session;
 use ort::value::Tensor;
 
-use super::signature::{Signature, States};
+use super::signature::{Run, Signature, States};
 use crate::options::Provider;
 
-/// Memory of the host for outputs.
+/// Pinned memory for outputs.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct PinnedOutput {
     device: AllocationDevice<'static>,
@@ -21,8 +19,8 @@ pub(super) struct PinnedOutput {
 }
 
 impl PinnedOutput {
-    /// What a provider may have, the likeliest first: memory belongs to its
-    /// device, or to the first one in older versions of ONNX Runtime.
+    /// Memory that a provider may have, the likeliest first: that of its own
+    /// device, or that of device 0 in older versions of ONNX Runtime.
     pub(super) fn candidates(provider: &Provider) -> Vec<Self> {
         let (device, position) = match provider {
             Provider::Cuda(options) => (AllocationDevice::CUDA_PINNED, options.device),
@@ -30,7 +28,7 @@ impl PinnedOutput {
             Provider::MiGraphX(options) | Provider::Rocm(options) => {
                 (AllocationDevice::HIP_PINNED, options.device)
             }
-            // Memory of the CPU, or nothing that a program could read.
+            // Their outputs are in ordinary memory, or not readable at all.
             Provider::Cpu
             | Provider::Auto
             | Provider::CoreMl(_)
@@ -47,25 +45,24 @@ impl PinnedOutput {
         ids.into_iter().map(pinned).collect()
     }
 
-    /// The first that gives what a run without it gave, number for number.
+    /// The first candidate whose `run` gives exactly the states of a run
+    /// without it.
     pub(super) fn choose(
         candidates: Vec<Self>,
         expected: &States,
-        (signature, session): (&Signature, &mut Session),
-        (batch, options): (&TokenBatch, &RunOptions<NoSelectedOutputs>),
+        mut run: impl FnMut(&Self) -> ort::Result<States>,
     ) -> Option<Self> {
-        candidates.into_iter().find(|pinned| {
-            let found = pinned.run(signature, session, (batch, options));
-            found.is_ok_and(|found| found == *expected)
-        })
+        candidates
+            .into_iter()
+            .find(|pinned| run(pinned).is_ok_and(|found| found == *expected))
     }
 
-    /// Runs a session with a batch as its inputs.
+    /// Runs a session and copies the token states.
     pub(super) fn run(
         &self,
         signature: &Signature,
         session: &mut Session,
-        (batch, options): (&TokenBatch, &RunOptions<NoSelectedOutputs>),
+        Run { batch, options }: Run<'_>,
     ) -> ort::Result<States> {
         let memory = MemoryInfo::new(
             self.device.clone(),
@@ -82,21 +79,25 @@ impl PinnedOutput {
         let mut outputs = session.run_binding_with_options(&binding, options)?;
         binding.synchronize_outputs()?;
         let states = outputs.remove(output);
-        let states = states.ok_or_else(|| ort::Error::new("the output that was bound"))?;
+        let states = states.ok_or_else(|| {
+            ort::Error::new(format!("expected the bound output `{output}`, found none"))
+        })?;
         let states: Tensor<f32> = states.downcast()?;
         let found = states.memory_info().allocation_device();
         if found != self.device {
             return Err(ort::Error::new(format!(
-                "expected an output in `{}`, found it in `{}`",
+                "expected the output in `{}`, found it in `{}`",
                 self.device.as_str(),
                 found.as_str()
             )));
         }
         let count = states.shape().num_elements();
         let mut data = Vec::with_capacity(count);
-        // SAFETY: memory of the host, of so many numbers, that was written to
-        // before `synchronize_outputs` returned, and is there as long as
-        // `states`; there is room for as many.
+        // SAFETY: `states` owns `count` initialized `f32` until it is dropped,
+        // after the copy: its type was checked by `downcast`, its memory above
+        // to be the pinned memory asked for, which the CPU can read, and
+        // `synchronize_outputs` has waited for the device. `data` is a new
+        // allocation with room for `count`.
         unsafe {
             let from = states.data_ptr().cast::<f32>();
             std::ptr::copy_nonoverlapping(from, data.as_mut_ptr(), count);
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_that_of_the_device() {
+    fn pinned_memory_belongs_to_the_device() {
         let cuda = Provider::Cuda(CudaOptions {
             device: 2,
             ..CudaOptions::default()
@@ -139,36 +140,39 @@ mod tests {
     }
 
     #[test]
-    fn bound_outputs_are_those_of_a_run_without_and_what_cannot_be_had_is_left() {
+    fn bound_outputs_equal_others_and_missing_memory_is_not_chosen() {
         let (_opener, mut session) = opener(Parallelism {
             sessions: 1,
             threads: 1,
             wide: 0,
         });
-        let signature = Signature::read(FILE, &session).expect("it is an encoder");
-        let options = RunOptions::new().expect("there are options");
-        // Of two shapes, so that nothing is left from the run before.
+        let signature = Signature::read(FILE, &session).expect("an encoder's signature");
+        let options = RunOptions::new().expect("the library makes options");
+        // Two shapes, so that an output left from the first run would show.
         for (rows, length) in [(3, 7), (1, 4)] {
             let ids = 0..(rows * length) as i64;
-            let batch = TokenBatch {
-                rows,
-                length,
-                input_ids: ids.map(|id| id % 50).collect(),
-                attention_mask: vec![1; rows * length],
+            let batch = TokenBatch::unpadded(rows, ids.map(|id| id % 50).collect());
+            let run = Run {
+                batch: &batch,
+                options: &options,
             };
-            let run = (&batch, &options);
             let (cpu, cuda) = (AllocationDevice::CPU, AllocationDevice::CUDA_PINNED);
             let (cpu, cuda) = (output(cpu, 0), output(cuda, 0));
-            let found = cpu.run(&signature, &mut session, run).expect("it runs");
-            let expected = signature.states(&mut session, run).expect("it runs");
+            let found = cpu
+                .run(&signature, &mut session, run)
+                .expect("the batch runs");
+            let expected = signature.states(&mut session, run).expect("the batch runs");
             assert_eq!(found.shape[..2], [rows as i64, length as i64]);
             assert_eq!(found, expected);
             let error = cuda.run(&signature, &mut session, run);
-            let message = error.expect_err("there is none").to_string();
+            let message = error.expect_err("a CPU has no such memory").to_string();
             assert!(message.contains("`CudaPinned`"), "{message}");
             let all = vec![cuda.clone(), cpu.clone()];
-            let mut choose =
-                |all| PinnedOutput::choose(all, &expected, (&signature, &mut session), run);
+            let mut choose = |candidates| {
+                PinnedOutput::choose(candidates, &expected, |pinned| {
+                    pinned.run(&signature, &mut session, run)
+                })
+            };
             assert_eq!(choose(all), Some(cpu));
             assert_eq!(choose(vec![cuda]), None);
         }

@@ -1,5 +1,5 @@
-//! Which provider ran the operators of a graph, from ONNX Runtime's own
-//! profile of a run: a provider that was registered may still have got none.
+//! Which provider ran the operators of a graph, from ONNX Runtime's profile of
+//! a run. ONNX Runtime may give a registered provider none of them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,16 @@ use ort::session::Session;
 use super::providers::listed_name;
 use crate::options::Provider;
 
-/// Operators that a provider ran, of all that ran.
+/// How many operators a provider ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Placement {
+    /// Operators that the provider ran.
     pub(crate) placed: usize,
+    /// Operators that ran at all.
     pub(crate) all: usize,
 }
 
-/// Where the profile of a session begins its name; different for each.
+/// The path that a session's profile begins with; different for each session.
 pub(super) fn profile_prefix() -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -29,7 +31,7 @@ pub(super) fn profile_prefix() -> PathBuf {
 pub(super) fn read(session: &mut Session, provider: &Provider) -> ort::Result<Placement> {
     let file = session.end_profiling()?;
     let profile = fs::read_to_string(&file).map_err(ort::Error::wrap);
-    // A profile that cannot be removed is in the system's temporary folder.
+    // If removing fails, the file is left in the system's temporary folder.
     drop(fs::remove_file(Path::new(&file)));
     Ok(count(&profile?, listed_name(provider)))
 }

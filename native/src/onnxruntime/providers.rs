@@ -1,4 +1,4 @@
-//! Execution providers: what each is called, told and needs.
+//! Execution providers: their names, options and requirements.
 
 use multivec_core::batch::BatchShapes;
 use multivec_core::{Error, Result};
@@ -25,8 +25,8 @@ pub(super) fn listed_name(provider: &Provider) -> &'static str {
     }
 }
 
-/// Few shapes for providers that compile a graph, or plan its memory on the
-/// device, for each shape that they see.
+/// Few shapes for providers that compile a graph, or plan its memory, anew for
+/// each shape.
 pub(super) fn batch_shapes(provider: &Provider) -> BatchShapes {
     match provider {
         Provider::Cpu | Provider::Auto | Provider::Xnnpack => BatchShapes::Exact,
@@ -40,7 +40,7 @@ pub(super) fn batch_shapes(provider: &Provider) -> BatchShapes {
     }
 }
 
-/// Options under the names that ONNX Runtime has for them.
+/// Options by ONNX Runtime's names for them.
 ///
 /// Source: ONNX Runtime, docs/execution-providers, a page for each.
 fn settings(provider: &Provider, threads: usize) -> Vec<(&'static str, String)> {
@@ -54,7 +54,7 @@ fn settings(provider: &Provider, threads: usize) -> Vec<(&'static str, String)> 
             .map(|path| path.to_string_lossy().into_owned())
     };
     match provider {
-        // The last two have structures of their own.
+        // `ort` passes the options of the last two as structs.
         Provider::Cpu | Provider::Auto | Provider::DirectMl(_) | Provider::MiGraphX(_) => {}
         Provider::Cuda(options) => {
             set("device_id", Some(options.device.to_string()));
@@ -64,7 +64,7 @@ fn settings(provider: &Provider, threads: usize) -> Vec<(&'static str, String)> 
                 Tf32::On => "1",
             };
             set("use_tf32", Some(tf32.to_owned()));
-            // The arena grows by what is needed, so that the limit is one.
+            // By default the arena doubles, and may exceed the limit.
             let exact = options.memory_limit.map(|_| "kSameAsRequested".to_owned());
             set("arena_extend_strategy", exact);
         }
@@ -90,7 +90,7 @@ fn settings(provider: &Provider, threads: usize) -> Vec<(&'static str, String)> 
                 ComputeUnits::CpuAndGpu => "CPUAndGPU",
                 ComputeUnits::CpuOnly => "CPUOnly",
             };
-            // The older format has few of an encoder's operators.
+            // The older format supports few of an encoder's operators.
             set("ModelFormat", Some("MLProgram".to_owned()));
             set("MLComputeUnits", Some(units.to_owned()));
             set("ModelCacheDirectory", folder(&options.cache_dir));
@@ -108,7 +108,7 @@ fn settings(provider: &Provider, threads: usize) -> Vec<(&'static str, String)> 
     settings
 }
 
-/// A device that does not exist is refused by ONNX Runtime.
+/// ONNX Runtime refuses devices that do not exist.
 fn device(position: u32) -> i32 {
     i32::try_from(position).unwrap_or(i32::MAX)
 }
@@ -210,11 +210,7 @@ pub(super) fn unavailable(provider: &Provider, found: &str) -> Error {
         }
         Provider::Xnnpack => "a library that was built with XNNPACK",
     };
-    Error::ProviderUnavailable {
-        provider: provider.to_string(),
-        expected: format!("expected {expected}"),
-        found: found.to_owned(),
-    }
+    Error::provider_unavailable(provider, format_args!("expected {expected}"), found)
 }
 
 #[cfg(test)]
@@ -222,7 +218,7 @@ mod tests {
     use super::*;
     use crate::options::{CoreMlOptions, CudaOptions, OpenVinoOptions, TensorRtOptions};
 
-    fn is_told(provider: &Provider, expected: &[(&str, &str)]) {
+    fn check_settings(provider: &Provider, expected: &[(&str, &str)]) {
         let found = settings(provider, 3);
         let found: Vec<(&str, &str)> = found.iter().map(|(key, value)| (*key, &**value)).collect();
         assert_eq!(found, expected, "{provider}");
@@ -232,8 +228,8 @@ mod tests {
     }
 
     #[test]
-    fn options_have_the_names_of_onnx_runtime() {
-        is_told(
+    fn options_have_onnx_runtimes_names() {
+        check_settings(
             &Provider::Cuda(CudaOptions::default()),
             &[("device_id", "0"), ("use_tf32", "0")],
         );
@@ -242,7 +238,7 @@ mod tests {
             memory_limit: Some(1 << 30),
             tf32: Tf32::On,
         };
-        is_told(
+        check_settings(
             &Provider::Cuda(options),
             &[
                 ("device_id", "2"),
@@ -256,7 +252,7 @@ mod tests {
             memory_limit: Some(1000),
             cache_dir: Some("engines".into()),
         };
-        is_told(
+        check_settings(
             &Provider::TensorRt(options),
             &[
                 ("device_id", "1"),
@@ -267,35 +263,35 @@ mod tests {
                 ("trt_timing_cache_path", "engines"),
             ],
         );
-        is_told(
+        check_settings(
             &Provider::Rocm(AmdOptions {
                 device: 1,
                 memory_limit: Some(1000),
             }),
             &[("device_id", "1"), ("gpu_mem_limit", "1000")],
         );
-        is_told(&Provider::Xnnpack, &[("intra_op_num_threads", "3")]);
+        check_settings(&Provider::Xnnpack, &[("intra_op_num_threads", "3")]);
     }
 
     #[test]
-    fn what_is_not_set_is_left_to_the_provider() {
-        is_told(
+    fn unset_options_keep_the_providers_defaults() {
+        check_settings(
             &Provider::TensorRt(TensorRtOptions::default()),
             &[("device_id", "0")],
         );
-        is_told(&Provider::OpenVino(OpenVinoOptions::default()), &[]);
+        check_settings(&Provider::OpenVino(OpenVinoOptions::default()), &[]);
         let options = OpenVinoOptions {
             device: Some("GPU.1".to_owned()),
             cache_dir: Some("blobs".into()),
         };
-        is_told(
+        check_settings(
             &Provider::OpenVino(options),
             &[("device_type", "GPU.1"), ("cache_dir", "blobs")],
         );
     }
 
     #[test]
-    fn core_ml_is_told_its_units() {
+    fn core_ml_gets_its_compute_units() {
         for (compute_units, name) in [
             (ComputeUnits::All, "ALL"),
             (ComputeUnits::CpuAndNeuralEngine, "CPUAndNeuralEngine"),
@@ -306,7 +302,7 @@ mod tests {
                 compute_units,
                 cache_dir: Some("compiled".into()),
             };
-            is_told(
+            check_settings(
                 &Provider::CoreMl(options),
                 &[
                     ("ModelFormat", "MLProgram"),
@@ -318,22 +314,22 @@ mod tests {
     }
 
     #[test]
-    fn providers_with_structures_of_their_own() {
-        is_told(&Provider::DirectMl(DirectMlOptions { device: 2 }), &[]);
+    fn options_that_are_passed_as_structs() {
+        check_settings(&Provider::DirectMl(DirectMlOptions { device: 2 }), &[]);
         let found = format!("{:?}", direct_ml(&DirectMlOptions { device: 2 }));
         assert!(found.contains("device_id: Some(2)"), "{found}");
         let options = AmdOptions {
             device: 2,
             memory_limit: Some(1000),
         };
-        is_told(&Provider::MiGraphX(options.clone()), &[]);
+        check_settings(&Provider::MiGraphX(options.clone()), &[]);
         let found = format!("{:?}", mi_graphx(&options));
         assert!(found.contains("device_id: 2"), "{found}");
         assert!(found.contains("memory_limit: 1000"), "{found}");
     }
 
     #[test]
-    fn tensorrt_leaves_the_rest_to_the_same_device() {
+    fn operators_that_tensorrt_lacks_run_on_cuda() {
         let provider = Provider::TensorRt(TensorRtOptions::default());
         let names: Vec<_> = dispatches(&provider, 1)
             .iter()

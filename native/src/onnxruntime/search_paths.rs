@@ -1,17 +1,17 @@
-//! Where the ONNX Runtime library is looked for.
+//! Where to look for the ONNX Runtime library.
 
 use std::collections::HashSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Names of the library in a folder, without the versioned ones.
+/// The name of the library, without a version.
 #[cfg(target_os = "windows")]
-const PLAIN: &str = "onnxruntime.dll";
+const FILE_NAME: &str = "onnxruntime.dll";
 #[cfg(target_vendor = "apple")]
-const PLAIN: &str = "libonnxruntime.dylib";
+const FILE_NAME: &str = "libonnxruntime.dylib";
 #[cfg(not(any(target_os = "windows", target_vendor = "apple")))]
-const PLAIN: &str = "libonnxruntime.so";
+const FILE_NAME: &str = "libonnxruntime.so";
 
 /// A place to look at.
 pub(super) struct Place {
@@ -19,19 +19,12 @@ pub(super) struct Place {
     pub(super) origin: &'static str,
 }
 
-/// Every place, in the order of the README; only the first where the user
-/// named one, so that a mistake there is not covered up.
+/// Every place, in the order in which `OnnxRuntime::load` lists them; only
+/// the user's own where there is one, so that a mistake there is not covered
+/// up.
 pub(super) fn places(option: Option<&Path>) -> Vec<Place> {
-    // A bare name would be looked for in other folders by the loader than by us.
-    let explicit = |path: PathBuf, origin| {
-        let path = std::path::absolute(&path).unwrap_or(path);
-        vec![Place { path, origin }]
-    };
-    if let Some(path) = option {
-        return explicit(path.to_owned(), "the option `library`");
-    }
-    if let Some(path) = env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()) {
-        return explicit(path.into(), "ORT_DYLIB_PATH");
+    if let Some(place) = named(option) {
+        return vec![place];
     }
     let mut found = Vec::new();
     let mut seen = HashSet::new();
@@ -65,11 +58,23 @@ pub(super) fn places(option: Option<&Path>) -> Vec<Place> {
     found
 }
 
+/// The file that the user names, if any.
+pub(super) fn named(option: Option<&Path>) -> Option<Place> {
+    let variable = || env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty());
+    let (path, origin) = match option {
+        Some(path) => (path.to_owned(), "the option `library`"),
+        None => (variable()?.into(), "ORT_DYLIB_PATH"),
+    };
+    // The loader would search other folders for a bare name.
+    let path = std::path::absolute(&path).unwrap_or(path);
+    Some(Place { path, origin })
+}
+
 /// The kinds of places, for messages.
 pub(super) fn described() -> String {
     format!(
-        "the option `library`, ORT_DYLIB_PATH, {PLAIN} beside the executable, \
-         js/node_modules/onnxruntime-node here or in a folder above, onnxruntime/capi of an \
+        "the option `library`, ORT_DYLIB_PATH, {FILE_NAME} beside the executable, \
+         js/node_modules/onnxruntime-node in the current folder or one above it, onnxruntime/capi of an \
          active Python environment, the system's library folders"
     )
 }
@@ -151,9 +156,9 @@ fn is_library_name(name: &str) -> bool {
     if cfg!(target_vendor = "apple") {
         name.starts_with("libonnxruntime.") && name.ends_with(".dylib")
     } else if cfg!(target_os = "windows") {
-        name.eq_ignore_ascii_case(PLAIN)
+        name.eq_ignore_ascii_case(FILE_NAME)
     } else {
-        name == PLAIN
+        name == FILE_NAME
             || name
                 .strip_prefix("libonnxruntime.so.")
                 .is_some_and(|version| version.starts_with(|first: char| first.is_ascii_digit()))

@@ -1,4 +1,4 @@
-//! Sessions that are handed out one caller at a time.
+//! Sessions, each used by one caller at a time.
 
 use std::sync::{Condvar, Mutex, MutexGuard};
 
@@ -7,18 +7,18 @@ use ort::session::Session;
 
 use super::opener::SessionOpener;
 
-/// Sessions for batches that run side by side, and perhaps a wide one, with
-/// the threads of all of them, for a batch that runs alone. The two kinds
-/// never run at the same time, so that there are no more busy threads than
-/// cores.
+/// Narrow sessions for batches that run side by side, and optionally a wide
+/// one, with the threads of all of them, for a batch that runs alone. The two
+/// kinds never run at the same time, so that no more threads are busy than
+/// there are cores.
 ///
 /// Narrow sessions are opened when they are first needed.
 pub(super) struct SessionPool {
     state: Mutex<State>,
     changed: Condvar,
     opener: SessionOpener,
-    /// Most narrow sessions.
-    most: usize,
+    /// Maximum number of narrow sessions.
+    max: usize,
     has_wide: bool,
 }
 
@@ -41,41 +41,42 @@ enum Width {
 }
 
 impl SessionPool {
-    /// `first` is the wide session where there is one, a narrow one otherwise;
-    /// `most` narrow ones may be opened.
-    pub(super) fn new(opener: SessionOpener, first: Session, most: usize) -> Self {
+    /// `first` is the wide session if `opener` has one, otherwise a narrow one.
+    /// At most `max` narrow sessions are open.
+    pub(super) fn new(opener: SessionOpener, first: Session, max: usize) -> Self {
         let has_wide = opener.has_wide();
         let mut state = State::default();
-        match has_wide {
-            true => state.wide = Some(first),
-            false => state.idle.push(first),
+        if has_wide {
+            state.wide = Some(first);
+        } else {
+            state.idle.push(first);
         }
         Self {
             state: Mutex::new(state),
             changed: Condvar::new(),
             opener,
-            most,
+            max,
             has_wide,
         }
     }
 
-    /// Opens every session that there may be.
+    /// Opens all sessions.
     pub(super) fn open_all(&self) -> Result<()> {
         let open = self.lock().idle.len();
-        let opened = (open..self.most).map(|_| self.opener.open_narrow());
+        let opened = (open..self.max).map(|_| self.opener.open_narrow());
         let opened = opened.collect::<Result<Vec<_>>>()?;
         self.lock().idle.extend(opened);
         Ok(())
     }
 
-    /// Calls `work` with a session that nobody else has meanwhile.
+    /// Calls `work` with a session that no other caller uses meanwhile.
     pub(super) fn with<T>(
         &self,
         mode: RunMode,
         work: impl FnOnce(&mut Session) -> Result<T>,
     ) -> Result<T> {
         let (width, session) = self.take(mode);
-        // Gives the place back whatever happens from here on.
+        // Returns the session whatever happens from here on.
         let mut lease = Lease {
             pool: self,
             width,
@@ -88,7 +89,7 @@ impl SessionPool {
         work(lease.session.insert(session))
     }
 
-    /// Waits for a session, or for the right to open one.
+    /// Waits for a session, or for permission to open one.
     fn take(&self, mode: RunMode) -> (Width, Option<Session>) {
         let mut state = self.lock();
         let ticket = state.next_ticket;
@@ -108,7 +109,7 @@ impl SessionPool {
                     }
                 };
                 drop(state);
-                // The next in line may find one as well.
+                // There may be another session for the next in line.
                 self.changed.notify_all();
                 return (width, session);
             }
@@ -120,14 +121,14 @@ impl SessionPool {
     }
 
     fn choose(&self, state: &State, is_alone: bool) -> Option<Width> {
-        // All narrow ones wait while the wide one runs.
+        // While the wide session runs, no narrow one may.
         if self.has_wide && state.wide.is_none() {
             return None;
         }
         if self.has_wide && is_alone && state.busy == 0 {
             return Some(Width::Wide);
         }
-        (state.busy < self.most).then_some(Width::Narrow)
+        (state.busy < self.max).then_some(Width::Narrow)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -135,8 +136,7 @@ impl SessionPool {
     }
 }
 
-/// Gives the session back even if its user panics, so that nobody waits for
-/// it in vain.
+/// Returns a session when it is dropped, even if its user panics.
 struct Lease<'a> {
     pool: &'a SessionPool,
     width: Width,
@@ -178,7 +178,7 @@ mod tests {
         let (wide, side_by_side) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let check = |_: &mut Session| {
             let state = pool.lock();
-            // One of the two kinds is in use, for this is called.
+            // This runs in a session, so one of the two kinds is in use.
             assert_ne!(state.wide.is_none(), state.busy > 0);
             assert!(state.busy <= 3);
             let seen = if state.busy == 0 {
@@ -189,18 +189,19 @@ mod tests {
             seen.fetch_add(1, Ordering::Relaxed);
             Ok(())
         };
-        // Nobody else is there: the wide one, unless others are announced.
-        pool.with(RunMode::Exclusive, check).expect("it opens");
+        // With no other caller, the wide session runs, unless more are to come.
+        pool.with(RunMode::Exclusive, check)
+            .expect("a session opens");
         assert_eq!(wide.load(Ordering::Relaxed), 1);
-        pool.with(RunMode::Shared, check).expect("it opens");
+        pool.with(RunMode::Shared, check).expect("a session opens");
         assert_eq!(side_by_side.load(Ordering::Relaxed), 1);
         thread::scope(|scope| {
             for at in 0..16 {
-                let company = [RunMode::Exclusive, RunMode::Shared][at % 2];
+                let mode = [RunMode::Exclusive, RunMode::Shared][at % 2];
                 let (pool, check) = (&pool, &check);
                 scope.spawn(move || {
                     for _ in 0..50 {
-                        pool.with(company, check).expect("it opens");
+                        pool.with(mode, check).expect("a session opens");
                     }
                 });
             }
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_gives_its_session_back() {
+    fn a_panic_returns_its_session() {
         let (opener, first) = opener(Parallelism {
             sessions: 1,
             threads: 1,
@@ -230,6 +231,6 @@ mod tests {
             assert!(ended.is_err());
         });
         pool.with(RunMode::Exclusive, |_| Ok(()))
-            .expect("it is back");
+            .expect("the session was returned");
     }
 }

@@ -1,4 +1,4 @@
-//! Weights that all sessions of a backend read from one place.
+//! Weights that all sessions of a backend share.
 
 use std::sync::Arc;
 
@@ -8,17 +8,17 @@ use multivec_graph::{Graph, embed_bytes};
 use ort::session::builder::{PrepackedWeights, SessionBuilder};
 use ort::value::{DynValue, Tensor};
 
-use super::opener::invalid;
+use super::error::invalid;
 use crate::model::WeightFiles;
 
-/// Where a lean graph says that its weights are. There is no such file.
-const ELSEWHERE: &str = "multivec-shared-weights";
+/// The file that a graph names for shared weights. It does not exist.
+const PLACEHOLDER: &str = "multivec-shared-weights";
 
-/// Tensors of fewer bytes are left to each session.
-const LEAST: usize = 4 << 10;
+/// Smaller tensors, in bytes, are copied by each session.
+const MIN_SHARED: usize = 4 << 10;
 
-/// The large tensors of a graph, and what ONNX Runtime has made of them for
-/// its own products.
+/// The large tensors of a graph, and the packed forms that ONNX Runtime makes
+/// of them.
 pub(super) struct SharedWeights {
     tensors: Vec<(String, Arc<DynValue>)>,
     prepacked: Option<PrepackedWeights>,
@@ -28,13 +28,13 @@ pub(super) struct SharedWeights {
 /// Which tensors are taken out of a graph.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Taken {
-    /// All large ones, wherever they are, for sessions that share them.
+    /// All large ones, in whichever file, so that sessions share them.
     Anywhere,
-    /// Those of the model file that are not in the graph.
+    /// Those in the model file that the graph names.
     ModelFile,
 }
 
-/// Whether the graph of the sessions has the weights as well.
+/// Whether the graph of the sessions contains the weights as well.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum GraphWeights {
     Without,
@@ -42,7 +42,7 @@ enum GraphWeights {
 }
 
 impl SharedWeights {
-    /// For sessions that have a graph with its weights.
+    /// No shared weights: the graph of the sessions has its own.
     pub(super) fn none() -> Self {
         Self {
             tensors: Vec::new(),
@@ -51,14 +51,14 @@ impl SharedWeights {
         }
     }
 
-    /// The same for sessions of the graph that they were taken from.
-    pub(super) fn beside_the_whole(mut self) -> Self {
+    /// The same weights, for sessions whose graph contains them as well.
+    pub(super) fn with_complete_graph(mut self) -> Self {
         self.graph = GraphWeights::Kept;
         self
     }
 
-    /// Takes large tensors out of a graph. What is left of it runs in sessions
-    /// that they are lent to, and in no other.
+    /// Takes large tensors out of a graph, which from then on runs only in
+    /// sessions that have them added.
     pub(super) fn take_from(graph: &mut Graph, weights: &WeightFiles, from: Taken) -> Result<Self> {
         let mut tensors = Vec::new();
         for tensor in &mut graph.proto_mut().initializer {
@@ -69,12 +69,12 @@ impl SharedWeights {
             let name = tensor.name.clone();
             if let (Some(name), Some(value)) = (name, shared(tensor, weights)?) {
                 tensors.push((name, Arc::new(value)));
-                // Otherwise each session would hold a copy for itself.
+                // Otherwise each session would keep a copy.
                 tensor.raw_data = None;
                 tensor.data_location = Some(EXTERNAL);
                 tensor.external_data = vec![StringStringEntryProto {
                     key: Some("location".to_owned()),
-                    value: Some(ELSEWHERE.to_owned()),
+                    value: Some(PLACEHOLDER.to_owned()),
                 }];
             } else if is_own {
                 let bytes = weights.read(tensor)?;
@@ -88,13 +88,13 @@ impl SharedWeights {
         })
     }
 
-    /// Lets a session use them in place of its own.
-    pub(super) fn lend_to(&self, mut builder: SessionBuilder) -> ort::Result<SessionBuilder> {
+    /// Makes a session use these weights in place of its own.
+    pub(super) fn add_to(&self, mut builder: SessionBuilder) -> ort::Result<SessionBuilder> {
         for (name, value) in &self.tensors {
             if self.graph == GraphWeights::Without {
                 builder = builder.with_external_initializer(name, Arc::clone(value))?;
             }
-            // Makes ONNX Runtime share what it packs of it, too.
+            // Without this, ONNX Runtime does not share the packed form.
             builder = builder.with_initializer(name, Arc::clone(value))?;
         }
         match &self.prepacked {
@@ -104,7 +104,7 @@ impl SharedWeights {
     }
 }
 
-/// A tensor as a value of its own, where that is worth it.
+/// A tensor as a value of its own, if it is large enough.
 fn shared(tensor: &TensorProto, weights: &WeightFiles) -> Result<Option<DynValue>> {
     let shape = tensor.dims.clone();
     let count = shape.iter().try_fold(1usize, |count, &size| {
@@ -121,7 +121,7 @@ fn shared(tensor: &TensorProto, weights: &WeightFiles) -> Result<Option<DynValue
         None if is_outside => count.unwrap_or(0).saturating_mul(size),
         None => 0,
     };
-    if held < LEAST {
+    if held < MIN_SHARED {
         return Ok(None);
     }
     let value = match tensor.data_type {
@@ -134,20 +134,21 @@ fn shared(tensor: &TensorProto, weights: &WeightFiles) -> Result<Option<DynValue
             is_whole.then(|| Tensor::from_array((shape, values)).map(Tensor::into_dyn))
         }
         _ => {
-            // Not copied where nobody else holds them.
+            // Not copied if nothing else references them.
             let bytes = Vec::from(weights.bytes_of(tensor)?);
             let is_whole = count == Some(bytes.len());
             let is_signed = tensor.data_type == Some(INT8);
-            is_whole.then(|| match is_signed {
-                true => {
+            is_whole.then(|| {
+                if is_signed {
                     let values: Vec<i8> = bytes.into_iter().map(|byte| byte as i8).collect();
                     Tensor::from_array((shape, values)).map(Tensor::into_dyn)
+                } else {
+                    Tensor::from_array((shape, bytes)).map(Tensor::into_dyn)
                 }
-                false => Tensor::from_array((shape, bytes)).map(Tensor::into_dyn),
             })
         }
     };
-    // A tensor that contradicts itself is left to ONNX Runtime to refuse.
+    // ONNX Runtime reports tensors whose size contradicts their shape.
     let invalid = |error| invalid(weights.model(), error);
     value.transpose().map_err(invalid)
 }

@@ -1,4 +1,4 @@
-//! The inputs and the output of a graph, checked against what an encoder has.
+//! The inputs and the output of a graph, checked to be those of an encoder.
 
 use multivec_core::batch::TokenBatch;
 use multivec_core::{Error, Result};
@@ -9,7 +9,7 @@ const IDS: &str = "input_ids";
 const MASK: &str = "attention_mask";
 const TYPES: &str = "token_type_ids";
 
-/// An output: token states.
+/// Token states, `[batch, length, dim]`.
 #[derive(Debug, PartialEq)]
 pub(super) struct States {
     pub(super) shape: Vec<i64>,
@@ -17,7 +17,7 @@ pub(super) struct States {
 }
 
 impl States {
-    /// A copy of an output that is in memory of the CPU.
+    /// Copies an output from the memory of the CPU.
     fn copied(output: &DynValue) -> ort::Result<Self> {
         let (shape, data) = output.try_extract_tensor::<f32>()?;
         Ok(Self {
@@ -25,6 +25,13 @@ impl States {
             data: data.to_vec(),
         })
     }
+}
+
+/// A batch, and the options of its run.
+#[derive(Clone, Copy)]
+pub(super) struct Run<'a> {
+    pub(super) batch: &'a TokenBatch,
+    pub(super) options: &'a RunOptions<NoSelectedOutputs>,
 }
 
 pub(super) struct Signature {
@@ -35,11 +42,8 @@ pub(super) struct Signature {
 
 impl Signature {
     pub(super) fn read(file: &str, session: &Session) -> Result<Self> {
-        let mismatch = |what: String, expected: &str, found: String| Error::ModelMismatch {
-            file: file.to_owned(),
-            what,
-            expected: expected.to_owned(),
-            found,
+        let mismatch = |what: String, expected: &str, found: String| {
+            Error::model_mismatch(file, what, expected, found)
         };
         let inputs = session.inputs();
         for name in [IDS, MASK] {
@@ -93,16 +97,16 @@ impl Signature {
 }
 
 impl Signature {
-    /// Runs a session with a batch as its inputs.
     pub(super) fn run<'a>(
         &self,
         session: &'a mut Session,
-        (batch, options): (&TokenBatch, &'a RunOptions<NoSelectedOutputs>),
+        Run { batch, options }: Run<'a>,
     ) -> ort::Result<SessionOutputs<'a>> {
         let shape = [batch.rows, batch.length];
-        let zeros = match self.uses_token_type_ids {
-            true => vec![0i64; batch.input_ids.len()],
-            false => Vec::new(),
+        let zeros = if self.uses_token_type_ids {
+            vec![0i64; batch.input_ids.len()]
+        } else {
+            Vec::new()
         };
         let tensor = |values| TensorRef::<i64>::from_array_view((shape, values));
         let mut inputs = ort::inputs! {
@@ -115,12 +119,8 @@ impl Signature {
         session.run_with_options(inputs, options)
     }
 
-    /// The states that a session makes of a batch.
-    pub(super) fn states(
-        &self,
-        session: &mut Session,
-        run: (&TokenBatch, &RunOptions<NoSelectedOutputs>),
-    ) -> ort::Result<States> {
+    /// Runs a session and copies the token states.
+    pub(super) fn states(&self, session: &mut Session, run: Run<'_>) -> ort::Result<States> {
         self.states_of(&self.run(session, run)?)
     }
 
@@ -129,7 +129,7 @@ impl Signature {
         States::copied(&outputs[self.output.as_str()])
     }
 
-    /// The same inputs for a binding, which copies those that it would borrow.
+    /// The inputs as values of their own, which a binding requires.
     pub(super) fn owned_inputs(
         &self,
         batch: &TokenBatch,
@@ -154,7 +154,7 @@ fn names(outlets: &[Outlet]) -> String {
         .join(", ")
 }
 
-/// The shape of a tensor of the type given, -1 for what is not fixed.
+/// The shape of a tensor with elements of type `wanted`; -1 for a dynamic size.
 fn shape_of(outlet: &Outlet, wanted: TensorElementType) -> Option<Vec<i64>> {
     match outlet.dtype() {
         ValueType::Tensor { ty, shape, .. } if *ty == wanted => Some(shape.to_vec()),

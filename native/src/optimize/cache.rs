@@ -1,4 +1,4 @@
-//! Verdicts and fused graphs in the user's cache directory, a folder each.
+//! A cache of verdicts and fused graphs, with a folder for each graph.
 
 use std::fs;
 use std::io;
@@ -9,15 +9,15 @@ use multivec_graph::Fused;
 const VERDICT: &str = "verdict.txt";
 const GRAPH: &str = "model.onnx";
 
-/// What was found out about a graph.
+/// The result of fusing a graph and comparing it with the original.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Verdict {
-    /// There is nothing to fuse.
+    /// Nothing can be fused.
     Original,
-    /// The fused graph is far from the published one.
+    /// The vectors of the fused graph differ too much.
     Refused { distance: f32 },
-    /// The fused graph gives the same vectors.
-    /// It is kept without the weights that the published one has.
+    /// The fused graph gives the same vectors. It is kept without the weights
+    /// of the original.
     Fused { fused: Fused, graph: Vec<u8> },
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// The entry of that key. `None` on systems without a cache directory.
+    /// The entry of a key. `None` on systems without a cache directory.
     pub(super) fn open(root: Option<&Path>, key: &str) -> Option<Self> {
         let root = match root {
             Some(root) => root.to_owned(),
@@ -37,18 +37,18 @@ impl Cache {
         })
     }
 
-    /// The verdict, if there is one that can be read.
+    /// The verdict, if there is a valid one.
     pub(super) fn read(&self) -> Option<Verdict> {
         let text = fs::read_to_string(self.folder.join(VERDICT)).ok()?;
         let mut words = text.split_whitespace();
         Some(match words.next()? {
-            "published" => Verdict::Original,
+            "original" => Verdict::Original,
             "refused" => Verdict::Refused {
                 distance: words.next()?.parse().ok()?,
             },
             "fused" => {
                 let mut number = || words.next()?.parse::<usize>().ok();
-                // A graph that was cut short has another size.
+                // A truncated graph has another size.
                 let size = number()?;
                 let counts: Option<Vec<usize>> = (0..Fused::COUNT).map(|_| number()).collect();
                 let fused = Fused::from_counts(counts?.try_into().ok()?);
@@ -59,14 +59,14 @@ impl Cache {
         })
     }
 
-    /// Keeps a verdict; the graph first, so that a verdict is never without.
+    /// Writes the graph before the verdict, so that a verdict always has one.
     pub(super) fn write(&self, verdict: &Verdict) -> io::Result<()> {
         fs::create_dir_all(&self.folder)?;
         if let Verdict::Fused { graph, .. } = verdict {
             self.write_file(GRAPH, graph)?;
         }
         let text = match verdict {
-            Verdict::Original => "published".to_owned(),
+            Verdict::Original => "original".to_owned(),
             Verdict::Refused { distance } => format!("refused {distance}"),
             Verdict::Fused { fused, graph } => {
                 let counts = fused.counts().map(|count| count.to_string());
@@ -76,12 +76,12 @@ impl Cache {
         self.write_file(VERDICT, text.as_bytes())
     }
 
-    /// Writes aside and renames, so that other processes see all or nothing.
+    /// Writes a temporary file and renames it, so that other processes never
+    /// see a part of it.
     fn write_file(&self, name: &str, content: &[u8]) -> io::Result<()> {
         let aside = self.folder.join(format!("{name}.{}", std::process::id()));
         fs::write(&aside, content)?;
         fs::rename(&aside, self.folder.join(name)).inspect_err(|_| {
-            // What is left aside would be of no use to anybody.
             drop(fs::remove_file(&aside));
         })
     }
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn verdicts_are_read_as_they_were_written() {
+    fn verdicts_survive_writing_and_reading() {
         let root = tempfile::tempdir().expect("a temporary folder");
         let cache = entry(root.path());
         assert_eq!(cache.read(), None);
@@ -109,12 +109,10 @@ mod tests {
             .write(&Verdict::Refused { distance })
             .expect("it can be written");
         assert_eq!(cache.read(), Some(Verdict::Refused { distance }));
-        let fused = Fused {
-            attentions: 2,
-            gelus: 3,
-            nodes_after: 4,
-            ..Fused::default()
-        };
+        let mut fused = Fused::default();
+        fused.attentions = 2;
+        fused.gelus = 3;
+        fused.nodes_after = 4;
         let graph = root.path().join("graphs/key/model.onnx");
         let written = Verdict::Fused {
             fused,
@@ -126,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_graph_that_was_cut_short_does_not_count() {
+    fn a_truncated_graph_is_ignored() {
         let root = tempfile::tempdir().expect("a temporary folder");
         let cache = entry(root.path());
         let verdict = Verdict::Fused {

@@ -1,5 +1,5 @@
-//! Fused graphs: made once, checked against the published ones on the engine
-//! that is to run them, and kept.
+//! Fused graphs: made once, compared with the original ones on the engine that
+//! runs them, and cached.
 
 mod cache;
 mod onnxruntime;
@@ -11,42 +11,45 @@ use std::path::Path;
 use multivec_core::encoder::Normalization;
 use multivec_core::equivalence::Probes;
 use multivec_core::{Backend, GraphForm, ModelParts, Precision, Result};
-use multivec_graph::{self as graph, Fused, Graph, Operators};
+use multivec_graph::lower::{self, Operators};
+use multivec_graph::{self as graph, Fused, Graph};
 use multivec_kernels::{Granularity, SharedGranularity};
 
 use crate::model::ModelGraph;
+use crate::trace::event;
 use cache::{Cache, Verdict};
 pub(crate) use onnxruntime::OrtGraphs;
 #[cfg(feature = "tract")]
 pub(crate) use tract::TractGraphs;
 
-/// Changes with every change of what is fused, and how.
-const VERSION: u32 = 10;
+/// To be incremented when fusing changes.
+const VERSION: u32 = 11;
 
-/// What runs a model's graphs.
+/// An engine that runs a model's graphs.
 pub(crate) trait GraphRunner {
     type Backend: Backend;
 
-    /// The model, as it was published.
+    /// The original model.
     fn model(&self) -> &ModelGraph;
 
-    /// Whether fused graphs run at all.
+    /// Whether to fuse graphs at all.
     fn wants_fused(&self) -> bool;
 
-    /// Whether what was fused in a graph runs better for it.
+    /// Whether a graph with these operators fused is faster than the original.
     fn gains_by(&self, fused: &Fused) -> bool;
 
-    /// Names what decides which vectors a graph gives.
+    /// Names everything of the engine that affects a graph's vectors.
     fn key(&self) -> String;
 
-    /// Opens the published graph.
+    /// Opens the original graph.
     fn open_original(&self, form: GraphForm) -> Result<Self::Backend>;
 
-    /// Opens a fused one; its layers quantize their rows as is set.
+    /// Opens a fused graph. The granularity sets how its layers quantize
+    /// activations, also afterwards.
     fn open_fused(&self, graph: Graph, fused: Fused) -> Result<(Self::Backend, SharedGranularity)>;
 }
 
-/// A model on its way into an engine.
+/// Loads a model's graph, fused or not, into an engine.
 pub(crate) struct GraphLoader<'a, R> {
     pub(crate) runner: R,
     pub(crate) parts: &'a ModelParts,
@@ -57,13 +60,13 @@ pub(crate) struct GraphLoader<'a, R> {
 }
 
 impl<R: GraphRunner> GraphLoader<'_, R> {
-    /// Loads the graph as it was published.
+    /// Loads the original graph.
     pub(crate) fn load(&self) -> Result<R::Backend> {
         self.runner.open_original(GraphForm::Original)
     }
 
-    /// Loads the fused graph where it gives the same vectors. What was found
-    /// out is kept in `cache`, the user's own without one.
+    /// Loads the fused graph if it gives the same vectors, otherwise the
+    /// original. The result is kept in `cache`, by default the user's.
     pub(crate) fn load_fused(&self, cache: Option<&Path>) -> Result<R::Backend> {
         if !self.runner.wants_fused() {
             return self.load();
@@ -74,9 +77,10 @@ impl<R: GraphRunner> GraphLoader<'_, R> {
             Some(Verdict::Refused { distance }) => {
                 return self.runner.open_original(GraphForm::Refused { distance });
             }
-            // A file that was damaged since is made again.
+            // A damaged file is made again.
             Some(Verdict::Fused { fused, graph }) => {
                 if let Some(backend) = self.open_kept(fused, graph) {
+                    event!(DEBUG, "the fused graph comes from the cache");
                     return Ok(backend);
                 }
             }
@@ -85,8 +89,8 @@ impl<R: GraphRunner> GraphLoader<'_, R> {
         self.try_fused(cache.as_ref())
     }
 
-    /// Loads the fused graph without a comparison, for graphs whose vectors
-    /// are compared anyway.
+    /// Loads the fused graph without comparing it, for callers that compare
+    /// vectors themselves.
     #[cfg(feature = "quantize")]
     pub(crate) fn load_unchecked(&self) -> Result<R::Backend> {
         let mut graph = self.runner.model().graph.clone();
@@ -102,25 +106,25 @@ impl<R: GraphRunner> GraphLoader<'_, R> {
     }
 
     fn try_fused(&self, cache: Option<&Cache>) -> Result<R::Backend> {
-        let published_graph = &self.runner.model().graph;
-        let mut graph = published_graph.clone();
+        let original_graph = &self.runner.model().graph;
+        let mut graph = original_graph.clone();
         let fused = graph::fuse(&mut graph);
         if !self.runner.gains_by(&fused) {
             keep(cache, &Verdict::Original);
             return self.load();
         }
-        // One after the other, so that memory never holds both.
+        // Never both at once, to save memory.
         let probes = Probes::new(self.parts.tokenizer(), self.parts.config().document_length);
-        let published = self.load()?;
-        // What fails now is told when the encoder is put together.
-        let Ok(expected) = probes.run(&published) else {
-            return Ok(published);
+        let original = self.load()?;
+        // If the original fails, so does making the encoder, which reports it.
+        let Ok(expected) = probes.run(&original) else {
+            return Ok(original);
         };
-        drop(published);
-        let kept = graph.clone().without_weights_of(published_graph);
-        // Activations are quantized as the published graph does it, so that
-        // nothing but the order of additions may differ.
-        let answer = self
+        drop(original);
+        let kept = graph.clone().without_weights_of(original_graph);
+        // While comparing, activations are quantized as in the original graph,
+        // so that only the order of additions differs.
+        let compared = self
             .runner
             .open_fused(graph, fused)
             .and_then(|(backend, granularity)| {
@@ -129,10 +133,16 @@ impl<R: GraphRunner> GraphLoader<'_, R> {
                 granularity.set(Granularity::Row);
                 Ok((found, backend))
             });
-        // A graph that does not run is as far away as can be.
+        // A graph that does not run differs infinitely.
         let mut distance = f32::INFINITY;
-        if let Ok((found, backend)) = answer {
+        if let Ok((found, backend)) = compared {
             let difference = probes.compare(&expected, &found, self.precision);
+            event!(
+                DEBUG,
+                distance = difference.distance,
+                bound = difference.bound,
+                "fused and original graph compared"
+            );
             if difference.is_within_bound() {
                 let graph = kept.into_bytes();
                 keep(cache, &Verdict::Fused { fused, graph });
@@ -140,6 +150,12 @@ impl<R: GraphRunner> GraphLoader<'_, R> {
             }
             distance = difference.distance;
         }
+        event!(
+            WARN,
+            file = self.runner.model().file(),
+            distance = distance,
+            "the fused graph gives other vectors: the original graph runs"
+        );
         keep(cache, &Verdict::Refused { distance });
         self.runner.open_original(GraphForm::Refused { distance })
     }
@@ -156,8 +172,8 @@ impl<R: GraphRunner> GraphLoader<'_, R> {
 }
 
 /// The fused form of a model file, for any library of ONNX Runtime, and what
-/// was fused in it. Weights in files of their own stay there; the graph names
-/// them as before.
+/// was fused in it. Weights in external files stay there, and the graph refers
+/// to them as before.
 ///
 /// # Errors
 /// [`Error::Io`](crate::Error::Io) if the file cannot be read,
@@ -166,13 +182,12 @@ pub fn optimize_graph(model: &Path) -> Result<(Vec<u8>, Fused)> {
     let model = ModelGraph::open(model)?;
     let mut graph = model.graph;
     let fused = graph::fuse(&mut graph);
-    graph::for_onnxruntime(&mut graph, Operators::Contrib);
+    lower::for_onnxruntime(&mut graph, Operators::Contrib);
     model.weights.fill(&mut graph)?;
     Ok((graph.into_bytes(), fused))
 }
 
-/// A cache that cannot be written is no reason to fail: the next load is
-/// slower, that is all.
+/// Writes a verdict to the cache. If that fails, the next load compares again.
 fn keep(cache: Option<&Cache>, verdict: &Verdict) {
     if let Some(cache) = cache {
         let _: std::io::Result<()> = cache.write(verdict);

@@ -1,15 +1,18 @@
-//! Graphs in ONNX Runtime.
+//! Runs graphs in ONNX Runtime.
 
 use multivec_core::{GraphForm, Precision, Result};
-use multivec_graph::{self as graph, Fused, Graph, Layers, Operators};
+use multivec_graph::lower::{self, Layers, Operators};
+use multivec_graph::{Fused, Graph, needs_engine_threads};
 use multivec_kernels::{self as kernels, SharedGranularity};
 
 use super::GraphRunner;
 use crate::model::ModelGraph;
-use crate::onnxruntime::{Kernels, OnnxRuntime, OrtBackend, SessionGraph, SessionSettings, Work};
+use crate::onnxruntime::{
+    Kernels, OnnxRuntime, OrtBackend, SessionGraph, SessionParts, SessionSettings, Work,
+};
 use crate::options::Provider;
 
-/// A model's graphs, as sessions of these settings run them.
+/// Opens a model's graphs in sessions of these settings.
 pub(crate) struct OrtGraphs<'a> {
     pub(crate) runtime: &'a OnnxRuntime,
     pub(crate) model: &'a ModelGraph,
@@ -24,8 +27,8 @@ impl GraphRunner for OrtGraphs<'_> {
         self.model
     }
 
-    /// Other providers compile graphs themselves, and know standard operators
-    /// best.
+    /// Other providers compile graphs themselves, which works best with
+    /// standard operators.
     fn wants_fused(&self) -> bool {
         matches!(self.settings.provider, Provider::Cpu | Provider::Cuda(_))
     }
@@ -52,22 +55,25 @@ impl GraphRunner for OrtGraphs<'_> {
         fused: Fused,
     ) -> Result<(OrtBackend, SharedGranularity)> {
         let runs_kernels = self.settings.provider == Provider::Cpu && kernels::are_fast();
-        let operators = match runs_kernels {
-            true => Operators::Kernels,
-            false => Operators::Contrib,
+        let operators = if runs_kernels {
+            Operators::Kernels
+        } else {
+            Operators::Contrib
         };
         let (mut layers, mut tables) = (Vec::new(), Vec::new());
         if runs_kernels {
             let external = |tensor: &_| self.model.weights.read(tensor);
             let file = self.model.file();
-            layers = graph::pack_linears(&mut graph, Layers::Quantized, file, &external)?;
-            tables = graph::pack_embeddings(&mut graph, file, &external)?;
+            layers = lower::pack_linears(&mut graph, Layers::Quantized, file, &external)?;
+            tables = lower::pack_embeddings(&mut graph, file, &external)?;
         }
-        graph::for_onnxruntime(&mut graph, operators);
-        let work = match runs_kernels {
-            false => Work::Nothing,
-            true if graph::leaves_work(&graph) => Work::Some,
-            true => Work::All,
+        lower::for_onnxruntime(&mut graph, operators);
+        let work = if !runs_kernels {
+            Work::Nothing
+        } else if needs_engine_threads(&graph) {
+            Work::Some
+        } else {
+            Work::All
         };
         let kernels = Kernels::new(layers, tables, work);
         let source = SessionGraph::Memory(graph.into());
@@ -78,11 +84,13 @@ impl GraphRunner for OrtGraphs<'_> {
 
 impl OrtGraphs<'_> {
     fn open(&self, graph: SessionGraph, form: GraphForm, kernels: &Kernels) -> Result<OrtBackend> {
-        OrtBackend::load(
-            self.runtime,
-            self.model,
-            (graph, form, kernels),
-            (self.precision, self.settings.clone()),
-        )
+        let parts = SessionParts {
+            runtime: self.runtime,
+            model: self.model,
+            graph,
+            kernels,
+            settings: self.settings.clone(),
+        };
+        OrtBackend::load(parts, form, self.precision)
     }
 }

@@ -1,4 +1,4 @@
-//! Graphs in tract.
+//! Runs graphs in tract.
 
 use multivec_core::{GraphForm, Precision, Result};
 use multivec_graph::{Fused, Graph};
@@ -8,7 +8,7 @@ use multivec_tract::{TractBackend, TractGraph};
 use super::GraphRunner;
 use crate::model::ModelGraph;
 
-/// A model's graphs, as so many threads run them side by side.
+/// Opens a model's graphs for batches that run side by side.
 pub(crate) struct TractGraphs<'a> {
     pub(crate) model: &'a ModelGraph,
     pub(crate) precision: Precision,

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 
 /// The hardware path of ONNX Runtime, an "execution provider".
 ///
-/// A provider that cannot be had, or that would run nothing of the model, is
-/// an error; none is ever replaced by another. [`Auto`](Self::Auto) alone
-/// chooses, and [`BackendInfo::provider`](crate::BackendInfo::provider) tells
-/// what.
+/// A provider is used or reported as an error; there is no silent fallback.
+/// Only [`Auto`](Self::Auto) chooses one, and
+/// [`BackendInfo::provider`](crate::BackendInfo::provider) says which.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Provider {
@@ -22,7 +21,7 @@ pub enum Provider {
     /// NVIDIA GPUs.
     Cuda(CudaOptions),
     /// NVIDIA GPUs through TensorRT, which compiles the model for each range
-    /// of shapes: minutes at first, unless it is given a cache.
+    /// of shapes. That takes minutes, unless a cache has the result.
     TensorRt(TensorRtOptions),
     /// Apple's devices.
     CoreMl(CoreMlOptions),
@@ -34,7 +33,7 @@ pub enum Provider {
     Rocm(AmdOptions),
     /// Intel's devices.
     OpenVino(OpenVinoOptions),
-    /// CPUs, by the kernels of XNNPACK.
+    /// CPUs, with the kernels of XNNPACK.
     Xnnpack,
 }
 
@@ -42,23 +41,23 @@ pub enum Provider {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CudaOptions {
-    /// Position of the device.
+    /// Index of the device, from 0.
     pub device: u32,
-    /// Most bytes of the device's memory; no limit by default.
+    /// Maximum bytes of device memory; unlimited by default.
     pub memory_limit: Option<usize>,
-    /// Whether products of 32-bit floats may be rounded.
+    /// Whether matrix products of 32-bit floats may use TF32.
     pub tf32: Tf32,
 }
 
-/// Whether NVIDIA GPUs may round the factors of products to 10 bits of
-/// mantissa: faster, with vectors that are about 1e-3 away.
+/// Whether NVIDIA GPUs may round the operands of matrix products to TF32, which
+/// has 10 bits of mantissa: faster, but vectors differ by about 1e-3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Tf32 {
-    /// As exact as other engines; ONNX Runtime's own default is the other one.
+    /// Full precision. ONNX Runtime's own default is `On`.
     #[default]
     Off,
-    /// Rounded.
+    /// TF32.
     On,
 }
 
@@ -66,11 +65,11 @@ pub enum Tf32 {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TensorRtOptions {
-    /// Position of the device.
+    /// Index of the device, from 0.
     pub device: u32,
-    /// Most bytes of TensorRT's workspace on the device.
+    /// Maximum bytes of TensorRT's workspace on the device.
     pub memory_limit: Option<usize>,
-    /// Keeps compiled models in this folder.
+    /// The folder for compiled models; none are kept by default.
     pub cache_dir: Option<PathBuf>,
 }
 
@@ -78,9 +77,9 @@ pub struct TensorRtOptions {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CoreMlOptions {
-    /// What may run the model.
+    /// Parts of the device that may run the model.
     pub compute_units: ComputeUnits,
-    /// Keeps compiled models in this folder.
+    /// The folder for compiled models; none are kept by default.
     pub cache_dir: Option<PathBuf>,
 }
 
@@ -88,14 +87,14 @@ pub struct CoreMlOptions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ComputeUnits {
-    /// All that it has.
+    /// All of them.
     #[default]
     All,
     /// CPU and Neural Engine.
     CpuAndNeuralEngine,
     /// CPU and GPU.
     CpuAndGpu,
-    /// The CPU.
+    /// The CPU alone.
     CpuOnly,
 }
 
@@ -103,7 +102,7 @@ pub enum ComputeUnits {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DirectMlOptions {
-    /// Position of the device.
+    /// Index of the device, from 0.
     pub device: u32,
 }
 
@@ -111,9 +110,9 @@ pub struct DirectMlOptions {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AmdOptions {
-    /// Position of the device.
+    /// Index of the device, from 0.
     pub device: u32,
-    /// Most bytes of the device's memory; no limit by default.
+    /// Maximum bytes of device memory; unlimited by default.
     pub memory_limit: Option<usize>,
 }
 
@@ -121,10 +120,10 @@ pub struct AmdOptions {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OpenVinoOptions {
-    /// OpenVINO's name of the device, such as `CPU`, `GPU.0` or `NPU`; its own
-    /// choice by default.
+    /// OpenVINO's name of the device, such as `CPU`, `GPU.0` or `NPU`; chosen
+    /// by OpenVINO by default.
     pub device: Option<String>,
-    /// Keeps compiled models in this folder.
+    /// The folder for compiled models; none are kept by default.
     pub cache_dir: Option<PathBuf>,
 }
 

@@ -1,68 +1,73 @@
-//! What the layers of the FP32 model read.
+//! Statistics of what the layers of the FP32 model read.
 
 use std::fs;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use multivec_core::batch::{BatchLimit, TokenBatch};
-use multivec_core::fidelity::{EncodedSample, Sample};
-use multivec_core::{Backend, BackendInfo, ModelParts, Result, RunMode, TokenStates};
+use multivec_core::fidelity::EncodedSample;
+use multivec_core::{Backend, BackendInfo, Result, RunMode, TokenStates};
 use multivec_graph::quantize::{CalibrationStats, Smoothable};
 
-use super::failed;
-use super::trials::{encode, published};
+use super::error::failed;
+use super::trials::Trials;
 use super::workspace::Workspace;
-use crate::OnnxRuntime;
 use crate::onnxruntime::OrtBackend;
 
-/// Runs the FP32 model, as it was published, on a sample: what it makes of it,
-/// and what was seen of each value.
-pub(super) fn observe(
-    (runtime, parts): (&OnnxRuntime, &ModelParts),
-    (workspace, values): (&Workspace, &[Smoothable]),
-    sample: &Sample,
-) -> Result<(EncodedSample, Vec<CalibrationStats>)> {
+/// The FP32 model on a sample.
+pub(super) struct Calibration {
+    pub(super) encoded: EncodedSample,
+    /// For each value.
+    pub(super) stats: Vec<CalibrationStats>,
+}
+
+/// Runs the original FP32 model on a sample.
+pub(super) fn calibrate(
+    trials: &Trials<'_>,
+    workspace: &Workspace,
+    values: &[Smoothable],
+) -> Result<Calibration> {
     let mut model = workspace.reference();
     for one in values {
         model.graph.add_output(&one.value);
     }
-    // From a file, since not every ONNX Runtime looks for weights beside a
-    // model in memory.
+    // From a file, since some versions of ONNX Runtime do not find the external
+    // weights of a model in memory.
     let path = workspace.folder().join("reference.onnx");
     let bytes = model.graph.clone().into_bytes();
     fs::write(&path, bytes).map_err(|error| failed(&path, "writing", error))?;
     model.path = Some(path);
-    let observed = Arc::new(Mutex::new(vec![CalibrationStats::default(); values.len()]));
-    let observing = Observing {
-        backend: published(runtime, parts, &model).load()?,
+    let stats = Arc::new(Mutex::new(vec![CalibrationStats::default(); values.len()]));
+    let backend = Calibrating {
+        backend: trials.loader(&model).load()?,
         names: values.iter().map(|one| one.value.clone()).collect(),
-        observed: Arc::clone(&observed),
+        stats: Arc::clone(&stats),
     };
-    // Alone, so that no row is padding.
-    let expected = encode(parts, observing, sample, BatchLimit::Texts(1))?;
-    let observed = std::mem::take(&mut *observed.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok((expected, observed))
+    // One text at a time, so that no row is padding.
+    let encoded = trials.encode(backend, BatchLimit::Texts(1))?;
+    let stats = std::mem::take(&mut *stats.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(Calibration { encoded, stats })
 }
 
-/// A backend that looks at what passes by.
-struct Observing {
+/// A backend that collects statistics of the outputs named.
+struct Calibrating {
     backend: OrtBackend,
     names: Vec<String>,
-    observed: Arc<Mutex<Vec<CalibrationStats>>>,
+    stats: Arc<Mutex<Vec<CalibrationStats>>>,
 }
 
-impl Backend for Observing {
+impl Backend for Calibrating {
     fn info(&self) -> &BackendInfo {
         self.backend.info()
     }
 
     fn run(&self, batch: &TokenBatch, _: RunMode) -> Result<TokenStates> {
-        let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut observe = |at: usize, shape: &[i64], rows: &[f32]| {
+        let mut stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut add = |at: usize, shape: &[i64], rows: &[f32]| {
             let columns = shape.last().and_then(|&last| usize::try_from(last).ok());
-            if let (Some(observed), Some(columns)) = (observed.get_mut(at), columns) {
-                observed.add(rows, columns);
+            if let (Some(stats), Some(columns)) = (stats.get_mut(at), columns) {
+                stats.add(rows, columns);
             }
         };
-        self.backend.run_observed(batch, &self.names, &mut observe)
+        self.backend.run_with_outputs(batch, &self.names, &mut add)
     }
 }

@@ -8,29 +8,19 @@ use std::path::{Path, PathBuf};
 use multivec_core::{Error, Result};
 use tempfile::NamedTempFile;
 
-use super::failed;
-use super::workspace::Workspace;
+use super::error::failed;
+use super::options::Existing;
+use super::workspace::{External, Workspace};
 use crate::atomic_file::beside;
 use crate::model::{ModelDirectory, ModelGraph};
 
 const MODEL: &str = "model_int8.onnx";
 const DATA: &str = "model_int8.onnx.data";
 
-/// What happens to an INT8 model that is there already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Existing {
-    /// It stays, and nothing is done.
-    #[default]
-    Refuse,
-    /// It is replaced, once the new one is whole.
-    Replace,
-}
-
-/// Where a model goes.
+/// The directory that a model is written to.
 pub(super) struct Destination {
     folder: PathBuf,
-    /// Whether it is another directory than the model's.
+    /// Whether it differs from the FP32 model's directory.
     is_apart: bool,
 }
 
@@ -47,7 +37,7 @@ impl Destination {
             if is_same(output, home) || is_same(output, root) {
                 return Err(Error::option(
                     "output",
-                    "another directory than the model's, or none, for a file beside the model",
+                    "another directory than the model's, or none to write beside the model",
                     output.display(),
                 ));
             }
@@ -56,7 +46,7 @@ impl Destination {
         if existing == Existing::Refuse && folder.join(MODEL).exists() {
             return Err(Error::option(
                 "output",
-                format!("a directory without {MODEL}, or leave to replace it"),
+                format!("a directory without {MODEL}, unless it may be replaced"),
                 folder.display(),
             ));
         }
@@ -70,23 +60,23 @@ impl Destination {
         &self.folder
     }
 
-    /// Refuses to write over weights that the model is made of.
+    /// Refuses to overwrite the FP32 model's own weights.
     pub(super) fn check_weights_of(&self, model: &ModelGraph) -> Result<()> {
-        match !self.is_apart && model.files_beside().any(|name| name == DATA) {
-            true => Err(Error::option(
+        if !self.is_apart && model.external_files().any(|name| name == DATA) {
+            return Err(Error::option(
                 "output",
-                format!("a directory without {DATA}, where the model's weights are"),
+                format!("another directory than that of {DATA}, which the model needs"),
                 self.folder.display(),
-            )),
-            false => Ok(()),
+            ));
         }
+        Ok(())
     }
 
     pub(super) fn make(&self) -> Result<()> {
-        fs::create_dir_all(&self.folder).map_err(|error| failed(&self.folder, "making", error))
+        fs::create_dir_all(&self.folder).map_err(|error| failed(&self.folder, "creating", error))
     }
 
-    /// Writes the model, its weights first; returns both files.
+    /// Writes the model, its external weights first. Returns both files.
     pub(super) fn write(
         &self,
         workspace: &Workspace,
@@ -96,20 +86,23 @@ impl Destination {
         let (file, weights) = (self.folder.join(MODEL), self.folder.join(DATA));
         let fail = |error| failed(&weights, "writing", error);
         let mut data = BufWriter::new(beside(&weights).map_err(fail)?);
-        let (model, is_external) = workspace.finish(kept, limit, (DATA, &mut data))?;
-        let data = data.into_inner().map_err(|error| fail(error.into()))?;
-        let data = match is_external {
-            true => {
-                keep(data, &weights)?;
-                Some(weights)
-            }
-            false => None,
+        let external = External {
+            name: DATA,
+            data: &mut data,
         };
-        self.put(MODEL, &model)?;
+        let finished = workspace.finish(kept, limit, external)?;
+        let data = data.into_inner().map_err(|error| fail(error.into()))?;
+        let data = if finished.is_external {
+            keep(data, &weights)?;
+            Some(weights)
+        } else {
+            None
+        };
+        self.put(MODEL, &finished.model)?;
         Ok((file, data))
     }
 
-    /// Copies configuration and tokenizer where they are needed.
+    /// Copies configuration and tokenizer to another directory.
     pub(super) fn copy_rest(&self, directory: &ModelDirectory) -> Result<()> {
         if !self.is_apart {
             return Ok(());
@@ -132,7 +125,7 @@ impl Destination {
     }
 }
 
-/// Gives a file its name, once all of it is on the disk.
+/// Renames a file to its final name once its content is on disk.
 fn keep(file: NamedTempFile, path: &Path) -> Result<()> {
     let fail = |error| failed(path, "writing", error);
     file.as_file().sync_all().map_err(fail)?;

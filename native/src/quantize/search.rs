@@ -1,55 +1,12 @@
-//! Which layers stay in 32-bit floats.
+//! Finds the layers that have to stay in 32-bit floats.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use multivec_core::{Error, Result};
 
-use super::report::Fidelity;
-use super::{QuantizeOptions, QuantizeStep};
-
-/// How close an INT8 model has to come to the FP32 model.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct FidelityTarget {
-    /// The least mean cosine of token vectors, below 1.
-    pub mean: f64,
-    /// The least first percentile, below 1.
-    pub p1: f64,
-}
-
-impl Default for FidelityTarget {
-    fn default() -> Self {
-        Self::new(0.998, 0.996)
-    }
-}
-
-impl FidelityTarget {
-    /// A target of this mean and first percentile.
-    pub fn new(mean: f64, p1: f64) -> Self {
-        Self { mean, p1 }
-    }
-
-    pub(super) fn check(self) -> Result<()> {
-        for (name, value) in [("min_mean", self.mean), ("min_p1", self.p1)] {
-            if !(-1. ..1.).contains(&value) {
-                return Err(Error::option(name, "-1 or more, and less than 1", value));
-            }
-        }
-        Ok(())
-    }
-
-    /// How much of the loss that is allowed there is; met up to 1.
-    fn loss(self, found: Fidelity) -> f64 {
-        let mean = (1. - found.mean) / (1. - self.mean);
-        let p1 = (1. - found.p1) / (1. - self.p1);
-        mean.max(p1)
-    }
-
-    fn is_met(self, found: Fidelity) -> bool {
-        self.loss(found) <= 1.
-    }
-}
+use super::fidelity::Fidelity;
+use super::options::{QuantizeOptions, QuantizeStep};
 
 /// The outcome of a search.
 #[derive(Debug)]
@@ -58,20 +15,21 @@ pub(super) struct Found {
     pub(super) kept: BTreeSet<usize>,
     pub(super) fidelity: Fidelity,
     pub(super) all_quantized: Fidelity,
-    /// One a layer, with it (and its group) in floats and no other; empty
-    /// where that was not asked.
+    /// For each layer, the fidelity with it and its group in floats and no
+    /// other; empty if no layer was judged.
     pub(super) alone: Vec<Fidelity>,
     pub(super) measurements: usize,
 }
 
-/// Runs the model with these layers in 32-bit floats.
+/// Measures the model with these layers in 32-bit floats.
 type Measure<'a> = &'a mut dyn FnMut(&BTreeSet<usize>) -> Result<Fidelity>;
 
 /// Finds few layers that have to stay in floats to meet the target.
 ///
-/// Each layer, or group of neighbours where there are many, is measured alone.
-/// Those that give most are kept, as many as it takes, found by bisection;
-/// then each of these is done without where the target is met all the same.
+/// Each layer, or group of neighbours if there are many, is measured in floats
+/// alone. Of the best ones, as many are kept as the target needs, which is
+/// found by bisection. Then each of them is quantized after all if the target
+/// is still met.
 pub(super) fn search(
     layers: usize,
     options: &QuantizeOptions,
@@ -79,12 +37,12 @@ pub(super) fn search(
     progress: &mut dyn FnMut(QuantizeStep),
 ) -> Result<Found> {
     let target = options.target;
-    let most = options.measurements;
+    let max = options.measurements;
     let mut done = 0;
     let mut measure = |kept: &BTreeSet<usize>| {
         let found = measure(kept)?;
         done += 1;
-        progress(QuantizeStep::Measured { done, of: most });
+        progress(QuantizeStep::Measured { done, of: max });
         Ok::<_, Error>((found, done))
     };
     let (all_quantized, measurements) = measure(&BTreeSet::new())?;
@@ -98,7 +56,7 @@ pub(super) fn search(
     if target.is_met(all_quantized) {
         return Ok(found);
     }
-    let groups = groups(layers, most / 2);
+    let groups = groups(layers, max / 2);
     let mut order = Vec::new();
     for (at, group) in groups.iter().enumerate() {
         let (alone, _) = measure(&group.clone().collect())?;
@@ -109,8 +67,8 @@ pub(super) fn search(
     let union = |at: &mut dyn Iterator<Item = usize>| -> BTreeSet<usize> {
         at.flat_map(|at| groups[at].clone()).collect()
     };
-    // With `few` the target is missed; with `enough` it is met, for sure where
-    // all are kept.
+    // With `few` groups kept, the target is missed. With `enough` it is met, at
+    // the latest with all of them.
     let (mut few, mut enough) = (0, order.len());
     let mut fidelity = None;
     while enough - few > 1 {
@@ -129,7 +87,7 @@ pub(super) fn search(
         ));
     };
     let mut kept: Vec<usize> = order[..enough].iter().map(|one| one.1).collect();
-    // The last one is needed, as the bisection showed.
+    // The bisection showed that the last one is needed.
     for at in (0..enough - 1).rev() {
         let without = kept.iter().copied().filter(|&one| one != order[at].1);
         let without: Vec<usize> = without.collect();
@@ -137,7 +95,7 @@ pub(super) fn search(
         if target.is_met(next) {
             (kept, met) = (without, next);
         }
-        if done >= most {
+        if done >= max {
             break;
         }
     }
@@ -147,9 +105,9 @@ pub(super) fn search(
     Ok(found)
 }
 
-/// So many layers in at most so many groups of neighbours, of equal size.
-fn groups(layers: usize, most: usize) -> Vec<Range<usize>> {
-    let size = layers.div_ceil(most.max(1)).max(1);
+/// At most `max` groups of neighbours, of equal size.
+fn groups(layers: usize, max: usize) -> Vec<Range<usize>> {
+    let size = layers.div_ceil(max.max(1)).max(1);
     let starts = (0..layers).step_by(size);
     starts
         .map(|start| start..(start + size).min(layers))
@@ -162,7 +120,8 @@ mod tests {
 
     use super::*;
 
-    /// A model whose layers each cost so much of the cosine.
+    /// Searches a model in which quantizing a layer lowers the cosine by its
+    /// cost.
     fn search_costs(costs: &[f64], measurements: usize) -> (Result<Found>, usize) {
         let options = QuantizeOptions {
             measurements,
@@ -188,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_where_the_target_is_met() {
+    fn no_layer_is_kept_if_the_target_is_met() {
         let (found, runs) = search_costs(&[0.0005; 3], 128);
         let found = found.expect("the target is met");
         assert!(found.kept.is_empty() && found.alone.is_empty());
@@ -207,26 +166,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_needed_is_quantized_after_all() {
-        // Layer 0 gives most of all alone, and nothing beside 1 and 2.
+    fn layers_that_are_not_needed_are_quantized_after_all() {
+        // Layer 0 gains most alone, and nothing beside 1 and 2.
         let mut measure = |kept: &BTreeSet<usize>| {
             let gain = |at: usize, gain: f64| if kept.contains(&at) { gain } else { 0. };
-            let mean = match kept.contains(&1) && kept.contains(&2) {
-                true => 0.9995,
-                false => 0.99 + gain(0, 1e-3) + gain(1, 5e-4) + gain(2, 4e-4),
+            let mean = if kept.contains(&1) && kept.contains(&2) {
+                0.9995
+            } else {
+                0.99 + gain(0, 1e-3) + gain(1, 5e-4) + gain(2, 4e-4)
             };
             let (p1, minimum) = (mean, mean);
             Ok(Fidelity { mean, p1, minimum })
         };
         let options = QuantizeOptions::default();
-        let found = search(4, &options, &mut measure, &mut |_| {}).expect("it is met");
+        let found = search(4, &options, &mut measure, &mut |_| {}).expect("the target is met");
         assert_eq!(found.kept, BTreeSet::from([1, 2]));
-        // All, each alone, two of the bisection, two that might go.
+        // All quantized, 4 alone, 2 of the bisection, 2 that may not be needed.
         assert_eq!(found.measurements, 9);
     }
 
     #[test]
-    fn many_layers_are_judged_in_groups_and_the_runs_are_bounded() {
+    fn many_layers_are_judged_in_groups_within_the_limit_of_runs() {
         let mut costs = vec![0.00001; 100];
         costs[37] = 0.02;
         let (found, runs) = search_costs(&costs, 16);

@@ -1,5 +1,5 @@
-//! A model's weights in files of their own, in both precisions, while it is
-//! found out which ones are to be had.
+//! A model's weights in both precisions, in temporary files, while layers are
+//! judged.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -9,32 +9,32 @@ use std::path::{Path, PathBuf};
 use multivec_core::Result;
 use multivec_graph::onnx::TensorProto;
 use multivec_graph::quantize::{
-    self, CalibrationStats, Layer, QuantizedLayer, Smoothable, WeightRange,
+    self, CalibrationStats, Layer, LayerTensor, QuantizedLayer, Smoothable, WeightRange,
 };
-use multivec_graph::{Bytes, Graph, WeightsWriter, embed_bytes, place};
+use multivec_graph::{Bytes, ExternalLocation, Graph, WeightsWriter, embed_bytes};
 use tempfile::TempDir;
 
-use super::{QuantizeStep, failed};
+use super::error::failed;
+use super::options::QuantizeStep;
 use crate::model::ModelGraph;
 
 const FP32: &str = "fp32.data";
 const INT8: &str = "int8.data";
-/// Tensors up to so many bytes stay in the graph: what passes read is among
-/// them.
-const KEPT: usize = 1 << 17;
+/// Tensors up to this size in bytes stay in the graph, where passes read them.
+const MAX_INLINE: usize = 1 << 17;
 
-/// A folder that is removed in the end.
+/// A temporary folder, removed when this is dropped.
 pub(super) struct Workspace {
     folder: TempDir,
-    /// In floats, with large tensors in the folder.
+    /// The FP32 model, with large tensors in the folder.
     graph: Graph,
     layers: Vec<QuantizedLayer>,
-    /// Names the model in messages.
+    /// The model's name in messages.
     file: String,
 }
 
 impl Workspace {
-    /// Takes over a model. What was read of it is let go of.
+    /// Moves a model's large tensors to files.
     pub(super) fn store(root: &Path, model: ModelGraph) -> Result<Self> {
         let mut folder = tempfile::Builder::new();
         let folder = folder.prefix(".multivec-").tempdir_in(root);
@@ -44,13 +44,13 @@ impl Workspace {
         } = model;
         let mut fp32 = Writer::new(folder.path(), FP32)?;
         for tensor in &mut graph.proto_mut().initializer {
-            let is_external = place(tensor).is_some();
+            let is_external = ExternalLocation::of(tensor).is_some();
             let held = tensor.raw_data.as_ref().map_or(0, Bytes::len);
-            if !is_external && held.max(tensor.float_data.len() * 4) <= KEPT {
+            if !is_external && held.max(tensor.float_data.len() * 4) <= MAX_INLINE {
                 continue;
             }
             let bytes = weights.bytes_of(tensor)?;
-            if bytes.len() > KEPT {
+            if bytes.len() > MAX_INLINE {
                 fp32.add(tensor, &bytes)?;
             } else {
                 embed_bytes(tensor, bytes);
@@ -65,12 +65,12 @@ impl Workspace {
         })
     }
 
-    /// Quantizes layers of the graph, with factors for values where what was
-    /// observed of them says so.
+    /// Quantizes layers of the graph. Values are smoothed where their
+    /// statistics call for it.
     pub(super) fn quantize(
         &mut self,
         layers: Vec<Layer>,
-        observed: impl Iterator<Item = (Smoothable, CalibrationStats)>,
+        calibrated: impl Iterator<Item = (Smoothable, CalibrationStats)>,
         range: WeightRange,
         progress: &mut dyn FnMut(QuantizeStep),
     ) -> Result<()> {
@@ -81,15 +81,15 @@ impl Workspace {
         };
         let file = self.file.as_str();
         let mut smoothing = vec![Vec::new(); layers.len()];
-        for (value, observed) in observed {
+        for (value, stats) in calibrated {
             let readers = value.layers.iter().map(|&at| &layers[at]);
             let readers = readers.map(|layer| Ok((layer, bytes_of(layer)?)));
             let readers = readers.collect::<Result<Vec<_>>>()?;
-            let readers: Vec<(&Layer, &[u8])> = readers
+            let readers: Vec<LayerTensor<'_>> = readers
                 .iter()
-                .map(|(layer, bytes)| (*layer, bytes.as_ref()))
+                .map(|(layer, bytes)| LayerTensor::new(layer, bytes, file))
                 .collect();
-            let factors = quantize::smooth(&observed, &readers, file, range)?;
+            let factors = quantize::smoothing_factors(&stats, &readers, range)?;
             for &at in value.layers.iter().filter(|_| factors.is_some()) {
                 smoothing[at] = factors.clone().unwrap_or_default();
             }
@@ -98,11 +98,12 @@ impl Workspace {
         let of = layers.len();
         let mut quantized = Vec::new();
         for (done, (layer, factors)) in (1..).zip(layers.into_iter().zip(smoothing)) {
-            let levels =
-                quantize::quantize_weights(&layer, file, range, &factors, &bytes_of(&layer)?)?;
-            let mut layer = levels.into_layer(layer, &factors);
-            let levels = layer.weights.raw_data.take().unwrap_or_default();
-            int8.add(&mut layer.weights, &levels)?;
+            let bytes = bytes_of(&layer)?;
+            let tensor = LayerTensor::new(&layer, &bytes, file);
+            let weights = quantize::quantize_weights(tensor, range, &factors)?;
+            let mut layer = weights.into_layer(layer, &factors);
+            let weights = layer.weights.raw_data.take().unwrap_or_default();
+            int8.add(&mut layer.weights, &weights)?;
             quantized.push(layer);
             progress(QuantizeStep::Weights { done, of });
         }
@@ -123,12 +124,12 @@ impl Workspace {
         self.folder.path()
     }
 
-    /// The model in floats, which names weights in the folder.
+    /// The FP32 model, with external weights in the folder.
     pub(super) fn reference(&self) -> ModelGraph {
         self.model(self.graph.clone())
     }
 
-    /// The model with all layers quantized but those.
+    /// The model with all layers quantized except `kept`.
     pub(super) fn without(&self, kept: &BTreeSet<usize>) -> ModelGraph {
         self.model(self.quantized(kept))
     }
@@ -146,24 +147,24 @@ impl Workspace {
         graph
     }
 
-    /// The model with its weights: in it where it has no more than so many
-    /// bytes, in `data` under the name `name` otherwise. Says whether it was
-    /// written.
+    /// The model with all layers quantized except `kept`. Its weights are in
+    /// it up to a size of `limit` bytes, otherwise in `external`.
     pub(super) fn finish(
         &self,
         kept: &BTreeSet<usize>,
         limit: u64,
-        (name, data): (&str, &mut dyn Write),
-    ) -> Result<(Vec<u8>, bool)> {
+        external: External<'_>,
+    ) -> Result<Finished> {
+        let External { name, data } = external;
         let mut graph = self.quantized(kept);
         let model = self.reference();
         let lengths = graph.initializers().iter();
-        let lengths = lengths.filter_map(|tensor| place(tensor)?.length);
+        let lengths = lengths.filter_map(|tensor| ExternalLocation::of(tensor)?.length);
         let size = lengths.sum::<u64>() + graph.clone().into_bytes().len() as u64;
         let is_external = size > limit;
         let mut writer = WeightsWriter::new(name, data);
         for tensor in &mut graph.proto_mut().initializer {
-            if place(tensor).is_none() {
+            if ExternalLocation::of(tensor).is_none() {
                 continue;
             }
             let bytes = model.weights.read(tensor)?;
@@ -174,8 +175,25 @@ impl Workspace {
                 embed_bytes(tensor, bytes);
             }
         }
-        Ok((graph.into_bytes(), is_external))
+        Ok(Finished {
+            model: graph.into_bytes(),
+            is_external,
+        })
     }
+}
+
+/// A file for weights.
+pub(super) struct External<'a> {
+    /// The file's name in the model.
+    pub(super) name: &'a str,
+    pub(super) data: &'a mut dyn Write,
+}
+
+/// A model to be written.
+pub(super) struct Finished {
+    pub(super) model: Vec<u8>,
+    /// Whether its weights were written to the external file.
+    pub(super) is_external: bool,
 }
 
 /// Writes tensors to a file of the folder.

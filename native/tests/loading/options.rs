@@ -32,7 +32,7 @@ fn zero() {
         refused(
             found,
             "invalid_option",
-            &["`batch_size`", "1 or more", "found 0"],
+            &["`batch_limit`", "1 text or more", "found 0"],
         );
     }
     for found in both(&TINY_BERT, |options| {
@@ -41,14 +41,14 @@ fn zero() {
         refused(
             found,
             "invalid_option",
-            &["`token_budget`", "1 or more", "found 0"],
+            &["`batch_limit`", "1 token or more", "found 0"],
         );
     }
     for found in both(&TINY_BERT, |options| options.pooling = Some(Pooling::by(0))) {
         refused(
             found,
             "invalid_option",
-            &["`pool_factor`", "1 or more", "found 0"],
+            &["`pooling`", "a factor of 1 or more", "found 0"],
         );
     }
     let threads = builder(&TINY_BERT).with_threads(0).build();

@@ -1,4 +1,4 @@
-//! INT8 models made of FP32 models.
+//! Making INT8 models from FP32 models.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
@@ -13,7 +13,7 @@ use multivec::{
 };
 use multivec_testing::folders::{fixture, graph, in_graph, with_model};
 
-/// Name, layers with the embedding table, and what is recognised in them.
+/// The name and the number of layers, including embedding tables.
 const MODELS: [(&str, usize); 2] = [("tiny-bert", 14), ("tiny-modernbert", 18)];
 
 fn quantize(model: &Path, output: &Path, options: &QuantizeOptions) -> Result<QuantizeReport> {

@@ -1,4 +1,4 @@
-//! What is written.
+//! The models that are written.
 
 use multivec::fidelity::{Comparison, Cosines, EncodedSample, Sample};
 use multivec::{Encoder, Engine, GraphForm, LayerKind, Optimization, Precision, WeightRange};
@@ -13,7 +13,7 @@ fn load(root: &Path, precision: Precision, engine: Engine, form: Optimization) -
         .unwrap_or_else(|error| panic!("{}: {error}", root.display()))
 }
 
-/// Texts that no layer was chosen by.
+/// Texts other than those that layers are judged on.
 fn sample() -> Sample {
     let texts = fs::read(fixture("texts.json")).expect("the texts can be read");
     let texts: serde_json::Value = serde_json::from_slice(&texts).expect("JSON");
@@ -35,7 +35,8 @@ fn models_come_close_on_every_engine() {
         let source = fixture(name);
         let folder = tempfile::tempdir().expect("a temporary folder");
         let output = folder.path().join("new/folder");
-        let report = quantize(&source, &output, &QuantizeOptions::default()).expect("it is done");
+        let report = quantize(&source, &output, &QuantizeOptions::default())
+            .expect("the model is quantized");
         let in_fp32 = report.layers.iter();
         let in_fp32 = in_fp32.filter(|layer| layer.precision == Precision::Fp32);
         let products = |precision| {
@@ -64,7 +65,7 @@ fn models_come_close_on_every_engine() {
         );
         let mut forms = vec![
             (Engine::OnnxRuntime, Optimization::Checked, [0.998, 0.994]),
-            // With one scale for all rows, as the operators are defined.
+            // All rows share one scale, as the operators are defined.
             (Engine::OnnxRuntime, Optimization::Off, [0.99, 0.96]),
         ];
         if cfg!(feature = "tract") {
@@ -92,33 +93,33 @@ fn models_come_close_on_every_engine() {
 }
 
 #[test]
-fn weights_are_in_the_range_that_was_asked_for() {
+fn weights_are_in_the_range_of_the_options() {
     for (range, largest) in [(WeightRange::Full, 127), (WeightRange::Reduced, 64)] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut options = QuantizeOptions::default();
         options.range = range;
-        quantize(&fixture("tiny-bert"), folder.path(), &options).expect("it is done");
+        quantize(&fixture("tiny-bert"), folder.path(), &options).expect("the model is quantized");
         let graph = graph(&folder.path().join("model_int8.onnx"));
         let tensors = graph.initializers().iter();
         let weights = tensors.filter(|tensor| tensor.data_type == Some(INT8));
-        let levels = weights.flat_map(|tensor| {
+        let values = weights.flat_map(|tensor| {
             let bytes = tensor_bytes(tensor, &in_graph).expect("bytes");
             bytes
                 .iter()
                 .map(|&byte| i32::from(byte as i8).abs())
                 .collect::<Vec<_>>()
         });
-        assert_eq!(levels.max(), Some(largest));
+        assert_eq!(values.max(), Some(largest));
     }
 }
 
 #[test]
-fn weights_are_read_from_and_written_to_files_of_their_own() {
+fn external_weights_are_read_and_written() {
     let name = "tiny-bert";
     let folder = tempfile::tempdir().expect("a temporary folder");
     let plain = folder.path().join("plain");
     let options = QuantizeOptions::default();
-    let report = quantize(&fixture(name), &plain, &options).expect("it is done");
+    let report = quantize(&fixture(name), &plain, &options).expect("the model is quantized");
     assert_eq!(report.data, None);
 
     // The same model with its weights, large and small, in another file.
@@ -127,14 +128,14 @@ fn weights_are_read_from_and_written_to_files_of_their_own() {
     for tensor in &mut graph.proto_mut().initializer {
         let bytes = tensor_bytes(tensor, &in_graph).expect("bytes");
         if bytes.len() >= 256 {
-            writer.add(tensor, &bytes).expect("memory takes it");
+            writer.add(tensor, &bytes).expect("memory can be written");
         }
     }
     let source = with_model(name, &graph.into_bytes());
     let weights = writer.into_inner();
     fs::write(source.path().join("weights.bin"), &weights).expect("it is written");
     let from_beside = folder.path().join("from-beside");
-    let report = quantize(source.path(), &from_beside, &options).expect("it is done");
+    let report = quantize(source.path(), &from_beside, &options).expect("the model is quantized");
     assert!(report.bytes_before > weights.len() as u64);
     let read = |folder: &Path| fs::read(folder.join("model_int8.onnx")).expect("it is there");
     assert!(read(&plain) == read(&from_beside));
@@ -142,15 +143,13 @@ fn weights_are_read_from_and_written_to_files_of_their_own() {
     let mut options = options;
     options.external_above = 100_000;
     let beside = folder.path().join("beside");
-    let report = quantize(&fixture(name), &beside, &options).expect("it is done");
+    let report = quantize(&fixture(name), &beside, &options).expect("the model is quantized");
     let data = beside.join("model_int8.onnx.data");
     assert_eq!(report.data.as_ref(), Some(&data));
     let length = |path: &Path| fs::metadata(path).expect("it is there").len();
     assert_eq!(report.bytes_after, length(&data) + length(&report.file));
     assert!(length(&report.file) < length(&plain.join("model_int8.onnx")) * 3 / 4);
-    let mut engines = vec![Engine::OnnxRuntime];
-    engines.extend(cfg!(feature = "tract").then_some(Engine::Tract));
-    for engine in engines {
+    for &engine in Engine::COMPILED {
         for form in [Optimization::Checked, Optimization::Off] {
             let encode = |root: &Path| {
                 let encoder = load(root, Precision::Int8, engine, form);
@@ -164,14 +163,14 @@ fn weights_are_read_from_and_written_to_files_of_their_own() {
 }
 
 #[test]
-fn without_an_output_the_file_is_beside_the_model() {
+fn by_default_the_file_is_beside_the_model() {
     let model = fs::read(fixture("tiny-bert").join("model.onnx")).expect("it is there");
     let folder = with_model("tiny-bert", &model);
     let directory = ModelDirectory::open(folder.path()).expect("a model directory");
     let mut steps = Vec::new();
     let options = QuantizeOptions::default();
     let report = quantize_model(&directory, None, &options, &mut |step| steps.push(step))
-        .expect("it is done");
+        .expect("the model is quantized");
     assert_eq!(report.file, folder.path().join("model_int8.onnx"));
     assert_eq!(steps[13], QuantizeStep::Weights { done: 14, of: 14 });
     assert_eq!(steps[14], QuantizeStep::Measured { done: 1, of: 128 });

@@ -1,4 +1,4 @@
-//! What cannot be quantized, or may not be written; nothing is left behind.
+//! Models and outputs that are refused. No files are left behind.
 
 use multivec::{Existing, FidelityTarget};
 
@@ -101,15 +101,15 @@ fn targets_and_bounds_out_of_range() {
         quantize(&fixture("tiny-bert"), folder.path(), &options)
     };
     let too_high = attempt(&|options| options.target = FidelityTarget::new(1., 0.9));
-    refused(too_high, "invalid_option", "min_mean");
+    refused(too_high, "invalid_option", "target.mean");
     let odd = attempt(&|options| options.target = FidelityTarget::new(0.9, f64::NAN));
-    refused(odd, "invalid_option", "min_p1");
+    refused(odd, "invalid_option", "target.p1");
     refused(
         attempt(&|options| options.measurements = 7),
         "invalid_option",
         "measurements",
     );
-    // Every layer costs more than that.
+    // Quantizing any layer costs more.
     let exact = attempt(&|options| {
         options.target = FidelityTarget::new(1. - 1e-9, 1. - 1e-9);
         options.measurements = 8;

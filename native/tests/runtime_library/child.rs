@@ -1,4 +1,4 @@
-//! The process that loads a library and tells what came of it.
+//! Processes that load a library and report the outcome.
 
 use std::env;
 use std::fs;
@@ -8,25 +8,71 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use multivec::OnnxRuntime;
+use multivec::{EncoderBuilder, OnnxRuntime, Precision};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const OPTIONS: &str = "MULTIVEC_TEST_OPTIONS";
 const MARK: &str = "outcome: ";
 
-/// Loads once for each option listed, an empty one for none.
+/// The number of threads that `model` asks for.
+pub const THREADS: &str = "MULTIVEC_TEST_THREADS";
+
+/// Loads a library once for each option listed; an empty one stands for none.
 #[test]
-#[ignore = "the other tests start it, in a process of its own"]
+#[ignore = "other tests start it in a process of its own"]
 fn child() {
+    report(load);
+}
+
+/// Loads a model once for each option listed.
+#[test]
+#[ignore = "other tests start it in a process of its own"]
+fn model() {
+    report(load_model);
+}
+
+fn report(load: fn(Option<&Path>) -> Value) {
     let options = env::var(OPTIONS).unwrap_or_default();
-    let outcomes: Vec<Value> = options.split('\n').map(load).collect();
+    let options = options.split('\n').map(Path::new);
+    let outcomes: Vec<Value> = options
+        .map(|path| load(Some(path).filter(|path| !path.as_os_str().is_empty())))
+        .collect();
     assert!(!outcomes.is_empty());
     println!("\n{MARK}{}", Value::from(outcomes));
 }
 
-fn load(option: &str) -> Value {
-    let option = Some(Path::new(option)).filter(|path| !path.as_os_str().is_empty());
+fn load_model(library: Option<&Path>) -> Value {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/tiny-bert");
+    let mut builder = EncoderBuilder::from_dir(root)
+        .with_precision(Precision::Fp32)
+        .with_cache_dir("cache");
+    if let Some(library) = library {
+        builder = builder.with_library(library);
+    }
+    if let Ok(threads) = env::var(THREADS) {
+        builder = builder.with_threads(threads.parse().expect("a number"));
+    }
+    let start = Instant::now();
+    let loaded = builder.build();
+    let seconds = start.elapsed().as_secs_f64();
+    let telemetry = env::var("ORT_DISABLE_TELEMETRY").ok();
+    match loaded {
+        Ok(encoder) => json!({
+            "engine": encoder.info().engine,
+            "telemetry": telemetry,
+            "seconds": seconds,
+        }),
+        Err(error) => json!({
+            "code": error.code(),
+            "message": error.to_string(),
+            "telemetry": telemetry,
+            "seconds": seconds,
+        }),
+    }
+}
+
+fn load(option: Option<&Path>) -> Value {
     let start = Instant::now();
     let loaded = OnnxRuntime::load(option);
     let seconds = start.elapsed().as_secs_f64();
@@ -45,9 +91,9 @@ fn load(option: &str) -> Value {
     }
 }
 
-/// A case: where the process runs, and what it is told.
+/// The folder and the environment of a process.
 pub struct Case {
-    /// An empty folder; the process runs there, and its executable is there.
+    /// An empty folder, in which the process runs. Its executable is there.
     pub folder: TempDir,
     variables: Vec<(&'static str, PathBuf)>,
 }
@@ -75,8 +121,23 @@ impl Case {
         self.load_each(&[library]).remove(0)
     }
 
+    /// Loads a model without an option.
+    pub fn load_model(&self) -> Value {
+        self.run("child::model", &[Path::new("")]).remove(0)
+    }
+
+    /// Loads a model with a library.
+    pub fn load_model_option(&self, library: &Path) -> Value {
+        self.run("child::model", &[library]).remove(0)
+    }
+
     /// Loads once for each option, all in one process.
     pub fn load_each(&self, options: &[&Path]) -> Vec<Value> {
+        self.run("child::child", options)
+    }
+
+    /// Runs a test of this file in a process of its own.
+    fn run(&self, test: &str, options: &[&Path]) -> Vec<Value> {
         let folder = self.folder.path();
         let program = folder.join("tests");
         let options: Vec<String> = options
@@ -85,7 +146,7 @@ impl Case {
             .collect();
         let mut command = Command::new(&program);
         command
-            .args(["--ignored", "--exact", "child::child", "--nocapture"])
+            .args(["--ignored", "--exact", test, "--nocapture"])
             .current_dir(folder)
             .env_clear()
             .env(OPTIONS, options.join("\n"))
@@ -95,17 +156,17 @@ impl Case {
             .stderr(Stdio::piped());
         let mut process = start(&mut command, || {
             let own = env::current_exe().expect("the test's executable");
-            // Not a link, which would resolve to a folder within the repository.
+            // A link would resolve to a folder within the repository.
             fs::copy(own, &program).expect("the executable can be copied");
         });
         let start = Instant::now();
         while process
             .try_wait()
-            .expect("the process can be asked")
+            .expect("the process can be polled")
             .is_none()
         {
             if start.elapsed() > Duration::from_secs(60) {
-                process.kill().expect("the process can be ended");
+                process.kill().expect("the process can be killed");
                 panic!("the process hangs");
             }
             thread::sleep(Duration::from_millis(10));
@@ -124,9 +185,9 @@ impl Case {
     }
 }
 
-/// Starts a process after a preparation, one at a time: a process that starts
-/// meanwhile would hold the file that is being written, and no file can be run
-/// while it is open for writing.
+/// Starts a process after a preparation, one process at a time. An executable
+/// cannot run while it is open for writing, and a process that starts in the
+/// meantime would inherit the open file.
 pub fn start(command: &mut Command, prepare: impl FnOnce()) -> Child {
     static STARTING: Mutex<()> = Mutex::new(());
     let _guard = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -134,7 +195,7 @@ pub fn start(command: &mut Command, prepare: impl FnOnce()) -> Child {
     command.spawn().expect("the process starts")
 }
 
-/// The library that the other tests use as well.
+/// The library that other tests use.
 pub fn library() -> PathBuf {
     let found = OnnxRuntime::load(None).expect("run `npm ci --ignore-scripts` in js/ first");
     found.path().to_owned()

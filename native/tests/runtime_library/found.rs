@@ -1,4 +1,4 @@
-//! Places where a library is found, and which of them comes first.
+//! Where a library is found, and which place comes first.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -40,7 +40,7 @@ fn the_option_wins_over_the_variable() {
 }
 
 #[test]
-fn a_relative_path_is_one_from_the_current_folder() {
+fn relative_paths_start_at_the_current_folder() {
     for name in ["libonnxruntime.so", "./lib/../libonnxruntime.so"] {
         let case = Case::new().variable("ORT_DYLIB_PATH", name);
         let folder = case.folder.path();
@@ -84,7 +84,7 @@ fn beside_the_executable_before_npm_before_python() {
 }
 
 #[test]
-fn what_cannot_be_used_is_passed_over() {
+fn unusable_libraries_are_passed_over() {
     let case = Case::new();
     let folder = case.folder.path().to_owned();
     let name = match std::env::consts::OS {
@@ -123,7 +123,7 @@ fn a_second_library_is_refused() {
 }
 
 #[test]
-fn a_failure_does_not_spoil_the_next_attempt() {
+fn a_library_loads_after_a_failed_attempt() {
     let library = library();
     let case = Case::new();
     let wrong = case.folder.path().join("wrong.so");

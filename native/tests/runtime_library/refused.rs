@@ -1,4 +1,4 @@
-//! Files that are no usable library: a typed error within a second.
+//! Unusable files give a typed error within a second.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::child::{self, Case, start};
 
-/// What every error says: what is needed, and two ways to get it.
-const NEEDS: [&str; 4] = [
+/// Every error names the requirement and two ways to meet it.
+const REQUIREMENTS: [&str; 4] = [
     "onnxruntime cannot be loaded",
     "ONNX Runtime 1.17 or newer",
     "npm package `onnxruntime-node`",
@@ -20,7 +20,7 @@ const NEEDS: [&str; 4] = [
 fn unavailable(outcome: &Value, parts: &[&str]) {
     let message = outcome["message"].as_str().unwrap_or_default();
     assert_eq!(outcome["code"], "engine_unavailable", "{outcome}");
-    for part in NEEDS.iter().chain(parts) {
+    for part in REQUIREMENTS.iter().chain(parts) {
         assert!(message.contains(part), "{part:?} is not in: {message}");
     }
     assert!(
@@ -31,7 +31,7 @@ fn unavailable(outcome: &Value, parts: &[&str]) {
     );
 }
 
-/// Refused alike by option and by variable, and named.
+/// Checks that a file is refused and named, by option and by variable.
 #[track_caller]
 fn refused(path: &Path, parts: &[&str]) {
     let name = path.display().to_string();
@@ -62,7 +62,7 @@ fn compiled(source: &str) -> (tempfile::TempDir, PathBuf) {
     (folder, library)
 }
 
-/// A library that answers with this version, or with none, and has no API.
+/// A library that reports a version, an expression of C, and has no API.
 fn answering(version: &str) -> (tempfile::TempDir, PathBuf) {
     compiled(&format!(
         "typedef struct {{
@@ -173,7 +173,7 @@ fn no_api_at_all() {
 }
 
 #[test]
-fn every_file_that_was_tried_is_named() {
+fn the_error_names_every_file_that_was_tried() {
     let (_old, old) = answering("\"1.10.0\"");
     let case = Case::new();
     let folder = case.folder.path().to_owned();

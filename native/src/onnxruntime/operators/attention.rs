@@ -64,7 +64,7 @@ impl Operator for AttentionOperator {
 
 pub(super) struct AttentionKernel {
     attention: Attention,
-    /// The first columns of queries, keys and values in their rows.
+    /// The first column of queries, of keys and of values in their rows.
     offsets: [usize; 3],
     interleaved: bool,
     /// Whether queries, keys and values come from quantized layers.
@@ -115,7 +115,7 @@ impl Kernel for AttentionKernel {
         let shape = vec![texts, length, self.width()];
         let mut output = output(context, shape)?;
         let (_, out) = output.try_extract_tensor_mut::<f32>()?;
-        let threads = self.kernels.threads.lend(context);
+        let threads = self.kernels.threads.within(context);
         self.attention.run(&batch, out, &threads);
         Ok(())
     }
@@ -149,7 +149,7 @@ impl AttentionKernel {
         }
     }
 
-    /// Cosines or sines of as many positions as there are.
+    /// A table of cosines or sines, checked to cover `length` positions.
     fn table<'a>(&self, table: &'a ValueRef<'_>, length: usize) -> ort::Result<&'a [f32]> {
         let (shape, angles) = table.try_extract_tensor::<f32>()?;
         if angles.len() < length * self.attention.columns {

@@ -1,8 +1,8 @@
-//! Rows of tables that were taken out of the graph.
+//! Lookups in tables that were taken out of the graph.
 
 use std::sync::Arc;
 
-use multivec_graph::PACKED_EMBEDDING;
+use multivec_graph::operators::PACKED_EMBEDDING;
 use multivec_kernels::Embedding;
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput,
@@ -54,7 +54,7 @@ impl Kernel for EmbeddingKernel {
         shape.push(self.table.columns());
         let mut output = output(context, shape)?;
         let (_, out) = output.try_extract_tensor_mut::<f32>()?;
-        let threads = self.threads.lend(context);
+        let threads = self.threads.within(context);
         let rows = self.table.rows();
         let found = self.table.run(ids, out, &threads);
         found.map_err(|id| error(&format!("token ids below {rows}"), id))

@@ -1,7 +1,7 @@
 //! Layer normalization over the last axis.
 
-use multivec_graph::KERNEL_NORMALIZATION;
-use multivec_kernels::Normalize;
+use multivec_graph::operators::LAYER_NORMALIZATION;
+use multivec_kernels::LayerNorm;
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput,
 };
@@ -10,13 +10,13 @@ use ort::value::TensorElementType::Float32;
 use super::threads::Threads;
 use super::{Kernels, error, output, required, sizes};
 
-pub(super) struct NormalizeOperator(pub(super) Kernels);
+pub(super) struct LayerNormOperator(pub(super) Kernels);
 
-impl Operator for NormalizeOperator {
-    type Kernel<'attr> = NormalizeKernel;
+impl Operator for LayerNormOperator {
+    type Kernel<'attr> = LayerNormKernel;
 
     fn name(&self) -> &str {
-        KERNEL_NORMALIZATION
+        LAYER_NORMALIZATION
     }
 
     fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
@@ -31,20 +31,20 @@ impl Operator for NormalizeOperator {
         [OperatorOutput::required(Float32)]
     }
 
-    fn create_kernel<'attr>(&self, node: &KernelContext<'attr>) -> ort::Result<NormalizeKernel> {
-        Ok(NormalizeKernel {
+    fn create_kernel<'attr>(&self, node: &KernelContext<'attr>) -> ort::Result<LayerNormKernel> {
+        Ok(LayerNormKernel {
             epsilon: node.get("epsilon").unwrap_or(1e-5),
             threads: self.0.threads.clone(),
         })
     }
 }
 
-pub(super) struct NormalizeKernel {
+pub(super) struct LayerNormKernel {
     epsilon: f32,
     threads: Threads,
 }
 
-impl Kernel for NormalizeKernel {
+impl Kernel for LayerNormKernel {
     fn compute(&mut self, context: &ComputeContext) -> ort::Result<()> {
         let (input, scale, bias) = (
             required(context, 0)?,
@@ -65,12 +65,12 @@ impl Kernel for NormalizeKernel {
         }
         let mut output = output(context, shape)?;
         let (_, out) = output.try_extract_tensor_mut::<f32>()?;
-        let normalize = Normalize {
+        let normalize = LayerNorm {
             epsilon: self.epsilon,
             scale,
             bias,
         };
-        let threads = self.threads.lend(context);
+        let threads = self.threads.within(context);
         normalize.run(rows, out, &threads);
         Ok(())
     }

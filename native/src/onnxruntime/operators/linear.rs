@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use multivec_graph::PACKED_LINEAR;
+use multivec_graph::operators::PACKED_LINEAR;
 use multivec_kernels::{Activations, Linear};
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput,
@@ -76,7 +76,7 @@ impl Kernel for LinearKernel {
             rows,
             granularity: self.kernels.granularity().get(),
         };
-        let threads = self.kernels.threads.lend(context);
+        let threads = self.kernels.threads.within(context);
         self.layer.run(activations, residual, out, &threads);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The core's kernels as operators of ONNX Runtime.
+//! Our kernels as custom operators of ONNX Runtime.
 
 mod attention;
 mod embedding;
@@ -10,22 +10,22 @@ mod threads;
 use std::sync::Arc;
 
 use multivec_core::batch::{CACHED_TOKENS, cached_tokens};
-use multivec_graph::DOMAIN;
+use multivec_graph::operators::DOMAIN;
 use multivec_kernels::{Embedding, Linear, SharedGranularity, ThreadPool};
 use ort::operator::{ComputeContext, OperatorDomain};
 use ort::value::{ValueRef, ValueRefMut};
 
 use attention::AttentionOperator;
 use embedding::EmbeddingOperator;
-use l2_norm::LengthOperator;
-use layer_norm::NormalizeOperator;
+use l2_norm::L2NormOperator;
+use layer_norm::LayerNormOperator;
 use linear::LinearOperator;
 use threads::Threads;
 
-/// What the operators of a backend share, over all of its sessions.
+/// State that the operators of all sessions of a backend share.
 #[derive(Clone, Debug)]
 pub(crate) struct Kernels {
-    /// The layers that were taken out of the graph.
+    /// Layers that were taken out of the graph.
     layers: Arc<[Arc<Linear>]>,
     tables: Arc<[Arc<Embedding>]>,
     granularity: SharedGranularity,
@@ -33,13 +33,13 @@ pub(crate) struct Kernels {
     threads: Threads,
 }
 
-/// What of a graph's work is the kernels'.
+/// How much of a graph's work is in our kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
     Nothing,
-    /// ONNX Runtime has products of its own.
+    /// Some matrix products are left to ONNX Runtime.
     Some,
-    /// All that is worth a second thread.
+    /// Everything that is worth a second thread.
     All,
 }
 
@@ -54,26 +54,26 @@ impl Kernels {
         }
     }
 
-    /// For graphs in which there is none.
+    /// For graphs without our operators.
     pub(crate) fn none() -> Self {
         Self::new(Vec::new(), Vec::new(), Work::Nothing)
     }
 
-    /// How many of a session's threads ONNX Runtime needs itself.
-    pub(super) fn leave_of(&self, threads: usize) -> usize {
+    /// How many of a session's threads ONNX Runtime itself needs.
+    pub(super) fn engine_threads(&self, threads: usize) -> usize {
         match self.work {
             Work::All => 1,
             Work::Some | Work::Nothing => threads,
         }
     }
 
-    /// Tokens of the batches that the layers are fastest with.
+    /// The number of tokens in a batch with which the layers are fastest.
     pub(super) fn batch_tokens(&self) -> usize {
         let quantized = self.layers.iter().filter(|layer| layer.is_quantized());
         let mut widths: Vec<usize> = quantized.map(|layer| layer.inner()).collect();
         widths.sort_unstable();
         match widths.get(widths.len() / 2) {
-            // That of most layers: the others read what is between two of them.
+            // The median width; wider layers read intermediate values.
             Some(&width) if 2 * widths.len() > self.layers.len() => cached_tokens(width),
             _ => CACHED_TOKENS,
         }
@@ -84,15 +84,15 @@ impl Kernels {
         &self.granularity
     }
 
-    /// The operators, for a session with that many threads.
+    /// The operators, for a session of `threads` threads.
     pub(super) fn domain(&self, threads: usize) -> ort::Result<Option<OperatorDomain>> {
         let threads = match self.work {
             Work::Nothing => return Ok(None),
             Work::Some => Threads::Session(threads),
             Work::All => {
-                let mut team = ThreadPool::default();
-                team.grow_to(threads).map_err(ort::Error::wrap)?;
-                Threads::ThreadPool(team.into())
+                let mut pool = ThreadPool::default();
+                pool.grow_to(threads).map_err(ort::Error::wrap)?;
+                Threads::Own(pool.into())
             }
         };
         let kernels = Self {
@@ -103,8 +103,8 @@ impl Kernels {
             .add(LinearOperator(kernels.clone()))?
             .add(AttentionOperator(kernels.clone()))?
             .add(EmbeddingOperator(kernels.clone()))?
-            .add(LengthOperator(kernels.clone()))?
-            .add(NormalizeOperator(kernels))?;
+            .add(L2NormOperator(kernels.clone()))?
+            .add(LayerNormOperator(kernels))?;
         Ok(Some(domain))
     }
 }
@@ -113,19 +113,19 @@ fn error(expected: &str, found: impl std::fmt::Debug) -> ort::Error {
     ort::Error::new(format!("expected {expected}, found {found:?}"))
 }
 
-/// An input that the operator cannot do without.
+/// A required input.
 fn required<'a>(context: &'a ComputeContext, at: usize) -> ort::Result<ValueRef<'a>> {
     let missing = || error("an input", format!("none at {at}"));
     context.input(at)?.ok_or_else(missing)
 }
 
-/// The operator's one output, of that shape.
+/// The operator's output, with memory for a shape.
 fn output(context: &ComputeContext, shape: Vec<usize>) -> ort::Result<ValueRefMut<'_>> {
     let missing = || error("an output", "none");
     context.output(0, shape)?.ok_or_else(missing)
 }
 
-/// Sizes of a shape.
+/// A shape as sizes; dynamic ones are 0.
 fn sizes(shape: &[i64]) -> Vec<usize> {
     let size = |&dim: &i64| usize::try_from(dim).unwrap_or(0);
     shape.iter().map(size).collect()

@@ -1,4 +1,4 @@
-//! Threads that kernels share their tasks with.
+//! Threads that kernels run on.
 
 use std::sync::Arc;
 
@@ -8,48 +8,50 @@ use ort::operator::ComputeContext;
 /// Whose threads the kernels of a session run on.
 #[derive(Clone, Debug)]
 pub(super) enum Threads {
-    /// The session's own, that many: products that ONNX Runtime computes are
-    /// on them as well.
+    /// ONNX Runtime's threads of the session, that many; its own matrix
+    /// products run on them as well.
     Session(usize),
-    /// Ours: one that waits for others lets them have its core, which ONNX
-    /// Runtime's do not.
-    ThreadPool(Arc<ThreadPool>),
+    /// Our own pool, whose threads yield their cores while they wait. ONNX
+    /// Runtime's spin.
+    Own(Arc<ThreadPool>),
 }
 
 impl Threads {
-    /// For one run of an operator.
-    pub(super) fn lend<'a>(&'a self, context: &'a ComputeContext) -> Lent<'a> {
-        Lent {
+    /// The threads for one run of an operator.
+    pub(super) fn within<'a>(&'a self, context: &'a ComputeContext) -> RunThreads<'a> {
+        RunThreads {
             threads: self,
             context,
         }
     }
 }
 
-/// The threads of the session that runs an operator.
-pub(super) struct Lent<'a> {
+/// Threads during one run of an operator.
+pub(super) struct RunThreads<'a> {
     threads: &'a Threads,
     context: &'a ComputeContext,
 }
 
-// SAFETY: ONNX Runtime calls a kernel from one thread, which is the one that
-// starts its tasks; the tasks themselves never see the context.
-unsafe impl Sync for Lent<'_> {}
+// SAFETY: `context` may be used only on the thread on which ONNX Runtime runs
+// the kernel. `run` is the only method that uses it, and kernels call `run`
+// from that thread alone: the tasks that go to other threads do not get hold of
+// a `RunThreads`.
+unsafe impl Sync for RunThreads<'_> {}
 
-impl Parallel for Lent<'_> {
+impl Parallel for RunThreads<'_> {
     fn threads(&self) -> usize {
         match self.threads {
             Threads::Session(count) => *count,
-            Threads::ThreadPool(team) => team.threads(),
+            Threads::Own(pool) => pool.threads(),
         }
     }
 
     fn run(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
         match self.threads {
-            Threads::ThreadPool(team) => team.run(count, task),
+            Threads::Own(pool) => pool.run(count, task),
             Threads::Session(threads) => {
                 let is_shared = *threads > 1 && count > 1;
-                // A pool that takes no work leaves all of it to this thread.
+                // If ONNX Runtime refuses, the tasks run on this thread.
                 if !is_shared || self.context.par_for(count, 0, Shared(task).call()).is_err() {
                     (0..count).for_each(task);
                 }
@@ -58,7 +60,7 @@ impl Parallel for Lent<'_> {
     }
 }
 
-/// A task that may be called from other threads.
+/// A task to be called from other threads.
 struct Shared<'a>(&'a (dyn Fn(usize) + Sync));
 
 impl Shared<'_> {

@@ -1,0 +1,48 @@
+//! Models in ONNX Runtime.
+
+use multivec_core::Result;
+
+use super::source::Source;
+use crate::model::ModelFiles;
+use crate::onnxruntime::{self, OnnxRuntime, OrtBackend, SessionSettings};
+use crate::optimize::{GraphLoader, OrtGraphs};
+use crate::options::{LoadOptions, Optimization, Provider};
+
+/// A model in ONNX Runtime, not an encoder yet.
+pub(super) struct Loaded {
+    pub(super) files: ModelFiles,
+    pub(super) backend: OrtBackend,
+}
+
+/// Loads a model on `provider`, whichever the options name.
+pub(super) fn load(source: &Source, options: &LoadOptions, provider: Provider) -> Result<Loaded> {
+    let options = &LoadOptions {
+        provider,
+        ..options.clone()
+    };
+    let parallelism = options.parallelism()?;
+    let files = source.read(options)?;
+    let runtime = OnnxRuntime::load(options.library.as_deref())?;
+    onnxruntime::check_listed(&runtime, &options.provider)?;
+    let graphs = GraphLoader {
+        runner: OrtGraphs {
+            runtime: &runtime,
+            model: &files.model,
+            precision: files.precision,
+            settings: SessionSettings {
+                provider: options.provider.clone(),
+                parallelism,
+                arena: options.arena,
+            },
+        },
+        parts: &files.parts,
+        precision: files.precision,
+        normalization: options.encode.normalization,
+        content: files.weights.to_hex(),
+    };
+    let backend = match options.optimization {
+        Optimization::Off => graphs.load()?,
+        Optimization::Checked => graphs.load_fused(options.cache_dir.as_deref())?,
+    };
+    Ok(Loaded { files, backend })
+}
