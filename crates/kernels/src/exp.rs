@@ -32,8 +32,8 @@ const POWER: [f32; 6] = [
 /// left.
 #[inline(always)]
 fn split<V: Vector>(value: V) -> (V, V) {
-    let x = V::splat(LOWEST).max(value);
-    let round = V::splat(ROUND + BIAS);
+    let x = value.splat(LOWEST).max(value);
+    let round = value.splat(ROUND + BIAS);
     let rounded = x.add(round);
     (rounded, x.sub(rounded.sub(round)))
 }
@@ -43,7 +43,7 @@ fn split<V: Vector>(value: V) -> (V, V) {
 #[inline(always)]
 pub(super) fn exp2<V: Vector>(value: V) -> V {
     let (rounded, r) = split(value);
-    let sum = polynomial(POWER, [r])[0].mul_add(r, V::splat(1.));
+    let sum = polynomial(POWER, [r])[0].mul_add(r, r.splat(1.));
     sum.mul(rounded.power_of_two())
 }
 
@@ -54,7 +54,7 @@ const ROUGH_POWER: [f32; 3] = [0.693_282_9, 0.242_210_97, 0.055_008_93];
 #[inline(always)]
 pub(super) fn rough_exp2<V: Vector>(value: V) -> V {
     let (rounded, r) = split(value);
-    let sum = polynomial(ROUGH_POWER, [r])[0].mul_add(r, V::splat(1.));
+    let sum = polynomial(ROUGH_POWER, [r])[0].mul_add(r, r.splat(1.));
     sum.mul(rounded.power_of_two())
 }
 
@@ -65,11 +65,10 @@ fn polynomial<V: Vector, const TERMS: usize, const COUNT: usize>(
     terms: [f32; TERMS],
     x: [V; COUNT],
 ) -> [V; COUNT] {
-    let mut sums = [V::splat(terms[TERMS - 1]); COUNT];
+    let mut sums = x.map(|x| x.splat(terms[TERMS - 1]));
     for term in (0..TERMS - 1).rev() {
-        let term = V::splat(terms[term]);
         for at in 0..COUNT {
-            sums[at] = sums[at].mul_add(x[at], term);
+            sums[at] = sums[at].mul_add(x[at], x[at].splat(terms[term]));
         }
     }
     sums
@@ -101,11 +100,11 @@ const SATURATED: f32 = 3.95;
 /// `2e-7 * max(1, |x|)`.
 #[inline(always)]
 pub(super) fn gelu<V: Vector>(x: V) -> V {
-    let z = clamp(x.mul(V::splat(std::f32::consts::FRAC_1_SQRT_2)), SATURATED);
+    let z = clamp(x.mul(x.splat(std::f32::consts::FRAC_1_SQRT_2)), SATURATED);
     let square = z.mul(z);
     let erf = z.mul(polynomial(ERF_OVER, [square])[0]);
     let erf = clamp(erf.div(polynomial(ERF_UNDER, [square])[0]), 1.);
-    let half = x.mul(V::splat(0.5));
+    let half = x.mul(x.splat(0.5));
     half.mul_add(erf, half)
 }
 
@@ -113,7 +112,7 @@ pub(super) fn gelu<V: Vector>(x: V) -> V {
 #[inline(always)]
 fn clamp<V: Vector>(value: V, limit: f32) -> V {
     // What is not a number stays so.
-    V::splat(-limit).max(V::splat(limit).min(value))
+    value.splat(-limit).max(value.splat(limit).min(value))
 }
 
 /// The approximation of [`gelu`] by a hyperbolic tangent.
@@ -122,14 +121,14 @@ pub(super) fn gelu_tanh<V: Vector>(x: V) -> V {
     // x * (1 + tanh(u)) / 2 = x / (1 + e^-2u)
     let cube = x.mul(x).mul(x);
     let twice = cube
-        .mul_add(V::splat(0.044_715), x)
-        .mul(V::splat(2. * 0.797_884_6));
-    let size = twice.max(V::splat(0.).sub(twice));
-    let e = exp2(size.mul(V::splat(-std::f32::consts::LOG2_E)));
-    let share = x.div(V::splat(1.).add(e));
+        .mul_add(x.splat(0.044_715), x)
+        .mul(x.splat(2. * 0.797_884_6));
+    let size = twice.max(x.splat(0.).sub(twice));
+    let e = exp2(size.mul(x.splat(-std::f32::consts::LOG2_E)));
+    let share = x.div(x.splat(1.).add(e));
     // Above 0 it is `x / (1 + e)`, below `x * e / (1 + e)`.
-    let above = V::splat(0.).max(share);
-    let below = V::splat(0.).min(share);
+    let above = x.splat(0.).max(share);
+    let below = x.splat(0.).min(share);
     below.mul_add(e, above)
 }
 
@@ -188,8 +187,8 @@ fn rough<V: Vector, const COUNT: usize>(
         squares[at] = z[at].mul(z[at]);
     }
     let shares = polynomial(terms, squares);
-    let (zero, half) = (V::splat(0.), V::splat(0.5));
     for at in 0..COUNT {
+        let (zero, half) = (x[at].splat(0.), x[at].splat(0.5));
         // At the lower limit it is a little less than 0.
         let share = zero.max(shares[at].mul_add(z[at], half));
         values[at] = x[at].mul(share);

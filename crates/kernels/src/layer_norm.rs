@@ -1,6 +1,6 @@
 //! Layer normalization.
 
-use super::isa::{self, Isa, Kind, Vector};
+use super::isa::{self, InstructionSet, Isa, Plain, Vector};
 use crate::threads::{Parallel, for_rows};
 
 /// Layer normalization (Ba et al., 2016) of rows:
@@ -29,21 +29,26 @@ impl LayerNorm<'_> {
             self.bias.is_none_or(|bias| bias.len() == columns),
             "a bias for each column"
         );
-        let kind = Kind::best();
+        let set = InstructionSet::best();
         for_rows(
             (rows, columns),
             out,
             MIN_ROWS_PER_TASK,
             threads,
             &|rows, out| {
-                isa::normalize(kind, self, rows, out);
+                isa::normalize(set, self, rows, out);
             },
         );
     }
 }
 
 #[inline(always)]
-pub(super) fn normalize_rows<I: Isa>(normalize: &LayerNorm<'_>, rows: &[f32], out: &mut [f32]) {
+pub(super) fn normalize_rows<I: Isa>(
+    isa: I,
+    normalize: &LayerNorm<'_>,
+    rows: &[f32],
+    out: &mut [f32],
+) {
     let columns = normalize.scale.len();
     let bias = normalize.bias.unwrap_or(&[]);
     let lanes = I::Vector::LANES;
@@ -53,8 +58,8 @@ pub(super) fn normalize_rows<I: Isa>(normalize: &LayerNorm<'_>, rows: &[f32], ou
         .chunks_exact(columns)
         .zip(out.chunks_exact_mut(columns))
     {
-        let mean = sum_of_powers::<I::Vector, 1>(row, 0.) * inverse_count;
-        let variance = sum_of_powers::<I::Vector, 2>(row, mean) * inverse_count;
+        let mean = sum_of_powers::<_, 1>(isa, row, 0.) * inverse_count;
+        let variance = sum_of_powers::<_, 2>(isa, row, mean) * inverse_count;
         let moments = Moments {
             mean,
             inverse_deviation: 1. / (variance + normalize.epsilon).sqrt(),
@@ -63,18 +68,18 @@ pub(super) fn normalize_rows<I: Isa>(normalize: &LayerNorm<'_>, rows: &[f32], ou
             // SAFETY: the vector ends at or before `rest`, and the row, the output, the
             // scale and the bias (if any) have `columns` values.
             unsafe {
-                let value = normalized::<I::Vector>(row, normalize.scale, at, moments);
+                let value = normalized(isa, row, normalize.scale, at, moments);
                 let value = if bias.is_empty() {
                     value
                 } else {
-                    value.add(I::Vector::load(bias.as_ptr().add(at)))
+                    value.add(isa.load(bias.as_ptr().add(at)))
                 };
                 value.store(out.as_mut_ptr().add(at));
             }
         }
         for (at, out) in out.iter_mut().enumerate().skip(rest) {
             // SAFETY: `at` is one of the `columns` of the row and the scale.
-            let value = unsafe { normalized::<f32>(row, normalize.scale, at, moments) };
+            let value = unsafe { normalized(Plain::<1>, row, normalize.scale, at, moments) };
             *out = value + bias.get(at).copied().unwrap_or(0.);
         }
     }
@@ -90,32 +95,38 @@ struct Moments {
 /// # Safety
 /// `row` and `scale` have a vector at `at`.
 #[inline(always)]
-unsafe fn normalized<V: Vector>(row: &[f32], scale: &[f32], at: usize, moments: Moments) -> V {
+unsafe fn normalized<I: Isa>(
+    isa: I,
+    row: &[f32],
+    scale: &[f32],
+    at: usize,
+    moments: Moments,
+) -> I::Vector {
     // SAFETY: the caller passes the offset of a vector of both.
     let (value, scale) = unsafe {
         (
-            V::load(row.as_ptr().add(at)),
-            V::load(scale.as_ptr().add(at)),
+            isa.load(row.as_ptr().add(at)),
+            isa.load(scale.as_ptr().add(at)),
         )
     };
     value
-        .sub(V::splat(moments.mean))
-        .mul(V::splat(moments.inverse_deviation))
+        .sub(isa.splat(moments.mean))
+        .mul(isa.splat(moments.inverse_deviation))
         .mul(scale)
 }
 
 /// The sum of `(value - mean)^POWER`, for a power of 1 or 2.
 #[inline(always)]
-fn sum_of_powers<V: Vector, const POWER: u32>(values: &[f32], mean: f32) -> f32 {
+fn sum_of_powers<I: Isa, const POWER: u32>(isa: I, values: &[f32], mean: f32) -> f32 {
     // Four accumulators, so that steps do not wait for each other.
-    let mut sums = [V::splat(0.); 4];
-    let block = 4 * V::LANES;
+    let mut sums = [isa.splat(0.); 4];
+    let block = 4 * I::Vector::LANES;
     let rest = values.len() - values.len() % block;
     for at in (0..rest).step_by(block) {
         for (part, sum) in sums.iter_mut().enumerate() {
             // SAFETY: all four vectors end at or before `rest`, which is in `values`.
-            let value = unsafe { V::load(values.as_ptr().add(at + part * V::LANES)) };
-            let value = value.sub(V::splat(mean));
+            let value = unsafe { isa.load(values.as_ptr().add(at + part * I::Vector::LANES)) };
+            let value = value.sub(isa.splat(mean));
             *sum = match POWER {
                 1 => sum.add(value),
                 _ => value.mul_add(value, *sum),
@@ -150,9 +161,9 @@ mod tests {
                     scale: &scale,
                     bias,
                 };
-                for kind in Kind::all() {
+                for set in InstructionSet::all() {
                     let mut found = vec![f32::NAN; rows.len()];
-                    isa::normalize(kind, &normalize, &rows, &mut found);
+                    isa::normalize(set, &normalize, &rows, &mut found);
                     check(&normalize, &rows, &found);
                 }
                 let mut found = vec![f32::NAN; rows.len()];

@@ -30,5 +30,5 @@ pub use threads::{Parallel, Pool, Serial, ThreadPool};
 /// Whether this machine has instructions that the kernels are written for.
 /// Without them they are right, and slower than an engine's own operators.
 pub fn are_fast() -> bool {
-    isa::Kind::best().has_vectors()
+    isa::InstructionSet::best().has_vectors()
 }

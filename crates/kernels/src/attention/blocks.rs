@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::super::exp::{ROUND, exp2, rough_exp2};
-use super::super::isa::{Isa, LARGEST_TILE, Vector};
+use super::super::isa::{Isa, MAX_TILE, Strided, Vector};
 
 /// The largest number of keys in a block.
 pub(super) const BLOCK: usize = 160;
@@ -106,27 +106,28 @@ pub(super) struct Tile<'a> {
 /// `weights` has room for one per score, rounded up to four vectors.
 #[inline(always)]
 pub(super) unsafe fn softmax<I: Isa>(
+    isa: I,
     scores: &[f32],
     maximum: f32,
-    weights: *mut I::Level,
+    weights: *mut I::Quantized,
 ) -> I::Vector {
     let lanes = I::Vector::LANES;
     assert!(scores.len() <= BLOCK);
     let pairs = scores.len() / (2 * lanes);
-    let mut sums = [I::Vector::splat(0.); 2];
-    let maximum = I::Vector::splat(maximum);
+    let mut sums = [isa.splat(0.); 2];
+    let maximum = isa.splat(maximum);
     for four in 0..pairs.div_ceil(2) {
-        let mut whole = [I::Vector::splat(0.); 4];
+        let mut whole = [isa.splat(0.); 4];
         // The last group may have two vectors.
         let count = (2 * pairs - 4 * four).min(4);
         for (part, whole) in whole.iter_mut().enumerate().take(count) {
             // SAFETY: `count` stops at the last whole pair of the scores.
-            let score = unsafe { I::Vector::load(scores.as_ptr().add((4 * four + part) * lanes)) };
-            *whole = weight::<I>(score, maximum);
+            let score = unsafe { isa.load(scores.as_ptr().add((4 * four + part) * lanes)) };
+            *whole = weight(isa, score, maximum);
             sums[part % 2] = sums[part % 2].add(*whole);
         }
         // SAFETY: the caller has room for every four vectors.
-        unsafe { I::four_levels(whole, 0, weights.add(4 * four * lanes)) };
+        unsafe { isa.quantize_four(whole, 0, weights.add(4 * four * lanes)) };
     }
     sums[0].add(sums[1])
 }
@@ -138,26 +139,27 @@ pub(super) unsafe fn softmax<I: Isa>(
 /// `weights` has room for four vectors.
 #[inline(always)]
 pub(super) unsafe fn softmax_four<I: Isa>(
+    isa: I,
     scores: [I::Vector; 4],
     maxima: [I::Vector; 4],
-    weights: *mut I::Level,
+    weights: *mut I::Quantized,
 ) -> [I::Vector; 4] {
     let mut whole = scores;
     for (whole, maximum) in whole.iter_mut().zip(maxima) {
-        *whole = weight::<I>(*whole, maximum);
+        *whole = weight(isa, *whole, maximum);
     }
     // SAFETY: the caller has room for four vectors.
-    unsafe { I::four_levels(whole, 0, weights) };
+    unsafe { isa.quantize_four(whole, 0, weights) };
     whole
 }
 
 /// Weights relative to that of `maximum`, rounded to whole numbers up to
 /// [`Isa::LARGEST`].
 #[inline(always)]
-fn weight<I: Isa>(scores: I::Vector, maximum: I::Vector) -> I::Vector {
-    let round = I::Vector::splat(ROUND);
+fn weight<I: Isa>(isa: I, scores: I::Vector, maximum: I::Vector) -> I::Vector {
+    let round = isa.splat(ROUND);
     let weight = rough_exp2(scores.sub(maximum));
-    let weight = weight.mul_add(I::Vector::splat(I::LARGEST), round);
+    let weight = weight.mul_add(isa.splat(I::MAX_QUANTIZED), round);
     weight.sub(round)
 }
 
@@ -168,7 +170,8 @@ fn weight<I: Isa>(scores: I::Vector, maximum: I::Vector) -> I::Vector {
 /// `weights` has a row of the block for each of `states`.
 #[inline(always)]
 pub(super) unsafe fn combine<I: Isa>(
-    weights: *const I::Level,
+    isa: I,
+    weights: *const I::Quantized,
     states: &[RowState],
     panel: PanelValues<'_, I::Weight>,
     to: PanelSums<'_, '_>,
@@ -191,22 +194,22 @@ pub(super) unsafe fn combine<I: Isa>(
                 stride: BLOCK,
                 count: states.len(),
             };
-            multiply_block::<I>(weights, values, tile);
+            multiply_block(isa, weights, values, tile);
         }
         for (at, state) in states.iter().enumerate() {
             let [before, now] = state.factors;
-            let (before, now) = (I::Vector::splat(before), I::Vector::splat(now));
+            let (before, now) = (isa.splat(before), isa.splat(now));
             for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
                 // SAFETY: the tile has `states.len()` rows of `COLUMNS` products;
                 // scales and sums were asserted to have as many.
                 unsafe {
-                    let sum = tile.pointers().load::<I>(at, column);
-                    let now = I::Vector::load(scales.as_ptr().add(column)).mul(now);
+                    let sum = tile.pointers().load(isa, at, column);
+                    let now = isa.load(scales.as_ptr().add(column)).mul(now);
                     let to = sums.as_mut_ptr().add((first + at) * stride + column);
                     let sum = if is_first {
                         sum.mul(now)
                     } else {
-                        sum.mul_add(now, I::Vector::load(to).mul(before))
+                        sum.mul_add(now, isa.load(to).mul(before))
                     };
                     sum.store(to);
                 }
@@ -222,7 +225,8 @@ pub(super) unsafe fn combine<I: Isa>(
 /// panel.
 #[inline(always)]
 pub(super) unsafe fn multiply_block<I: Isa>(
-    weights: WeightRows<I::Level>,
+    isa: I,
+    weights: WeightRows<I::Quantized>,
     values: &[I::Weight],
     tile: &mut Tile<'_>,
 ) {
@@ -230,10 +234,10 @@ pub(super) unsafe fn multiply_block<I: Isa>(
         products,
         value_sums,
     } = tile;
-    assert!(products.len() >= LARGEST_TILE && value_sums.len() >= LARGEST_TILE);
+    assert!(products.len() >= MAX_TILE && value_sums.len() >= MAX_TILE);
     if I::OFFSET != 0 {
         let ones = [I::ONE; BLOCK];
-        sum_columns::<I>(&ones, values, value_sums);
+        sum_columns(isa, &ones, values, value_sums);
     }
     let groups = values.len() / I::COLUMNS / I::GROUP;
     // SAFETY: the caller's rows have a weight for each row of `values`; the
@@ -245,7 +249,16 @@ pub(super) unsafe fn multiply_block<I: Isa>(
             count,
         } = weights;
         let products = products.as_mut_ptr();
-        I::integers(count, first, stride, values.as_ptr(), groups, products);
+        isa.multiply_integers(
+            count,
+            Strided {
+                first: first,
+                stride: stride,
+            },
+            values.as_ptr(),
+            groups,
+            products,
+        );
     }
 }
 
@@ -274,13 +287,13 @@ impl TilePointers {
     /// The tile is not in use elsewhere, has this row, and `column` is a multiple of
     /// `LANES` below `COLUMNS`.
     #[inline(always)]
-    pub(super) unsafe fn load<I: Isa>(self, row: usize, column: usize) -> I::Vector {
+    pub(super) unsafe fn load<I: Isa>(self, isa: I, row: usize, column: usize) -> I::Vector {
         // SAFETY: the caller passes the start of a vector of the tile.
         unsafe {
             let products = self.products.add(row * I::COLUMNS + column);
             match I::OFFSET {
-                0 => I::Vector::from_plain_integers(products),
-                offset => I::Vector::from_integers(products, -offset, self.value_sums.add(column)),
+                0 => isa.load_integers(products),
+                offset => isa.load_integers_less(products, -offset, self.value_sums.add(column)),
             }
         }
     }
@@ -288,14 +301,28 @@ impl TilePointers {
 
 /// Sums the columns of a panel; `ones` has a 1 for each of its rows.
 #[inline(always)]
-pub(super) fn sum_columns<I: Isa>(ones: &[I::Level], panel: &[I::Weight], sums: &mut [i32]) {
+pub(super) fn sum_columns<I: Isa>(
+    isa: I,
+    ones: &[I::Quantized],
+    panel: &[I::Weight],
+    sums: &mut [i32],
+) {
     let groups = panel.len() / I::COLUMNS / I::GROUP;
     assert!(ones.len() >= groups * I::GROUP && sums.len() >= I::COLUMNS);
     // SAFETY: the assertion leaves a one for each row of the panel, and room for one
     // row of a tile.
     unsafe {
         let (ones, panel) = (ones.as_ptr(), panel.as_ptr());
-        I::integers(1, ones, 0, panel, groups, sums.as_mut_ptr());
+        isa.multiply_integers(
+            1,
+            Strided {
+                first: ones,
+                stride: 0,
+            },
+            panel,
+            groups,
+            sums.as_mut_ptr(),
+        );
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::aligned::{Aligned, OnLine};
-use super::super::isa::{Isa, LARGEST_TILE, LINE, Vector};
+use super::super::isa::{Isa, LINE, MAX_TILE, Strided, Vector};
 use super::integers::Workspace;
 use super::load::{PackedHead, RowPointer, StridedRows};
 use super::softmax::softmax;
@@ -43,7 +43,7 @@ pub(super) struct RowBlock {
 }
 
 #[inline(always)]
-pub(in super::super) fn attend_heads<I: Isa>(heads: &Heads<'_>, which: Range<usize>) {
+pub(in super::super) fn attend_heads<I: Isa>(isa: I, heads: &Heads<'_>, which: Range<usize>) {
     let mut in_floats = Vec::new();
     match heads.batch.precision {
         Precision::Fp32 => in_floats.extend(which),
@@ -52,7 +52,7 @@ pub(in super::super) fn attend_heads<I: Isa>(heads: &Heads<'_>, which: Range<usi
             let mut all = which.map(|at| (at, Head::new(heads, at))).peekable();
             while let Some((at, head)) = all.next() {
                 let next = all.peek().map(|(_, next)| next);
-                if !head.attend_in_8_bits::<I>(next, &mut workspace) {
+                if !head.attend_in_8_bits(isa, next, &mut workspace) {
                     in_floats.push(at);
                 }
             }
@@ -62,7 +62,7 @@ pub(in super::super) fn attend_heads<I: Isa>(heads: &Heads<'_>, which: Range<usi
     let mut packed = PackedHead::default();
     let mut scores = Aligned::new();
     for at in in_floats {
-        Head::new(heads, at).attend::<I>(&mut packed, &mut scores);
+        Head::new(heads, at).attend(isa, &mut packed, &mut scores);
     }
 }
 
@@ -88,24 +88,24 @@ impl<'a> Head<'a> {
     }
 
     #[inline(always)]
-    fn attend<I: Isa>(&self, packed: &mut PackedHead, scores: &mut Aligned<f32>) {
+    fn attend<I: Isa>(&self, isa: I, packed: &mut PackedHead, scores: &mut Aligned<f32>) {
         let length = self.batch.length;
-        packed.load::<I>(self);
+        packed.load(isa, self);
         let (packed, queries) = (&*packed, packed.queries(self));
         let stride = self.key_count.next_multiple_of(I::COLUMNS);
         scores.resize(ROWS.min(length) * stride, 0.);
         for first in (0..length).step_by(ROWS) {
             let block = self.row_block::<I>(first);
             let visible = &block.visible;
-            self.score::<I>(&queries, &packed.keys, &block, scores);
+            self.score(isa, &queries, &packed.keys, &block, scores);
             let mut sums = [0f32; ROWS];
             for (at, sum) in sums.iter_mut().enumerate().take(block.rows.len()) {
                 let scores = &mut scores[at * stride..][visible.start..];
                 let scores = &mut scores[..visible.len().next_multiple_of(I::COLUMNS)];
                 let mask = self.mask.map(|mask| &mask[visible.clone()]);
-                *sum = softmax::<I>(scores, self.visible_to(first + at, visible), mask);
+                *sum = softmax(isa, scores, self.visible_to(first + at, visible), mask);
             }
-            self.combine::<I>(scores, &packed.values, &block, &sums);
+            self.combine(isa, scores, &packed.values, &block, &sums);
         }
     }
 
@@ -174,6 +174,7 @@ impl<'a> Head<'a> {
     #[inline(always)]
     fn score<I: Isa>(
         &self,
+        isa: I,
         queries: &StridedRows<'_>,
         keys: &[f32],
         block: &RowBlock,
@@ -194,7 +195,19 @@ impl<'a> Head<'a> {
                 // `keys` is a whole panel.
                 unsafe {
                     let (left, panel, out) = (left.as_ptr(), keys.as_ptr(), out.as_mut_ptr());
-                    I::floats(count, left, queries.stride, panel, columns, out, stride);
+                    isa.multiply_floats(
+                        count,
+                        Strided {
+                            first: left,
+                            stride: queries.stride,
+                        },
+                        panel,
+                        columns,
+                        Strided {
+                            first: out,
+                            stride: stride,
+                        },
+                    );
                 }
             }
         }
@@ -204,6 +217,7 @@ impl<'a> Head<'a> {
     #[inline(always)]
     fn combine<I: Isa>(
         &self,
+        isa: I,
         weights: &[f32],
         values: &[f32],
         block: &RowBlock,
@@ -211,7 +225,7 @@ impl<'a> Head<'a> {
     ) {
         let RowBlock { rows, visible } = block;
         let stride = self.key_count.next_multiple_of(I::COLUMNS);
-        let OnLine(tile) = &mut OnLine([0f32; LARGEST_TILE]);
+        let OnLine(tile) = &mut OnLine([0f32; MAX_TILE]);
         for panel in 0..self.attention.columns.div_ceil(I::COLUMNS) {
             let size = self.key_count * I::COLUMNS;
             let values = &values[panel * size..(panel + 1) * size][visible.start * I::COLUMNS..];
@@ -222,18 +236,30 @@ impl<'a> Head<'a> {
                 assert!(values.len() >= depth * I::COLUMNS);
                 // SAFETY: the assertions leave `count` rows of `depth` weights and
                 // `depth` rows of a panel; no instruction set's tile is larger than
-                // `LARGEST_TILE`.
+                // `MAX_TILE`.
                 unsafe {
                     let (left, panel) = (weights.as_ptr(), values.as_ptr());
                     let out = tile.as_mut_ptr();
-                    I::floats(count, left, stride, panel, depth, out, I::COLUMNS);
+                    isa.multiply_floats(
+                        count,
+                        Strided {
+                            first: left,
+                            stride: stride,
+                        },
+                        panel,
+                        depth,
+                        Strided {
+                            first: out,
+                            stride: I::COLUMNS,
+                        },
+                    );
                 }
                 let rows = rows.start + row..rows.start + row + count;
                 let tile = StridedRows {
                     data: &*tile,
                     stride: I::COLUMNS,
                 };
-                self.write_panel::<I>(rows, panel, &sums[row..], tile);
+                self.write_panel(isa, rows, panel, &sums[row..], tile);
             }
         }
     }
@@ -243,6 +269,7 @@ impl<'a> Head<'a> {
     #[inline(always)]
     pub(super) fn write_panel<I: Isa>(
         &self,
+        isa: I,
         positions: Range<usize>,
         panel: usize,
         weight_sums: &[f32],
@@ -264,7 +291,7 @@ impl<'a> Head<'a> {
             // this is the only reference that it has to the context.
             let out = unsafe { self.context.part(start..start + width) };
             if weight_sums[at] > 0. {
-                write::<I>(sums, inverses[at], out);
+                write(isa, sums, inverses[at], out);
             } else {
                 self.write_unweighted(first, weight_sums[at], out);
             }
@@ -303,15 +330,15 @@ impl<'a> Head<'a> {
 fn prefetch_row<I: Isa>(inputs: &[RowPointer], out: *const f32, cache_lines: usize) {
     for line in 0..cache_lines {
         for input in inputs {
-            I::expect_read(input.first.wrapping_add(line * LINE));
+            I::prefetch_read(input.first.wrapping_add(line * LINE));
         }
-        I::expect_write(out.wrapping_add(line * LINE));
+        I::prefetch_write(out.wrapping_add(line * LINE));
     }
 }
 
 /// Writes a panel of sums times a factor, as many as `out` has room for.
 #[inline(always)]
-fn write<I: Isa>(sums: &[f32], factor: f32, out: &mut [f32]) {
+fn write<I: Isa>(isa: I, sums: &[f32], factor: f32, out: &mut [f32]) {
     if out.len() < I::COLUMNS {
         for (out, sum) in out.iter_mut().zip(sums) {
             *out = sum * factor;
@@ -323,9 +350,9 @@ fn write<I: Isa>(sums: &[f32], factor: f32, out: &mut [f32]) {
         // SAFETY: both slices were checked to have `COLUMNS` values, which are whole
         // vectors.
         unsafe {
-            let sum = I::Vector::load(sums.as_ptr().add(column));
+            let sum = isa.load(sums.as_ptr().add(column));
             let out = out.as_mut_ptr().add(column);
-            sum.mul(I::Vector::splat(factor)).store(out);
+            sum.mul(isa.splat(factor)).store(out);
         }
     }
 }

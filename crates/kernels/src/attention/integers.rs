@@ -5,7 +5,7 @@
 //! on the other texts of a batch.
 
 use super::super::aligned::Aligned;
-use super::super::isa::{Isa, LARGEST_TILE, MOST_LANES, Vector};
+use super::super::isa::{Isa, MAX_LANES, MAX_TILE, Strided, Vector};
 use super::blocks::{
     BLOCK, PanelSums, PanelValues, RowState, Tile, blocks, combine, softmax, sum_columns,
 };
@@ -49,11 +49,12 @@ impl Head<'_> {
     #[inline(always)]
     pub(super) fn attend_in_8_bits<I: Isa>(
         &self,
+        isa: I,
         next: Option<&Self>,
-        workspace: &mut Workspace<I::Weight, I::Level>,
+        workspace: &mut Workspace<I::Weight, I::Quantized>,
     ) -> bool {
         let length = self.batch.length;
-        if !workspace.quantized.load::<I>(self) {
+        if !workspace.quantized.load(isa, self) {
             return false;
         }
         let tokens = self.key_count.next_multiple_of(I::COLUMNS);
@@ -73,12 +74,12 @@ impl Head<'_> {
             products,
             value_sums,
         };
-        let keys = I::weights(&quantized.keys, keys);
-        let values = I::weights(&quantized.values, values);
+        let keys = isa.widen(&quantized.keys, keys);
+        let values = isa.widen(&quantized.values, values);
         let weights = weights.as_mut_ptr();
         let panels = keys.chunks_exact((quantized.width * I::COLUMNS).max(1));
         for (keys, sums) in panels.zip(key_sums.chunks_exact_mut(I::COLUMNS)) {
-            sum_columns::<I>(ones, keys, sums);
+            sum_columns(isa, ones, keys, sums);
         }
         let keys = KeyPanels {
             quantized,
@@ -92,7 +93,7 @@ impl Head<'_> {
             let row_block = self.row_block::<I>(first);
             let RowBlock { rows, visible } = &row_block;
             let padded = visible.len().next_multiple_of(I::COLUMNS);
-            self.score_in_8_bits::<I>(&keys, &row_block, tile.products, scores);
+            self.score_in_8_bits(isa, &keys, &row_block, tile.products, scores);
             if self.attention.window.is_some() {
                 for (at, row) in rows.clone().enumerate() {
                     let scores = &mut scores[at * tokens..][visible.start..][..padded];
@@ -114,7 +115,7 @@ impl Head<'_> {
                     scales: &quantized.value_scales,
                 };
                 // SAFETY: `reserve` made room for the weights.
-                unsafe { block.finish::<I>(weights, &mut tile) };
+                unsafe { block.finish(isa, weights, &mut tile) };
                 continue;
             }
             let mut states = [RowState::default(); ROWS];
@@ -123,15 +124,15 @@ impl Head<'_> {
                 // Each step in a loop over all rows, which do not wait for each other.
                 let mut maxima = [0f32; ROWS];
                 for (at, max) in maxima.iter_mut().enumerate().take(rows.len()) {
-                    *max = maximum::<I::Vector>(scores_of(at));
+                    *max = maximum(isa, scores_of(at));
                 }
-                let mut totals = [I::Vector::splat(0.); ROWS];
+                let mut totals = [isa.splat(0.); ROWS];
                 for (at, total) in totals.iter_mut().enumerate().take(rows.len()) {
                     // SAFETY: `reserve` made room for `ROWS` rows of `BLOCK` weights,
                     // and four vectors. Those that a row writes too many, the next one
                     // overwrites.
                     *total =
-                        unsafe { softmax::<I>(scores_of(at), maxima[at], weights.add(at * BLOCK)) };
+                        unsafe { softmax(isa, scores_of(at), maxima[at], weights.add(at * BLOCK)) };
                 }
                 for (at, state) in states.iter_mut().enumerate().take(rows.len()) {
                     state.add(maxima[at], totals[at].sum());
@@ -149,7 +150,7 @@ impl Head<'_> {
                         is_first: which == 0,
                     };
                     // SAFETY: the loop above wrote a block of weights for each row.
-                    unsafe { combine::<I>(weights, &states[..rows.len()], panel, to) };
+                    unsafe { combine(isa, weights, &states[..rows.len()], panel, to) };
                 }
             }
             let totals = states.map(|state| state.total());
@@ -158,7 +159,7 @@ impl Head<'_> {
                     data: &sums[panel * I::COLUMNS..],
                     stride: columns,
                 };
-                self.write_panel::<I>(rows.clone(), panel, &totals, sums);
+                self.write_panel(isa, rows.clone(), panel, &totals, sums);
             }
         }
         true
@@ -168,6 +169,7 @@ impl Head<'_> {
     #[inline(always)]
     fn score_in_8_bits<I: Isa>(
         &self,
+        isa: I,
         panels: &KeyPanels<'_, I::Weight>,
         block: &RowBlock,
         sums: &mut [i32],
@@ -179,7 +181,7 @@ impl Head<'_> {
         let width = quantized.width;
         let queries = quantized.queries::<I>();
         let zero_point = query_zero_point::<I>() - I::OFFSET;
-        assert!(sums.len() >= LARGEST_TILE, "room for a tile");
+        assert!(sums.len() >= MAX_TILE, "room for a tile");
         for panel in visible.start / I::COLUMNS..visible.end.div_ceil(I::COLUMNS) {
             let first = panel * I::COLUMNS;
             let keys = &panels.keys[first * width..][..I::COLUMNS * width];
@@ -193,27 +195,36 @@ impl Head<'_> {
                 unsafe {
                     let (queries, keys) = (queries.add(row * width), keys.as_ptr());
                     let groups = width / I::GROUP;
-                    I::integers(count, queries, width, keys, groups, sums.as_mut_ptr());
+                    isa.multiply_integers(
+                        count,
+                        Strided {
+                            first: queries,
+                            stride: width,
+                        },
+                        keys,
+                        groups,
+                        sums.as_mut_ptr(),
+                    );
                 }
                 let start = (row - rows.start) * tokens + first;
                 let out = &mut scores[start..][..(count - 1) * tokens + I::COLUMNS];
                 let factors = &quantized.query_scales[row..row + count];
                 for (at, factor) in factors.iter().enumerate() {
-                    let factor = I::Vector::splat(*factor);
+                    let factor = isa.splat(*factor);
                     for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
                         // SAFETY: rows of sums and `out`, scales, bias and sums of keys
                         // all have `COLUMNS` values here, which are whole vectors.
                         unsafe {
                             let sums = sums.as_ptr().add(at * I::COLUMNS + column);
                             let sum = match key_sums {
-                                None => I::Vector::from_plain_integers(sums),
+                                None => isa.load_integers(sums),
                                 Some(key_sums) => {
                                     let key_sums = key_sums.as_ptr().add(column);
-                                    I::Vector::from_integers(sums, zero_point, key_sums)
+                                    isa.load_integers_less(sums, zero_point, key_sums)
                                 }
                             };
-                            let scale = I::Vector::load(scales.as_ptr().add(column));
-                            let bias = I::Vector::load(bias.as_ptr().add(column));
+                            let scale = isa.load(scales.as_ptr().add(column));
+                            let bias = isa.load(bias.as_ptr().add(column));
                             let out = out.as_mut_ptr().add(at * tokens + column);
                             sum.mul_add(scale.mul(factor), bias).store(out);
                         }
@@ -227,17 +238,17 @@ impl Head<'_> {
 impl<W: Copy + Default, L: Copy + Default> Workspace<W, L> {
     /// Makes room for `tokens` keys and `columns` of values, both whole panels.
     #[inline(always)]
-    fn reserve<I: Isa<Weight = W, Level = L>>(&mut self, tokens: usize, columns: usize) {
+    fn reserve<I: Isa<Weight = W, Quantized = L>>(&mut self, tokens: usize, columns: usize) {
         self.ones.resize(self.quantized.width, I::ONE);
         let key_sums = if I::CENTRED { 0 } else { tokens };
         self.key_sums.resize(key_sums, 0);
         self.scores.resize(ROWS * tokens, 0.);
         // `softmax` writes four vectors at a time, beyond the last row's end.
-        let size = ROWS * BLOCK + 4 * MOST_LANES;
+        let size = ROWS * BLOCK + 4 * MAX_LANES;
         self.weights.resize(size, L::default());
         self.sums.resize(ROWS * columns, 0.);
         for tile in &mut self.tiles {
-            tile.resize(LARGEST_TILE, 0);
+            tile.resize(MAX_TILE, 0);
         }
     }
 }

@@ -47,9 +47,9 @@ pub(super) struct Shape {
 impl PackedHead {
     /// Rotates and packs `head`.
     #[inline(always)]
-    pub(super) fn load<I: Isa>(&mut self, head: &Head<'_>) {
+    pub(super) fn load<I: Isa>(&mut self, isa: I, head: &Head<'_>) {
         self.load_keys::<I>(head);
-        self.load_values::<I>(head);
+        self.load_values(isa, head);
         let Some(rotation) = &head.batch.rotation else {
             return;
         };
@@ -106,7 +106,7 @@ impl PackedHead {
     }
 
     #[inline(always)]
-    fn load_values<I: Isa>(&mut self, head: &Head<'_>) {
+    fn load_values<I: Isa>(&mut self, isa: I, head: &Head<'_>) {
         let (columns, count) = (head.attention.columns, head.key_count);
         let panels = columns.div_ceil(I::COLUMNS);
         self.values.resize(panels * count * I::COLUMNS, 0.);
@@ -123,7 +123,7 @@ impl PackedHead {
                     // SAFETY: `part` and `packed` have `COLUMNS` values, which are
                     // whole vectors.
                     unsafe {
-                        let value = I::Vector::load(part.as_ptr().add(column));
+                        let value = isa.load(part.as_ptr().add(column));
                         value.store(packed.as_mut_ptr().add(column));
                     }
                 }

@@ -11,7 +11,7 @@ mod softmax;
 
 pub(super) use head::{Heads, attend_heads};
 
-use super::isa::{self, Kind};
+use super::isa::{self, InstructionSet};
 use super::linear::Granularity;
 use crate::threads::{Parallel, Shared, ranges};
 
@@ -116,10 +116,16 @@ impl Attention {
     /// # Panics
     /// If slices do not have the sizes that the batch states.
     pub fn run(&self, batch: &Batch<'_>, context: &mut [f32], threads: &dyn Parallel) {
-        self.run_on(Kind::best(), batch, context, threads);
+        self.run_on(InstructionSet::best(), batch, context, threads);
     }
 
-    fn run_on(&self, kind: Kind, batch: &Batch<'_>, context: &mut [f32], threads: &dyn Parallel) {
+    fn run_on(
+        &self,
+        set: InstructionSet,
+        batch: &Batch<'_>,
+        context: &mut [f32],
+        threads: &dyn Parallel,
+    ) {
         let text_size = batch.length * self.heads * self.columns;
         let texts = context.len().checked_div(text_size).unwrap_or(0);
         assert_eq!(context.len(), texts * text_size, "context of whole texts");
@@ -134,7 +140,7 @@ impl Attention {
         };
         let parts = ranges(texts * self.heads, parts);
         threads.run(parts.len(), &|at| {
-            isa::attend(kind, &heads, parts[at].clone())
+            isa::attend(set, &heads, parts[at].clone())
         });
     }
 }

@@ -4,7 +4,7 @@
 //! The bench `kernels` compares it with the general case, in the group `one
 //! block`.
 
-use super::super::isa::{Isa, MOST_LANES, Vector};
+use super::super::isa::{Isa, MAX_LANES, Vector};
 use super::blocks::{BLOCK, Tile, WeightRows, multiply_block, softmax, softmax_four};
 use super::head::{Head, ROWS, RowBlock};
 use super::load::{RowPointer, StridedRows};
@@ -27,7 +27,7 @@ pub(super) struct OneBlock<'a, W> {
 /// What is known about the weights of rows.
 struct WeightSums {
     /// The sum of each row's weights; 0 if it sees nothing.
-    totals: [f32; MOST_LANES],
+    totals: [f32; MAX_LANES],
     /// Weights from one row to the next.
     stride: usize,
 }
@@ -40,12 +40,13 @@ impl<W> OneBlock<'_, W> {
     #[inline(always)]
     pub(super) unsafe fn finish<I: Isa<Weight = W>>(
         self,
-        weights: *mut I::Level,
+        isa: I,
+        weights: *mut I::Quantized,
         tile: &mut Tile<'_>,
     ) {
         let count = self.block.rows.len();
         // SAFETY: the caller has room for the weights.
-        let WeightSums { totals, stride } = unsafe { self.softmax::<I>(weights) };
+        let WeightSums { totals, stride } = unsafe { self.softmax(isa, weights) };
         // In a loop of their own, which is vectorized: divisions are slow.
         let inverses = totals.map(|total| 1. / total);
         let (head, columns) = (self.head, self.head.attention.columns);
@@ -68,18 +69,18 @@ impl<W> OneBlock<'_, W> {
                         stride,
                         count: rows,
                     };
-                    multiply_block::<I>(weights, values, tile);
+                    multiply_block(isa, weights, values, tile);
                 }
                 let tile = tile.pointers();
                 for (at, inverse) in inverses[part..part + rows].iter().enumerate() {
-                    let inverse = I::Vector::splat(*inverse);
+                    let inverse = isa.splat(*inverse);
                     for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
                         // SAFETY: `Attention::run` gives each head of each text to one
                         // task, and `range` checked that each row has a panel of the
                         // context. Tile and scales are a panel wide.
                         unsafe {
-                            let sum = tile.load::<I>(at, column);
-                            let scale = I::Vector::load(scales.add(column));
+                            let sum = tile.load(isa, at, column);
+                            let scale = isa.load(scales.add(column));
                             sum.mul(scale).mul(inverse).store(out.add(column));
                         }
                     }
@@ -104,7 +105,7 @@ impl<W> OneBlock<'_, W> {
     /// # Safety
     /// `weights` has room for [`ROWS`] rows of [`BLOCK`], and four vectors.
     #[inline(always)]
-    unsafe fn softmax<I: Isa>(&self, weights: *mut I::Level) -> WeightSums {
+    unsafe fn softmax<I: Isa>(&self, isa: I, weights: *mut I::Quantized) -> WeightSums {
         let (count, size) = (self.block.rows.len(), self.block.visible.len());
         let size = size.next_multiple_of(I::COLUMNS);
         let StridedRows {
@@ -112,7 +113,7 @@ impl<W> OneBlock<'_, W> {
             stride,
         } = self.scores;
         assert!(count <= ROWS && scores.len() >= (count - 1) * stride + size);
-        let mut maxima = [I::Vector::splat(f32::NEG_INFINITY); MOST_LANES];
+        let mut maxima = [isa.splat(f32::NEG_INFINITY); MAX_LANES];
         // SAFETY: the assertion leaves `count` rows of `size` scores, which are whole
         // panels.
         unsafe {
@@ -122,12 +123,12 @@ impl<W> OneBlock<'_, W> {
             };
             match size / I::COLUMNS {
                 // Unrolled for short texts.
-                1 => row_maxima::<I>(row, 1, &mut maxima[..count]),
-                panels => row_maxima::<I>(row, panels, &mut maxima[..count]),
+                1 => row_maxima(isa, row, 1, &mut maxima[..count]),
+                panels => row_maxima(isa, row, panels, &mut maxima[..count]),
             }
         }
         let maxima = reduce(&maxima, I::Vector::max);
-        let mut totals = [I::Vector::splat(0.); MOST_LANES];
+        let mut totals = [isa.splat(0.); MAX_LANES];
         let is_pair = size == 2 * I::Vector::LANES;
         let mut row = scores.as_ptr();
         // SAFETY: the assertion leaves `count` rows of `size` scores. The caller has
@@ -138,13 +139,13 @@ impl<W> OneBlock<'_, W> {
                 // Two rows at a time; the last one twice if their number is odd.
                 for at in (0..count).step_by(2) {
                     let rows = [0, 1].map(|next| next.min(count - 1 - at));
-                    let maxima = rows.map(|next| I::Vector::splat(maxima[at + next]));
+                    let maxima = rows.map(|next| isa.splat(maxima[at + next]));
                     let [left, right] = rows.map(|next| row.add(next * stride));
                     let half = I::Vector::LANES;
                     let scores = [left, left.add(half), right, right.add(half)];
-                    let scores = scores.map(|at| I::Vector::load(at));
+                    let scores = scores.map(|at| isa.load(at));
                     let maxima = [maxima[0], maxima[0], maxima[1], maxima[1]];
-                    let sums = softmax_four::<I>(scores, maxima, weights.add(at * size));
+                    let sums = softmax_four(isa, scores, maxima, weights.add(at * size));
                     totals[at] = sums[0].add(sums[1]);
                     totals[at + 1] = sums[2].add(sums[3]);
                     row = row.wrapping_add(2 * stride);
@@ -152,7 +153,7 @@ impl<W> OneBlock<'_, W> {
             } else {
                 for (at, total) in totals.iter_mut().enumerate().take(count) {
                     let scores = std::slice::from_raw_parts(row, size);
-                    *total = softmax::<I>(scores, maxima[at], weights.add(at * BLOCK));
+                    *total = softmax(isa, scores, maxima[at], weights.add(at * BLOCK));
                     row = row.wrapping_add(stride);
                 }
             }
@@ -179,13 +180,13 @@ impl<W> OneBlock<'_, W> {
 /// # Safety
 /// There is a row for each of `maxima`.
 #[inline(always)]
-unsafe fn row_maxima<I: Isa>(row: RowPointer, panels: usize, maxima: &mut [I::Vector]) {
+unsafe fn row_maxima<I: Isa>(isa: I, row: RowPointer, panels: usize, maxima: &mut [I::Vector]) {
     let mut first = row.first;
     for maximum in maxima {
         for panel in 0..panels {
             for column in (0..I::COLUMNS).step_by(I::Vector::LANES) {
                 // SAFETY: the caller has a row of `panels` panels for each maximum.
-                let scores = unsafe { I::Vector::load(first.add(panel * I::COLUMNS + column)) };
+                let scores = unsafe { isa.load(first.add(panel * I::COLUMNS + column)) };
                 *maximum = scores.max(*maximum);
             }
         }
@@ -195,12 +196,12 @@ unsafe fn row_maxima<I: Isa>(row: RowPointer, panels: usize, maxima: &mut [I::Ve
 
 /// Reduces each vector to a scalar.
 #[inline(always)]
-fn reduce<V: Vector>(rows: &[V; MOST_LANES], by: impl Fn(V, V) -> V + Copy) -> [f32; MOST_LANES] {
-    let (mut part, mut scalars) = ([rows[0]; MOST_LANES], [0f32; MOST_LANES]);
+fn reduce<V: Vector>(rows: &[V; MAX_LANES], by: impl Fn(V, V) -> V + Copy) -> [f32; MAX_LANES] {
+    let (mut part, mut scalars) = ([rows[0]; MAX_LANES], [0f32; MAX_LANES]);
     for first in (0..ROWS).step_by(V::LANES) {
         part[..V::LANES].copy_from_slice(&rows[first..first + V::LANES]);
-        // SAFETY: `LANES` divides `MOST_LANES`, so a vector fits behind `first`.
-        unsafe { V::across(&part, by).store(scalars.as_mut_ptr().add(first)) };
+        // SAFETY: `LANES` divides `MAX_LANES`, so a vector fits behind `first`.
+        unsafe { V::reduce_rows(&part, by).store(scalars.as_mut_ptr().add(first)) };
     }
     scalars
 }

@@ -2,7 +2,7 @@
 //! read them.
 
 use super::super::aligned::Aligned;
-use super::super::isa::{Isa, Vector};
+use super::super::isa::{Isa, Strided, Vector};
 use super::head::Head;
 use super::load::{Shape, StridedRows};
 use super::scales::{ScaleBuffers, row_scales, scales_of_magnitudes};
@@ -14,7 +14,7 @@ const LARGEST: f32 = 127.;
 /// Columns are padded to whole vectors and groups with zeros.
 #[derive(Default)]
 pub(super) struct QuantizedHead {
-    /// `[length, width]` of [`Isa::Level`].
+    /// `[length, width]` of [`Isa::Quantized`].
     queries: Aligned<u8>,
     /// Scales of queries, such that scores are base-2 logarithms.
     pub(super) query_scales: Aligned<f32>,
@@ -51,7 +51,7 @@ impl QuantizedHead {
     /// Quantizes `head`. Returns whether all of its values are finite; if not, the
     /// result must not be used.
     #[inline(always)]
-    pub(super) fn load<I: Isa>(&mut self, head: &Head<'_>) -> bool {
+    pub(super) fn load<I: Isa>(&mut self, isa: I, head: &Head<'_>) -> bool {
         let columns = head.attention.columns;
         self.width = columns.next_multiple_of(I::Vector::LANES.max(I::GROUP));
         let mut padded = std::mem::take(&mut self.padded);
@@ -61,45 +61,45 @@ impl QuantizedHead {
             columns: self.width,
         };
         let queries = head.padded_rows(&head.batch.queries, shape, rotation, &mut padded);
-        let mut nan = self.load_queries::<I>(head, &queries);
+        let mut nan = self.load_queries(isa, head, &queries);
         let shape = Shape {
             rows: head.key_count,
             columns: self.width,
         };
         let keys = head.padded_rows(&head.batch.keys, shape, rotation, &mut padded);
-        nan += self.load_keys::<I>(head, &keys);
+        nan += self.load_keys(isa, head, &keys);
         let shape = Shape {
             rows: head.key_count,
             columns: columns.next_multiple_of(I::COLUMNS),
         };
         let values = head.padded_rows(&head.batch.values, shape, None, &mut padded);
-        nan += self.load_values::<I>(shape, &values);
+        nan += self.load_values(isa, shape, &values);
         self.padded = padded;
         nan.is_finite()
     }
 
     #[inline(always)]
-    pub(super) fn queries<I: Isa>(&self) -> *const I::Level {
+    pub(super) fn queries<I: Isa>(&self) -> *const I::Quantized {
         self.queries.as_ptr().cast()
     }
 
     #[inline(always)]
-    fn load_queries<I: Isa>(&mut self, head: &Head<'_>, rows: &StridedRows<'_>) -> f32 {
+    fn load_queries<I: Isa>(&mut self, isa: I, head: &Head<'_>, rows: &StridedRows<'_>) -> f32 {
         let (length, width) = (head.batch.length, self.width);
         let size = (length * width).next_multiple_of(4 * I::Vector::LANES);
-        self.queries.resize(size * size_of::<I::Level>(), 0);
+        self.queries.resize(size * size_of::<I::Quantized>(), 0);
         let zero_point = query_zero_point::<I>();
         let to = ScaleBuffers {
             scales: &mut self.query_scales,
             inverses: &mut self.inverse_scales,
         };
-        let largest = I::LARGEST - zero_point as f32;
+        let largest = I::MAX_QUANTIZED - zero_point as f32;
         let shape = Shape {
             rows: length,
             columns: width,
         };
-        let nan = row_scales::<I::Vector>(rows, shape, largest, to);
-        let quantized = self.queries.as_mut_ptr().cast::<I::Level>();
+        let nan = row_scales(isa, rows, shape, largest, to);
+        let quantized = self.queries.as_mut_ptr().cast::<I::Quantized>();
         let rows = |vectors| ScaledRows {
             first: rows.data.as_ptr(),
             stride: rows.stride,
@@ -113,15 +113,15 @@ impl QuantizedHead {
         unsafe {
             match (I::Vector::LANES, width / I::Vector::LANES) {
                 // Unrolled for the most common width of heads.
-                (16, 2) => quantize_queries::<I>(rows(2), zero_point, quantized),
-                (_, vectors) => quantize_queries::<I>(rows(vectors), zero_point, quantized),
+                (16, 2) => quantize_queries(isa, rows(2), zero_point, quantized),
+                (_, vectors) => quantize_queries(isa, rows(vectors), zero_point, quantized),
             }
         }
-        let to_base_2 = I::Vector::splat(head.attention.scale * std::f32::consts::LOG2_E);
+        let to_base_2 = isa.splat(head.attention.scale * std::f32::consts::LOG2_E);
         for scales in self.query_scales.chunks_exact_mut(I::Vector::LANES) {
             // SAFETY: the chunk has `LANES` values.
             unsafe {
-                let scale = I::Vector::load(scales.as_ptr());
+                let scale = isa.load(scales.as_ptr());
                 scale.mul(to_base_2).store(scales.as_mut_ptr());
             }
         }
@@ -129,7 +129,7 @@ impl QuantizedHead {
     }
 
     #[inline(always)]
-    fn load_keys<I: Isa>(&mut self, head: &Head<'_>, rows: &StridedRows<'_>) -> f32 {
+    fn load_keys<I: Isa>(&mut self, isa: I, head: &Head<'_>, rows: &StridedRows<'_>) -> f32 {
         let (count, width) = (head.key_count, self.width);
         let padded = count.next_multiple_of(I::COLUMNS);
         self.keys.resize(padded * width, 0);
@@ -141,7 +141,7 @@ impl QuantizedHead {
             rows: count,
             columns: width,
         };
-        let nan = row_scales::<I::Vector>(rows, shape, LARGEST, to);
+        let nan = row_scales(isa, rows, shape, LARGEST, to);
         self.key_scales.resize(padded, 0.);
         self.key_scales[count..].fill(0.);
         self.key_bias.resize(padded, 0.);
@@ -158,29 +158,32 @@ impl QuantizedHead {
             // SAFETY: `row_scales` asserted that `rows` has `count` rows of `width`
             // values; `inverses` ends with the last of them.
             unsafe {
-                let from = (from, rows.stride);
-                I::key_levels(from, inverses, width, panel, &mut self.key_rows);
+                let from = Strided {
+                    first: from,
+                    stride: rows.stride,
+                };
+                isa.quantize_keys(from, inverses, panel, &mut self.key_rows);
             }
         }
         nan
     }
 
     #[inline(always)]
-    fn load_values<I: Isa>(&mut self, shape: Shape, rows: &StridedRows<'_>) -> f32 {
+    fn load_values<I: Isa>(&mut self, isa: I, shape: Shape, rows: &StridedRows<'_>) -> f32 {
         let (count, width) = (shape.rows, shape.columns);
         self.tokens = count.next_multiple_of(I::COLUMNS);
         self.values.resize(width * self.tokens, 0);
         self.value_scales.resize(width, 0.);
         assert!(count == 0 || rows.data.len() >= (count - 1) * rows.stride + width);
         for column in (0..width).step_by(2 * I::Vector::LANES) {
-            let mut magnitudes = [I::Vector::splat(0.); 2];
+            let mut magnitudes = [isa.splat(0.); 2];
             let mut row = rows.data.as_ptr().wrapping_add(column);
             for _ in 0..count {
                 for (part, magnitude) in magnitudes.iter_mut().enumerate() {
                     // SAFETY: the assertion above leaves `count` rows of `width`
                     // values, which are pairs of vectors.
-                    let values = unsafe { I::Vector::load(row.add(part * I::Vector::LANES)) };
-                    *magnitude = values.magnitude(*magnitude);
+                    let values = unsafe { isa.load(row.add(part * I::Vector::LANES)) };
+                    *magnitude = values.max_magnitude(*magnitude);
                 }
                 row = row.wrapping_add(rows.stride);
             }
@@ -191,14 +194,17 @@ impl QuantizedHead {
             }
         }
         let inverses = &mut self.inverse_scales;
-        let nan = scales_of_magnitudes::<I::Vector>(&mut self.value_scales, LARGEST, inverses);
+        let nan = scales_of_magnitudes(isa, &mut self.value_scales, LARGEST, inverses);
         for first in (0..width).step_by(I::COLUMNS) {
             let inverses = &self.inverse_scales[first..first + I::COLUMNS];
             let panel = &mut self.values[first * self.tokens..][..self.tokens * I::COLUMNS];
-            let from = rows.data.as_ptr().wrapping_add(first);
+            let from = Strided {
+                first: rows.data.as_ptr().wrapping_add(first),
+                stride: rows.stride,
+            };
             // SAFETY: the assertion above leaves `count` rows of `width` values, which
             // are whole panels.
-            unsafe { I::value_levels((from, rows.stride), count, inverses, panel) };
+            unsafe { isa.quantize_values(from, count, inverses, panel) };
         }
         nan
     }
@@ -211,17 +217,22 @@ impl QuantizedHead {
 /// All rows and factors can be read, and there is room for their values, rounded
 /// up to four vectors.
 #[inline(always)]
-unsafe fn quantize_queries<I: Isa>(rows: ScaledRows, zero_point: i32, quantized: *mut I::Level) {
+unsafe fn quantize_queries<I: Isa>(
+    isa: I,
+    rows: ScaledRows,
+    zero_point: i32,
+    quantized: *mut I::Quantized,
+) {
     let (mut row, mut factor) = (rows.first, rows.factors);
     let (mut left, mut vector) = (rows.count, 0);
     for four in 0..(rows.count * rows.vectors).div_ceil(4) {
-        let mut values = [I::Vector::splat(0.); 4];
+        let mut values = [isa.splat(0.); 4];
         // SAFETY: `row` and `factor` stay at one of the caller's rows, `vector` is
         // below `vectors`, and the caller has room for every four.
         unsafe {
             for value in values.iter_mut() {
                 let at = row.add(vector * I::Vector::LANES);
-                *value = I::Vector::load(at).mul(I::Vector::splat(*factor));
+                *value = isa.load(at).mul(isa.splat(*factor));
                 vector += 1;
                 if vector == rows.vectors {
                     // After the last row, repeats it.
@@ -230,7 +241,7 @@ unsafe fn quantize_queries<I: Isa>(rows: ScaledRows, zero_point: i32, quantized:
                     (left, vector) = (left - next, 0);
                 }
             }
-            I::four_levels(
+            isa.quantize_four(
                 values,
                 zero_point,
                 quantized.add(4 * four * I::Vector::LANES),
@@ -241,5 +252,5 @@ unsafe fn quantize_queries<I: Isa>(rows: ScaledRows, zero_point: i32, quantized:
 
 /// The zero point of all queries, in the middle of the range.
 pub(super) fn query_zero_point<I: Isa>() -> i32 {
-    (I::LARGEST as i32 + 1) / 2
+    (I::MAX_QUANTIZED as i32 + 1) / 2
 }

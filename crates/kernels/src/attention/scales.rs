@@ -1,7 +1,7 @@
 //! Quantization scales of rows and columns.
 
 use super::super::aligned::Aligned;
-use super::super::isa::{MOST_LANES, Vector};
+use super::super::isa::{Isa, MAX_LANES, Vector};
 use super::load::{RowPointer, Shape, StridedRows};
 
 /// Where scales and their inverses are written, padded to whole vectors.
@@ -14,7 +14,8 @@ pub(super) struct ScaleBuffers<'a> {
 /// `-largest..=largest`. Returns NaN if a value is not finite. Rows are whole
 /// vectors.
 #[inline(always)]
-pub(super) fn row_scales<V: Vector>(
+pub(super) fn row_scales<I: Isa>(
+    isa: I,
     rows: &StridedRows<'_>,
     shape: Shape,
     largest: f32,
@@ -23,11 +24,11 @@ pub(super) fn row_scales<V: Vector>(
     let (count, width, stride) = (shape.rows, shape.columns, rows.stride);
     let ScaleBuffers { scales, inverses } = to;
     assert!(count == 0 || rows.data.len() >= (count - 1) * stride + width);
-    scales.resize(count.next_multiple_of(V::LANES), 0.);
-    let mut magnitudes = [V::splat(0.); MOST_LANES];
-    for (part, scales) in scales.chunks_exact_mut(V::LANES).enumerate() {
-        let first = part * V::LANES;
-        let of_rows = &mut magnitudes[..V::LANES.min(count - first)];
+    scales.resize(count.next_multiple_of(I::Vector::LANES), 0.);
+    let mut magnitudes = [isa.splat(0.); MAX_LANES];
+    for (part, scales) in scales.chunks_exact_mut(I::Vector::LANES).enumerate() {
+        let first = part * I::Vector::LANES;
+        let of_rows = &mut magnitudes[..I::Vector::LANES.min(count - first)];
         let row = RowPointer {
             first: rows.data.as_ptr().wrapping_add(first * stride),
             stride,
@@ -36,16 +37,17 @@ pub(super) fn row_scales<V: Vector>(
         // `of_rows` ends with the last of them. `scales` has a vector; what it gets
         // behind the last row is never read.
         unsafe {
-            match (V::LANES, width / V::LANES) {
+            match (I::Vector::LANES, width / I::Vector::LANES) {
                 // Unrolled for the most common widths of heads.
-                (16, 2) => row_magnitudes::<V>(row, 2, of_rows),
-                (16, 4) => row_magnitudes::<V>(row, 4, of_rows),
-                (_, vectors) => row_magnitudes::<V>(row, vectors, of_rows),
+                (16, 2) => row_magnitudes(isa, row, 2, of_rows),
+                (16, 4) => row_magnitudes(isa, row, 4, of_rows),
+                (_, vectors) => row_magnitudes(isa, row, vectors, of_rows),
             }
-            V::across(&magnitudes, V::magnitude).store(scales.as_mut_ptr());
+            I::Vector::reduce_rows(&magnitudes, I::Vector::max_magnitude)
+                .store(scales.as_mut_ptr());
         }
     }
-    scales_of_magnitudes::<V>(scales, largest, inverses)
+    scales_of_magnitudes(isa, scales, largest, inverses)
 }
 
 /// The largest magnitude in each lane of rows of `vectors` vectors.
@@ -53,13 +55,19 @@ pub(super) fn row_scales<V: Vector>(
 /// # Safety
 /// There is a row for each of `magnitudes`.
 #[inline(always)]
-unsafe fn row_magnitudes<V: Vector>(row: RowPointer, vectors: usize, magnitudes: &mut [V]) {
+unsafe fn row_magnitudes<I: Isa>(
+    isa: I,
+    row: RowPointer,
+    vectors: usize,
+    magnitudes: &mut [I::Vector],
+) {
     let mut first = row.first;
     for magnitude in magnitudes {
-        *magnitude = V::splat(0.);
+        *magnitude = isa.splat(0.);
         for vector in 0..vectors {
             // SAFETY: the caller has a row of `vectors` vectors for each magnitude.
-            *magnitude = unsafe { V::load(first.add(vector * V::LANES)) }.magnitude(*magnitude);
+            *magnitude =
+                unsafe { isa.load(first.add(vector * I::Vector::LANES)) }.max_magnitude(*magnitude);
         }
         first = first.wrapping_add(row.stride);
     }
@@ -69,23 +77,24 @@ unsafe fn row_magnitudes<V: Vector>(row: RowPointer, vectors: usize, magnitudes:
 /// computes the inverses. Scales are whole vectors. Returns NaN if a magnitude is
 /// not finite.
 #[inline(always)]
-pub(super) fn scales_of_magnitudes<V: Vector>(
+pub(super) fn scales_of_magnitudes<I: Isa>(
+    isa: I,
     scales: &mut [f32],
     largest: f32,
     inverses: &mut Aligned<f32>,
 ) -> f32 {
     inverses.resize(scales.len(), 0.);
-    let mut nan = V::splat(0.);
-    let scales = scales.chunks_exact_mut(V::LANES);
-    for (scales, inverses) in scales.zip(inverses.chunks_exact_mut(V::LANES)) {
+    let mut nan = isa.splat(0.);
+    let scales = scales.chunks_exact_mut(I::Vector::LANES);
+    for (scales, inverses) in scales.zip(inverses.chunks_exact_mut(I::Vector::LANES)) {
         // SAFETY: both chunks have `LANES` values.
         unsafe {
-            let scale = V::load(scales.as_ptr()).div(V::splat(largest));
-            nan = scale.mul_add(V::splat(0.), nan);
+            let scale = isa.load(scales.as_ptr()).div(isa.splat(largest));
+            nan = scale.mul_add(isa.splat(0.), nan);
             // All values are 0, whatever the scale.
-            let scale = scale.max(V::splat(f32::MIN_POSITIVE));
+            let scale = scale.max(isa.splat(f32::MIN_POSITIVE));
             scale.store(scales.as_mut_ptr());
-            V::splat(1.).div(scale).store(inverses.as_mut_ptr());
+            isa.splat(1.).div(scale).store(inverses.as_mut_ptr());
         }
     }
     nan.sum()

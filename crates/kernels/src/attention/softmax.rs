@@ -20,14 +20,14 @@ pub(super) fn mask_scores(scores: &mut [f32], visible: Range<usize>, mask: Optio
 
 /// The maximum of pairs of vectors; minus infinity if all are NaN.
 #[inline(always)]
-pub(super) fn maximum<V: Vector>(scores: &[f32]) -> f32 {
-    assert!(scores.len().is_multiple_of(2 * V::LANES));
+pub(super) fn maximum<I: Isa>(isa: I, scores: &[f32]) -> f32 {
+    assert!(scores.len().is_multiple_of(2 * I::Vector::LANES));
     // Two accumulators, so that steps do not wait for each other.
-    let mut maxima = [V::splat(f32::NEG_INFINITY); 2];
-    for pair in (0..scores.len()).step_by(2 * V::LANES) {
+    let mut maxima = [isa.splat(f32::NEG_INFINITY); 2];
+    for pair in (0..scores.len()).step_by(2 * I::Vector::LANES) {
         for (part, maximum) in maxima.iter_mut().enumerate() {
             // SAFETY: the assertion above makes pairs end within the scores.
-            let score = unsafe { V::load(scores.as_ptr().add(pair + part * V::LANES)) };
+            let score = unsafe { isa.load(scores.as_ptr().add(pair + part * I::Vector::LANES)) };
             *maximum = score.max(*maximum);
         }
     }
@@ -39,6 +39,7 @@ pub(super) fn maximum<V: Vector>(scores: &[f32]) -> f32 {
 /// that [`mask_scores`] hides become 0.
 #[inline(always)]
 pub(super) fn softmax<I: Isa>(
+    isa: I,
     scores: &mut [f32],
     visible: Range<usize>,
     mask: Option<&[i64]>,
@@ -50,20 +51,17 @@ pub(super) fn softmax<I: Isa>(
     // SAFETY: the assertion above makes pairs end within the scores.
     let load = |scores: &[f32], at: usize| unsafe {
         let at = scores.as_ptr().add(at);
-        [
-            I::Vector::load(at),
-            I::Vector::load(at.add(I::Vector::LANES)),
-        ]
+        [isa.load(at), isa.load(at.add(I::Vector::LANES))]
     };
-    let maximum = maximum::<I::Vector>(scores);
+    let maximum = maximum(isa, scores);
     if maximum == f32::NEG_INFINITY {
         // No key is visible, or all visible scores are NaN.
         let sum: f32 = scores.iter().filter(|score| score.is_nan()).sum();
         scores.fill(0.);
         return sum;
     }
-    let maximum = I::Vector::splat(maximum);
-    let mut sums = [I::Vector::splat(0.); 2];
+    let maximum = isa.splat(maximum);
+    let mut sums = [isa.splat(0.); 2];
     for at in pairs {
         let [left, right] = load(scores, at);
         let (left, right) = (exp2(left.sub(maximum)), exp2(right.sub(maximum)));

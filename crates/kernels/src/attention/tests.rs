@@ -67,23 +67,23 @@ const COLUMNS: &[usize] = if cfg!(miri) { &[8] } else { &[8, 20, 32, 64] };
 
 #[test]
 fn matches_the_definition() {
-    for kind in Kind::all() {
+    for set in InstructionSet::all() {
         for &columns in COLUMNS {
-            check(kind, columns, Precision::Fp32);
+            check(set, columns, Precision::Fp32);
         }
     }
 }
 
 #[test]
 fn is_close_to_the_definition_in_8_bits() {
-    for kind in Kind::all() {
+    for set in InstructionSet::all() {
         for &columns in COLUMNS {
-            check(kind, columns, Precision::Int8);
+            check(set, columns, Precision::Int8);
         }
     }
 }
 
-fn check(kind: Kind, columns: usize, precision: Precision) {
+fn check(set: InstructionSet, columns: usize, precision: Precision) {
     let (heads, texts) = (3, 2);
     let width = heads * columns;
     let lengths: &[usize] = if cfg!(miri) {
@@ -133,7 +133,7 @@ fn check(kind: Kind, columns: usize, precision: Precision) {
                         precision,
                     };
                     let mut found = vec![f32::NAN; size];
-                    attention.run_on(kind, &batch, &mut found, &crate::Serial);
+                    attention.run_on(set, &batch, &mut found, &crate::Serial);
                     let (mut errors, mut squares) = (0., 0.);
                     for (at, found) in found.chunks_exact(heads * columns).enumerate() {
                         let expected = definition(&attention, &batch, at / length, at % length);
@@ -147,14 +147,14 @@ fn check(kind: Kind, columns: usize, precision: Precision) {
                             };
                             assert!(
                                 error < bound,
-                                "{kind:?} {columns} {length} {window:?} {fill}: {found} {expected}"
+                                "{set:?} {columns} {length} {window:?} {fill}: {found} {expected}"
                             );
                         }
                     }
                     let error: f64 = errors / squares;
                     assert!(
                         error < 4e-4,
-                        "{kind:?} {columns} {length} {window:?}: {error}"
+                        "{set:?} {columns} {length} {window:?}: {error}"
                     );
                 }
             }

@@ -1,150 +1,122 @@
-//! The kernels, compiled for each instruction set, and the choice among them.
+//! The kernels, as they are called with an instruction set.
+
+use std::ops::Range;
 
 use super::super::attention::{Heads, attend_heads};
 use super::super::layer_norm::{LayerNorm, normalize_rows};
 use super::super::linear::{Product, QuantizeOptions, RowScale, multiply_tiles, quantize_rows};
-use super::{Isa, Kind, Narrow};
+use super::token::{Kernel, Narrow};
+use super::{InstructionSet, Isa, Vector};
 
-/// A function that runs a kernel, generic over [`Isa`], with whatever
-/// instructions there are. Each instruction set has a function of its own:
-/// browsers make slower code of large ones.
-macro_rules! kernel {
+/// Declares a function that runs a kernel, generic over [`Isa`], with an
+/// instruction set.
+macro_rules! entry {
     (
         $(#[$doc:meta])*
-        $name:ident = $kernel:ident($($argument:ident: $type:ty),*)
+        $name:ident, $entry:ident<$life:lifetime> =
+            $kernel:ident($($argument:ident: $type:ty),* $(,)?)
     ) => {
+        struct $entry<$life> {
+            $($argument: $type,)*
+        }
+
+        impl Kernel for $entry<'_> {
+            type Output = ();
+
+            #[inline(always)]
+            fn run<I: Isa>(self, isa: I) {
+                $kernel(isa, $(self.$argument),*);
+            }
+        }
+
         $(#[$doc])*
-        pub(in super::super) fn $name(kind: Kind, $($argument: $type),*) {
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            #[inline(never)]
-            fn run<I: Isa>($($argument: $type),*) {
-                $kernel::<I>($($argument),*)
-            }
-            match kind {
-                #[cfg(target_arch = "x86_64")]
-                Kind::Avx512Vnni => {
-                    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-                    fn run($($argument: $type),*) {
-                        $kernel::<super::avx512::Avx512Vnni>($($argument),*)
-                    }
-                    // SAFETY: a kind is made where its instructions are.
-                    unsafe { run($($argument),*) }
-                }
-                #[cfg(target_arch = "x86_64")]
-                Kind::Avx2 => {
-                    #[target_feature(enable = "avx2,fma")]
-                    fn run($($argument: $type),*) {
-                        $kernel::<super::avx2::Avx2>($($argument),*)
-                    }
-                    // SAFETY: a kind is made where its instructions are.
-                    unsafe { run($($argument),*) }
-                }
-                #[cfg(target_arch = "aarch64")]
-                Kind::NeonDot => {
-                    #[target_feature(enable = "neon,dotprod")]
-                    fn run($($argument: $type),*) {
-                        $kernel::<super::neon::NeonDot>($($argument),*)
-                    }
-                    // SAFETY: a kind is made where its instructions are.
-                    unsafe { run($($argument),*) }
-                }
-                #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-                Kind::Wasm => run::<super::wasm::Wasm<true, false>>($($argument),*),
-                #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-                Kind::WasmPairs => run::<super::wasm::Wasm<false, true>>($($argument),*),
-                #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-                Kind::WasmSevenBits => run::<super::wasm::Wasm<false, false>>($($argument),*),
-                #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
-                Kind::Plain => $kernel::<super::plain::Plain<1>>($($argument),*),
-                #[cfg(test)]
-                Kind::Blocks => $kernel::<super::plain::Plain<3>>($($argument),*),
-            }
+        pub(in super::super) fn $name<$life>(set: InstructionSet, $($argument: $type),*) {
+            set.run($entry { $($argument),* });
         }
     };
 }
 
-kernel! {
-    /// Quantizes rows, see [`quantize_rows`]. The levels are as many bytes as
-    /// [`level_size`] says.
-    quantize = quantize_rows(
-        options: QuantizeOptions<'_>, rows: &[f32], levels: &mut [u8], scales: &mut [RowScale]
+entry! {
+    /// Quantizes rows, see [`quantize_rows`], to quantized values of
+    /// [`quantized_size`](Layout::quantized_size) bytes.
+    quantize, Quantize<'a> = quantize_rows(
+        options: QuantizeOptions<'a>,
+        rows: &'a [f32],
+        quantized: &'a mut [u8],
+        scales: &'a mut [RowScale],
     )
 }
 
-kernel! {
-    /// Tiles of a product, see [`multiply_tiles`].
-    multiply = multiply_tiles(
-        product: &Product<'_>, rows: std::ops::Range<usize>, panels: std::ops::Range<usize>
+entry! {
+    /// Multiplies rows and panels, see [`multiply_tiles`].
+    multiply, Multiply<'a> = multiply_tiles(
+        product: &'a Product<'a>,
+        rows: Range<usize>,
+        panels: Range<usize>,
     )
 }
 
-kernel! {
-    /// Heads of texts, see [`attend_heads`].
-    attend = attend_heads(heads: &Heads<'_>, which: std::ops::Range<usize>)
+entry! {
+    /// Computes attention heads, see [`attend_heads`].
+    attend, Attend<'a> = attend_heads(heads: &'a Heads<'a>, which: Range<usize>)
 }
 
-kernel! {
+entry! {
     /// Layer normalization, see [`normalize_rows`].
-    normalize = normalize_rows(normalize: &LayerNorm<'_>, rows: &[f32], out: &mut [f32])
+    normalize, NormalizeRows<'a> = normalize_rows(
+        normalize: &'a LayerNorm<'a>,
+        rows: &'a [f32],
+        out: &'a mut [f32],
+    )
 }
 
-/// How panels are laid out for an instruction set.
+/// How an instruction set lays out panels and quantized rows.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Layout {
+    /// Floats in a vector.
+    pub(in super::super) lanes: usize,
     /// Rows of weights in a group.
     pub(in super::super) group: usize,
     /// Columns of a panel.
     pub(in super::super) columns: usize,
     /// Rows of a tile.
     pub(in super::super) rows: usize,
-    /// Levels of a row that share a scale, of so many.
-    pub(in super::super) block: fn(usize) -> usize,
-    /// Bytes of a level.
-    pub(in super::super) level_size: usize,
-    /// Whether levels are held less the zero point of their row.
+    /// Values of a row that share a scale, of a row of the given length.
+    pub(in super::super) block_size: fn(usize) -> usize,
+    /// Bytes of a quantized value.
+    pub(in super::super) quantized_size: usize,
+    /// Whether quantized values are stored less the zero point of their row.
     pub(in super::super) centred: bool,
-    /// What weights have to be within for the faster product, if there is one.
+    /// Bounds of weights for the faster product, where there is one.
     pub(in super::super) narrow: Option<Narrow>,
-    /// The largest level.
+    /// The largest quantized value.
     #[cfg(test)]
-    pub(in super::super) largest: f32,
+    pub(in super::super) max_quantized: f32,
 }
 
-impl Layout {
-    fn of<I: Isa>() -> Self {
-        Self {
+struct LayoutOf;
+
+impl Kernel for LayoutOf {
+    type Output = Layout;
+
+    fn run<I: Isa>(self, _: I) -> Layout {
+        Layout {
+            lanes: I::Vector::LANES,
             group: I::GROUP,
             columns: I::COLUMNS,
             rows: I::ROWS,
-            block: I::block,
-            level_size: size_of::<I::Level>(),
+            block_size: I::block_size,
+            quantized_size: size_of::<I::Quantized>(),
             centred: I::CENTRED,
             narrow: I::NARROW,
             #[cfg(test)]
-            largest: I::LARGEST,
+            max_quantized: I::MAX_QUANTIZED,
         }
     }
 }
 
-impl Kind {
+impl InstructionSet {
     pub(in super::super) fn layout(self) -> Layout {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512Vnni => Layout::of::<super::avx512::Avx512Vnni>(),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => Layout::of::<super::avx2::Avx2>(),
-            #[cfg(target_arch = "aarch64")]
-            Self::NeonDot => Layout::of::<super::neon::NeonDot>(),
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Self::Wasm => Layout::of::<super::wasm::Wasm<true, false>>(),
-            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-            Self::WasmPairs => Layout::of::<super::wasm::Wasm<false, true>>(),
-            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-            Self::WasmSevenBits => Layout::of::<super::wasm::Wasm<false, false>>(),
-            #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
-            Self::Plain => Layout::of::<super::plain::Plain<1>>(),
-            #[cfg(test)]
-            Self::Blocks => Layout::of::<super::plain::Plain<3>>(),
-        }
+        self.run(LayoutOf)
     }
 }

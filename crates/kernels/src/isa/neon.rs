@@ -1,85 +1,134 @@
 //! NEON with dot products of 8 bits.
 
 use std::arch::aarch64::*;
-use std::arch::asm;
+use std::arch::{asm, is_aarch64_feature_detected};
 
-use super::{Isa, MOST_LANES, Vector, by_rows};
+use super::token::{Isa, Kernel, Strided};
+use super::{MAX_LANES, Vector};
 
-pub(super) struct NeonDot;
+/// Proof that the machine has NEON with dot products.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct NeonDot(());
 
-impl Isa for NeonDot {
-    type Vector = float32x4_t;
-    type Level = i8;
+/// Four floats; made from the token alone.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub(in super::super) struct F32x4(float32x4_t);
+
+// SAFETY: `detect` alone makes the token.
+unsafe impl Isa for NeonDot {
+    type Vector = F32x4;
+    type Quantized = i8;
     type Weight = i8;
     const GROUP: usize = 4;
     const ROWS: usize = 6;
     const COLUMNS: usize = 16;
-    const ONE: Self::Level = 1;
-    const LARGEST: f32 = 255.;
+    const ONE: i8 = 1;
+    const MAX_QUANTIZED: f32 = 255.;
     const CENTRED: bool = false;
-    // The instruction multiplies signed levels.
+    // The instruction multiplies signed values.
     const OFFSET: i32 = 128;
 
+    fn detect() -> Option<Self> {
+        let is_there =
+            is_aarch64_feature_detected!("neon") && is_aarch64_feature_detected!("dotprod");
+        is_there.then_some(Self(()))
+    }
+
     #[inline(always)]
-    unsafe fn levels(values: float32x4_t, zero: i32, at: *mut i8) {
-        // SAFETY: the caller's.
+    fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        #[target_feature(enable = "neon,dotprod")]
+        fn run<K: Kernel>(isa: NeonDot, kernel: K) -> K::Output {
+            kernel.run(isa)
+        }
+        // SAFETY: `self` proves the instructions.
+        unsafe { run(self, kernel) }
+    }
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> F32x4 {
+        // SAFETY: `self` proves the instructions.
+        F32x4(unsafe { vdupq_n_f32(value) })
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, at: *const f32) -> F32x4 {
+        // SAFETY: `self` proves the instructions; the caller provides a vector.
+        F32x4(unsafe { vld1q_f32(at) })
+    }
+
+    #[inline(always)]
+    unsafe fn load_integers(self, at: *const i32) -> F32x4 {
+        // SAFETY: `self` proves the instructions; the caller provides a vector.
+        F32x4(unsafe { vcvtq_f32_s32(vld1q_s32(at)) })
+    }
+
+    #[inline(always)]
+    unsafe fn load_integers_less(self, at: *const i32, zero: i32, others: *const i32) -> F32x4 {
+        // SAFETY: `self` proves the instructions; the caller provides a vector at
+        // both.
+        F32x4(unsafe { vcvtq_f32_s32(vmlsq_n_s32(vld1q_s32(at), vld1q_s32(others), zero)) })
+    }
+
+    #[inline(always)]
+    unsafe fn quantize(self, values: F32x4, zero: i32, at: *mut i8) {
+        // SAFETY: `self` proves the instructions; the caller provides room for a
+        // vector.
         unsafe {
             let least = vdupq_n_s32(-Self::OFFSET);
-            let largest = vdupq_n_s32(Self::LARGEST as i32 - Self::OFFSET);
-            let levels = vaddq_s32(vcvtnq_s32_f32(values), vdupq_n_s32(zero - Self::OFFSET));
-            let levels = vmovn_s32(vminq_s32(vmaxq_s32(levels, least), largest));
-            let levels = vmovn_s16(vcombine_s16(levels, levels));
-            let levels = vget_lane_s32::<0>(vreinterpret_s32_s8(levels));
-            at.cast::<i32>().write_unaligned(levels);
+            let largest = vdupq_n_s32(Self::MAX_QUANTIZED as i32 - Self::OFFSET);
+            let zero = vdupq_n_s32(zero - Self::OFFSET);
+            let quantized = vaddq_s32(vcvtnq_s32_f32(values.0), zero);
+            let quantized = vmovn_s32(vminq_s32(vmaxq_s32(quantized, least), largest));
+            let quantized = vmovn_s16(vcombine_s16(quantized, quantized));
+            let quantized = vget_lane_s32::<0>(vreinterpret_s32_s8(quantized));
+            at.cast::<i32>().write_unaligned(quantized);
         }
     }
 
     #[inline(always)]
-    fn weights<'a>(panel: &'a [i8], _: &'a mut Vec<i8>) -> &'a [i8] {
+    fn widen<'a>(self, panel: &'a [i8], _: &'a mut Vec<i8>) -> &'a [i8] {
         panel
     }
 
     #[inline(always)]
-    unsafe fn integers(
-        rows: usize,
-        levels: *const i8,
-        stride: usize,
+    unsafe fn multiply_integers(
+        self,
+        count: usize,
+        rows: Strided<*const i8>,
         weights: *const i8,
         groups: usize,
         sums: *mut i32,
     ) {
-        // SAFETY: the caller's.
-        unsafe { by_rows!(rows, integers(levels, stride, weights, groups, sums), 1 2 3 4 5 6) }
+        // SAFETY: `self` proves the instructions; the contract is the same.
+        unsafe { by_rows!(count, integers(rows, weights, groups, sums), 1 2 3 4 5 6) }
     }
 
     #[inline(always)]
-    unsafe fn floats(
-        rows: usize,
-        left: *const f32,
-        stride: usize,
+    unsafe fn multiply_floats(
+        self,
+        count: usize,
+        rows: Strided<*const f32>,
         panel: *const f32,
         depth: usize,
-        sums: *mut f32,
-        sums_stride: usize,
+        sums: Strided<*mut f32>,
     ) {
-        // SAFETY: the caller's.
-        unsafe {
-            by_rows!(rows, floats(left, stride, panel, depth, sums, sums_stride), 1 2 3 4 5 6)
-        }
+        // SAFETY: `self` proves the instructions; the contract is the same.
+        unsafe { by_rows!(count, floats(rows, panel, depth, sums), 1 2 3 4 5 6) }
     }
 }
 
-/// `sum + levels . weights`, four products for each of four sums.
+/// `sum + values . weights`, four products for each of four sums.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-fn dot(sum: int32x4_t, levels: int8x16_t, weights: int8x16_t) -> int32x4_t {
+fn dot(sum: int32x4_t, values: int8x16_t, weights: int8x16_t) -> int32x4_t {
     let mut sum = sum;
-    // SAFETY: reads and writes registers alone; its intrinsic is not stable.
+    // SAFETY: reads and writes nothing but registers. Its intrinsic is not stable.
     unsafe {
         asm!(
-            "sdot {sum:v}.4s, {levels:v}.16b, {weights:v}.16b",
+            "sdot {sum:v}.4s, {values:v}.16b, {weights:v}.16b",
             sum = inout(vreg) sum,
-            levels = in(vreg) levels,
+            values = in(vreg) values,
             weights = in(vreg) weights,
             options(pure, nomem, nostack, preserves_flags)
         );
@@ -88,27 +137,26 @@ fn dot(sum: int32x4_t, levels: int8x16_t, weights: int8x16_t) -> int32x4_t {
 }
 
 /// # Safety
-/// That of [`Isa::integers`].
+/// That of [`Isa::multiply_integers`]; the rows are `ROWS`.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn integers<const ROWS: usize>(
-    levels: *const i8,
-    stride: usize,
+    rows: Strided<*const i8>,
     weights: *const i8,
     groups: usize,
     sums: *mut i32,
 ) {
     let mut tile = [[vdupq_n_s32(0); 4]; ROWS];
-    // SAFETY: the caller's slices hold all groups, rows and columns.
+    // SAFETY: the caller provides all groups, rows and columns.
     unsafe {
         for group in 0..groups {
             let at = weights.add(group * 64);
             let columns = [0, 1, 2, 3].map(|part| vld1q_s8(at.add(part * 16)));
             for (row, tile) in tile.iter_mut().enumerate() {
-                let at = levels.add(row * stride + 4 * group).cast::<i32>();
-                let level = vreinterpretq_s8_s32(vdupq_n_s32(at.read_unaligned()));
+                let at = rows.first.add(row * rows.stride + 4 * group).cast::<i32>();
+                let factor = vreinterpretq_s8_s32(vdupq_n_s32(at.read_unaligned()));
                 for (sum, weights) in tile.iter_mut().zip(columns) {
-                    *sum = dot(*sum, level, weights);
+                    *sum = dot(*sum, factor, weights);
                 }
             }
         }
@@ -121,25 +169,23 @@ unsafe fn integers<const ROWS: usize>(
 }
 
 /// # Safety
-/// That of [`Isa::floats`].
+/// That of [`Isa::multiply_floats`]; the rows are `ROWS`.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn floats<const ROWS: usize>(
-    left: *const f32,
-    stride: usize,
+    rows: Strided<*const f32>,
     panel: *const f32,
     depth: usize,
-    sums: *mut f32,
-    sums_stride: usize,
+    sums: Strided<*mut f32>,
 ) {
     let mut tile = [[vdupq_n_f32(0.); 4]; ROWS];
-    // SAFETY: the caller's slices hold all of the depth, rows and columns.
+    // SAFETY: the caller provides all rows and columns to that depth.
     unsafe {
         for step in 0..depth {
             let at = panel.add(step * 16);
             let columns = [0, 1, 2, 3].map(|part| vld1q_f32(at.add(part * 4)));
             for (row, tile) in tile.iter_mut().enumerate() {
-                let factor = vdupq_n_f32(*left.add(row * stride + step));
+                let factor = vdupq_n_f32(*rows.first.add(row * rows.stride + step));
                 for (sum, values) in tile.iter_mut().zip(columns) {
                     *sum = vfmaq_f32(*sum, factor, values);
                 }
@@ -147,128 +193,95 @@ unsafe fn floats<const ROWS: usize>(
         }
         for (row, tile) in tile.iter().enumerate() {
             for (part, sum) in tile.iter().enumerate() {
-                vst1q_f32(sums.add(row * sums_stride + part * 4), *sum);
+                vst1q_f32(sums.first.add(row * sums.stride + part * 4), *sum);
             }
         }
     }
 }
 
-impl Vector for float32x4_t {
+impl Vector for F32x4 {
     const LANES: usize = 4;
 
-    #[inline(always)]
-    fn splat(value: f32) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { vdupq_n_f32(value) }
+    instructions! {
+        add(other) = vaddq_f32;
+        sub(other) = vsubq_f32;
+        mul(other) = vmulq_f32;
+        div(other) = vdivq_f32;
     }
 
     #[inline(always)]
-    unsafe fn load(at: *const f32) -> Self {
-        // SAFETY: the caller's.
-        unsafe { vld1q_f32(at) }
+    fn splat(self, value: f32) -> Self {
+        // SAFETY: vectors are made from a token of the instruction set.
+        Self(unsafe { vdupq_n_f32(value) })
     }
 
     #[inline(always)]
     unsafe fn store(self, at: *mut f32) {
-        // SAFETY: the caller's.
-        unsafe { vst1q_f32(at, self) }
-    }
-
-    #[inline(always)]
-    unsafe fn from_integers(at: *const i32, zero: i32, others: *const i32) -> Self {
-        // SAFETY: the caller's.
-        unsafe { vcvtq_f32_s32(vmlsq_n_s32(vld1q_s32(at), vld1q_s32(others), zero)) }
-    }
-
-    #[inline(always)]
-    unsafe fn from_plain_integers(at: *const i32) -> Self {
-        // SAFETY: the caller's.
-        unsafe { vcvtq_f32_s32(vld1q_s32(at)) }
-    }
-
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { vaddq_f32(self, other) }
-    }
-
-    #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { vsubq_f32(self, other) }
-    }
-
-    #[inline(always)]
-    fn mul(self, other: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { vmulq_f32(self, other) }
-    }
-
-    #[inline(always)]
-    fn div(self, other: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { vdivq_f32(self, other) }
+        // SAFETY: vectors are made from a token of the instruction set; the
+        // caller provides room for one.
+        unsafe { vst1q_f32(at, self.0) }
     }
 
     #[inline(always)]
     fn mul_add(self, factor: Self, sum: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { vfmaq_f32(sum, self, factor) }
+        // SAFETY: vectors are made from a token of the instruction set.
+        Self(unsafe { vfmaq_f32(sum.0, self.0, factor.0) })
     }
 
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { vbslq_f32(vcgtq_f32(self, other), self, other) }
+        // SAFETY: vectors are made from a token of the instruction set.
+        Self(unsafe { vbslq_f32(vcgtq_f32(self.0, other.0), self.0, other.0) })
     }
 
     #[inline(always)]
     fn min(self, other: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { vbslq_f32(vcltq_f32(self, other), self, other) }
+        // SAFETY: vectors are made from a token of the instruction set.
+        Self(unsafe { vbslq_f32(vcltq_f32(self.0, other.0), self.0, other.0) })
     }
 
     #[inline(always)]
-    fn magnitude(self, before: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe {
-            let bits = vreinterpretq_u32_f32(vabsq_f32(self));
-            vreinterpretq_f32_u32(vmaxq_u32(bits, vreinterpretq_u32_f32(before)))
-        }
+    fn max_magnitude(self, maximum: Self) -> Self {
+        // SAFETY: vectors are made from a token of the instruction set.
+        Self(unsafe {
+            let bits = vreinterpretq_u32_f32(vabsq_f32(self.0));
+            vreinterpretq_f32_u32(vmaxq_u32(bits, vreinterpretq_u32_f32(maximum.0)))
+        })
     }
 
     #[inline(always)]
     fn power_of_two(self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { vreinterpretq_f32_s32(vshlq_n_s32::<23>(vreinterpretq_s32_f32(self))) }
+        // SAFETY: vectors are made from a token of the instruction set.
+        Self(unsafe { vreinterpretq_f32_s32(vshlq_n_s32::<23>(vreinterpretq_s32_f32(self.0))) })
     }
 
     #[inline(always)]
     fn sum(self) -> f32 {
-        // SAFETY: the instruction set is there.
-        unsafe { vaddvq_f32(self) }
+        // SAFETY: vectors are made from a token of the instruction set.
+        unsafe { vaddvq_f32(self.0) }
     }
 
     #[inline(always)]
     fn largest(self) -> f32 {
-        // SAFETY: the instruction set is there.
-        unsafe { vmaxnmvq_f32(self) }
+        // SAFETY: vectors are made from a token of the instruction set.
+        unsafe { vmaxnmvq_f32(self.0) }
     }
 
     #[inline(always)]
-    fn across(rows: &[Self; MOST_LANES], by: impl Fn(Self, Self) -> Self) -> Self {
-        let mut pairs = [rows[0]; 2];
-        // SAFETY: the instruction set is there.
+    fn reduce_rows(rows: &[Self; MAX_LANES], by: impl Fn(Self, Self) -> Self) -> Self {
+        let by = |one: float32x4_t, other: float32x4_t| by(Self(one), Self(other)).0;
+        let mut pairs = [rows[0].0; 2];
+        // SAFETY: vectors are made from a token of the instruction set.
         unsafe {
             for (at, pair) in pairs.iter_mut().enumerate() {
-                let (one, other) = (rows[2 * at], rows[2 * at + 1]);
+                let (one, other) = (rows[2 * at].0, rows[2 * at + 1].0);
                 *pair = by(vzip1q_f32(one, other), vzip2q_f32(one, other));
             }
             let [one, other] = pairs.map(|pair| vreinterpretq_f64_f32(pair));
-            by(
+            Self(by(
                 vreinterpretq_f32_f64(vzip1q_f64(one, other)),
                 vreinterpretq_f32_f64(vzip2q_f64(one, other)),
-            )
+            ))
         }
     }
 }

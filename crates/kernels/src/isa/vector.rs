@@ -1,36 +1,23 @@
 //! Vectors of floats, as wide as an instruction set has them.
 
-use super::MOST_LANES;
+use super::MAX_LANES;
 
-/// So many floats as one instruction works on.
+/// The floats that one instruction works on.
 ///
-/// Methods are inlined into functions that are compiled for the instruction
-/// set; to call them elsewhere is slow, and right where its instructions are.
+/// Vectors are made from the token of an instruction set, see
+/// [`Isa`](super::Isa), or from others, so that each value proves that the
+/// machine has the instructions. Methods are inlined into functions that are
+/// compiled for the instruction set; they are slow elsewhere.
 pub(in super::super) trait Vector: Copy {
     /// Floats in a vector.
     const LANES: usize;
 
-    fn splat(value: f32) -> Self;
+    /// A vector of the same type with `value` in each lane.
+    fn splat(self, value: f32) -> Self;
 
     /// # Safety
-    /// There are [`LANES`](Self::LANES) floats to be read.
-    unsafe fn load(at: *const f32) -> Self;
-
-    /// # Safety
-    /// There is room for [`LANES`](Self::LANES) floats.
+    /// `at` has room for [`LANES`](Self::LANES) floats.
     unsafe fn store(self, at: *mut f32);
-
-    /// Integers less `zero` times others, as floats.
-    ///
-    /// # Safety
-    /// There are [`LANES`](Self::LANES) integers of each to be read.
-    unsafe fn from_integers(at: *const i32, zero: i32, others: *const i32) -> Self;
-
-    /// Integers as floats.
-    ///
-    /// # Safety
-    /// There are [`LANES`](Self::LANES) integers to be read.
-    unsafe fn from_plain_integers(at: *const i32) -> Self;
 
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
@@ -41,62 +28,59 @@ pub(in super::super) trait Vector: Copy {
     /// it.
     fn mul_add(self, factor: Self, sum: Self) -> Self;
 
-    /// The larger one; `other` if either is not a number.
+    /// The larger one; `other` if either is NaN.
     fn max(self, other: Self) -> Self;
 
-    /// The smaller one; `other` if either is not a number.
+    /// The smaller one; `other` if either is NaN.
     fn min(self, other: Self) -> Self;
 
-    /// The larger magnitude, of which the one before is one already; what is not
-    /// a number is larger than all.
-    fn magnitude(self, before: Self) -> Self;
+    /// The larger of `|self|` and `maximum`, which is not negative; NaN counts
+    /// as larger than all numbers.
+    fn max_magnitude(self, maximum: Self) -> Self;
 
-    /// `2^(n - 127)` for whole numbers `n` from 0, which makes 0, to 254, that
-    /// [`ROUND`](super::super::exp::ROUND) was added to.
+    /// `2^(n - 127)` for integers `n` in `0..=254` to which
+    /// [`ROUND`](super::super::exp::ROUND) was added; 0 for `n = 0`.
     fn power_of_two(self) -> Self;
 
-    /// The sum of all.
+    /// The sum of all lanes.
     fn sum(self) -> f32;
 
-    /// The largest of all.
+    /// The maximum of all lanes.
     fn largest(self) -> f32;
 
-    /// Brings the floats of each vector to one by `by`, which gives the same in
-    /// any order, for the first [`LANES`](Self::LANES) of them: a float each.
-    fn across(rows: &[Self; MOST_LANES], by: impl Fn(Self, Self) -> Self) -> Self;
+    /// Reduces each of the first [`LANES`](Self::LANES) vectors to a scalar, and
+    /// returns these as a vector. The result of `by` must not depend on order.
+    fn reduce_rows(rows: &[Self; MAX_LANES], by: impl Fn(Self, Self) -> Self) -> Self;
 }
 
-/// A vector of one.
+/// Methods of vectors that are a single instruction.
+#[allow(unused_macros, reason = "plain Rust and WebAssembly have other ways")]
+macro_rules! instructions {
+    ($($name:ident($($argument:ident),*) = $instruction:expr;)+) => {
+        $(
+            #[inline(always)]
+            fn $name(self, $($argument: Self),*) -> Self {
+                // SAFETY: vectors are made from a token of the instruction set,
+                // so that the machine has it.
+                Self(unsafe { $instruction(self.0, $($argument.0),*) })
+            }
+        )+
+    };
+}
+
+/// A vector of one float, which needs no particular instructions.
 impl Vector for f32 {
     const LANES: usize = 1;
 
     #[inline(always)]
-    fn splat(value: f32) -> Self {
+    fn splat(self, value: f32) -> Self {
         value
     }
 
     #[inline(always)]
-    unsafe fn load(at: *const f32) -> Self {
-        // SAFETY: the caller's.
-        unsafe { *at }
-    }
-
-    #[inline(always)]
     unsafe fn store(self, at: *mut f32) {
-        // SAFETY: the caller's.
+        // SAFETY: the caller provides room for a float.
         unsafe { *at = self }
-    }
-
-    #[inline(always)]
-    unsafe fn from_integers(at: *const i32, zero: i32, others: *const i32) -> Self {
-        // SAFETY: the caller's.
-        unsafe { (*at - zero * *others) as f32 }
-    }
-
-    #[inline(always)]
-    unsafe fn from_plain_integers(at: *const i32) -> Self {
-        // SAFETY: the caller's.
-        unsafe { *at as f32 }
     }
 
     #[inline(always)]
@@ -135,8 +119,8 @@ impl Vector for f32 {
     }
 
     #[inline(always)]
-    fn magnitude(self, before: Self) -> Self {
-        f32::from_bits(self.abs().to_bits().max(before.to_bits()))
+    fn max_magnitude(self, maximum: Self) -> Self {
+        f32::from_bits(self.abs().to_bits().max(maximum.to_bits()))
     }
 
     #[inline(always)]
@@ -155,7 +139,7 @@ impl Vector for f32 {
     }
 
     #[inline(always)]
-    fn across(rows: &[Self; MOST_LANES], _: impl Fn(Self, Self) -> Self) -> Self {
+    fn reduce_rows(rows: &[Self; MAX_LANES], _: impl Fn(Self, Self) -> Self) -> Self {
         rows[0]
     }
 }

@@ -16,7 +16,7 @@ pub(super) use quantize::{QuantizeOptions, RowScale, quantize_rows};
 use std::ops::Range;
 
 use super::aligned::Aligned;
-use super::isa::{self, Kind};
+use super::isa::{self, InstructionSet};
 use crate::threads::{Parallel, Shared, ranges};
 
 /// The activation function of a linear layer.
@@ -83,7 +83,7 @@ impl<'a> Activations<'a> {
 /// this machine's instructions read them.
 #[derive(Clone, Debug)]
 pub struct Linear {
-    kind: Kind,
+    set: InstructionSet,
     activation: Activation,
     /// Columns of the input.
     inner: usize,
@@ -169,7 +169,7 @@ impl Linear {
         if let Some(residual) = residual {
             assert_eq!(residual.len(), out.len(), "residual in the output's shape");
         }
-        let layout = self.kind.layout();
+        let layout = self.set.layout();
         let mut quantized = QUANTIZED.take();
         let scales;
         let (operands, row_size) = match &self.panels {
@@ -191,7 +191,7 @@ impl Linear {
                     weights,
                     columns,
                 };
-                (operands, stride * layout.level_size)
+                (operands, stride * layout.quantized_size)
             }
         };
         let product = Product {
@@ -209,7 +209,7 @@ impl Linear {
         .tasks(threads.threads());
         threads.run(tasks.len(), &|at| {
             let Task { rows, panels } = tasks[at].clone();
-            isa::multiply(self.kind, &product, rows, panels);
+            isa::multiply(self.set, &product, rows, panels);
         });
         // WebAssembly memory never shrinks, so the buffer is freed for others to
         // use.
@@ -227,13 +227,13 @@ impl Linear {
     ) -> Vec<RowScale> {
         let rows = activations.rows;
         let count = rows.len() / self.inner;
-        let row_size = shape.stride * self.kind.layout().level_size;
+        let row_size = shape.stride * self.set.layout().quantized_size;
         // Never shrunk: growing again would fill it with zeros again.
         quantized.resize(quantized.len().max(count * row_size), 0);
         let quantized = &mut quantized[..count * row_size];
         let blocks = shape
             .stride
-            .div_ceil((self.kind.layout().block)(shape.stride));
+            .div_ceil((self.set.layout().block_size)(shape.stride));
         let mut scales = vec![RowScale::default(); count * blocks];
         let options = QuantizeOptions {
             columns: self.inner,
@@ -258,7 +258,7 @@ impl Linear {
             let part = part.start * blocks..part.end * blocks;
             // SAFETY: `ranges` returns disjoint ranges of rows, one per task.
             let (quantized, scales) = unsafe { (quantized.part(bytes), shared_scales.part(part)) };
-            isa::quantize(self.kind, options, values, quantized, scales);
+            isa::quantize(self.set, options, values, quantized, scales);
         });
         scales
     }

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::super::exp::{gelu, gelu_tanh, rough_gelu, rough_gelu_tanh};
-use super::super::isa::{Isa, LARGEST_TILE, Vector};
+use super::super::isa::{Isa, MAX_TILE, Vector};
 use super::Activation;
 use super::product::Product;
 use super::tile::{Strip, Tile};
@@ -56,9 +56,10 @@ struct Target {
 /// is wider than what is left of the output's rows.
 #[inline(always)]
 pub(super) fn write<I: Isa, T: Tile<I::Vector>>(
+    isa: I,
     destination: Destination<'_>,
     tile: &T,
-    partial: &mut [f32; LARGEST_TILE],
+    partial: &mut [f32; MAX_TILE],
 ) {
     let Destination {
         product,
@@ -93,9 +94,9 @@ pub(super) fn write<I: Isa, T: Tile<I::Vector>>(
                 let at = row * stride + column;
                 let values = [strips[0].value(row), strips[1].value(row)];
                 let [left, right] = activation.apply::<_, T>(values);
-                target.store(left, at);
+                target.store(isa, left, at);
                 if half < width {
-                    target.store(right, at + half);
+                    target.store(isa, right, at + half);
                 }
             }
         }
@@ -119,11 +120,11 @@ impl Target {
     /// Both `out` and `residual` have a vector at `at`, and nobody else accesses
     /// that of `out`.
     #[inline(always)]
-    unsafe fn store<V: Vector>(&self, value: V, at: usize) {
+    unsafe fn store<I: Isa>(&self, isa: I, value: I::Vector, at: usize) {
         // SAFETY: the caller passes the offset of a whole vector of both.
         unsafe {
             let value = match self.residual {
-                Some(residual) => value.add(V::load(residual.add(at))),
+                Some(residual) => value.add(isa.load(residual.add(at))),
                 None => value,
             };
             value.store(self.out.add(at));

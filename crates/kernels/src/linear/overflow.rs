@@ -102,7 +102,7 @@ impl OverflowCorrections {
                         for row in rows.clone() {
                             // Each weight keeps as much as fits into the sum.
                             let magnitude = (i32::from(weight(row)) * sign).max(0);
-                            let excess = (sum + magnitude - narrow.most).max(0);
+                            let excess = (sum + magnitude - narrow.max_sum).max(0);
                             sum += magnitude - excess;
                             if excess > 0 {
                                 self.all.push(Correction {
@@ -134,7 +134,7 @@ impl OverflowCorrections {
     pub(super) unsafe fn add<I: Isa>(
         &self,
         block: usize,
-        rows: QuantizedRows<I::Level>,
+        rows: QuantizedRows<I::Quantized>,
         sums: &mut [i32],
     ) {
         for correction in self.of_block(block) {
@@ -157,7 +157,7 @@ mod tests {
     const NARROW: Narrow = Narrow {
         groups: 2,
         lane: 2,
-        most: 258,
+        max_sum: 258,
     };
     /// A panel of two blocks of three groups.
     const LAYOUT: PanelLayout = PanelLayout {
@@ -219,7 +219,7 @@ mod tests {
                 lane_sums(block, 1)
                     .iter()
                     .chain(&lane_sums(block, -1))
-                    .all(|&sum| sum <= NARROW.most)
+                    .all(|&sum| sum <= NARROW.max_sum)
             );
         }
         for (at, (block, original)) in many.chunks(24).zip(original.chunks(24)).enumerate() {

@@ -1,7 +1,7 @@
 //! Packs weights into panels, in the order in which the product reads them.
 
 use super::super::aligned::Aligned;
-use super::super::isa::{Kind, Layout};
+use super::super::isa::{InstructionSet, Layout};
 use super::overflow::{OverflowCorrections, PanelLayout};
 use super::{Activation, ColumnParameters, Linear, Panels};
 
@@ -61,10 +61,10 @@ impl Layer<'_> {
     /// Packs the layer for this machine. Returns `None` if sizes contradict each
     /// other, or exceed the kernel's limits.
     pub fn pack(&self) -> Option<Linear> {
-        self.pack_for(Kind::best())
+        self.pack_for(InstructionSet::best())
     }
 
-    pub(super) fn pack_for(&self, kind: Kind) -> Option<Linear> {
+    pub(super) fn pack_for(&self, set: InstructionSet) -> Option<Linear> {
         let per_column = |count: usize| count == 1 || count == self.outer;
         let size = self.inner.checked_mul(self.outer)?;
         let weights_fit = match self.weights {
@@ -85,11 +85,11 @@ impl Layer<'_> {
         let bias_fits = self.bias.is_empty() || self.bias.len() == self.outer;
         let gate_fits = !self.activation.is_gated() || self.outer.is_multiple_of(2);
         let fits = size > 0 && weights_fit && bias_fits && gate_fits;
-        fits.then(|| self.packed(kind))
+        fits.then(|| self.packed(set))
     }
 
-    fn packed(&self, kind: Kind) -> Linear {
-        let layout = kind.layout();
+    fn packed(&self, set: InstructionSet) -> Linear {
+        let layout = set.layout();
         let order = self.order(layout.columns);
         let bias = order.iter().map(|&column| match column {
             Some(column) if !self.bias.is_empty() => self.bias[column],
@@ -118,7 +118,7 @@ impl Layer<'_> {
                     let stride = self.inner.next_multiple_of(layout.group);
                     let panels = PanelLayout {
                         panel: stride * layout.columns,
-                        block: (layout.block)(stride) * layout.columns,
+                        block: (layout.block_size)(stride) * layout.columns,
                         columns: layout.columns,
                         group: layout.group,
                     };
@@ -128,7 +128,7 @@ impl Layer<'_> {
             }
         };
         Linear {
-            kind,
+            set,
             activation: self.activation,
             inner: self.inner,
             outer: if self.activation.is_gated() {
@@ -194,7 +194,7 @@ impl Layer<'_> {
         let zero_points: Vec<i32> = order.iter().map(|at| at.map_or(0, zero_point)).collect();
         let stride = self.inner.next_multiple_of(layout.group);
         let panel = stride * layout.columns;
-        let block = (layout.block)(stride) * layout.columns;
+        let block = (layout.block_size)(stride) * layout.columns;
         let sum = |block: &[i8], column: usize| -> i32 {
             let groups = block.chunks_exact(layout.group);
             let of_column = groups.skip(column).step_by(layout.columns).flatten();

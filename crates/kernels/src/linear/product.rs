@@ -1,10 +1,9 @@
 //! The product of activations and weights, tile by tile.
 
-use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::super::aligned::OnLine;
-use super::super::isa::{Isa, LARGEST_TILE, LINE, MOST_BLOCKS};
+use super::super::isa::{Isa, LINE, MAX_BLOCKS, MAX_TILE, Strided};
 use super::outputs::{Destination, write};
 use super::overflow::QuantizedRows;
 use super::quantize::RowScale;
@@ -28,7 +27,7 @@ pub(super) enum Operands<'a> {
         panels: &'a [f32],
     },
     Integers {
-        /// `[rows, stride]` of [`Isa::Level`].
+        /// `[rows, stride]` of [`Isa::Quantized`].
         quantized: &'a [u8],
         /// `[rows, blocks]`.
         scales: &'a [RowScale],
@@ -41,18 +40,19 @@ pub(super) enum Operands<'a> {
 /// Computes the outputs of some rows and panels.
 #[inline(always)]
 pub(in super::super) fn multiply_tiles<I: Isa>(
+    isa: I,
     product: &Product<'_>,
     rows: Range<usize>,
     panels: Range<usize>,
 ) {
     match product.operands {
-        Operands::Floats { .. } => floats::<I>(product, rows, panels),
-        Operands::Integers { .. } => integers::<I>(product, rows, panels),
+        Operands::Floats { .. } => floats(isa, product, rows, panels),
+        Operands::Integers { .. } => integers(isa, product, rows, panels),
     }
 }
 
 #[inline(always)]
-fn floats<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usize>) {
+fn floats<I: Isa>(isa: I, product: &Product<'_>, rows: Range<usize>, panels: Range<usize>) {
     let Operands::Floats {
         rows: left,
         panels: weights,
@@ -63,8 +63,8 @@ fn floats<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usize
     let inner = product.linear.inner;
     let panel_size = inner * I::COLUMNS;
     let left = &left[..rows.end * inner];
-    let OnLine(sums) = &mut OnLine([0f32; LARGEST_TILE]);
-    let OnLine(partial) = &mut OnLine([0f32; LARGEST_TILE]);
+    let OnLine(sums) = &mut OnLine([0f32; MAX_TILE]);
+    let OnLine(partial) = &mut OnLine([0f32; MAX_TILE]);
     for panel in panels {
         let weights = &weights[panel * panel_size..(panel + 1) * panel_size];
         let bias = &product.linear.bias[panel * I::COLUMNS..(panel + 1) * I::COLUMNS];
@@ -73,29 +73,37 @@ fn floats<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usize
             prefetch_outputs::<I>(product, first..first + count, panel);
             // SAFETY: the slices above hold rows up to `rows.end` and a whole
             // panel of `inner` rows; no instruction set's tile is larger than
-            // `LARGEST_TILE`.
+            // `MAX_TILE`.
             unsafe {
                 let left = left.as_ptr().add(first * inner);
                 let (weights, sums) = (weights.as_ptr(), sums.as_mut_ptr());
-                I::floats(count, left, inner, weights, inner, sums, I::COLUMNS);
+                isa.multiply_floats(
+                    count,
+                    Strided {
+                        first: left,
+                        stride: inner,
+                    },
+                    weights,
+                    inner,
+                    Strided {
+                        first: sums,
+                        stride: I::COLUMNS,
+                    },
+                );
             }
-            let tile = FloatTile {
-                sums,
-                bias,
-                isa: PhantomData::<I>,
-            };
+            let tile = FloatTile { sums, bias, isa };
             let destination = Destination {
                 product,
                 rows: first..first + count,
                 panel,
             };
-            write::<I, _>(destination, &tile, partial);
+            write(isa, destination, &tile, partial);
         }
     }
 }
 
 #[inline(always)]
-fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usize>) {
+fn integers<I: Isa>(isa: I, product: &Product<'_>, rows: Range<usize>, panels: Range<usize>) {
     let Operands::Integers {
         quantized,
         scales,
@@ -107,9 +115,9 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
         return;
     };
     let panel_size = stride * I::COLUMNS;
-    let row_size = stride * size_of::<I::Level>();
+    let row_size = stride * size_of::<I::Quantized>();
     let quantized = &quantized[..rows.end * row_size];
-    let block_size = I::block(stride);
+    let block_size = I::block_size(stride);
     let blocks = stride.div_ceil(block_size);
     let cache_lines = panel_size.div_ceil(LINE * size_of::<f32>());
     let lines_per_tile = cache_lines.div_ceil(rows.len().div_ceil(I::ROWS).max(1));
@@ -119,14 +127,14 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
     };
     let mut scratch = Vec::new();
     assert!(
-        blocks <= I::BLOCKS && I::BLOCKS <= MOST_BLOCKS,
+        blocks <= I::BLOCKS && I::BLOCKS <= MAX_BLOCKS,
         "blocks of a row"
     );
-    let OnLine(sums) = &mut OnLine([[0i32; LARGEST_TILE]; MOST_BLOCKS]);
-    let OnLine(partial) = &mut OnLine([0f32; LARGEST_TILE]);
+    let OnLine(sums) = &mut OnLine([[0i32; MAX_TILE]; MAX_BLOCKS]);
+    let OnLine(partial) = &mut OnLine([0f32; MAX_TILE]);
     for panel in panels {
         let packed = &weights[panel * panel_size..(panel + 1) * panel_size];
-        let weights = I::weights(packed, &mut scratch);
+        let weights = isa.widen(packed, &mut scratch);
         assert_eq!(weights.len(), panel_size, "a panel of weights");
         let columns = PanelParameters::new::<I>(columns, &product.linear.bias, panel, blocks);
         for (tile, first) in rows.clone().step_by(I::ROWS).enumerate() {
@@ -139,16 +147,37 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
                 let groups = (stride - start).min(block_size) / I::GROUP;
                 // SAFETY: the slices above hold quantized rows up to `rows.end`
                 // and a whole panel of `stride` rows; the block ends within them.
-                // No instruction set's tile is larger than `LARGEST_TILE`.
+                // No instruction set's tile is larger than `MAX_TILE`.
                 unsafe {
-                    let rows = quantized.as_ptr().add(first * row_size).cast::<I::Level>();
+                    let rows = quantized
+                        .as_ptr()
+                        .add(first * row_size)
+                        .cast::<I::Quantized>();
                     let rows = rows.add(start);
                     let weights = weights.as_ptr().add(start * I::COLUMNS);
                     let to = sums.as_mut_ptr();
                     match corrections {
-                        None => I::integers(count, rows, stride, weights, groups, to),
+                        None => isa.multiply_integers(
+                            count,
+                            Strided {
+                                first: rows,
+                                stride: stride,
+                            },
+                            weights,
+                            groups,
+                            to,
+                        ),
                         Some(corrections) => {
-                            I::narrow_integers(count, rows, stride, weights, groups, to);
+                            isa.multiply_narrow(
+                                count,
+                                Strided {
+                                    first: rows,
+                                    stride: stride,
+                                },
+                                weights,
+                                groups,
+                                to,
+                            );
                             let rows = QuantizedRows {
                                 first: rows,
                                 stride,
@@ -164,14 +193,14 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
                 columns: &columns,
                 scales,
                 sums: &sums[..blocks],
-                isa: PhantomData::<I>,
+                isa,
             };
             let destination = Destination {
                 product,
                 rows: first..first + count,
                 panel,
             };
-            write::<I, _>(destination, &tile, partial);
+            write(isa, destination, &tile, partial);
         }
     }
 }
@@ -183,7 +212,7 @@ fn integers<I: Isa>(product: &Product<'_>, rows: Range<usize>, panels: Range<usi
 fn prefetch_next_panel<I: Isa>(panel: &[i8], cache_lines: Range<usize>) {
     let next = panel.as_ptr().wrapping_add(panel.len()).cast::<f32>();
     for line in cache_lines {
-        I::expect_read(next.wrapping_add(line * LINE));
+        I::prefetch_read(next.wrapping_add(line * LINE));
     }
 }
 
@@ -202,9 +231,9 @@ fn prefetch_outputs<I: Isa>(product: &Product<'_>, rows: Range<usize>, panel: us
         // its last line twice.
         for line in 0..I::COLUMNS.div_ceil(LINE) {
             let at = row * outer + (line * LINE).min(width.saturating_sub(LINE));
-            I::expect_write(out.wrapping_add(at));
+            I::prefetch_write(out.wrapping_add(at));
             if let Some(residual) = residual {
-                I::expect_write(residual.wrapping_add(at));
+                I::prefetch_write(residual.wrapping_add(at));
             }
         }
     }

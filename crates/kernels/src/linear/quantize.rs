@@ -1,7 +1,7 @@
 //! Dynamic quantization of float rows: `x = (quantized - zero_point) * scale`.
 
 use super::super::exp::nearest;
-use super::super::isa::{Isa, LINE, MOST_LANES, Vector};
+use super::super::isa::{Isa, LINE, MAX_LANES, Plain, Vector};
 
 /// The quantization parameters of a row, or of a block of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -16,23 +16,23 @@ pub(in super::super) struct RowScale {
 /// value is not finite. An empty `smoothing` is none.
 pub(super) fn range(rows: &[f32], smoothing: &[f32]) -> (f32, f32) {
     if smoothing.is_empty() {
-        return range_of::<f32>(rows);
+        return range_of(Plain::<1>, rows);
     }
     let values = rows.iter().zip(smoothing.iter().cycle());
     let smooth: Vec<f32> = values.map(|(value, factor)| value * factor).collect();
-    range_of::<f32>(&smooth)
+    range_of(Plain::<1>, &smooth)
 }
 
 #[inline(always)]
-fn range_of<V: Vector>(values: &[f32]) -> (f32, f32) {
+fn range_of<I: Isa>(isa: I, values: &[f32]) -> (f32, f32) {
     // Two accumulators each, so that steps do not wait for each other.
-    let zero = V::splat(0.);
+    let zero = isa.splat(0.);
     let (mut low, mut high, mut nan) = ([zero; 2], [zero; 2], [zero; 2]);
-    let rest = values.len() - values.len() % (2 * V::LANES);
-    for at in (0..rest).step_by(2 * V::LANES) {
+    let rest = values.len() - values.len() % (2 * I::Vector::LANES);
+    for at in (0..rest).step_by(2 * I::Vector::LANES) {
         for part in 0..2 {
             // SAFETY: both vectors end at or before `rest`, which is in `values`.
-            let value = unsafe { V::load(values.as_ptr().add(at + part * V::LANES)) };
+            let value = unsafe { isa.load(values.as_ptr().add(at + part * I::Vector::LANES)) };
             low[part] = value.min(low[part]);
             high[part] = value.max(high[part]);
             // NaN as soon as a value is not finite, else 0.
@@ -72,13 +72,14 @@ const PREFETCH_DISTANCE: usize = 1 << 10;
 /// Quantizes rows as ONNX's `DynamicQuantizeLinear` does a tensor.
 #[inline(always)]
 pub(in super::super) fn quantize_rows<I: Isa>(
+    isa: I,
     options: QuantizeOptions<'_>,
     rows: &[f32],
     quantized: &mut [u8],
     scales: &mut [RowScale],
 ) {
-    let size = options.stride * size_of::<I::Level>();
-    let block = I::block(options.stride);
+    let size = options.stride * size_of::<I::Quantized>();
+    let block = I::block_size(options.stride);
     let blocks = options.stride.div_ceil(block);
     let count = scales.len() / blocks;
     assert_eq!(
@@ -93,7 +94,7 @@ pub(in super::super) fn quantize_rows<I: Isa>(
     let mut smooth = Vec::new();
     for ((row, quantized), scales) in rows.zip(scales.chunks_exact_mut(blocks)) {
         for at in (0..row.len()).step_by(LINE) {
-            I::expect_read(row.as_ptr().wrapping_add(at + PREFETCH_DISTANCE));
+            I::prefetch_read(row.as_ptr().wrapping_add(at + PREFETCH_DISTANCE));
         }
         let row = match options.smoothing {
             [] => row,
@@ -107,13 +108,13 @@ pub(in super::super) fn quantize_rows<I: Isa>(
                 &smooth
             }
         };
-        let quantized = quantized.chunks_mut(block * size_of::<I::Level>());
+        let quantized = quantized.chunks_mut(block * size_of::<I::Quantized>());
         for ((row, quantized), scale) in row.chunks(block).zip(quantized).zip(scales) {
             let (low, high) = match options.range {
                 Some(range) => range,
-                None => range_of::<I::Vector>(row),
+                None => range_of(isa, row),
             };
-            *scale = quantize_row::<I>(&options, row, (low, high), quantized);
+            *scale = quantize_row(isa, &options, row, (low, high), quantized);
         }
     }
 }
@@ -122,8 +123,8 @@ pub(in super::super) fn quantize_rows<I: Isa>(
 #[inline(always)]
 fn divide<V: Vector>(values: V, scale: f32, inverse: Option<f32>) -> V {
     match inverse {
-        Some(inverse) => values.mul(V::splat(inverse)),
-        None => values.div(V::splat(scale)),
+        Some(inverse) => values.mul(values.splat(inverse)),
+        None => values.div(values.splat(scale)),
     }
 }
 
@@ -131,12 +132,13 @@ fn divide<V: Vector>(values: V, scale: f32, inverse: Option<f32>) -> V {
 /// of its own, a value halfway between two integers may become either.
 #[inline(always)]
 fn quantize_row<I: Isa>(
+    isa: I,
     options: &QuantizeOptions<'_>,
     row: &[f32],
     (low, high): (f32, f32),
     quantized: &mut [u8],
 ) -> RowScale {
-    let scale = match (high - low) / I::LARGEST {
+    let scale = match (high - low) / I::MAX_QUANTIZED {
         // All values are 0, whatever the scale.
         0. => 1.,
         scale => scale,
@@ -149,10 +151,10 @@ fn quantize_row<I: Isa>(
             sum: 0,
         };
     }
-    let zero_point = nearest(-low / scale).clamp(0, I::LARGEST as i32);
-    let size = size_of::<I::Level>();
+    let zero_point = nearest(-low / scale).clamp(0, I::MAX_QUANTIZED as i32);
+    let size = size_of::<I::Quantized>();
     let (values, padding) = quantized.split_at_mut(row.len() * size);
-    let out = values.as_mut_ptr().cast::<I::Level>();
+    let out = values.as_mut_ptr().cast::<I::Quantized>();
     let inverse = match 1. / scale {
         // A division takes longer than everything else here.
         inverse if inverse.is_finite() && options.range.is_none() => Some(inverse),
@@ -161,32 +163,32 @@ fn quantize_row<I: Isa>(
     let lanes = I::Vector::LANES;
     let fours = row.len() - row.len() % (4 * lanes);
     for at in (0..fours).step_by(4 * lanes) {
-        let mut values = [I::Vector::splat(0.); 4];
+        let mut values = [isa.splat(0.); 4];
         for (part, value) in values.iter_mut().enumerate() {
             // SAFETY: all four vectors end at or before `fours`, which is in `row`.
-            let loaded = unsafe { I::Vector::load(row.as_ptr().add(at + part * lanes)) };
+            let loaded = unsafe { isa.load(row.as_ptr().add(at + part * lanes)) };
             *value = divide::<I::Vector>(loaded, scale, inverse);
         }
         // SAFETY: `out` has room for `row.len()` values.
-        unsafe { I::four_levels(values, zero_point, out.add(at)) };
+        unsafe { isa.quantize_four(values, zero_point, out.add(at)) };
     }
     let rest = row.len() - row.len() % lanes;
     for at in (fours..rest).step_by(lanes) {
         // SAFETY: the vector ends at or before `rest`, which is in `row`, and `out`
         // has room for `row.len()` values.
         unsafe {
-            let values = I::Vector::load(row.as_ptr().add(at));
-            I::levels(divide(values, scale, inverse), zero_point, out.add(at));
+            let values = isa.load(row.as_ptr().add(at));
+            isa.quantize(divide(values, scale, inverse), zero_point, out.add(at));
         }
     }
     if rest < row.len() {
-        let (mut values, mut last) = ([0f32; MOST_LANES], [I::Level::default(); MOST_LANES]);
+        let (mut values, mut last) = ([0f32; MAX_LANES], [I::Quantized::default(); MAX_LANES]);
         values[..row.len() - rest].copy_from_slice(&row[rest..]);
         // SAFETY: both arrays have at least a vector of values, of which
         // `row.len() - rest` are copied to the end of `out`.
         unsafe {
-            let values = I::Vector::load(values.as_ptr());
-            I::levels(
+            let values = isa.load(values.as_ptr());
+            isa.quantize(
                 divide(values, scale, inverse),
                 zero_point,
                 last.as_mut_ptr(),

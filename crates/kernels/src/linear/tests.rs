@@ -215,20 +215,23 @@ fn matches_the_definition_on_every_instruction_set() {
                 weights: Weights::Floats(&floats),
                 ..signed
             };
-            for kind in Kind::all().into_iter().chain([Kind::Blocks]) {
+            for set in InstructionSet::all()
+                .into_iter()
+                .chain([InstructionSet::BLOCKS])
+            {
                 for layer in [signed, unsigned, floats] {
-                    check(&sample, &layer, kind);
+                    check(&sample, &layer, set);
                 }
             }
         }
     }
 }
 
-fn check(sample: &Sample, layer: &Layer<'_>, kind: Kind) {
-    let layout = kind.layout();
-    let block = (layout.block)(layer.inner.next_multiple_of(layout.group));
+fn check(sample: &Sample, layer: &Layer<'_>, set: InstructionSet) {
+    let layout = set.layout();
+    let block = (layout.block_size)(layer.inner.next_multiple_of(layout.group));
     for granularity in [Granularity::Row, Granularity::Tensor] {
-        let linear = layer.pack_for(kind).expect("sizes fit");
+        let linear = layer.pack_for(set).expect("sizes fit");
         let width = linear.outer();
         let count = sample.rows.len() / layer.inner;
         let residual = &sample.residual[..count * width];
@@ -241,7 +244,7 @@ fn check(sample: &Sample, layer: &Layer<'_>, kind: Kind) {
         let mut plain = vec![f32::NAN; count * width];
         linear.run(activations, None, &mut plain, &crate::Serial);
         let quantizer = Quantizer {
-            largest: layout.largest.into(),
+            largest: layout.max_quantized.into(),
             block,
             range: (granularity == Granularity::Tensor).then(|| quantize::range(&sample.rows, &[])),
         };
@@ -254,7 +257,7 @@ fn check(sample: &Sample, layer: &Layer<'_>, kind: Kind) {
                 let without = f64::from(plain[at]);
                 assert!(
                     (without - value).abs() <= bound,
-                    "{kind:?} {granularity:?} {:?}: {without} {value}",
+                    "{set:?} {granularity:?} {:?}: {without} {value}",
                     layer.activation
                 );
                 assert!((found[at] - (plain[at] + residual[at])).abs() <= 1e-6);
@@ -269,8 +272,8 @@ fn int8_outputs_are_identical_on_every_instruction_set() {
     let (count, inner, outer) = (31, 258, 100);
     let sample = sample(count, inner, outer);
     let layer = sample.layer(inner, outer, WeightType::Int8, Activation::None);
-    let run = |kind: Kind| {
-        let linear = layer.pack_for(kind).expect("sizes fit");
+    let run = |set: InstructionSet| {
+        let linear = layer.pack_for(set).expect("sizes fit");
         let mut out = vec![0.; count * outer];
         linear.run(
             Activations::by_row(&sample.rows),
@@ -280,10 +283,12 @@ fn int8_outputs_are_identical_on_every_instruction_set() {
         );
         out
     };
-    let plain = run(Kind::Plain);
-    let has_same_range = |kind: &Kind| kind.layout().largest == Kind::Plain.layout().largest;
-    for kind in Kind::all().into_iter().filter(has_same_range) {
-        assert_eq!(run(kind), plain, "{kind:?}");
+    let plain = run(InstructionSet::PLAIN);
+    let has_same_range = |set: &InstructionSet| {
+        set.layout().max_quantized == InstructionSet::PLAIN.layout().max_quantized
+    };
+    for set in InstructionSet::all().into_iter().filter(has_same_range) {
+        assert_eq!(run(set), plain, "{set:?}");
     }
 }
 
@@ -311,13 +316,13 @@ fn rows_do_not_depend_on_their_neighbours() {
 fn rows_that_are_not_finite_give_nan() {
     let sample = sample(3, 32, 16);
     let layer = sample.layer(32, 16, WeightType::Int8, Activation::None);
-    for kind in Kind::all() {
+    for set in InstructionSet::all() {
         for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             for column in [0, 17, 31] {
                 let mut rows = sample.rows.clone();
                 rows[32 + column] = value;
                 let mut out = vec![0.; 3 * 16];
-                let linear = layer.pack_for(kind).expect("sizes fit");
+                let linear = layer.pack_for(set).expect("sizes fit");
                 linear.run(Activations::by_row(&rows), None, &mut out, &crate::Serial);
                 assert!(out[..16].iter().all(|value| value.is_finite()));
                 assert!(out[16..32].iter().all(|value| value.is_nan()), "{value}");
@@ -331,9 +336,9 @@ fn rows_that_are_not_finite_give_nan() {
 fn rows_of_zeros_give_the_bias() {
     let sample = sample(1, 32, 16);
     let layer = sample.layer(32, 16, WeightType::Uint8, Activation::None);
-    for kind in Kind::all() {
+    for set in InstructionSet::all() {
         let mut out = vec![0.; 16];
-        let linear = layer.pack_for(kind).expect("sizes fit");
+        let linear = layer.pack_for(set).expect("sizes fit");
         linear.run(
             Activations::by_row(&[0.; 32]),
             None,
@@ -353,12 +358,15 @@ fn smoothing_is_applied_before_quantization() {
     let factors = smoothing.iter().cycle();
     let rows = sample.rows.iter().zip(factors);
     let smooth: Vec<f32> = rows.map(|(value, factor)| value * factor).collect();
-    for kind in Kind::all().into_iter().chain([Kind::Blocks]) {
+    for set in InstructionSet::all()
+        .into_iter()
+        .chain([InstructionSet::BLOCKS])
+    {
         for granularity in [Granularity::Row, Granularity::Tensor] {
             let run = |layer: Layer<'_>, rows: &[f32]| {
                 let mut out = vec![f32::NAN; 5 * outer];
                 let rows = Activations { rows, granularity };
-                let linear = layer.pack_for(kind).expect("sizes fit");
+                let linear = layer.pack_for(set).expect("sizes fit");
                 linear.run(rows, None, &mut out, &crate::Serial);
                 out
             };
@@ -368,7 +376,7 @@ fn smoothing_is_applied_before_quantization() {
             };
             let found = run(smoothed, &sample.rows);
             assert!(found.iter().all(|value| value.is_finite()));
-            assert!(found == run(layer, &smooth), "{kind:?} {granularity:?}");
+            assert!(found == run(layer, &smooth), "{set:?} {granularity:?}");
             assert!(found != run(layer, &sample.rows));
         }
     }

@@ -1,8 +1,6 @@
 //! Tiles of sums, and their conversion to floats.
 
-use std::marker::PhantomData;
-
-use super::super::isa::{Isa, LARGEST_TILE, Vector};
+use super::super::isa::{Isa, MAX_TILE, Vector};
 use super::ColumnParameters;
 use super::quantize::RowScale;
 
@@ -82,10 +80,11 @@ pub(super) struct FloatTile<'a, I> {
     /// `[ROWS, COLUMNS]`
     pub(super) sums: &'a [f32],
     pub(super) bias: &'a [f32],
-    pub(super) isa: PhantomData<I>,
+    pub(super) isa: I,
 }
 
 pub(super) struct FloatStrip<I: Isa> {
+    isa: I,
     sums: *const f32,
     bias: I::Vector,
 }
@@ -100,8 +99,9 @@ impl<I: Isa> Tile<I::Vector> for FloatTile<'_, I> {
         // passes a column that starts a vector of them.
         unsafe {
             FloatStrip {
+                isa: self.isa,
                 sums: self.sums.as_ptr().add(column),
-                bias: I::Vector::load(self.bias.as_ptr().add(column)),
+                bias: self.isa.load(self.bias.as_ptr().add(column)),
             }
         }
     }
@@ -112,7 +112,11 @@ impl<I: Isa> Strip<I::Vector> for FloatStrip<I> {
     unsafe fn value(&self, row: usize) -> I::Vector {
         // SAFETY: `sums` points into a tile of `COLUMNS` columns; the caller
         // passes one of its rows.
-        unsafe { I::Vector::load(self.sums.add(row * I::COLUMNS)).add(self.bias) }
+        unsafe {
+            self.isa
+                .load(self.sums.add(row * I::COLUMNS))
+                .add(self.bias)
+        }
     }
 }
 
@@ -122,11 +126,12 @@ pub(super) struct IntegerTile<'a, I> {
     /// `[rows, blocks]`
     pub(super) scales: &'a [RowScale],
     /// For each block `[ROWS, COLUMNS]`.
-    pub(super) sums: &'a [[i32; LARGEST_TILE]],
-    pub(super) isa: PhantomData<I>,
+    pub(super) sums: &'a [[i32; MAX_TILE]],
+    pub(super) isa: I,
 }
 
 pub(super) struct IntegerStrip<I: Isa> {
+    isa: I,
     blocks: usize,
     sums: *const i32,
     row_scales: *const RowScale,
@@ -145,6 +150,7 @@ impl<I: Isa> Tile<I::Vector> for IntegerTile<'_, I> {
         // passes a column that starts a vector of them.
         unsafe {
             IntegerStrip {
+                isa: self.isa,
                 blocks: self.sums.len(),
                 sums: self.sums.as_ptr().cast::<i32>().add(column),
                 row_scales: self.scales.as_ptr(),
@@ -152,8 +158,8 @@ impl<I: Isa> Tile<I::Vector> for IntegerTile<'_, I> {
                     .columns
                     .weight_sums
                     .map(|sums| sums.as_ptr().add(column)),
-                column_scales: I::Vector::load(self.columns.scales.as_ptr().add(column)),
-                bias: I::Vector::load(self.columns.bias.as_ptr().add(column)),
+                column_scales: self.isa.load(self.columns.scales.as_ptr().add(column)),
+                bias: self.isa.load(self.columns.bias.as_ptr().add(column)),
             }
         }
     }
@@ -172,16 +178,17 @@ impl<I: Isa> IntegerStrip<I> {
         // of it.
         unsafe {
             let scale = &*self.row_scales.add(row * self.blocks + block);
-            let sums = self.sums.add(block * LARGEST_TILE + row * I::COLUMNS);
+            let sums = self.sums.add(block * MAX_TILE + row * I::COLUMNS);
             let sum = match self.weight_sums {
                 Some(weight_sums) => {
                     let weight_sums = weight_sums.add(block * I::COLUMNS);
-                    I::Vector::from_integers(sums, scale.zero_point - I::OFFSET, weight_sums)
+                    self.isa
+                        .load_integers_less(sums, scale.zero_point - I::OFFSET, weight_sums)
                 }
-                None => I::Vector::from_plain_integers(sums),
+                None => self.isa.load_integers(sums),
             };
             // In this order on every instruction set, so that all round alike.
-            sum.mul(self.column_scales.mul(I::Vector::splat(scale.scale)))
+            sum.mul(self.column_scales.mul(self.isa.splat(scale.scale)))
         }
     }
 }

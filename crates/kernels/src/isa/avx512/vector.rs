@@ -2,121 +2,75 @@
 
 use std::arch::x86_64::*;
 
-use super::super::{MOST_LANES, Vector};
+use super::super::{MAX_LANES, Vector};
 use super::{EVEN, ODD};
 
-impl Vector for __m512 {
+/// Sixteen floats; made from the token alone.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub(in super::super::super) struct F32x16(pub(super) __m512);
+
+impl Vector for F32x16 {
     const LANES: usize = 16;
 
-    #[inline(always)]
-    fn splat(value: f32) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_set1_ps(value) }
+    instructions! {
+        add(other) = _mm512_add_ps;
+        sub(other) = _mm512_sub_ps;
+        mul(other) = _mm512_mul_ps;
+        div(other) = _mm512_div_ps;
+        mul_add(factor, sum) = _mm512_fmadd_ps;
+        max(other) = _mm512_max_ps;
+        min(other) = _mm512_min_ps;
     }
 
     #[inline(always)]
-    unsafe fn load(at: *const f32) -> Self {
-        // SAFETY: the caller's.
-        unsafe { _mm512_loadu_ps(at) }
+    fn splat(self, value: f32) -> Self {
+        // SAFETY: vectors are made from a token of the instruction set.
+        Self(unsafe { _mm512_set1_ps(value) })
     }
 
     #[inline(always)]
     unsafe fn store(self, at: *mut f32) {
-        // SAFETY: the caller's.
-        unsafe { _mm512_storeu_ps(at, self) }
+        // SAFETY: vectors are made from a token of the instruction set; the
+        // caller provides room for one.
+        unsafe { _mm512_storeu_ps(at, self.0) }
     }
 
     #[inline(always)]
-    unsafe fn from_integers(at: *const i32, zero: i32, others: *const i32) -> Self {
-        // SAFETY: the caller's.
-        unsafe {
-            let zeros = _mm512_mullo_epi32(_mm512_set1_epi32(zero), _mm512_loadu_epi32(others));
-            _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_loadu_epi32(at), zeros))
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn from_plain_integers(at: *const i32) -> Self {
-        // SAFETY: the caller's.
-        unsafe { _mm512_cvtepi32_ps(_mm512_loadu_epi32(at)) }
-    }
-
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_add_ps(self, other) }
-    }
-
-    #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_sub_ps(self, other) }
-    }
-
-    #[inline(always)]
-    fn mul(self, other: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_mul_ps(self, other) }
-    }
-
-    #[inline(always)]
-    fn div(self, other: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_div_ps(self, other) }
-    }
-
-    #[inline(always)]
-    fn mul_add(self, factor: Self, sum: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_fmadd_ps(self, factor, sum) }
-    }
-
-    #[inline(always)]
-    fn max(self, other: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_max_ps(self, other) }
-    }
-
-    #[inline(always)]
-    fn min(self, other: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_min_ps(self, other) }
-    }
-
-    #[inline(always)]
-    fn magnitude(self, before: Self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe {
-            let bits = _mm512_castps_si512(_mm512_abs_ps(self));
-            _mm512_castsi512_ps(_mm512_max_epi32(bits, _mm512_castps_si512(before)))
-        }
+    fn max_magnitude(self, maximum: Self) -> Self {
+        // SAFETY: vectors are made from a token of the instruction set.
+        Self(unsafe {
+            let bits = _mm512_castps_si512(_mm512_abs_ps(self.0));
+            _mm512_castsi512_ps(_mm512_max_epi32(bits, _mm512_castps_si512(maximum.0)))
+        })
     }
 
     #[inline(always)]
     fn power_of_two(self) -> Self {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(self), 23)) }
+        // SAFETY: vectors are made from a token of the instruction set.
+        Self(unsafe { _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(self.0), 23)) })
     }
 
     #[inline(always)]
     fn sum(self) -> f32 {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_reduce_add_ps(self) }
+        // SAFETY: vectors are made from a token of the instruction set.
+        unsafe { _mm512_reduce_add_ps(self.0) }
     }
 
     #[inline(always)]
     fn largest(self) -> f32 {
-        // SAFETY: the instruction set is there.
-        unsafe { _mm512_reduce_max_ps(self) }
+        // SAFETY: vectors are made from a token of the instruction set.
+        unsafe { _mm512_reduce_max_ps(self.0) }
     }
 
     #[inline(always)]
-    fn across(rows: &[Self; MOST_LANES], by: impl Fn(Self, Self) -> Self) -> Self {
-        let (mut pairs, mut fours, mut eights) = ([rows[0]; 8], [rows[0]; 4], [rows[0]; 2]);
-        // SAFETY: the instruction set is there.
+    fn reduce_rows(rows: &[Self; MAX_LANES], by: impl Fn(Self, Self) -> Self) -> Self {
+        let by = |one: __m512, other: __m512| by(Self(one), Self(other)).0;
+        let (mut pairs, mut fours, mut eights) = ([rows[0].0; 8], [rows[0].0; 4], [rows[0].0; 2]);
+        // SAFETY: vectors are made from a token of the instruction set.
         unsafe {
             for (at, pair) in pairs.iter_mut().enumerate() {
-                let (one, other) = (rows[2 * at], rows[2 * at + 1]);
+                let (one, other) = (rows[2 * at].0, rows[2 * at + 1].0);
                 *pair = by(
                     _mm512_unpacklo_ps(one, other),
                     _mm512_unpackhi_ps(one, other),
@@ -138,10 +92,10 @@ impl Vector for __m512 {
                 );
             }
             let [one, other] = eights;
-            by(
+            Self(by(
                 _mm512_shuffle_f32x4::<EVEN>(one, other),
                 _mm512_shuffle_f32x4::<ODD>(one, other),
-            )
+            ))
         }
     }
 }

@@ -6,93 +6,158 @@ mod vector;
 
 use std::arch::wasm32::*;
 
-#[cfg(target_feature = "relaxed-simd")]
-pub(super) use tiles::Relaxed;
+use cfg_if::cfg_if;
 
 use self::tiles::floats;
-#[cfg(target_feature = "relaxed-simd")]
-use self::tiles::narrow_integers;
 use self::vector::Vectors;
 use super::super::exp::ROUND;
-use super::{Isa, Narrow, Vector, by_rows};
+use super::Vector;
+use super::token::{Isa, Kernel, Narrow, Strided};
 
-/// A relaxed product is defined for levels of 7 bits; with `EIGHT_BITS` they
-/// have one more, see [`Relaxed`]. With `PAIRS`, it is followed by a sum of pairs
-/// in an instruction of its own.
-pub(super) struct Wasm<const EIGHT_BITS: bool, const PAIRS: bool>;
+/// The token of vectors of 128 bits, which a module has or does not load.
+///
+/// A relaxed product is defined for values of 7 bits; with `EIGHT_BITS` they
+/// have one more, see [`Relaxed`](tiles::Relaxed). With `PAIRS`, it is followed
+/// by a sum of pairs in an instruction of its own.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Wasm<const EIGHT_BITS: bool, const PAIRS: bool>(());
 
-/// Rows of a tile, and vectors of four columns.
+/// Rows of a tile.
 const ROWS: usize = 2;
+/// Vectors of four columns of a tile.
 const VECTORS: usize = 4;
 
-/// Those of [`Isa`].
-#[cfg(target_feature = "relaxed-simd")]
-type Level = u8;
-#[cfg(not(target_feature = "relaxed-simd"))]
-type Level = i16;
-#[cfg(target_feature = "relaxed-simd")]
-type Weight = i8;
-#[cfg(not(target_feature = "relaxed-simd"))]
-type Weight = i16;
+cfg_if! {
+    if #[cfg(target_feature = "relaxed-simd")] {
+        use self::tiles::{Relaxed, narrow_integers};
+
+        /// That of [`Isa`].
+        type Quantized = u8;
+        /// That of [`Isa`].
+        type Weight = i8;
+    } else {
+        type Quantized = i16;
+        type Weight = i16;
+    }
+}
+
 const GROUP: usize = 4 / size_of::<Weight>();
 
-impl<const EIGHT_BITS: bool, const PAIRS: bool> Isa for Wasm<EIGHT_BITS, PAIRS> {
+// SAFETY: a module with vectors is refused by engines that have none.
+unsafe impl<const EIGHT_BITS: bool, const PAIRS: bool> Isa for Wasm<EIGHT_BITS, PAIRS> {
     type Vector = Vectors;
-    type Level = Level;
+    type Quantized = Quantized;
     type Weight = Weight;
     const GROUP: usize = GROUP;
     const ROWS: usize = ROWS;
     const COLUMNS: usize = 4 * VECTORS;
     // More are slower, and hardly more exact.
     const BLOCKS: usize = if EIGHT_BITS { 1 } else { 2 };
-    const ONE: Self::Level = 1;
-    const LARGEST: f32 = if EIGHT_BITS { 255. } else { 127. };
+    const ONE: Quantized = 1;
+    const MAX_QUANTIZED: f32 = if EIGHT_BITS { 255. } else { 127. };
     const CENTRED: bool = !cfg!(target_feature = "relaxed-simd");
-    const NARROW: Option<Narrow> = match PAIRS {
-        true => Some(Narrow {
+    const NARROW: Option<Narrow> = if PAIRS {
+        Some(Narrow {
             groups: 2,
             lane: 2,
-            // Times the largest level within 16 bits.
-            most: i16::MAX as i32 / Self::LARGEST as i32,
-        }),
-        false => None,
+            // Times the largest quantized value within 16 bits.
+            max_sum: i16::MAX as i32 / Self::MAX_QUANTIZED as i32,
+        })
+    } else {
+        None
     };
 
+    fn detect() -> Option<Self> {
+        cfg_if! {
+            if #[cfg(target_feature = "relaxed-simd")] {
+                let fits = match Relaxed::detect() {
+                    Relaxed::EightBits => EIGHT_BITS,
+                    Relaxed::Pairs => PAIRS,
+                    Relaxed::SevenBits => false,
+                };
+                // All engines have products of 7 bits.
+                (fits || !(EIGHT_BITS || PAIRS)).then_some(Self(()))
+            } else {
+                Some(Self(()))
+            }
+        }
+    }
+
     #[inline(always)]
-    unsafe fn levels(values: Vectors, zero: i32, at: *mut Self::Level) {
-        let levels = Self::eight_levels(values, zero);
-        // SAFETY: the caller's.
+    fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        // A function for each kernel: browsers make slower code of large ones.
+        #[inline(never)]
+        fn run<K: Kernel>(isa: impl Isa, kernel: K) -> K::Output {
+            kernel.run(isa)
+        }
+        run(self, kernel)
+    }
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Vectors {
+        Vectors::new(value)
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, at: *const f32) -> Vectors {
+        let at = at.cast::<v128>();
+        // SAFETY: the caller provides as many vectors.
+        Vectors::from_parts(|part| unsafe { v128_load(at.add(part)) })
+    }
+
+    #[inline(always)]
+    unsafe fn load_integers(self, at: *const i32) -> Vectors {
+        let at = at.cast::<v128>();
+        // SAFETY: the caller provides as many vectors.
+        Vectors::from_parts(|part| f32x4_convert_i32x4(unsafe { v128_load(at.add(part)) }))
+    }
+
+    #[inline(always)]
+    unsafe fn load_integers_less(self, at: *const i32, zero: i32, others: *const i32) -> Vectors {
+        let (at, others) = (at.cast::<v128>(), others.cast::<v128>());
+        let zero = i32x4_splat(zero);
+        Vectors::from_parts(|part| {
+            // SAFETY: the caller provides as many vectors at both.
+            let (sum, other) = unsafe { (v128_load(at.add(part)), v128_load(others.add(part))) };
+            f32x4_convert_i32x4(i32x4_sub(sum, i32x4_mul(zero, other)))
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn quantize(self, values: Vectors, zero: i32, at: *mut Quantized) {
+        let quantized = Self::quantize_eight(values, zero);
+        // SAFETY: the caller provides room for eight values.
         unsafe {
             #[cfg(target_feature = "relaxed-simd")]
-            v128_store64_lane::<0>(low_bytes(levels, levels), at.cast());
+            v128_store64_lane::<0>(low_bytes(quantized, quantized), at.cast());
             #[cfg(not(target_feature = "relaxed-simd"))]
-            v128_store(at.cast(), levels);
+            v128_store(at.cast(), quantized);
         }
     }
 
     #[cfg(target_feature = "relaxed-simd")]
     #[inline(always)]
-    unsafe fn four_levels(values: [Vectors; 4], zero: i32, at: *mut u8) {
+    unsafe fn quantize_four(self, values: [Vectors; 4], zero: i32, at: *mut u8) {
         for (part, pair) in values.chunks_exact(2).enumerate() {
-            let [first, last] = [pair[0], pair[1]].map(|values| Self::eight_levels(values, zero));
-            // SAFETY: the caller's.
+            let [first, last] = [pair[0], pair[1]].map(|values| Self::quantize_eight(values, zero));
+            // SAFETY: the caller provides room for 32 values.
             unsafe { v128_store(at.add(part * 16).cast(), low_bytes(first, last)) };
         }
     }
 
     #[cfg(target_feature = "relaxed-simd")]
     #[inline(always)]
-    fn weights<'a>(panel: &'a [i8], _: &'a mut Vec<i8>) -> &'a [i8] {
+    fn widen<'a>(self, panel: &'a [i8], _: &'a mut Vec<i8>) -> &'a [i8] {
         panel
     }
 
     #[cfg(not(target_feature = "relaxed-simd"))]
     #[inline(always)]
-    fn weights<'a>(panel: &'a [i8], scratch: &'a mut Vec<i16>) -> &'a [i16] {
+    fn widen<'a>(self, panel: &'a [i8], scratch: &'a mut Vec<i16>) -> &'a [i16] {
         let (vectors, _) = panel.as_chunks::<16>();
         scratch.resize(16 * vectors.len(), 0);
         for (weights, place) in vectors.iter().zip(scratch.chunks_exact_mut(16)) {
-            // SAFETY: as many weights as places.
+            // SAFETY: both are 16 elements long.
             unsafe {
                 let weights = v128_load(weights.as_ptr().cast());
                 let place = place.as_mut_ptr().cast::<v128>();
@@ -104,69 +169,65 @@ impl<const EIGHT_BITS: bool, const PAIRS: bool> Isa for Wasm<EIGHT_BITS, PAIRS> 
     }
 
     #[inline(always)]
-    unsafe fn integers(
-        rows: usize,
-        levels: *const Self::Level,
-        stride: usize,
-        weights: *const Self::Weight,
+    unsafe fn multiply_integers(
+        self,
+        count: usize,
+        rows: Strided<*const Quantized>,
+        weights: *const Weight,
         groups: usize,
         sums: *mut i32,
     ) {
-        // SAFETY: the caller's.
+        // SAFETY: the contract is the same.
         unsafe {
-            match rows {
-                1 => tiles::integers::<1, PAIRS>(levels, stride, weights, groups, sums),
-                2 => tiles::integers::<2, PAIRS>(levels, stride, weights, groups, sums),
-                rows => unreachable!("a tile of {rows} rows"),
+            match count {
+                1 => tiles::integers::<1, PAIRS>(rows, weights, groups, sums),
+                2 => tiles::integers::<2, PAIRS>(rows, weights, groups, sums),
+                count => unreachable!("a tile of {count} rows"),
             }
         }
     }
 
     #[cfg(target_feature = "relaxed-simd")]
     #[inline(always)]
-    unsafe fn narrow_integers(
-        rows: usize,
-        levels: *const u8,
-        stride: usize,
+    unsafe fn multiply_narrow(
+        self,
+        count: usize,
+        rows: Strided<*const u8>,
         weights: *const i8,
         groups: usize,
         sums: *mut i32,
     ) {
-        // SAFETY: the caller's.
-        unsafe { by_rows!(rows, narrow_integers(levels, stride, weights, groups, sums), 1 2) }
+        // SAFETY: the contract is the same.
+        unsafe { by_rows!(count, narrow_integers(rows, weights, groups, sums), 1 2) }
     }
 
     #[inline(always)]
-    unsafe fn floats(
-        rows: usize,
-        left: *const f32,
-        stride: usize,
+    unsafe fn multiply_floats(
+        self,
+        count: usize,
+        rows: Strided<*const f32>,
         panel: *const f32,
         depth: usize,
-        sums: *mut f32,
-        sums_stride: usize,
+        sums: Strided<*mut f32>,
     ) {
-        // SAFETY: the caller's.
-        unsafe { by_rows!(rows, floats(left, stride, panel, depth, sums, sums_stride), 1 2) }
+        // SAFETY: the contract is the same.
+        unsafe { by_rows!(count, floats(rows, panel, depth, sums), 1 2) }
     }
 }
 
 impl<const EIGHT_BITS: bool, const PAIRS: bool> Wasm<EIGHT_BITS, PAIRS> {
-    /// Levels in 16 bits.
+    /// Quantized values in 16 bits.
     #[inline(always)]
-    fn eight_levels(values: Vectors, zero: i32) -> v128 {
-        let offset = match Self::CENTRED {
-            true => 0,
-            false => zero,
-        };
-        // The last bits are the whole number. Instructions that narrow are made
-        // of a dozen others.
-        let [one, two] = values.add(Vectors::splat(ROUND)).0;
-        let levels = i16x8_shuffle::<0, 2, 4, 6, 8, 10, 12, 14>(one, two);
-        let levels = i16x8_add(levels, i16x8_splat(offset as i16));
-        let levels = i16x8_max(levels, i16x8_splat((offset - zero) as i16));
-        let largest = Self::LARGEST as i32 + offset - zero;
-        i16x8_min(levels, i16x8_splat(largest as i16))
+    fn quantize_eight(values: Vectors, zero: i32) -> v128 {
+        let offset = if Self::CENTRED { 0 } else { zero };
+        // Adding it leaves the integer in the low bits. Engines make a dozen
+        // instructions of one that narrows.
+        let [one, two] = values.add(Vectors::new(ROUND)).0;
+        let quantized = i16x8_shuffle::<0, 2, 4, 6, 8, 10, 12, 14>(one, two);
+        let quantized = i16x8_add(quantized, i16x8_splat(offset as i16));
+        let quantized = i16x8_max(quantized, i16x8_splat((offset - zero) as i16));
+        let largest = Self::MAX_QUANTIZED as i32 + offset - zero;
+        i16x8_min(quantized, i16x8_splat(largest as i16))
     }
 }
 

@@ -1,16 +1,18 @@
-//! Vectors of WebAssembly, several as one: engines make constants anew wherever
-//! they are used, in three instructions each, so that one alone is dear.
+//! Vectors of WebAssembly, two as one: engines make constants anew wherever they
+//! are used, in three instructions each, which two vectors then share.
 
 use std::arch::wasm32::*;
 use std::array::from_fn;
 
-use super::super::{MOST_LANES, Vector};
+use super::super::{MAX_LANES, Vector};
 
-/// How many.
+/// Vectors of 128 bits in one of ours.
 const COUNT: usize = 2;
 
-#[derive(Clone, Copy)]
-pub(in super::super) struct Vectors(pub(super) [v128; COUNT]);
+/// Eight floats. A module has vectors or does not load, so that they need no
+/// proof.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super::super) struct Vectors(pub(super) [v128; COUNT]);
 
 /// `sum + left * right`
 #[inline(always)]
@@ -23,6 +25,16 @@ pub(super) fn multiply_add(sum: v128, left: v128, right: v128) -> v128 {
 
 impl Vectors {
     #[inline(always)]
+    pub(super) fn new(value: f32) -> Self {
+        Self([f32x4_splat(value); COUNT])
+    }
+
+    #[inline(always)]
+    pub(super) fn from_parts(part: impl Fn(usize) -> v128) -> Self {
+        Self(from_fn(part))
+    }
+
+    #[inline(always)]
     fn each(self, other: Self, of: impl Fn(v128, v128) -> v128) -> Self {
         Self(from_fn(|at| of(self.0[at], other.0[at])))
     }
@@ -32,45 +44,16 @@ impl Vector for Vectors {
     const LANES: usize = 4 * COUNT;
 
     #[inline(always)]
-    fn splat(value: f32) -> Self {
-        Self([f32x4_splat(value); COUNT])
-    }
-
-    #[inline(always)]
-    unsafe fn load(at: *const f32) -> Self {
-        // SAFETY: the caller's.
-        Self(from_fn(|part| unsafe {
-            v128_load(at.cast::<v128>().add(part))
-        }))
+    fn splat(self, value: f32) -> Self {
+        Self::new(value)
     }
 
     #[inline(always)]
     unsafe fn store(self, at: *mut f32) {
         for (part, values) in self.0.into_iter().enumerate() {
-            // SAFETY: the caller's.
+            // SAFETY: the caller provides room for as many vectors.
             unsafe { v128_store(at.cast::<v128>().add(part), values) }
         }
-    }
-
-    #[inline(always)]
-    unsafe fn from_integers(at: *const i32, zero: i32, others: *const i32) -> Self {
-        let zero = i32x4_splat(zero);
-        Self(from_fn(|part| {
-            // SAFETY: the caller's.
-            let (sum, other) = unsafe {
-                let others = others.cast::<v128>().add(part);
-                (v128_load(at.cast::<v128>().add(part)), v128_load(others))
-            };
-            f32x4_convert_i32x4(i32x4_sub(sum, i32x4_mul(zero, other)))
-        }))
-    }
-
-    #[inline(always)]
-    unsafe fn from_plain_integers(at: *const i32) -> Self {
-        Self(from_fn(|part| {
-            // SAFETY: the caller's.
-            f32x4_convert_i32x4(unsafe { v128_load(at.cast::<v128>().add(part)) })
-        }))
     }
 
     #[inline(always)]
@@ -111,8 +94,10 @@ impl Vector for Vectors {
     }
 
     #[inline(always)]
-    fn magnitude(self, before: Self) -> Self {
-        self.each(before, |value, before| i32x4_max(f32x4_abs(value), before))
+    fn max_magnitude(self, maximum: Self) -> Self {
+        self.each(maximum, |value, maximum| {
+            i32x4_max(f32x4_abs(value), maximum)
+        })
     }
 
     #[inline(always)]
@@ -140,8 +125,8 @@ impl Vector for Vectors {
     }
 
     #[inline(always)]
-    fn across(rows: &[Self; MOST_LANES], by: impl Fn(Self, Self) -> Self) -> Self {
-        // By halves of vectors first, then as a matrix is turned.
+    fn reduce_rows(rows: &[Self; MAX_LANES], by: impl Fn(Self, Self) -> Self) -> Self {
+        // By halves of vectors first, then as a matrix is transposed.
         let halves: [Self; 4] = from_fn(|at| {
             let [Self(one), Self(other)] = [rows[2 * at], rows[2 * at + 1]];
             by(Self([one[0], other[0]]), Self([one[1], other[1]]))

@@ -1,0 +1,226 @@
+//! What a kernel asks of an instruction set.
+
+use super::{Vector, transpose};
+
+/// Rows in memory, each `stride` elements after the one before it.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Strided<P> {
+    /// Address of the first row.
+    pub(in super::super) first: P,
+    /// Elements from a row to the next.
+    pub(in super::super) stride: usize,
+}
+
+/// Products of small tiles, the inner loops of all kernels, and what they read.
+///
+/// Weights are in panels of `COLUMNS` columns, `[groups, COLUMNS, GROUP]`: a
+/// group is the rows of weights that one instruction multiplies and adds.
+///
+/// # Safety
+/// Values of the type must exist only where the machine has its instructions.
+pub(in super::super) unsafe trait Isa:
+    Copy + Send + Sync + 'static
+{
+    /// Floats that one instruction works on. `COLUMNS` is a multiple of
+    /// `2 * LANES`.
+    type Vector: Vector;
+    /// A quantized value of the left factor.
+    type Quantized: Copy + Default + Into<i32> + Send + Sync;
+    /// A weight as the product reads it.
+    type Weight: Copy + Default + 'static;
+    /// Rows of weights in a group.
+    const GROUP: usize;
+    /// Most rows of a tile.
+    const ROWS: usize;
+    /// Columns of a tile.
+    const COLUMNS: usize;
+    /// Blocks of a row with a scale each: with fewer bits, rows need more
+    /// scales.
+    const BLOCKS: usize = 1;
+    /// The largest quantized value; the least is 0.
+    const MAX_QUANTIZED: f32;
+    /// Whether quantized values are stored less the zero point of their row.
+    const CENTRED: bool;
+    /// Subtracted from quantized values where they are stored, if they are not
+    /// centred.
+    const OFFSET: i32 = 0;
+    /// The stored value that multiplies by 1, whatever the offset.
+    const ONE: Self::Quantized;
+    /// Bounds of [`multiply_narrow`](Self::multiply_narrow), where the
+    /// instruction set has such a product.
+    const NARROW: Option<Narrow> = None;
+
+    /// The token, if the machine has the instructions.
+    fn detect() -> Option<Self>;
+
+    /// Runs a kernel, compiled for these instructions.
+    fn run<K: Kernel>(self, kernel: K) -> K::Output;
+
+    /// A vector with `value` in each lane.
+    fn splat(self, value: f32) -> Self::Vector;
+
+    /// # Safety
+    /// `at` has a vector of floats.
+    unsafe fn load(self, at: *const f32) -> Self::Vector;
+
+    /// Integers as floats.
+    ///
+    /// # Safety
+    /// `at` has a vector of integers.
+    unsafe fn load_integers(self, at: *const i32) -> Self::Vector;
+
+    /// Integers less `zero` times `others`, as floats.
+    ///
+    /// # Safety
+    /// `at` and `others` have a vector of integers each.
+    unsafe fn load_integers_less(
+        self,
+        at: *const i32,
+        zero: i32,
+        others: *const i32,
+    ) -> Self::Vector;
+
+    /// Quantizes values that were divided by the scale of their row: rounds to
+    /// nearest, ties to even, adds the zero point and clamps to
+    /// `0..=MAX_QUANTIZED`; centred ones have it subtracted again.
+    ///
+    /// # Safety
+    /// `at` has room for a vector of quantized values. Values are finite.
+    unsafe fn quantize(self, values: Self::Vector, zero: i32, at: *mut Self::Quantized);
+
+    /// [`quantize`](Self::quantize) for four vectors, where that takes fewer
+    /// instructions.
+    ///
+    /// # Safety
+    /// `at` has room for four vectors of quantized values. Values are finite.
+    #[inline(always)]
+    unsafe fn quantize_four(self, values: [Self::Vector; 4], zero: i32, at: *mut Self::Quantized) {
+        for (part, values) in values.into_iter().enumerate() {
+            // SAFETY: the caller provides room for four vectors.
+            unsafe { self.quantize(values, zero, at.add(part * Self::Vector::LANES)) };
+        }
+    }
+
+    /// Quantizes keys to signed 8 bits around 0: each row times its factor
+    /// becomes a column of the panel. `scratch` is as long as the panel.
+    ///
+    /// # Safety
+    /// There is a row of `width` floats for each factor; `width` is a multiple
+    /// of `LANES` and `GROUP`, and the panel has `COLUMNS * width` places. The
+    /// products are in `-127..=127`.
+    #[inline(always)]
+    unsafe fn quantize_keys(
+        self,
+        rows: Strided<*const f32>,
+        factors: &[f32],
+        panel: &mut [i8],
+        scratch: &mut [i8],
+    ) {
+        // SAFETY: the contract is the same.
+        unsafe { transpose::keys(self, rows, factors, panel, scratch) }
+    }
+
+    /// Quantizes `count` rows of `COLUMNS` values to signed 8 bits around 0, a
+    /// factor for each column, as the first rows of a panel. The last group is
+    /// filled up with zeros.
+    ///
+    /// # Safety
+    /// There are `count` rows. The products are in `-127..=127`.
+    #[inline(always)]
+    unsafe fn quantize_values(
+        self,
+        rows: Strided<*const f32>,
+        count: usize,
+        factors: &[f32],
+        panel: &mut [i8],
+    ) {
+        // SAFETY: the contract is the same.
+        unsafe { transpose::values(self, rows, count, factors, panel) }
+    }
+
+    /// Values of a block, of a row of `count`; the last block may be shorter.
+    #[inline(always)]
+    fn block_size(count: usize) -> usize {
+        count.div_ceil(Self::BLOCKS).next_multiple_of(Self::GROUP)
+    }
+
+    /// A panel of 8-bit weights as the product reads them, in `scratch` where
+    /// they have to be widened.
+    fn widen<'a>(self, panel: &'a [i8], scratch: &'a mut Vec<Self::Weight>) -> &'a [Self::Weight];
+
+    /// `sums[row, column] = rows[row] . weights[column]` for `count` rows.
+    ///
+    /// # Safety
+    /// There are `count` rows of `groups` groups, `weights` has `groups`
+    /// groups, `sums` has room for `[count, COLUMNS]`, and `count` is
+    /// `1..=ROWS`.
+    unsafe fn multiply_integers(
+        self,
+        count: usize,
+        rows: Strided<*const Self::Quantized>,
+        weights: *const Self::Weight,
+        groups: usize,
+        sums: *mut i32,
+    );
+
+    /// [`multiply_integers`](Self::multiply_integers), faster, for weights
+    /// within [`NARROW`](Self::NARROW).
+    ///
+    /// # Safety
+    /// That of [`multiply_integers`](Self::multiply_integers).
+    #[inline(always)]
+    unsafe fn multiply_narrow(
+        self,
+        count: usize,
+        rows: Strided<*const Self::Quantized>,
+        weights: *const Self::Weight,
+        groups: usize,
+        sums: *mut i32,
+    ) {
+        // SAFETY: the contract is the same.
+        unsafe { self.multiply_integers(count, rows, weights, groups, sums) }
+    }
+
+    /// `sums[row, column] = rows[row] . panel[.., column]` for `count` rows.
+    ///
+    /// # Safety
+    /// There are `count` rows of `depth` floats, `panel` is
+    /// `[depth, COLUMNS]`, `sums` has `count` rows of `COLUMNS` floats, and
+    /// `count` is `1..=ROWS`.
+    unsafe fn multiply_floats(
+        self,
+        count: usize,
+        rows: Strided<*const f32>,
+        panel: *const f32,
+        depth: usize,
+        sums: Strided<*mut f32>,
+    );
+
+    /// Prefetches a cache line for reading, where there is an instruction for
+    /// it.
+    #[inline(always)]
+    fn prefetch_read(_: *const f32) {}
+
+    /// Prefetches a cache line for writing.
+    #[inline(always)]
+    fn prefetch_write(_: *const f32) {}
+}
+
+/// Work that is compiled for each instruction set.
+pub(in super::super) trait Kernel {
+    type Output;
+
+    /// Does the work; always inlined into [`Isa::run`].
+    fn run<I: Isa>(self, isa: I) -> Self::Output;
+}
+
+/// Bounds of products that are first summed in 16 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Narrow {
+    /// Groups that are summed in 16 bits.
+    pub(in super::super) groups: usize,
+    /// Rows of weights of a group that are summed in one lane.
+    pub(in super::super) lane: usize,
+    /// The largest sum of the weights of one sign in a lane.
+    pub(in super::super) max_sum: i32,
+}
