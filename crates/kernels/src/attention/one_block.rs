@@ -1,8 +1,7 @@
 //! From scores to outputs in one pass, where all keys that rows see are one block:
 //! those of a short text, or of a window.
 //!
-//! The bench `kernels` compares it with the general case, in the group `one
-//! block`.
+//! The bench `kernels` measures it in the group `one block`.
 
 use super::super::isa::{Isa, MAX_LANES, Vector};
 use super::blocks::{BLOCK, Tile, WeightRows, multiply_block, softmax, softmax_four};
