@@ -1,11 +1,11 @@
-//! What can be wrong with a graph.
+//! Errors of reading and rewriting graphs.
 
 use std::io;
 
 /// A result with the crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error of another library, kept as the source.
+/// An error of another library.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a graph cannot be read, quantized or packed.
@@ -18,12 +18,12 @@ pub enum Error {
     Io {
         /// The file or folder.
         path: String,
-        /// What was attempted, such as `reading`.
+        /// What failed, such as `reading`.
         action: &'static str,
         /// The operating system's error.
         source: io::Error,
     },
-    /// The model file is corrupt, or its weights are not where it says.
+    /// The model file is corrupt, or its weights are not where it says they are.
     #[error("{file}: expected an ONNX model: {source}")]
     #[non_exhaustive]
     InvalidModel {
@@ -32,17 +32,17 @@ pub enum Error {
         /// What is wrong with it.
         source: Source,
     },
-    /// The model is valid, and not one that can be treated in this way.
+    /// The model is valid, but not supported.
     #[error("{file}: {what}: expected {expected}, found {found}")]
     #[non_exhaustive]
     ModelMismatch {
         /// The model file.
         file: String,
-        /// The property that is off.
+        /// The property that is not supported.
         what: String,
         /// What was expected.
         expected: String,
-        /// What the model has.
+        /// What was found.
         found: String,
     },
 }
@@ -57,7 +57,7 @@ impl Error {
         }
     }
 
-    /// A file that could not be read.
+    /// Creates an [`Error::Io`].
     pub fn io(path: impl Into<String>, action: &'static str, source: io::Error) -> Self {
         Self::Io {
             path: path.into(),
@@ -66,7 +66,7 @@ impl Error {
         }
     }
 
-    /// A model file that is corrupt.
+    /// Creates an [`Error::InvalidModel`].
     pub fn invalid(file: impl Into<String>, source: impl Into<Source>) -> Self {
         Self::InvalidModel {
             file: file.into(),

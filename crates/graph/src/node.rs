@@ -1,10 +1,10 @@
-//! One node: what passes ask of it, and how they make one.
+//! Reading and making single nodes and tensors.
 
-use super::fuse::DOMAIN;
-use super::onnx::{AttributeProto, NodeProto, TensorProto};
+use crate::onnx::{AttributeProto, BOOL, INT64, NodeProto, TensorProto};
+use crate::operators::{DOMAIN, LINEAR};
 
 impl NodeProto {
-    /// The operator, as `domain.Name`; standard operators go by the name alone.
+    /// The operator, as `domain.Name`, or as `Name` for standard operators.
     pub fn operator(&self) -> String {
         let name = self.op_type.as_deref().unwrap_or_default();
         match self.domain.as_deref().unwrap_or_default() {
@@ -19,13 +19,35 @@ impl NodeProto {
             && matches!(self.domain.as_deref().unwrap_or_default(), "" | "ai.onnx")
     }
 
-    /// Whether this is the operator `name` of this project.
+    /// Whether this is the operator `name` of our [`DOMAIN`].
     pub(crate) fn is_ours(&self, name: &str) -> bool {
         self.op_type.as_deref() == Some(name) && self.domain.as_deref() == Some(DOMAIN)
     }
 
-    /// Whether this is a `Gemm` that is a product and a sum, with nothing to be
-    /// scaled and rows as they are.
+    /// Whether this is our `Linear` with 8-bit weights.
+    pub(crate) fn is_quantized_linear(&self) -> bool {
+        // Weights of floats have no scales.
+        self.is_ours(LINEAR) && self.input.get(2).is_some_and(|scales| !scales.is_empty())
+    }
+
+    /// Whether this node contains graphs: those of `If`, `Loop` and `Scan`.
+    pub(crate) fn has_subgraph(&self) -> bool {
+        self.attribute
+            .iter()
+            .any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty())
+    }
+
+    /// The other operand of a node with two, one of which is `operand`.
+    pub(crate) fn other_operand(&self, operand: &str) -> Option<&str> {
+        match self.input.as_slice() {
+            [left, right] if left == operand && right != operand => Some(right),
+            [left, right] if right == operand && left != operand => Some(left),
+            _ => None,
+        }
+    }
+
+    /// Whether this is a `Gemm` that computes `a @ b + c`: nothing is scaled
+    /// and `a` is not transposed.
     pub(crate) fn is_linear_gemm(&self) -> bool {
         self.is("Gemm")
             && self.int("transA", 0) == 0
@@ -40,28 +62,28 @@ impl NodeProto {
             .find(|attribute| attribute.name.as_deref() == Some(name))
     }
 
-    /// An integer attribute, or what the operator takes without it.
+    /// An integer attribute, or `default` without it.
     pub fn int(&self, name: &str, default: i64) -> i64 {
         self.attribute(name)
             .and_then(|attribute| attribute.i)
             .unwrap_or(default)
     }
 
-    /// A list of integers, where the attribute is given.
+    /// An attribute that is a list of integers.
     pub fn ints(&self, name: &str) -> Option<&[i64]> {
         self.attribute(name)
             .map(|attribute| attribute.ints.as_slice())
     }
 
-    /// A float attribute, or what the operator takes without it.
+    /// A float attribute, or `default` without it.
     pub fn float(&self, name: &str, default: f32) -> f32 {
         self.attribute(name)
             .and_then(|attribute| attribute.f)
             .unwrap_or(default)
     }
 
-    /// A text attribute; empty without it, or where it is not UTF-8.
-    pub fn text(&self, name: &str) -> &str {
+    /// A string attribute; empty without it, or if it is not UTF-8.
+    pub fn string(&self, name: &str) -> &str {
         self.attribute(name)
             .and_then(|attribute| attribute.s.as_ref())
             .and_then(|bytes| std::str::from_utf8(bytes).ok())
@@ -75,28 +97,28 @@ impl NodeProto {
         })
     }
 
-    pub(super) fn with_float(self, name: &str, value: f32) -> Self {
+    pub(crate) fn with_float(self, name: &str, value: f32) -> Self {
         self.with(AttributeProto {
             f: Some(value),
             ..attribute(name, FLOAT)
         })
     }
 
-    pub(super) fn with_ints(self, name: &str, values: &[i64]) -> Self {
+    pub(crate) fn with_ints(self, name: &str, values: &[i64]) -> Self {
         self.with(AttributeProto {
             ints: values.to_vec(),
             ..attribute(name, INTS)
         })
     }
 
-    pub(super) fn with_text(self, name: &str, value: &str) -> Self {
+    pub(crate) fn with_string(self, name: &str, value: &str) -> Self {
         self.with(AttributeProto {
             s: Some(value.as_bytes().to_vec().into()),
             ..attribute(name, STRING)
         })
     }
 
-    pub(super) fn with_tensor(self, name: &str, value: TensorProto) -> Self {
+    pub(crate) fn with_tensor(self, name: &str, value: TensorProto) -> Self {
         self.with(AttributeProto {
             t: Some(value),
             ..attribute(name, TENSOR)
@@ -124,7 +146,7 @@ fn attribute(name: &str, kind: i32) -> AttributeProto {
     }
 }
 
-/// A node; its first output is its name.
+/// A node that is named after its first output.
 pub(crate) fn node(operator: &str, domain: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
     let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     NodeProto {
@@ -135,4 +157,31 @@ pub(crate) fn node(operator: &str, domain: &str, inputs: &[&str], outputs: &[&st
         domain: (!domain.is_empty()).then(|| domain.to_owned()),
         ..NodeProto::default()
     }
+}
+
+/// A `Constant` of 64-bit integers, `[values]`.
+pub(crate) fn constant_node(output: &str, values: &[i64]) -> NodeProto {
+    let tensor = TensorProto {
+        dims: vec![values.len() as i64],
+        data_type: Some(INT64),
+        int64_data: values.to_vec(),
+        ..TensorProto::default()
+    };
+    node("Constant", "", &[], &[output]).with_tensor("value", tensor)
+}
+
+/// The elements of a tensor of 64-bit integers or booleans.
+pub(crate) fn integer_elements(tensor: &TensorProto) -> Option<Vec<i64>> {
+    match (tensor.data_type, &tensor.raw_data) {
+        (Some(INT64), Some(raw)) => Some(elements(raw, i64::from_le_bytes)),
+        (Some(INT64), None) => Some(tensor.int64_data.clone()),
+        (Some(BOOL), Some(raw)) => Some(raw.iter().map(|&bit| i64::from(bit)).collect()),
+        (Some(BOOL), None) => Some(tensor.int32_data.iter().copied().map(i64::from).collect()),
+        _ => None,
+    }
+}
+
+/// The elements of a tensor's little-endian bytes.
+pub(crate) fn elements<T, const N: usize>(raw: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
+    raw.as_chunks().0.iter().copied().map(read).collect()
 }

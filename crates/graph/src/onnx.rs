@@ -1,14 +1,18 @@
-//! The parts of the ONNX format that the passes read, as protobuf messages.
+//! The ONNX format as protobuf messages.
 //!
-//! Field numbers are those of `onnx.proto` (ONNX 1.23, IR version 13).
-//! Messages that no pass looks into are kept as bytes, so that writing a graph
-//! loses nothing of it.
+//! Names, fields and their meanings are those of `onnx.proto` (ONNX 1.23, IR
+//! version 13), which documents them. Messages that no pass reads are kept as
+//! [`Bytes`], so that nothing is lost when a graph is written. Fields without a
+//! value are `None`; `bytes` fields are slices of the file that was read.
+//!
+//! The messages implement [`prost::Message`]. Their version of prost is part of
+//! this crate's API.
 
-#![allow(missing_docs)]
+#![expect(missing_docs, reason = "documented in onnx.proto")]
 
 use prost::bytes::Bytes;
 
-/// `TensorProto.DataLocation`: the bytes are in another file.
+/// The `TensorProto.DataLocation` of tensors whose bytes are in another file.
 pub const EXTERNAL: i32 = 1;
 
 // `TensorProto.DataType`

@@ -1,29 +1,29 @@
-//! How many token ids an encoder knows.
+//! The number of token ids that an encoder knows.
 
-use super::Graph;
-use super::values::Values;
+use crate::graph::Graph;
+use crate::index::ValueIndex;
+use crate::operators::EMBEDDING;
 
-/// Rows of the table that `input_ids` are looked up in, the smallest where
-/// there are several. `None` where no such table is recognized.
+/// Rows of the table that `input_ids` are looked up in; of the smallest where
+/// there are several. `None` if no table is recognised.
 ///
 /// For engines that do not check ids themselves.
 pub fn vocabulary_size(graph: &Graph) -> Option<usize> {
-    let values = Values::new(graph);
+    let index = ValueIndex::new(graph);
     graph
         .nodes()
         .iter()
         .filter_map(|node| {
-            let (table, ids) = match (node.operator().as_str(), node.input.as_slice()) {
-                ("Gather", [table, ids]) | ("ai.multivec.Embedding", [ids, table, ..]) => {
-                    (table, ids)
-                }
+            let (table, ids) = match node.input.as_slice() {
+                [table, ids] if node.is("Gather") => (table, ids),
+                [ids, table, ..] if node.is_ours(EMBEDDING) => (table, ids),
                 _ => return None,
             };
-            if values.before(ids, &["Cast", "Identity"]) != "input_ids" {
+            if index.before(ids, &["Cast", "Identity"]) != "input_ids" {
                 return None;
             }
-            let table = values.before(table, &["DequantizeLinear", "Cast", "Identity"]);
-            let rows = values.constant(table)?.dims.first()?;
+            let table = index.before(table, &["DequantizeLinear", "Cast", "Identity"]);
+            let rows = index.constant(table)?.dims.first()?;
             usize::try_from(*rows).ok()
         })
         .min()
@@ -31,9 +31,10 @@ pub fn vocabulary_size(graph: &Graph) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::onnx::TensorProto;
-    use super::super::testing::{graph, node};
     use super::*;
+    use crate::onnx::TensorProto;
+    use crate::operators::DOMAIN;
+    use crate::testing::{graph, node};
 
     fn lookup(ids: &str) -> Graph {
         let nodes = vec![
@@ -51,22 +52,22 @@ mod tests {
     }
 
     #[test]
-    fn counts_the_rows_of_the_embedding_table() {
+    fn rows_of_the_embedding_table_are_counted() {
         assert_eq!(vocabulary_size(&lookup("input_ids")), Some(7));
         assert_eq!(vocabulary_size(&lookup("cast_ids")), Some(7));
     }
 
     #[test]
-    fn counts_them_in_fused_graphs() {
+    fn rows_are_counted_in_fused_graphs() {
         let mut graph = lookup("cast_ids");
-        let mut embedding = node("Embedding", &["cast_ids", "table"], "rows");
-        embedding.domain = Some("ai.multivec".to_owned());
+        let mut embedding = node(EMBEDDING, &["cast_ids", "table"], "rows");
+        embedding.domain = Some(DOMAIN.to_owned());
         graph.proto_mut().node[2] = embedding;
         assert_eq!(vocabulary_size(&graph), Some(7));
     }
 
     #[test]
-    fn other_tables_do_not_count() {
+    fn other_tables_are_ignored() {
         assert_eq!(vocabulary_size(&lookup("other_ids")), None);
     }
 }

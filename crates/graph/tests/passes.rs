@@ -1,16 +1,16 @@
-//! The passes on graphs as the exporter writes them.
+//! Passes over graphs as exporters write them.
 
 #![allow(clippy::expect_used)]
 
+use multivec_graph::lower::{Layers, Operators, for_onnxruntime, pack_embeddings, pack_linears};
 use multivec_graph::onnx::TensorProto;
-use multivec_graph::{
-    Bytes, Graph, Layers, Operators, drop_value_info, for_onnxruntime, fuse, leaves_work,
-    lift_nan_guards, pack_embeddings, pack_linears, remove_final_normalization,
-    replace_mask_lookup,
+use multivec_graph::passes::{
+    drop_value_info, lift_nan_guards, remove_final_normalization, replace_mask_lookup,
 };
+use multivec_graph::{Bytes, Graph, fuse, needs_engine_threads};
 
-/// A fixture, and how many of its guards can fire: those of layers with a
-/// sliding window.
+/// Fixtures, and the number of their guards that can fire: those of layers with
+/// a sliding window.
 const MODELS: [(&str, usize); 5] = [
     ("tests/fixtures/tiny-bert/model.onnx", 0),
     ("tests/fixtures/tiny-bert/model_int8.onnx", 0),
@@ -56,11 +56,11 @@ fn only_guards_that_can_fire_are_left_and_none_before_a_product() {
 }
 
 #[test]
-fn what_quantization_by_an_exporter_notes_of_values_is_dropped() {
+fn declarations_that_a_quantizing_exporter_leaves_are_removed() {
     for (file, _) in MODELS {
-        // The demo model was quantized by this project.
-        let has_notes = file.contains("int8") && !file.starts_with("models/");
-        assert_eq!(drop_value_info(&mut read(file)), has_notes, "{file}");
+        // The demo model was quantized by multivec itself.
+        let has_declarations = file.contains("int8") && !file.starts_with("models/");
+        assert_eq!(drop_value_info(&mut read(file)), has_declarations, "{file}");
     }
 }
 
@@ -80,7 +80,7 @@ fn projections_of_the_same_rows_are_packed_as_one() {
     for (file, linears, packed) in [
         ("tests/fixtures/tiny-bert/model.onnx", 13, 9),
         ("models/minilm-colbert/model_int8.onnx", 37, 25),
-        // Has one projection from the start.
+        // The exporter already joined projections.
         ("tests/fixtures/tiny-modernbert/model_int8.onnx", 17, 17),
     ] {
         let mut graph = read(file);
@@ -94,31 +94,30 @@ fn projections_of_the_same_rows_are_packed_as_one() {
 }
 
 #[test]
-fn an_engine_has_work_unless_all_layers_were_taken_out() {
+fn an_engine_needs_threads_unless_all_layers_are_packed() {
     let file = "models/minilm-colbert/model_int8.onnx";
     let none = |_: &TensorProto| Ok(Bytes::new());
-    let published = read(file);
-    assert!(leaves_work(&published));
-    let mut graph = published;
+    let mut graph = read(file);
+    assert!(needs_engine_threads(&graph));
     fuse(&mut graph);
     let mut standard = graph.clone();
     for_onnxruntime(&mut standard, Operators::Contrib);
-    assert!(leaves_work(&standard));
+    assert!(needs_engine_threads(&standard));
     pack_linears(&mut graph, Layers::Quantized, file, &none).expect("they fit");
     pack_embeddings(&mut graph, file, &none).expect("they fit");
     for_onnxruntime(&mut graph, Operators::Kernels);
-    assert!(!leaves_work(&graph));
-    // Layers of floats are left to the engine.
+    assert!(!needs_engine_threads(&graph));
+    // The engine runs layers of floats.
     let file = "tests/fixtures/tiny-bert/model.onnx";
     let mut graph = read(file);
     fuse(&mut graph);
     pack_linears(&mut graph, Layers::Quantized, file, &none).expect("they fit");
     for_onnxruntime(&mut graph, Operators::Kernels);
-    assert!(leaves_work(&graph));
+    assert!(needs_engine_threads(&graph));
 }
 
-/// Single bytes of the nodes are changed; what comes of it is an error, or
-/// some graph, but no panic and no allocation without bound.
+/// Changed bytes lead to an error or another graph, but neither to a panic nor
+/// to unbounded allocation.
 #[test]
 fn corrupt_graphs_are_read_and_fused_or_refused() {
     let (mut read_anyway, mut refused) = (0, 0);
@@ -135,10 +134,9 @@ fn corrupt_graphs_are_read_and_fused_or_refused() {
         let nodes = whole.len().min(120_000);
         for round in 0..60 {
             let mut bytes = whole.clone();
-            // Several places at once, all over the nodes.
-            for place in 0..3 {
-                let at = (round * 1_999 + place * 40_503 + seed * 97) % nodes;
-                bytes[at] ^= 1 << ((round + place) % 8);
+            for change in 0..3 {
+                let at = (round * 1_999 + change * 40_503 + seed * 97) % nodes;
+                bytes[at] ^= 1 << ((round + change) % 8);
             }
             match Graph::parse(file, bytes.into()) {
                 Ok(mut graph) => {
@@ -147,9 +145,9 @@ fn corrupt_graphs_are_read_and_fused_or_refused() {
                     for_onnxruntime(&mut graph, Operators::Contrib);
                     read_anyway += 1;
                     assert!(!graph.into_bytes().is_empty());
-                    let beside = |_: &TensorProto| Ok(Bytes::new());
-                    let tables = pack_linears(&mut packed, Layers::All, file, &beside)
-                        .and_then(|_| pack_embeddings(&mut packed, file, &beside));
+                    let none = |_: &TensorProto| Ok(Bytes::new());
+                    let tables = pack_linears(&mut packed, Layers::All, file, &none)
+                        .and_then(|_| pack_embeddings(&mut packed, file, &none));
                     match tables {
                         Ok(_) => for_onnxruntime(&mut packed, Operators::Kernels),
                         Err(error) => assert_eq!(error.code(), "invalid_model"),

@@ -4,149 +4,145 @@ use std::collections::HashSet;
 
 use ndarray::{Array3, Array4};
 
-use super::super::node::node;
-use super::super::onnx::NodeProto;
-use super::super::trace::{Tensor, Trace};
+use super::layout::{Converter, Layout, Rows};
 use super::mask::{Probes, Term};
-use super::projection::{self, Projection};
-use super::rows::{Mover, Order};
-use super::{BATCH, DOMAIN, LENGTH, Links, Replacement, linear};
-use crate::Graph;
+use super::projection::{self, Heads, Projection};
+use super::{BATCH, LENGTH, Replacement};
+use crate::graph::Graph;
+use crate::node::node;
+use crate::onnx::NodeProto;
+use crate::operators::{ATTENTION, DOMAIN};
+use crate::trace::{Operands, Tensor, Trace};
 
-/// Says of each attention whether its rows come from quantized layers.
+/// Sets `quantized` where quantized layers compute queries, keys and values.
 pub(super) fn mark_quantized(graph: &mut Graph) {
-    let layers = graph
-        .nodes()
-        .iter()
-        .filter(|node| linear::is_quantized(node));
-    let made: HashSet<String> = layers.flat_map(|layer| layer.output.clone()).collect();
+    let nodes = graph.nodes().iter();
+    let layers = nodes.filter(|node| node.is_quantized_linear());
+    let outputs: HashSet<String> = layers.flat_map(|layer| layer.output.clone()).collect();
     for node in &mut graph.proto_mut().node {
-        if node.is_ours("Attention") && node.input.iter().take(3).all(|rows| made.contains(rows)) {
+        let mut rows = node.input.iter().take(3);
+        if node.is_ours(ATTENTION) && rows.all(|rows| outputs.contains(rows)) {
             *node = std::mem::take(node).with_int("quantized", 1);
         }
     }
 }
 
-/// `Attention` in place of the nodes around a softmax, from the projected rows
+/// [`ATTENTION`] in place of the nodes around a softmax, from the projected rows
 /// of queries, keys and values to the rows of all heads.
-///
-/// `Attention(queries, keys, values, mask?, cos?, sin?)`: rows are `[batch,
-/// length, widths[i]]`, of which `heads * columns` from `offsets[i]` on are
-/// meant, the mask is `[batch, length]` of 64-bit
-/// integers, 0 for tokens that are not attended to, the tables of rotary
-/// embedding are values of the graph with `length * columns` elements for each
-/// text. Attributes: `heads`, `columns` of each, `scale` of the scores,
-/// `window`, how many positions tokens see to either side (0: all), `fill`,
-/// what unseen scores are brought to, `interleaved`, whether rotary embedding
-/// turns neighbours, `quantized`, whether all rows come from quantized layers.
-/// Where `fill` is minus infinity, a token that sees nothing gets zeros.
 pub(super) fn find(
-    opset: i64,
-    links: &Links<'_>,
     trace: &Trace<'_>,
     probes: &Probes<'_>,
     softmax: &NodeProto,
 ) -> Option<Replacement> {
+    let index = trace.index();
     if !softmax.is("Softmax") {
         return None;
     }
-    let &[batch, heads, length, other] = trace.shape(softmax.output.first()?)? else {
+    let weights = softmax.output.first()?;
+    let &[batch, heads, length, other] = trace.shape(weights)? else {
         return None;
     };
-    let axis = softmax.int("axis", if opset < 13 { 1 } else { -1 });
+    let default_axis = if index.graph().opset() < 13 { 1 } else { -1 };
+    let axis = softmax.int("axis", default_axis);
     if (batch, length, other) != (BATCH, LENGTH, LENGTH) || !(axis == -1 || axis == 3) {
         return None;
     }
-    let (weights, is_guarded) = behind_guard(links, trace, softmax.output.first()?);
-    let context = links.reader(weights).filter(|node| node.is("MatMul"))?;
-    if context.input.first().map(String::as_str) != Some(weights) {
+    let guarded = guarded(trace, weights);
+    let weights = guarded.unwrap_or(weights);
+    let context = index.reader(weights).filter(|node| node.is("MatMul"))?;
+    let [factor, values] = context.input.as_slice() else {
+        return None;
+    };
+    let scores = scores(trace, softmax.input.first()?)?;
+    let [queries, keys] = scores.product.input.as_slice() else {
+        return None;
+    };
+    let queries = projection::find(trace, queries, Heads::Plain)?;
+    let keys = projection::find(trace, keys, Heads::Transposed)?;
+    let values = projection::find(trace, values, Heads::Plain)?;
+    if factor != weights
+        || queries.rotary != keys.rotary
+        || values.rotary.is_some()
+        || values.scale != 1.
+    {
         return None;
     }
-    let scores = scores(links, trace, softmax.input.first()?)?;
-    let queries = projection::find(links, trace, &scores.product.input[0], false)?;
-    let keys = projection::find(links, trace, scores.product.input.get(1)?, true)?;
-    let values = projection::find(links, trace, context.input.get(1)?, false)?;
-    if queries.rotary != keys.rotary || values.rotary.is_some() || values.scale != 1. {
-        return None;
-    }
-    let mask = match scores.terms.is_empty() {
-        true => None,
-        false => Some(probes.mask(&scores.terms)?),
+    let mask = if scores.terms.is_empty() {
+        None
+    } else {
+        Some(probes.mask(&scores.terms)?)
     };
     let columns = *trace.shape(context.output.first()?)?.last()?;
-    let (output, order) = merged(links, trace, context.output.first()?, heads, columns)?;
+    let merged = merged_heads(trace, context.output.first()?, [heads, columns])?;
 
-    let rows = [&queries, &keys, &values];
-    let mut mover = Mover::new(output);
-    let bases = rows.map(|rows| mover.by_text(&rows.base, rows.order, rows.width));
-    let mut inputs: Vec<&str> = bases.iter().map(String::as_str).collect();
+    let mut converter = Converter::new(&merged.value);
+    let projections = [&queries, &keys, &values];
+    let rows = projections.map(|projection| converter.batch_first(&projection.rows));
+    let mut inputs: Vec<&str> = rows.iter().map(String::as_str).collect();
     inputs.push(if mask.is_some() { "attention_mask" } else { "" });
     if let Some(rotary) = &queries.rotary {
         inputs.extend([rotary.cos.as_str(), rotary.sin.as_str()]);
     }
-    // A token that sees nothing: zeros behind a guard, or a finite fill.
     let fill = mask.map_or(0., |mask| mask.fill);
-    if fill == f32::NEG_INFINITY && !is_guarded && mask.is_some_and(|mask| mask.window.is_some()) {
+    let window = mask.and_then(|mask| mask.window);
+    // Our operator gives zeros for tokens that see none; without a guard, they
+    // are NaN.
+    if fill == f32::NEG_INFINITY && guarded.is_none() && window.is_some() {
         return None;
     }
-    let window = mask.and_then(|mask| mask.window);
-    let interleaved = queries
+    let is_interleaved = queries
         .rotary
         .as_ref()
         .is_some_and(|rotary| rotary.interleaved);
-    let of_rows = |of: fn(&Projection) -> usize| rows.map(|rows| of(rows) as i64);
-    let context = match order {
-        Order::ByText => output.to_owned(),
-        _ => format!("{output}.by_text"),
+    let of_each = |size: fn(&Projection) -> usize| projections.map(|rows| size(rows) as i64);
+    let output = if merged.layout == Layout::BatchFirst {
+        merged.value.clone()
+    } else {
+        format!("{}.batch_first", merged.value)
     };
-    let attention = node("Attention", DOMAIN, &inputs, &[&context])
+    let attention = node(ATTENTION, DOMAIN, &inputs, &[&output])
         .with_int("heads", heads as i64)
         .with_float("scale", scores.scale * queries.scale * keys.scale)
         .with_int("window", window.map_or(0, |window| window as i64))
         .with_float("fill", fill)
         .with_int("columns", columns as i64)
-        .with_int("interleaved", i64::from(interleaved))
-        .with_ints("offsets", &of_rows(|rows| rows.offset))
-        .with_ints("widths", &of_rows(|rows| rows.width));
-    mover.nodes.push(attention);
-    mover.put_in_order(&context, order, heads * columns, output);
+        .with_int("interleaved", i64::from(is_interleaved))
+        .with_ints("offsets", &of_each(|projection| projection.offset))
+        .with_ints("widths", &of_each(|projection| projection.rows.width));
+    converter.nodes.push(attention);
+    converter.convert_to(&merged, &output);
+    let nodes = converter.nodes;
     Some(Replacement {
-        output: output.to_owned(),
-        nodes: mover.nodes,
+        output: merged.value,
+        nodes,
     })
 }
 
-/// Whether an `Attention` turns queries and keys; no other node that replaces
-/// one has as many inputs.
-pub(super) fn is_rotary(attention: &NodeProto) -> bool {
-    attention.input.len() > 4
+/// Whether a node of a replacement has rotary embedding; no other node of one
+/// has as many inputs.
+pub(super) fn is_rotary(node: &NodeProto) -> bool {
+    node.input.len() > 4
 }
 
-pub(super) fn is_windowed(attention: &NodeProto) -> bool {
-    attention.int("window", 0) > 0
+pub(super) fn is_windowed(node: &NodeProto) -> bool {
+    node.int("window", 0) > 0
 }
 
-/// The weights behind `Where(IsNaN(weights), 0, weights)`, and whether there
-/// is such a guard.
-fn behind_guard<'g>(links: &Links<'g>, trace: &Trace<'_>, weights: &'g str) -> (&'g str, bool) {
-    let guard = || {
-        let readers = links.readers(weights).iter();
-        let mut nodes = readers.filter_map(|&at| links.nodes.get(at));
-        let guard = nodes.find(|node| node.is("Where"))?;
-        let [condition, zero, kept] = guard.input.as_slice() else {
-            return None;
-        };
-        let test = links.producer(condition).filter(|node| node.is("IsNaN"))?;
-        let is_guard = test.input.first().map(String::as_str) == Some(weights)
-            && kept == weights
-            && trace.get(zero)?.uniform() == Some(0.)
-            && links.readers(weights).len() == 2;
-        guard.output.first().filter(|_| is_guard)
+/// The output of the guard `Where(IsNaN(weights), 0, weights)`, if there is one.
+fn guarded<'g>(trace: &Trace<'g>, weights: &str) -> Option<&'g String> {
+    let index = trace.index();
+    let readers = index.readers(weights).iter();
+    let mut nodes = readers.filter_map(|&at| index.node(at));
+    let guard = nodes.find(|node| node.is("Where"))?;
+    let [condition, zero, kept] = guard.input.as_slice() else {
+        return None;
     };
-    match guard() {
-        Some(output) => (output, true),
-        None => (weights, false),
-    }
+    let test = index.made_by(condition, "IsNaN")?;
+    let is_guard = test.input.first().map(String::as_str) == Some(weights)
+        && kept == weights
+        && trace.get(zero)?.uniform() == Some(0.)
+        && index.readers(weights).len() == 2;
+    guard.output.first().filter(|_| is_guard)
 }
 
 /// Scores as a product of queries and keys.
@@ -156,14 +152,13 @@ struct Scores<'g> {
     terms: Vec<Term>,
 }
 
-fn scores<'g>(links: &Links<'g>, trace: &Trace<'_>, value: &'g str) -> Option<Scores<'g>> {
-    let mut value = value;
+fn scores<'g>(trace: &Trace<'g>, value: &str) -> Option<Scores<'g>> {
+    let mut node = trace.index().producer(value)?;
     let mut scale = 1.;
     let mut terms = Vec::new();
-    // A handful of nodes; the bound guards against cycles.
+    // Exporters write a handful of nodes; the bound guards against cycles.
     for _ in 0..16 {
-        let node = links.producer(value)?;
-        match (node.op_type.as_deref()?, node.input.as_slice()) {
+        let value = match (node.op_type.as_deref()?, node.input.as_slice()) {
             ("MatMul", [_, _]) => {
                 return Some(Scores {
                     product: node,
@@ -171,59 +166,53 @@ fn scores<'g>(links: &Links<'g>, trace: &Trace<'_>, value: &'g str) -> Option<Sc
                     terms,
                 });
             }
-            ("Cast" | "Identity", [inner]) => value = inner,
+            ("Cast" | "Identity", [inner]) => inner,
             ("Add", operands) => {
-                let (scores, mask) = trace.operands(operands)?;
-                // A mask that is scaled with the scores is none we know.
+                let Operands { opaque, known } = trace.operands(operands)?;
+                // The mask would be scaled with the scores.
                 if scale != 1. {
                     return None;
                 }
-                terms.push(Term::Added(mask.clone()));
-                value = scores;
+                terms.push(Term::Added(known.to_owned()));
+                opaque
             }
             ("Mul", operands) => {
-                let (scores, factor) = trace.operands(operands)?;
-                scale *= trace.get(factor)?.uniform()?;
-                value = scores;
+                let Operands { opaque, known } = trace.operands(operands)?;
+                scale *= trace.get(known)?.uniform()?;
+                opaque
             }
             ("Div", [scores, divisor]) => {
                 scale /= trace.get(divisor)?.uniform()?;
-                value = scores;
+                scores
             }
             ("Where", [condition, choice @ ..]) if !trace.is_opaque(condition) && scale == 1. => {
-                let (scores, fill) = trace.operands(choice)?;
-                // The first is taken where the condition holds.
-                let keeps = trace.is_opaque(&choice[0]);
-                terms.push(Term::Chosen {
+                let Operands { opaque, known } = trace.operands(choice)?;
+                terms.push(Term::Selected {
                     condition: condition.clone(),
-                    keeps,
-                    fill: trace.get(fill)?.uniform()?,
+                    // The first operand is taken where the condition holds.
+                    keeps: choice.first().is_some_and(|first| first == opaque),
+                    fill: trace.get(known)?.uniform()?,
                 });
-                value = scores;
+                opaque
             }
             _ => return None,
-        }
+        };
+        node = trace.index().producer(value)?;
     }
     None
 }
 
-/// The rows of all heads side by side that `context`, `[batch, heads, length,
-/// columns]`, is moved to, and their order.
-fn merged<'g>(
-    links: &Links<'g>,
-    trace: &Trace<'_>,
-    context: &'g str,
-    heads: usize,
-    columns: usize,
-) -> Option<(&'g str, Order)> {
+/// Finds the rows of all heads side by side that `context`, `[batch, heads,
+/// length, columns]`, is moved to.
+fn merged_heads(trace: &Trace<'_>, context: &str, [heads, columns]: [usize; 2]) -> Option<Rows> {
     let width = heads * columns;
     let mut value = context;
     for _ in 0..8 {
         let shape = trace.shape(value)?;
-        if shape.last() == Some(&width) && !Order::of_shape(shape).is_empty() {
+        if shape.last() == Some(&width) && !Layout::candidates(shape).is_empty() {
             break;
         }
-        value = links.data_reader(value)?.output.first()?;
+        value = trace.index().data_reader(value)?.output.first()?;
     }
     let numbers = Array4::from_shape_vec(
         (BATCH, heads, LENGTH, columns),
@@ -237,7 +226,11 @@ fn merged<'g>(
     let rows = Array3::from_shape_fn((BATCH, LENGTH, width), |(text, row, at)| {
         numbers[[text, at / columns, row, at % columns]]
     });
-    let orders = Order::of_shape(trace.shape(value)?).iter();
-    let mut orders = orders.filter(|order| order.arrange(&rows).is_some_and(|rows| rows == found));
-    Some((value, *orders.next()?))
+    let mut layouts = Layout::candidates(trace.shape(value)?).iter();
+    let is_found = |layout: &&Layout| layout.arrange(&rows).is_some_and(|rows| rows == found);
+    Some(Rows {
+        layout: *layouts.find(is_found)?,
+        value: value.to_owned(),
+        width,
+    })
 }

@@ -1,8 +1,8 @@
-//! What was recognised in a graph.
+//! Counts of what was fused.
 
 use std::fmt;
 
-/// A struct of numbers, each with a name for people.
+/// A struct of counts, each with a label for reports.
 macro_rules! counts {
     (
         $(#[$doc:meta])*
@@ -14,22 +14,21 @@ macro_rules! counts {
         }
 
         impl $name {
-            /// How many numbers there are.
+            /// The number of fields.
             pub const COUNT: usize = [$($label),*].len();
 
-            /// All numbers, in the order of the fields.
+            /// All counts, in the order of the fields.
             pub fn counts(&self) -> [usize; Self::COUNT] {
                 [$(self.$field),*]
             }
 
-            /// The opposite of [`counts`](Self::counts).
+            /// Restores what [`counts`](Self::counts) returned.
             pub fn from_counts(counts: [usize; Self::COUNT]) -> Self {
                 let [$($field),*] = counts;
                 Self { $($field),* }
             }
 
-            /// The name of each number's field, and what it counts, in the
-            /// same order.
+            /// The name and the label of each field, in order.
             pub const NAMES: [(&'static str, &'static str); Self::COUNT] =
                 [$((stringify!($field), $label)),*];
         }
@@ -37,47 +36,48 @@ macro_rules! counts {
 }
 
 counts! {
-    /// How many of each operator were recognised.
+    /// What [`fuse`](crate::fuse) recognised, by operator.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    #[non_exhaustive]
     Fused {
         /// Attention over all heads, with scale, mask, window and rotary embedding.
         attentions: "attentions",
-        /// Of these, those with rotary embedding.
+        /// Attentions with rotary embedding.
         rotary: "  with rotary embedding",
-        /// Of these, those with a sliding window.
+        /// Attentions with a sliding window.
         windowed: "  with a sliding window",
         /// Layer normalizations.
         layer_normalizations: "layer normalizations",
-        /// Gaussian error linear units, by erf or tanh.
+        /// Gaussian error linear units, exact or approximated by tanh.
         gelus: "GELUs",
         /// Linear layers, with bias, activation and residual.
         linears: "linear layers",
-        /// Of these, those with 8-bit weights and dynamically quantized rows.
+        /// Linear layers with 8-bit weights and dynamically quantized rows.
         quantized: "  quantized",
-        /// Of these, those with a gate.
+        /// Linear layers with a gate.
         gated: "  gated",
         /// Tables whose rows are looked up by token or position.
         embeddings: "embeddings",
-        /// Of these, those of 8 bits.
+        /// Embeddings with tables of 8-bit integers.
         quantized_embeddings: "  quantized",
         /// L2 normalizations.
         l2_normalizations: "L2 normalizations",
-        /// Nodes before.
+        /// Nodes of the original graph.
         nodes_before: "nodes before",
-        /// Nodes after.
+        /// Nodes of the fused graph.
         nodes_after: "nodes after",
     }
 }
 
 impl Fused {
-    /// Whether nothing was recognised that an engine would not run as well
-    /// from standard operators.
+    /// Whether an engine would run the original graph as fast: nothing but
+    /// linear layers, embeddings and L2 normalizations of floats was fused.
     pub fn is_plain(&self) -> bool {
-        let gained = self.attentions + self.layer_normalizations + self.gelus + self.quantized;
-        gained + self.quantized_embeddings == 0
+        let faster = self.attentions + self.layer_normalizations + self.gelus + self.quantized;
+        faster + self.quantized_embeddings == 0
     }
 
-    /// Whether nothing was recognised.
+    /// Whether nothing was fused.
     pub fn is_empty(&self) -> bool {
         let nodes = Self {
             nodes_before: 0,

@@ -2,28 +2,29 @@
 
 use std::collections::BTreeSet;
 
-use super::super::CONTRIB;
-use super::super::node::node;
-use super::super::onnx::NodeProto;
-use super::super::trace::{Tensor, Trace, erf};
-use super::{DOMAIN, Links, Replacement};
+use super::Replacement;
+use crate::node::node;
+use crate::onnx::NodeProto;
+use crate::operators::{CONTRIB_DOMAIN, DOMAIN, GELU};
+use crate::trace::{Tensor, Trace, erf};
 
-/// Nodes between a GELU's input, its `Erf` or `Tanh`, and its output.
+/// The most nodes from a GELU's input to its `Erf` or `Tanh`, or from there to
+/// its output.
 const REACH: usize = 8;
 
-/// `Gelu` in place of the nodes around an `Erf` or `Tanh` that compute it, in
-/// whatever order they multiply.
-pub(super) fn find(links: &Links<'_>, trace: &Trace<'_>, bend: &NodeProto) -> Option<Replacement> {
-    let is_tanh = bend.is("Tanh");
-    if !is_tanh && !bend.is("Erf") {
+/// [`GELU`] in place of the nodes around an `Erf` or `Tanh` that compute it, in
+/// any order of multiplications.
+pub(super) fn find(trace: &Trace<'_>, curve: &NodeProto) -> Option<Replacement> {
+    let is_tanh = curve.is("Tanh");
+    if !is_tanh && !curve.is("Erf") {
         return None;
     }
-    let bend = bend.output.first()?;
+    let curve = curve.output.first()?;
     let samples: Vec<f32> = (-24..=24).map(|at| at as f32 * 0.25).collect();
     let expected: Vec<f32> = samples.iter().map(|&x| gelu(x, is_tanh)).collect();
-    let inputs = ancestors(links, trace, bend);
-    // From the far end, so that factors around it are taken in.
-    for output in descendants(links, bend).into_iter().rev() {
+    let inputs = ancestors(trace, curve);
+    // The farthest first, so that all factors are included.
+    for output in descendants(trace, curve).into_iter().rev() {
         for input in &inputs {
             let base = Tensor::from_floats(&samples);
             let Some(found) = trace
@@ -37,8 +38,8 @@ pub(super) fn find(links: &Links<'_>, trace: &Trace<'_>, bend: &NodeProto) -> Op
             };
             if found.len() == expected.len() && found.iter().zip(&expected).all(is_near) {
                 let approximate = if is_tanh { "tanh" } else { "none" };
-                let fused = node("Gelu", DOMAIN, &[input], &[&output])
-                    .with_text("approximate", approximate);
+                let fused = node(GELU, DOMAIN, &[input], &[&output])
+                    .with_string("approximate", approximate);
                 return Some(Replacement {
                     output,
                     nodes: vec![fused],
@@ -49,42 +50,45 @@ pub(super) fn find(links: &Links<'_>, trace: &Trace<'_>, bend: &NodeProto) -> Op
     None
 }
 
-/// `Gelu` of [`DOMAIN`] in place of the standard one, or of one of ONNX
-/// Runtime's without a bias: nothing is gained but that others know it.
+/// Our [`GELU`] in place of the standard one, or of one of ONNX Runtime's
+/// without a bias, so that later steps know only one.
 pub(super) fn rename(gelu: &NodeProto) -> Option<Replacement> {
-    let is_alone = gelu.input.len() == 1 && gelu.domain.as_deref() == Some(CONTRIB);
+    let is_contrib = gelu.input.len() == 1 && gelu.domain.as_deref() == Some(CONTRIB_DOMAIN);
     let approximate = match gelu.op_type.as_deref()? {
-        "Gelu" if gelu.is("Gelu") && gelu.text("approximate") == "tanh" => "tanh",
-        "Gelu" if gelu.is("Gelu") || is_alone => "none",
-        "FastGelu" if is_alone => "tanh",
+        "Gelu" if gelu.is("Gelu") && gelu.string("approximate") == "tanh" => "tanh",
+        "Gelu" if gelu.is("Gelu") || is_contrib => "none",
+        "FastGelu" if is_contrib => "tanh",
         _ => return None,
     };
     let (input, output) = (gelu.input.first()?, gelu.output.first()?);
-    let renamed = node("Gelu", DOMAIN, &[input], &[output]);
+    let renamed = node(GELU, DOMAIN, &[input], &[output]);
     Some(Replacement {
         output: output.clone(),
-        nodes: vec![renamed.with_text("approximate", approximate)],
+        nodes: vec![renamed.with_string("approximate", approximate)],
     })
 }
 
-/// `x * (1 + erf(x / sqrt(2))) / 2`, Hendrycks and Gimpel, 2016, or its
-/// approximation there.
-fn gelu(x: f32, by_tanh: bool) -> f32 {
-    let bend = match by_tanh {
-        true => ((2. / std::f32::consts::PI).sqrt() * (x + 0.044_715 * x * x * x)).tanh(),
-        false => erf(x * std::f32::consts::FRAC_1_SQRT_2),
+/// `x * (1 + erf(x / sqrt(2))) / 2`, or the approximation by tanh.
+///
+/// Source: Hendrycks and Gimpel, 2016.
+fn gelu(x: f32, is_tanh: bool) -> f32 {
+    let curve = if is_tanh {
+        ((2. / std::f32::consts::PI).sqrt() * (x + 0.044_715 * x * x * x)).tanh()
+    } else {
+        erf(x * std::f32::consts::FRAC_1_SQRT_2)
     };
-    0.5 * x * (1. + bend)
+    0.5 * x * (1. + curve)
 }
 
-/// Values that depend on the texts and lead to `value`, the nearest first.
-fn ancestors(links: &Links<'_>, trace: &Trace<'_>, value: &str) -> Vec<String> {
+/// Values that depend on the texts and that `value` is computed from, the
+/// nearest first.
+fn ancestors(trace: &Trace<'_>, value: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut level = vec![value.to_owned()];
     for _ in 0..REACH {
         let inputs = level
             .iter()
-            .filter_map(|name| links.producer(name))
+            .filter_map(|name| trace.index().producer(name))
             .flat_map(|node| {
                 let is_elementwise = ["Add", "Sub", "Mul", "Div", "Pow", "Erf", "Tanh", "Cast"]
                     .iter()
@@ -102,12 +106,13 @@ fn ancestors(links: &Links<'_>, trace: &Trace<'_>, value: &str) -> Vec<String> {
     found
 }
 
-/// Values that `value` leads to by sums and products, the nearest first.
-fn descendants(links: &Links<'_>, value: &str) -> Vec<String> {
+/// Values that are computed from `value` by sums and products, the nearest
+/// first.
+fn descendants(trace: &Trace<'_>, value: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut value = value;
     for _ in 0..REACH {
-        let Some(reader) = links.reader(value) else {
+        let Some(reader) = trace.index().reader(value) else {
             break;
         };
         let is_elementwise = ["Add", "Mul", "Div", "Cast"]

@@ -1,98 +1,98 @@
-//! Queries, keys and values: where their rows come from.
+//! The rows that queries, keys and values are made of.
 
-use ndarray::{Array2, Array3, Array4, ArrayD, Axis, Ix4};
+use ndarray::{Array3, Array4, Ix4};
 
-use super::super::trace::{Tensor, Trace};
-use super::Links;
-use super::rows::Order;
-use multivec_kernels::Rotation;
+use super::layout::{Layout, Rows};
+use super::rotary::{Rotary, Tables, rotations};
+use crate::trace::{Tensor, Trace};
 use multivec_kernels::sample;
 
-/// How rows are turned by their position.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Rotary {
-    /// The values that hold cosines and sines.
-    pub(super) cos: String,
-    pub(super) sin: String,
-    /// Whether neighbours are turned together, rather than halves.
-    pub(super) interleaved: bool,
-}
-
-/// Heads cut out of the rows of a value.
+/// Heads that are cut out of rows.
 #[derive(Clone, Debug)]
 pub(super) struct Projection {
-    pub(super) base: String,
-    pub(super) order: Order,
-    /// The first column.
+    pub(super) rows: Rows,
+    /// The first column of the first head.
     pub(super) offset: usize,
-    pub(super) width: usize,
-    /// The factor that they were multiplied by.
+    /// A factor of all elements.
     pub(super) scale: f32,
     pub(super) rotary: Option<Rotary>,
 }
 
-/// Finds the rows behind `value`, which is `[batch, heads, length, columns]`,
-/// or with its last axes swapped. Whatever moved them there, a replay with
-/// other rows shows where they go.
-pub(super) fn find(
-    links: &Links<'_>,
-    trace: &Trace<'_>,
-    value: &str,
-    is_swapped: bool,
-) -> Option<Projection> {
+/// The order of the last two axes of heads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heads {
+    /// `[batch, heads, length, columns]`
+    Plain,
+    /// `[batch, heads, columns, length]`
+    Transposed,
+}
+
+/// Finds the rows that heads are cut out of. Any nodes in between are replayed
+/// with other rows, which shows where each element goes.
+pub(super) fn find(trace: &Trace<'_>, value: &str, order: Heads) -> Option<Projection> {
     let &[batch, heads, first, second] = trace.shape(value)? else {
         return None;
     };
-    let (length, columns) = match is_swapped {
-        true => (second, first),
-        false => (first, second),
+    let (length, columns) = match order {
+        Heads::Plain => (first, second),
+        Heads::Transposed => (second, first),
     };
-    let (base, tables) = ascend(links, trace, value)?;
-    let shape = trace.shape(&base)?;
+    let Source { base, tables } = ascend(trace, value)?;
+    let shape = trace.shape(base)?;
     let width = *shape.last()?;
-    let last = width.checked_sub(heads * columns)?;
+    let last_offset = width.checked_sub(heads * columns)?;
 
     let rows = random_rows(batch, length, width);
-    let candidates = rotations(trace, tables.as_ref(), length, columns);
-    Order::of_shape(shape).iter().find_map(|&order| {
-        let given = Tensor::Float(order.arrange(&rows)?);
-        let Tensor::Float(found) = trace.replay(value, &base, given)? else {
+    let rotations = match &tables {
+        None => vec![None],
+        Some(tables) => rotations(trace, tables, [length, columns])
+            .into_iter()
+            .map(Some)
+            .collect(),
+    };
+    Layout::candidates(shape).iter().find_map(|&layout| {
+        let replaced = Tensor::Float(layout.arrange(&rows)?);
+        let Tensor::Float(found) = trace.replay(value, base, replaced)? else {
             return None;
         };
         let mut found = found.into_dimensionality::<Ix4>().ok()?;
-        if is_swapped {
+        if order == Heads::Transposed {
             found.swap_axes(2, 3);
         }
         if found.dim() != (batch, heads, length, columns) {
             return None;
         }
-        let places = (0..=last).step_by(columns);
-        let mut pairs = places.flat_map(|at| candidates.iter().map(move |rotary| (at, rotary)));
-        pairs.find_map(|(offset, candidate)| {
-            let expected = cut(&rows, offset, heads, columns);
-            let expected = match candidate {
-                Some((rotary, cos, sin)) => turn(expected, rotary, cos, sin)?,
-                None => expected,
-            };
-            let scale = ratio(&found, &expected)?;
+        let offsets = (0..=last_offset).step_by(columns);
+        let mut candidates =
+            offsets.flat_map(|offset| rotations.iter().map(move |rotation| (offset, rotation)));
+        candidates.find_map(|(offset, rotation)| {
+            let mut expected = cut(&rows, offset, [heads, columns]);
+            if let Some(rotation) = rotation {
+                rotation.rotate(&mut expected)?;
+            }
             Some(Projection {
-                base: base.clone(),
-                order,
+                scale: ratio(&found, &expected)?,
+                rows: Rows {
+                    value: base.to_owned(),
+                    layout,
+                    width,
+                },
                 offset,
-                width,
-                scale,
-                rotary: candidate.as_ref().map(|(rotary, ..)| rotary.clone()),
+                rotary: rotation.as_ref().map(|rotation| rotation.rotary.clone()),
             })
         })
     })
 }
 
-/// Goes up to the first value of rows, in any order, and on the way past the sum of two products with tables that a rotary embedding is.
-fn ascend(
-    links: &Links<'_>,
-    trace: &Trace<'_>,
-    value: &str,
-) -> Option<(String, Option<[String; 2]>)> {
+/// A value of rows, and the tables of a rotary embedding on the way from it.
+struct Source<'g> {
+    base: &'g str,
+    tables: Option<Tables<'g>>,
+}
+
+/// Goes up to the first value of rows in any layout, past a rotary embedding:
+/// the sum of two products with tables.
+fn ascend<'g>(trace: &Trace<'g>, value: &'g str) -> Option<Source<'g>> {
     const MOVEMENTS: [&str; 10] = [
         "Cast",
         "Flatten",
@@ -109,13 +109,14 @@ fn ascend(
     let mut tables = None;
     // Exporters write a dozen nodes; the bound guards against cycles.
     for _ in 0..64 {
-        if trace
-            .shape(value)
-            .is_some_and(|shape| !Order::of_shape(shape).is_empty())
-        {
-            return Some((value.to_owned(), tables));
+        let shape = trace.shape(value);
+        if shape.is_some_and(|shape| !Layout::candidates(shape).is_empty()) {
+            return Some(Source {
+                base: value,
+                tables,
+            });
         }
-        let node = links.producer(value)?;
+        let node = trace.index().producer(value)?;
         if MOVEMENTS.iter().any(|name| node.is(name)) {
             value = node.input.first()?;
         } else if node.is("Mul") || node.is("Div") {
@@ -124,10 +125,16 @@ fn ascend(
             let [left, right] = node.input.as_slice() else {
                 return None;
             };
-            let (data, first) = with_table(links, trace, left)?;
-            let (_, second) = with_table(links, trace, right)?;
-            tables = Some([first, second]);
-            value = data;
+            let product = |value| {
+                let product = trace.index().made_by(value, "Mul")?;
+                trace.operands(&product.input)
+            };
+            let (left, right) = (product(left)?, product(right)?);
+            tables = Some(Tables {
+                first: left.known,
+                second: right.known,
+            });
+            value = left.opaque;
         } else {
             return None;
         }
@@ -135,82 +142,7 @@ fn ascend(
     None
 }
 
-/// The two factors of a product with a table.
-fn with_table<'g>(
-    links: &Links<'g>,
-    trace: &Trace<'_>,
-    value: &str,
-) -> Option<(&'g String, String)> {
-    let product = links.producer(value).filter(|node| node.is("Mul"))?;
-    let (data, table) = trace.operands(&product.input)?;
-    Some((data, table.clone()))
-}
-
-type Turned = Option<(Rotary, Array2<f32>, Array2<f32>)>;
-
-/// The rotations that the tables may stand for; none where there are none.
-fn rotations(
-    trace: &Trace<'_>,
-    tables: Option<&[String; 2]>,
-    length: usize,
-    columns: usize,
-) -> Vec<Turned> {
-    let Some([first, second]) = tables else {
-        return vec![None];
-    };
-    let mut found = Vec::new();
-    for (cos, sin) in [(first, second), (second, first)] {
-        let tables = (
-            table(trace, cos, length, columns),
-            table(trace, sin, length, columns),
-        );
-        let (Some(cos_rows), Some(sin_rows)) = tables else {
-            continue;
-        };
-        for interleaved in [false, true] {
-            if !turns_pairs(&cos_rows, interleaved) || !turns_pairs(&sin_rows, interleaved) {
-                continue;
-            }
-            let rotary = Rotary {
-                cos: cos.clone(),
-                sin: sin.clone(),
-                interleaved,
-            };
-            found.push(Some((rotary, cos_rows.clone(), sin_rows.clone())));
-        }
-    }
-    found
-}
-
-/// Whether both columns of each pair have the same angle.
-fn turns_pairs(table: &Array2<f32>, interleaved: bool) -> bool {
-    let half = table.ncols() / 2;
-    table.ncols() == 2 * half
-        && table.rows().into_iter().all(|row| match interleaved {
-            false => (0..half).all(|at| row[at] == row[at + half]),
-            true => (0..half).all(|at| row[2 * at] == row[2 * at + 1]),
-        })
-}
-
-/// A table as `[length, columns]`. Its other axes are of size 1, but for the
-/// first, where it may be given for each text.
-fn table(trace: &Trace<'_>, name: &str, length: usize, columns: usize) -> Option<Array2<f32>> {
-    let Some(Tensor::Float(table)) = trace.get(name) else {
-        return None;
-    };
-    let mut table: ArrayD<f32> = table.clone();
-    if table.ndim() > 2 {
-        let first = table.index_axis(Axis(0), 0).to_owned();
-        if table.outer_iter().any(|text| text != first) {
-            return None;
-        }
-        table = first;
-    }
-    let table = table.as_standard_layout().into_owned();
-    table.into_shape_with_order((length, columns)).ok()
-}
-
-/// Rows without regularities that a wrong layout could hide in.
+/// Rows without any regularity by which a wrong layout could seem right.
 fn random_rows(batch: usize, length: usize, width: usize) -> Array3<f32> {
     let mut numbers = sample::numbers();
     Array3::from_shape_simple_fn((batch, length, width), || {
@@ -219,8 +151,9 @@ fn random_rows(batch: usize, length: usize, width: usize) -> Array3<f32> {
     })
 }
 
-/// `[batch, heads, length, columns]` of rows from a column on.
-fn cut(rows: &Array3<f32>, offset: usize, heads: usize, columns: usize) -> Array4<f32> {
+/// Cuts `[batch, heads, length, columns]` out of rows, from the column `offset`
+/// on.
+fn cut(rows: &Array3<f32>, offset: usize, [heads, columns]: [usize; 2]) -> Array4<f32> {
     let (batch, length, _) = rows.dim();
     Array4::from_shape_fn(
         (batch, heads, length, columns),
@@ -228,30 +161,11 @@ fn cut(rows: &Array3<f32>, offset: usize, heads: usize, columns: usize) -> Array
     )
 }
 
-/// The same rows, turned by their positions.
-fn turn(
-    mut rows: Array4<f32>,
-    rotary: &Rotary,
-    cos: &Array2<f32>,
-    sin: &Array2<f32>,
-) -> Option<Array4<f32>> {
-    let rotation = Rotation {
-        cos: cos.as_slice()?,
-        sin: sin.as_slice()?,
-        interleaved: rotary.interleaved,
-    };
-    let (_, _, length, columns) = rows.dim();
-    let turned = rows.as_slice_mut()?.chunks_exact_mut(columns);
-    for (at, row) in turned.enumerate() {
-        rotation.turn(row, at % length);
-    }
-    Some(rows)
-}
-
-/// The number that `found` is `expected` times, if it is.
+/// The factor by which `found` differs from `expected`, if it is the same for
+/// all elements.
 fn ratio(found: &Array4<f32>, expected: &Array4<f32>) -> Option<f32> {
     let pairs = || found.iter().zip(expected.iter());
-    let (found, expected) = pairs().max_by(|one, two| one.1.abs().total_cmp(&two.1.abs()))?;
+    let (found, expected) = pairs().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))?;
     let ratio = found / expected;
     let is_near =
         |(found, expected): (&f32, &f32)| (found - expected * ratio).abs() <= 1e-5 * ratio.abs();

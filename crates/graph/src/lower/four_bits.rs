@@ -1,19 +1,20 @@
-//! Weights of 4 bits in blocks, as ONNX Runtime's `MatMulNBits` has them.
+//! Weights of ONNX Runtime's `MatMulNBits`: 4-bit integers in blocks that share
+//! a scale.
 //!
 //! Source of the layout: ONNX Runtime, docs/ContribOperators.md.
 
-use super::super::CONTRIB;
-use super::super::onnx::NodeProto;
+use crate::onnx::NodeProto;
+use crate::operators::CONTRIB_DOMAIN;
 
-/// The level that stands for 0 without zero points.
-const MIDDLE: u8 = 8;
+/// The zero point of blocks without one.
+const DEFAULT_ZERO_POINT: u8 = 8;
 
-/// Whether a node is such a product with weights that are known here.
+/// Whether a node is a `MatMulNBits` whose weights can be read here.
 pub(super) fn is_product(node: &NodeProto) -> bool {
-    node.domain.as_deref() == Some(CONTRIB)
+    node.domain.as_deref() == Some(CONTRIB_DOMAIN)
         && node.op_type.as_deref() == Some("MatMulNBits")
         && node.int("bits", 4) == 4
-        // An order of groups other than their own.
+        // Blocks may be permuted; we do not support that.
         && node.input.get(4).is_none_or(String::is_empty)
 }
 
@@ -21,7 +22,7 @@ pub(super) fn is_product(node: &NodeProto) -> bool {
 pub(super) struct Blocks {
     pub(super) inner: usize,
     pub(super) outer: usize,
-    /// Weights of a column that share a scale.
+    /// The number of weights of a column that share a scale.
     size: usize,
 }
 
@@ -33,28 +34,34 @@ impl Blocks {
             outer: size("N")?,
             size: size("block_size")?,
         };
-        // The operator's own limit; whole bytes.
+        // What the operator requires.
         (blocks.size >= 16 && blocks.size.is_power_of_two()).then_some(blocks)
     }
 
-    /// `[inner, outer]` of floats: `(level - zero) * scale`. `None` if there
-    /// are not as many of each as the sizes say.
-    pub(super) fn floats(&self, levels: &[u8], scales: &[f32], zeros: &[u8]) -> Option<Vec<f32>> {
+    /// The weights as floats, `[inner, outer]`: `(value - zero_point) * scale`.
+    /// `None` if the lengths do not fit the sizes.
+    pub(super) fn floats(
+        &self,
+        values: &[u8],
+        scales: &[f32],
+        zero_points: &[u8],
+    ) -> Option<Vec<f32>> {
         let blocks = self.inner.div_ceil(self.size);
-        let of_column = blocks.checked_mul(self.size / 2)?;
-        let zeros_of_column = blocks.div_ceil(2);
-        let fits = Some(levels.len()) == of_column.checked_mul(self.outer)
+        let column_bytes = blocks.checked_mul(self.size / 2)?;
+        let zero_point_bytes = blocks.div_ceil(2);
+        let fits = Some(values.len()) == column_bytes.checked_mul(self.outer)
             && Some(scales.len()) == blocks.checked_mul(self.outer)
-            && (zeros.is_empty() || Some(zeros.len()) == zeros_of_column.checked_mul(self.outer));
+            && (zero_points.is_empty()
+                || Some(zero_points.len()) == zero_point_bytes.checked_mul(self.outer));
         (fits && self.outer > 0).then_some(())?;
         let weight = |row: usize, column: usize| {
             let block = row / self.size;
-            let zero = match zeros {
-                [] => MIDDLE,
-                zeros => half(&zeros[column * zeros_of_column..], block),
+            let zero = match zero_points {
+                [] => DEFAULT_ZERO_POINT,
+                zero_points => half(&zero_points[column * zero_point_bytes..], block),
             };
-            let level = half(&levels[column * of_column..], row);
-            (f32::from(level) - f32::from(zero)) * scales[column * blocks + block]
+            let value = half(&values[column * column_bytes..], row);
+            (f32::from(value) - f32::from(zero)) * scales[column * blocks + block]
         };
         let weights = (0..self.inner)
             .flat_map(|row| (0..self.outer).map(move |column| (row, column)))
@@ -63,7 +70,7 @@ impl Blocks {
     }
 }
 
-/// The value at a place, two a byte, the low one first.
+/// The 4-bit integer at a position; the low half of a byte comes first.
 fn half(bytes: &[u8], at: usize) -> u8 {
     (bytes[at / 2] >> (4 * (at % 2))) & 15
 }
@@ -73,24 +80,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_are_taken_in_the_operators_order() {
+    fn values_are_read_in_the_order_of_the_operator() {
         let blocks = Blocks {
             inner: 20,
             outer: 2,
             size: 16,
         };
-        let levels: Vec<u8> = (0..32).map(|at| at * 7).collect();
+        let values: Vec<u8> = (0..32).map(|at| at * 7).collect();
         let scales = [1., 2., 3., 4.];
         // Column 1, row 17: byte 16 + 8, the high half, in its second block.
-        let level = f32::from((24u8 * 7) >> 4);
-        let weights = blocks.floats(&levels, &scales, &[]).unwrap_or_default();
+        let value = f32::from((24u8 * 7) >> 4);
+        let weights = blocks.floats(&values, &scales, &[]).unwrap_or_default();
         assert_eq!(weights.len(), 40);
-        assert_eq!(weights[17 * 2 + 1], (level - 8.) * 4.);
-        let zeros = [0x21, 0x43];
-        let weights = blocks.floats(&levels, &scales, &zeros).unwrap_or_default();
-        assert_eq!(weights[17 * 2 + 1], (level - 4.) * 4.);
-        assert_eq!(blocks.floats(&levels[1..], &scales, &[]), None);
-        assert_eq!(blocks.floats(&levels, &scales[1..], &[]), None);
-        assert_eq!(blocks.floats(&levels, &scales, &zeros[1..]), None);
+        assert_eq!(weights[17 * 2 + 1], (value - 8.) * 4.);
+        let zero_points = [0x21, 0x43];
+        let weights = blocks
+            .floats(&values, &scales, &zero_points)
+            .unwrap_or_default();
+        assert_eq!(weights[17 * 2 + 1], (value - 4.) * 4.);
+        assert_eq!(blocks.floats(&values[1..], &scales, &[]), None);
+        assert_eq!(blocks.floats(&values, &scales[1..], &[]), None);
+        assert_eq!(blocks.floats(&values, &scales, &zero_points[1..]), None);
     }
 }

@@ -1,28 +1,27 @@
 //! L2 normalization in standard operators.
 
-use super::super::onnx::NodeProto;
-use super::parts::Parts;
+use super::builder::Builder;
+use crate::onnx::NodeProto;
 
-/// Writes the length of each row, what keeps it from being too small, and the
-/// quotient.
-pub(super) fn lower(scale: &NodeProto, parts: &mut Parts) {
-    let x = scale.input.first().map_or("", String::as_str);
-    let keep = |node: NodeProto| node.with_int("keepdims", 1);
-    let epsilon = scale.float("epsilon", 0.);
-    let divisor = match scale.text("bound") {
+/// Adds the norm of each row, bounded by epsilon, and the quotient.
+pub(super) fn lower(node: &NodeProto, builder: &mut Builder) {
+    let x = node.input.first().map_or("", String::as_str);
+    let keep = |reduce: NodeProto| reduce.with_int("keepdims", 1);
+    let epsilon = node.float("epsilon", 0.);
+    let divisor = match node.string("bound") {
         "root" => {
-            let squares = parts.add_over("ReduceSumSquare", x, &[-1], 18, keep);
-            let least = parts.float(epsilon * epsilon);
-            let sum = parts.add("Add", &[&squares, &least]);
-            parts.add("Sqrt", &[&sum])
+            let squares = builder.add_over("ReduceSumSquare", x, &[-1], 18, keep);
+            let least = builder.float(epsilon * epsilon);
+            let sum = builder.add("Add", &[&squares, &least]);
+            builder.add("Sqrt", &[&sum])
         }
         bound => {
-            let length = parts.add_over("ReduceL2", x, &[-1], 18, keep);
-            let least = parts.float(epsilon);
+            let norm = builder.add_over("ReduceL2", x, &[-1], 18, keep);
+            let least = builder.float(epsilon);
             let operator = if bound == "sum" { "Add" } else { "Max" };
-            parts.add(operator, &[&length, &least])
+            builder.add(operator, &[&norm, &least])
         }
     };
-    let result = parts.add("Div", &[x, &divisor]);
-    parts.rename(&result, &scale.output.concat());
+    let result = builder.add("Div", &[x, &divisor]);
+    builder.rename(&result, &node.output.concat());
 }

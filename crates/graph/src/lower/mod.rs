@@ -1,15 +1,21 @@
 //! Fused operators in the terms of an engine.
+//!
+//! [`pack_linears`] and [`pack_embeddings`] take weights out of a graph for our
+//! kernels; [`for_onnxruntime`] replaces what is left by operators of ONNX
+//! Runtime.
 
+mod attention;
+mod builder;
+mod embedding;
 mod four_bits;
+mod join;
 mod l2_norm;
 mod layer;
 mod linear;
 mod masks;
 mod onnxruntime;
-mod packed;
-mod parts;
-mod tables;
+mod pack;
 
-pub use onnxruntime::{KERNEL_NORMALIZATION, L2_NORMALIZE, Operators, for_onnxruntime};
-pub use packed::{Layers, PACKED_LINEAR, pack_linears};
-pub use tables::{PACKED_EMBEDDING, pack_embeddings};
+pub use embedding::pack_embeddings;
+pub use onnxruntime::{Operators, for_onnxruntime};
+pub use pack::{Layers, pack_linears};

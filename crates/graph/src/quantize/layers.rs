@@ -2,14 +2,15 @@
 
 use std::collections::HashSet;
 
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::index::ValueIndex;
 use crate::onnx::{FLOAT, NodeProto, TensorProto};
-use crate::{Error, Result};
-use crate::{Graph, Values, has_subgraph};
 use multivec_kernels::MAX_INT8_INNER;
 
 /// The first version of the standard operators with `DynamicQuantizeLinear`.
 const FIRST_OPSET: i64 = 11;
-/// Smaller tensors stay: nodes for their scales would cost more than they
+/// Smaller tensors stay: the nodes for their scales would cost more than they
 /// save.
 const FEWEST_WEIGHTS: usize = 1 << 10;
 
@@ -19,24 +20,8 @@ const FEWEST_WEIGHTS: usize = 1 << 10;
 pub enum LayerKind {
     /// A product of rows and a matrix.
     Product,
-    /// A table that token ids are looked up in.
+    /// A table in which token ids are looked up.
     Embedding,
-}
-
-/// Whether a matrix is held as it is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Orientation {
-    Plain,
-    Transposed,
-}
-
-impl Orientation {
-    fn turned(self) -> Self {
-        match self {
-            Self::Plain => Self::Transposed,
-            Self::Transposed => Self::Plain,
-        }
-    }
 }
 
 /// Weights, and the nodes that read them.
@@ -51,33 +36,36 @@ pub struct Layer {
     pub shape: [usize; 2],
     /// The value that holds the weights.
     pub(super) weights: String,
-    pub(super) orientation: Orientation,
-    /// What the nodes compute.
+    /// Whether the weights are held as `[outer, inner]`.
+    pub(super) transposed: bool,
+    /// The outputs of the nodes.
     pub(super) outputs: Vec<String>,
-    /// The rows that a product reads, one an output; none of a table.
+    /// The rows that the nodes of a product read, in the order of `outputs`.
     pub(super) rows: Vec<String>,
 }
 
 impl Layer {
-    /// How many weights there are.
-    pub fn weights(&self) -> usize {
+    /// The number of weights.
+    pub fn weight_count(&self) -> usize {
         self.shape[0] * self.shape[1]
     }
 
-    /// The tensor of the weights in the graph that the layer was found in.
+    /// The tensor of the weights, in the graph in which the layer was found.
     pub fn tensor<'g>(&self, graph: &'g Graph) -> Option<&'g TensorProto> {
-        Values::new(graph).constant(&self.weights)
+        ValueIndex::new(graph).constant(&self.weights)
     }
 }
 
-/// All layers that can be quantized, in order of execution: each `MatMul` and
-/// `Gemm` with a constant matrix of floats on the right, and each table that
-/// is looked up by what depends on the texts. Tables that are looked up by
-/// position stay: they are small, and rotations are among them.
+/// Finds all layers that can be quantized, in order of execution: each `MatMul`
+/// and `Gemm` with a constant matrix of floats on the right, and each table that
+/// is looked up by values that depend on the texts. Tables that are looked up by
+/// position stay: they are small, and those of rotary embedding are among them.
+/// `file` names the model in errors.
 ///
 /// # Errors
-/// [`Error::ModelMismatch`] for a graph that is quantized already, has no such
-/// layer, has control flow, or is older than the operators that it would need.
+/// [`Error::ModelMismatch`] if the graph is already quantized, has no layer that
+/// can be quantized, has control flow, or is written for operators older than
+/// those of quantization.
 pub fn layers(graph: &Graph, file: &str) -> Result<Vec<Layer>> {
     let refuse = |what: &str, expected: &str, found: String| Error::ModelMismatch {
         file: file.to_owned(),
@@ -89,7 +77,7 @@ pub fn layers(graph: &Graph, file: &str) -> Result<Vec<Layer>> {
         let found = format!("the operator {}", node.operator());
         return Err(refuse("weights", "32-bit floats only", found));
     }
-    if let Some(node) = graph.nodes().iter().find(|node| has_subgraph(node)) {
+    if let Some(node) = graph.nodes().iter().find(|node| node.has_subgraph()) {
         let found = format!("the operator {}", node.operator());
         return Err(refuse("nodes", "none with control flow", found));
     }
@@ -99,14 +87,11 @@ pub fn layers(graph: &Graph, file: &str) -> Result<Vec<Layer>> {
         return Err(refuse("standard operators", &expected, found));
     }
     let found = find(graph);
-    match found.is_empty() {
-        true => Err(refuse(
-            "layers",
-            "products with constant matrices of 32-bit floats",
-            "none".to_owned(),
-        )),
-        false => Ok(found),
+    if found.is_empty() {
+        let expected = "products with constant matrices of 32-bit floats";
+        return Err(refuse("layers", expected, "none".to_owned()));
     }
+    Ok(found)
 }
 
 fn is_quantized(node: &NodeProto) -> bool {
@@ -118,16 +103,16 @@ fn is_quantized(node: &NodeProto) -> bool {
 }
 
 fn find(graph: &Graph) -> Vec<Layer> {
-    let values = Values::new(graph);
-    let of_texts = of_texts(graph);
+    let index = ValueIndex::new(graph);
+    let text_values = text_values(graph);
     let mut layers: Vec<Layer> = Vec::new();
     for node in graph.nodes() {
-        let Some(layer) = layer(&values, &of_texts, node) else {
+        let Some(layer) = layer(&index, &text_values, node) else {
             continue;
         };
         let same = layers.iter_mut().find(|other| {
-            (other.kind, other.orientation, &other.weights)
-                == (layer.kind, layer.orientation, &layer.weights)
+            (other.kind, other.transposed, &other.weights)
+                == (layer.kind, layer.transposed, &layer.weights)
         });
         match same {
             Some(same) => {
@@ -140,84 +125,56 @@ fn find(graph: &Graph) -> Vec<Layer> {
     layers
 }
 
-/// The values that depend on what the texts say, not on their shape alone.
-fn of_texts(graph: &Graph) -> HashSet<&str> {
+/// The values that depend on the content of the texts, not only on their shape.
+fn text_values(graph: &Graph) -> HashSet<&str> {
     let mut found: HashSet<&str> = graph.free_inputs().collect();
     for node in graph.nodes() {
-        let asks_for_shape = node.is("Shape") || node.is("Size");
-        if !asks_for_shape && node.input.iter().any(|name| found.contains(name.as_str())) {
+        let is_shape = node.is("Shape") || node.is("Size");
+        if !is_shape && node.input.iter().any(|name| found.contains(name.as_str())) {
             found.extend(node.output.iter().map(String::as_str));
         }
     }
     found
 }
 
-fn layer(values: &Values<'_>, of_texts: &HashSet<&str>, node: &NodeProto) -> Option<Layer> {
+fn layer(index: &ValueIndex<'_>, text_values: &HashSet<&str>, node: &NodeProto) -> Option<Layer> {
     let [output] = node.output.as_slice() else {
         return None;
     };
-    let operand = |at: usize| node.input.get(at).map(String::as_str);
-    let (kind, weights, start) = if node.is("MatMul") {
-        (LayerKind::Product, operand(1)?, Orientation::Plain)
-    } else if node.is_linear_gemm() {
-        let start = match node.int("transB", 0) {
-            0 => Orientation::Plain,
-            _ => Orientation::Transposed,
-        };
-        (LayerKind::Product, operand(1)?, start)
-    } else if node.is("Gather") && node.int("axis", 0) == 0 && of_texts.contains(operand(1)?) {
-        (LayerKind::Embedding, operand(0)?, Orientation::Plain)
+    let input = |at: usize| node.input.get(at).map(String::as_str);
+    let (kind, weights) = if node.is("MatMul") || node.is_linear_gemm() {
+        (LayerKind::Product, input(1)?)
+    } else if node.is("Gather") && node.int("axis", 0) == 0 && text_values.contains(input(1)?) {
+        (LayerKind::Embedding, input(0)?)
     } else {
         return None;
     };
-    let (weights, orientation) = held(values, weights, start)?;
-    let tensor = values.constant(weights)?;
-    let &[rows, columns] = tensor.dims.as_slice() else {
+    let matrix = index.constant_matrix(weights)?;
+    let &[rows, columns] = matrix.tensor.dims.as_slice() else {
         return None;
     };
     let (rows, columns) = (usize::try_from(rows).ok()?, usize::try_from(columns).ok()?);
-    let shape = match orientation {
-        Orientation::Plain => [rows, columns],
-        Orientation::Transposed => [columns, rows],
+    let is_gemm_transposed = node.is("Gemm") && node.int("transB", 0) != 0;
+    let transposed = matrix.transposed != is_gemm_transposed;
+    let shape = if transposed {
+        [columns, rows]
+    } else {
+        [rows, columns]
     };
     let is_product = kind == LayerKind::Product;
-    let fits = tensor.data_type == Some(FLOAT)
+    let fits = matrix.tensor.data_type == Some(FLOAT)
         && rows.checked_mul(columns)? >= FEWEST_WEIGHTS
         && (!is_product || shape[0] <= MAX_INT8_INNER)
-        && (is_product || orientation == Orientation::Plain);
+        && (is_product || !transposed);
     let name = node.name.clone().filter(|name| !name.is_empty());
+    let read = node.input.first().filter(|_| is_product);
     fits.then(|| Layer {
         name: name.unwrap_or_else(|| output.clone()),
         kind,
         shape,
-        weights: weights.to_owned(),
-        orientation,
+        weights: matrix.name.to_owned(),
+        transposed,
         outputs: vec![output.clone()],
-        rows: match is_product {
-            true => node.input.first().cloned().into_iter().collect(),
-            false => Vec::new(),
-        },
+        rows: read.cloned().into_iter().collect(),
     })
-}
-
-/// The constant that a value is, and how it is turned on its way.
-fn held<'g>(
-    values: &Values<'g>,
-    value: &'g str,
-    start: Orientation,
-) -> Option<(&'g str, Orientation)> {
-    let (mut value, mut orientation) = (value, start);
-    // The graph is acyclic; the bound guards against corrupt ones.
-    for _ in 0..8 {
-        value = values.before(value, &["Identity"]);
-        let Some(turn) = values.made_by(value, "Transpose") else {
-            break;
-        };
-        if !matches!(turn.ints("perm"), None | Some([1, 0])) {
-            return None;
-        }
-        value = turn.input.first()?;
-        orientation = orientation.turned();
-    }
-    Some((value, orientation))
 }

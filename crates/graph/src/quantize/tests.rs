@@ -1,16 +1,27 @@
 use super::*;
-use crate::onnx::{FLOAT, GraphProto, ModelProto, NodeProto, OperatorSetIdProto};
-use crate::{Fused, fuse, node};
-use prost::Message;
+use crate::error::Error;
+use crate::external::tensor_bytes;
+use crate::fuse::fuse;
+use crate::graph::Graph;
+use crate::node::node;
+use crate::onnx::{FLOAT, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto};
+use crate::testing::{fixture, value_info};
+use crate::vocabulary::vocabulary_size;
 
-fn none(_: &TensorProto) -> Result<Bytes> {
-    panic!("no tensor is in another file")
-}
-
-fn fixture(name: &str) -> Graph {
-    let file = format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
-    let bytes = std::fs::read(&file).expect("the fixture can be read");
-    Graph::parse(&file, bytes.into()).expect("the fixture is a graph")
+/// Quantizes every layer that can be quantized.
+fn quantize(graph: &mut Graph) -> Vec<Layer> {
+    let none = |_: &TensorProto| panic!("no tensor is in another file");
+    let found = layers(graph, "graph").expect("layers");
+    let quantized = found.iter().map(|layer| {
+        let tensor = layer.tensor(graph).expect("a tensor");
+        let bytes = tensor_bytes(tensor, &none).expect("bytes");
+        let tensor = LayerTensor::new(layer, &bytes, "graph");
+        let weights = quantize_weights(tensor, WeightRange::Full, &[]).expect("finite weights");
+        weights.into_layer(layer.clone(), &[])
+    });
+    let quantized: Vec<QuantizedLayer> = quantized.collect();
+    replace(graph, &quantized);
+    found
 }
 
 fn count(graph: &Graph, operator: &str) -> usize {
@@ -33,34 +44,35 @@ fn matrix(name: &str, dims: [i64; 2]) -> TensorProto {
 }
 
 fn graph(nodes: Vec<NodeProto>, tensors: Vec<TensorProto>) -> Graph {
-    let value = |name: &str| crate::onnx::ValueInfoProto {
-        name: Some(name.to_owned()),
-        ..Default::default()
+    let proto = GraphProto {
+        node: nodes,
+        initializer: tensors,
+        input: vec![value_info("input_ids"), value_info("w")],
+        output: vec![value_info("out")],
+        ..GraphProto::default()
     };
     let model = ModelProto {
-        graph: Some(GraphProto {
-            node: nodes,
-            initializer: tensors,
-            input: vec![value("input_ids"), value("w")],
-            output: vec![value("out")],
-            ..GraphProto::default()
-        }),
         opset_import: vec![OperatorSetIdProto {
             domain: None,
             version: Some(14),
         }],
         ..ModelProto::default()
     };
-    Graph::parse("graph", model.encode_to_vec().into()).expect("it is a graph")
+    Graph::from_parts(model, proto)
 }
 
 #[test]
-fn quantized_encoders_are_recognised_whole() {
-    // Products, and the values that they read.
+fn all_of_a_quantized_encoder_is_recognised() {
+    // The number of products, and of the values that they read.
     for (name, layers, read, fused) in [
-        ("tiny-bert/model.onnx", 13, 9, [2, 0, 0, 5, 2, 13, 13, 0]),
         (
-            "tiny-modernbert/model.onnx",
+            "tests/fixtures/tiny-bert/model.onnx",
+            13,
+            9,
+            [2, 0, 0, 5, 2, 13, 13, 0],
+        ),
+        (
+            "tests/fixtures/tiny-modernbert/model.onnx",
             17,
             17,
             [4, 4, 2, 9, 4, 17, 17, 4],
@@ -69,7 +81,7 @@ fn quantized_encoders_are_recognised_whole() {
         let mut graph = fixture(name);
         let before = graph.clone().into_bytes().len();
         let outputs = graph.nodes().len();
-        let found = quantize(&mut graph, name, WeightRange::Full, &none).expect("it is quantized");
+        let found = quantize(&mut graph);
         let embeddings = found
             .iter()
             .filter(|layer| layer.kind == LayerKind::Embedding);
@@ -79,23 +91,23 @@ fn quantized_encoders_are_recognised_whole() {
         assert!(graph.nodes().len() > outputs);
         let bytes = graph.clone().into_bytes();
         assert!(bytes.len() * 2 < before, "{} of {before}", bytes.len());
-        let vocabulary = crate::vocabulary_size(&fixture(name));
-        assert_eq!(crate::vocabulary_size(&graph), vocabulary);
+        let vocabulary = vocabulary_size(&fixture(name));
+        assert_eq!(vocabulary_size(&graph), vocabulary);
 
-        let refused = layers_of(&graph);
-        assert_eq!(refused.code(), "model_mismatch");
+        let error = error_of(&graph);
+        assert_eq!(error.code(), "model_mismatch");
         let mut graph = Graph::parse(name, bytes.into()).expect("it can be read");
-        let counts: Fused = fuse(&mut graph);
-        assert_eq!(counts.counts()[..8], fused, "{name}");
+        let counts = fuse(&mut graph).counts();
+        assert_eq!(counts[..8], fused, "{name}");
     }
 }
 
-fn layers_of(graph: &Graph) -> Error {
+fn error_of(graph: &Graph) -> Error {
     layers(graph, "graph").expect_err("it is refused")
 }
 
 #[test]
-fn weights_come_back_within_half_a_step() {
+fn weights_are_off_by_at_most_half_a_step() {
     let tensor = matrix("w", [64, 32]);
     let values = tensor.float_data.clone();
     let nodes = vec![node("MatMul", "", &["input_ids", "w"], &["out"])];
@@ -106,58 +118,60 @@ fn weights_come_back_within_half_a_step() {
         .flat_map(|value| value.to_le_bytes())
         .collect();
     for (range, largest) in [(WeightRange::Full, 127), (WeightRange::Reduced, 64)] {
-        let found =
-            quantize_weights(layer, "graph", range, &[], &bytes).expect("they are quantized");
+        let tensor = LayerTensor::new(layer, &bytes, "graph");
+        let found = quantize_weights(tensor, range, &[]).expect("they are quantized");
         assert_eq!(found.scales.len(), 32);
-        let peak = found.levels.iter().map(|level| i32::from(*level).abs());
-        assert_eq!(peak.max(), Some(largest));
-        for (at, (&level, value)) in found.levels.iter().zip(&values).enumerate() {
+        let sizes = found.values.iter().map(|value| i32::from(*value).abs());
+        assert_eq!(sizes.max(), Some(largest));
+        for (at, (&quantized, value)) in found.values.iter().zip(&values).enumerate() {
             let scale = found.scales[at % 32];
-            let distance = (f32::from(level) * scale - value).abs();
+            let distance = (f32::from(quantized) * scale - value).abs();
             assert!(distance <= scale * 0.5001, "{distance} of {scale}");
         }
     }
-    let error = quantize_weights(layer, "graph", WeightRange::Full, &[], &bytes[4..]);
-    assert_eq!(error.expect_err("too short").code(), "invalid_model");
+    let error_of = |bytes: &[u8]| {
+        let tensor = LayerTensor::new(layer, bytes, "graph");
+        quantize_weights(tensor, WeightRange::Full, &[]).expect_err("they are refused")
+    };
+    assert_eq!(error_of(&bytes[4..]).code(), "invalid_model");
     let mut broken = bytes.clone();
     broken[..4].copy_from_slice(&f32::INFINITY.to_le_bytes());
-    let error = quantize_weights(layer, "graph", WeightRange::Full, &[], &broken);
-    let message = error.expect_err("not finite").to_string();
+    let message = error_of(&broken).to_string();
     assert!(message.contains("found inf"), "{message}");
 }
 
 #[test]
-fn turned_matrices_are_turned_back() {
-    let turn = |nodes: Vec<NodeProto>, tensor| {
+fn transposed_matrices_are_transposed_back() {
+    let quantized = |nodes: Vec<NodeProto>, tensor| {
         let mut graph = graph(nodes, vec![tensor]);
-        quantize(&mut graph, "graph", WeightRange::Full, &none).expect("it is quantized");
+        quantize(&mut graph);
         graph
     };
     let plain = matrix("w", [64, 32]);
-    let mut turned = matrix("w", [32, 64]);
-    turned.float_data = (0..64 * 32)
+    let mut transposed = matrix("w", [32, 64]);
+    transposed.float_data = (0..64 * 32)
         .map(|at| plain.float_data[at % 64 * 32 + at / 64])
         .collect();
-    let expected = turn(
+    let expected = quantized(
         vec![node("MatMul", "", &["input_ids", "w"], &["out"])],
         plain,
     );
-    let by_gemm = turn(
+    let by_gemm = quantized(
         vec![node("Gemm", "", &["input_ids", "w"], &["out"]).with_int("transB", 1)],
-        turned.clone(),
+        transposed.clone(),
     );
-    let by_node = turn(
+    let by_node = quantized(
         vec![
             node("Transpose", "", &["w"], &["v"]),
             node("MatMul", "", &["input_ids", "v"], &["out"]),
         ],
-        turned,
+        transposed,
     );
     assert_eq!(expected.initializers().len(), 2);
     for other in [by_gemm, by_node] {
         assert_eq!(other.initializers(), expected.initializers());
         assert_eq!(other.nodes(), expected.nodes());
-        // The matrix that was listed as an input is gone there, too.
+        // The matrix is no longer an input, either.
         assert_eq!(other.free_inputs().collect::<Vec<_>>(), ["input_ids"]);
     }
 }
@@ -171,7 +185,7 @@ fn one_matrix_may_be_a_table_and_a_factor() {
         node("Add", "", &["one", "two"], &["out"]),
     ];
     let mut graph = graph(nodes, vec![matrix("w", [64, 64])]);
-    let found = quantize(&mut graph, "graph", WeightRange::Full, &none).expect("quantized");
+    let found = quantize(&mut graph);
     assert_eq!(found.len(), 2);
     let dims: Vec<_> = graph.initializers().iter().map(|one| &one.dims).collect();
     assert_eq!(
@@ -183,7 +197,7 @@ fn one_matrix_may_be_a_table_and_a_factor() {
 }
 
 #[test]
-fn columns_of_like_sizes_are_had_where_that_pays() {
+fn columns_are_smoothed_where_it_reduces_the_error() {
     let mut graph_of = {
         let nodes = vec![
             node("Neg", "", &["input_ids"], &["rows"]),
@@ -195,7 +209,7 @@ fn columns_of_like_sizes_are_had_where_that_pays() {
         ];
         graph(nodes, vec![matrix("w", [64, 32]), matrix("v", [64, 32])])
     };
-    // One that two values are multiplied by can have no factors.
+    // A matrix by which two values are multiplied cannot have factors.
     let shared = layers(&graph_of, "graph").expect("layers");
     assert!(smoothable(&graph_of, &shared).is_empty());
     graph_of.proto_mut().node.remove(3);
@@ -215,75 +229,68 @@ fn columns_of_like_sizes_are_had_where_that_pays() {
                 .collect()
         })
         .collect();
-    let readers: Vec<(&Layer, &[u8])> = found.iter().zip(bytes.iter().map(Vec::as_slice)).collect();
-    let observe = |large: f32| {
-        let mut observed = CalibrationStats::default();
+    let readers = found.iter().zip(&bytes);
+    let readers: Vec<LayerTensor<'_>> = readers
+        .map(|(layer, bytes)| LayerTensor::new(layer, bytes, "graph"))
+        .collect();
+    let calibrate = |large: f32| {
+        let mut stats = CalibrationStats::default();
         let number = |at: usize| {
             ((at * 7919 % 1013) as f32 / 506. - 1.) * if at % 64 == 5 { large } else { 1. }
         };
-        observed.add(&(0..64 * 100).map(number).collect::<Vec<f32>>(), 64);
-        smooth(&observed, &readers, "graph", WeightRange::Full).expect("finite weights")
+        stats.add(&(0..64 * 100).map(number).collect::<Vec<f32>>(), 64);
+        smoothing_factors(&stats, &readers, WeightRange::Full).expect("finite weights")
     };
-    assert_eq!(observe(1.), None);
-    let factors = observe(100.).expect("a column that is much larger");
+    assert_eq!(calibrate(1.), None);
+    let factors = calibrate(100.).expect("a column that is much larger");
     for (at, factor) in factors.iter().enumerate().filter(|(at, _)| *at != 5) {
         assert!(*factor > 5. * factors[5], "{at}: {factors:?}");
     }
 
     let quantized: Vec<QuantizedLayer> = readers
         .iter()
-        .map(|&(layer, bytes)| {
-            let weights = quantize_weights(layer, "graph", WeightRange::Full, &factors, bytes);
+        .map(|&tensor| {
+            let weights = quantize_weights(tensor, WeightRange::Full, &factors);
             let weights = weights.expect("they are quantized");
-            let floats = weights::floats(layer, bytes);
-            for (at, (row, column, weight)) in floats.enumerate() {
-                let scale = weights.scales[column] * factors[row];
-                let distance = (f32::from(weights.levels[at]) * scale - weight).abs();
+            for (at, weight) in tensor.weights().enumerate() {
+                let scale = weights.scales[weight.column] * factors[weight.row];
+                let distance = (f32::from(weights.values[at]) * scale - weight.value).abs();
                 assert!(distance <= scale * 0.5001, "{distance} of {scale}");
             }
-            weights.into_layer(layer.clone(), &factors)
+            weights.into_layer(tensor.layer.clone(), &factors)
         })
         .collect();
     replace(&mut graph_of, &quantized);
     assert_eq!(count(&graph_of, "DynamicQuantizeLinear"), 1);
     let smoothing = graph_of.initializer("rows_smoothing").expect("factors");
     assert_eq!(smoothing.dims, [64]);
-    // Before rows are quantized, and for scales of both products.
+    // One for smoothing, two for the scales of each product.
     assert_eq!(count(&graph_of, "Mul"), 1 + 2 * 2);
-    let error = quantize_weights(
-        readers[0].0,
-        "graph",
-        WeightRange::Full,
-        &factors[1..],
-        readers[0].1,
-    );
-    assert!(
-        error
-            .expect_err("one too few")
-            .to_string()
-            .contains("63 factors")
-    );
+    let error = quantize_weights(readers[0], WeightRange::Full, &factors[1..]);
+    let message = error.expect_err("one too few").to_string();
+    assert!(message.contains("63 factors"), "{message}");
 }
 
 #[test]
 fn what_cannot_be_quantized_is_named() {
     let product = || vec![node("MatMul", "", &["input_ids", "w"], &["out"])];
     let small = graph(product(), vec![matrix("w", [8, 8])]);
-    assert!(layers_of(&small).to_string().contains("found none"));
+    assert!(error_of(&small).to_string().contains("found none"));
     let wide = graph(product(), vec![matrix("w", [(1 << 14) + 1, 1])]);
-    assert!(layers_of(&wide).to_string().contains("found none"));
+    assert!(error_of(&wide).to_string().contains("found none"));
     let scaled = vec![node("Gemm", "", &["input_ids", "w"], &["out"]).with_int("transA", 1)];
     let scaled = graph(scaled, vec![matrix("w", [64, 32])]);
-    assert!(layers_of(&scaled).to_string().contains("found none"));
+    assert!(error_of(&scaled).to_string().contains("found none"));
     let by_position = vec![
         node("Shape", "", &["input_ids"], &["shape"]),
         node("Range", "", &["shape"], &["positions"]),
         node("Gather", "", &["w", "positions"], &["out"]),
     ];
     let by_position = graph(by_position, vec![matrix("w", [64, 32])]);
-    assert!(layers_of(&by_position).to_string().contains("found none"));
+    assert!(error_of(&by_position).to_string().contains("found none"));
     for name in ["tiny-bert", "tiny-modernbert"] {
-        let message = layers_of(&fixture(&format!("{name}/model_int8.onnx"))).to_string();
+        let message =
+            error_of(&fixture(&format!("tests/fixtures/{name}/model_int8.onnx"))).to_string();
         assert!(
             message.contains("weights: expected 32-bit floats only"),
             "{message}"

@@ -1,25 +1,25 @@
-//! Weights as 8-bit integers and the scales that belong to them.
+//! Weights as 8-bit integers, with their scales.
 
 use prost::bytes::Bytes;
 
-use super::layers::{Layer, LayerKind, Orientation};
-use super::{QuantizedLayer, invalid};
-use crate::Result;
+use super::layers::{Layer, LayerKind};
+use super::replace::QuantizedLayer;
+use crate::error::{Error, Result};
 use crate::onnx::{FLOAT, INT8, TensorProto};
 
-/// The integers that weights may take.
+/// The integers that weights may become.
 ///
 /// multivec's kernels, and ONNX Runtime as multivec sets it up, multiply
 /// exactly on every processor. ONNX Runtime on its own does not on x86
-/// processors without VNNI: there it adds two products of 8 bits in 16, which
-/// `2 * 255 * 127` exceeds and `2 * 255 * 64` does not.
+/// processors without VNNI: it adds two products of 8-bit integers in 16 bits,
+/// which `2 * 255 * 127` exceeds and `2 * 255 * 64` does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WeightRange {
     /// -127 to 127.
     #[default]
     Full,
-    /// -64 to 64, half as fine: for models that others will run on old
+    /// -64 to 64, half as precise: for models that run elsewhere on old
     /// processors.
     Reduced,
 }
@@ -33,41 +33,84 @@ impl WeightRange {
     }
 }
 
-/// The weights of a layer: `weight = level * scale`.
+/// A layer with the bytes of its weights.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct LayerTensor<'a> {
+    /// The layer.
+    pub layer: &'a Layer,
+    /// The weights as little-endian 32-bit floats, in the order of
+    /// [`Layer::tensor`].
+    pub bytes: &'a [u8],
+    /// Names the model in errors.
+    pub file: &'a str,
+}
+
+impl<'a> LayerTensor<'a> {
+    /// A layer of the model `file`, with the bytes of its tensor.
+    pub fn new(layer: &'a Layer, bytes: &'a [u8], file: &'a str) -> Self {
+        Self { layer, bytes, file }
+    }
+
+    /// Each weight with its row and column in the layer's shape.
+    pub(super) fn weights(self) -> impl Iterator<Item = Weight> {
+        let is_transposed = self.layer.transposed;
+        let width = self.layer.shape[usize::from(!is_transposed)];
+        let rows = self.bytes.chunks_exact(width * size_of::<f32>());
+        rows.enumerate().flat_map(move |(row, bytes)| {
+            let values = bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes);
+            values.enumerate().map(move |(column, value)| {
+                let (row, column) = if is_transposed {
+                    (column, row)
+                } else {
+                    (row, column)
+                };
+                Weight { row, column, value }
+            })
+        })
+    }
+}
+
+/// A weight at its position in a layer's shape.
+#[derive(Clone, Copy)]
+pub(super) struct Weight {
+    pub(super) row: usize,
+    pub(super) column: usize,
+    pub(super) value: f32,
+}
+
+/// The quantized weights of a layer: `weight = value * scale`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct LayerWeights {
-    /// Row-major, of the layer's shape.
-    pub levels: Vec<i8>,
-    /// One a column of a product, one a row of a table.
+pub struct QuantizedWeights {
+    /// Row-major, in the layer's shape.
+    pub values: Vec<i8>,
+    /// One for each column of a product, or for each row of a table.
     pub scales: Vec<f32>,
 }
 
-/// Quantizes weights, with the range of each column of a product and of each
-/// row of a table. `bytes` are those of the layer's tensor, 4 a weight;
-/// `smoothing` is what columns of the input are multiplied by, `[inner]`, or
-/// nothing.
+/// Quantizes weights by the range of each column of a product, or of each row
+/// of a table. `smoothing` are the factors of the columns of the input, `[inner]`
+/// or empty.
 ///
 /// # Errors
-/// [`Error::InvalidModel`](crate::Error::InvalidModel) for too many or too few
-/// bytes, and for weights that are not finite.
+/// [`Error::InvalidModel`] if there are more or fewer bytes or factors than the
+/// layer's shape says, and if a weight is not finite.
 pub fn quantize_weights(
-    layer: &Layer,
-    file: &str,
+    tensor: LayerTensor<'_>,
     range: WeightRange,
     smoothing: &[f32],
-    bytes: &[u8],
-) -> Result<LayerWeights> {
+) -> Result<QuantizedWeights> {
+    let layer = tensor.layer;
     let refuse = |expected: &str, found: String| {
         let name = &layer.name;
-        Err(invalid(
-            file,
-            format!("expected {expected} in the weights of `{name}`, found {found}"),
-        ))
+        let source = format!("expected {expected} in the weights of `{name}`, found {found}");
+        Err(Error::invalid(tensor.file, source))
     };
-    let expected = layer.weights() * size_of::<f32>();
-    if bytes.len() != expected {
-        return refuse(&format!("{expected} bytes"), bytes.len().to_string());
+    let expected = layer.weight_count() * size_of::<f32>();
+    if tensor.bytes.len() != expected {
+        let found = tensor.bytes.len().to_string();
+        return refuse(&format!("{expected} bytes"), found);
     }
     let [rows, columns] = layer.shape;
     if !smoothing.is_empty() && smoothing.len() != rows {
@@ -75,57 +118,49 @@ pub fn quantize_weights(
         return refuse(&format!("{rows} columns of the input"), found);
     }
     let weights = || {
-        floats(layer, bytes).map(|(row, column, value)| match smoothing {
-            [] => (row, column, value),
-            factors => (row, column, value / factors[row]),
+        tensor.weights().map(|weight| Weight {
+            value: match smoothing {
+                [] => weight.value,
+                factors => weight.value / factors[weight.row],
+            },
+            ..weight
         })
     };
-    let by_row = layer.kind == LayerKind::Embedding;
-    let mut scales = vec![0f32; if by_row { rows } else { columns }];
-    for (row, column, value) in weights() {
-        if !value.is_finite() {
-            return refuse("finite numbers", value.to_string());
+    let scale_of = |weight: &Weight| match layer.kind {
+        LayerKind::Product => weight.column,
+        LayerKind::Embedding => weight.row,
+    };
+    let scale_count = match layer.kind {
+        LayerKind::Product => columns,
+        LayerKind::Embedding => rows,
+    };
+    let mut scales = vec![0f32; scale_count];
+    for weight in weights() {
+        if !weight.value.is_finite() {
+            return refuse("finite numbers", weight.value.to_string());
         }
-        let scale = &mut scales[if by_row { row } else { column }];
-        *scale = scale.max(value.abs());
+        let scale = &mut scales[scale_of(&weight)];
+        *scale = scale.max(weight.value.abs());
     }
     for scale in &mut scales {
-        *scale = match *scale / range.largest() {
-            // Nothing but zeros, or next to: any scale will do.
-            tiny if tiny < f32::MIN_POSITIVE => 1.,
-            scale => scale,
-        };
+        *scale /= range.largest();
+        // If all weights are zeros, or nearly so, any scale will do.
+        if *scale < f32::MIN_POSITIVE {
+            *scale = 1.;
+        }
     }
-    let mut levels = vec![0i8; layer.weights()];
-    for (row, column, value) in weights() {
-        let scale = scales[if by_row { row } else { column }];
-        let level = (value / scale).round_ties_even();
-        let level = level.clamp(-range.largest(), range.largest());
-        levels[row * columns + column] = level as i8;
+    let mut values = vec![0i8; layer.weight_count()];
+    for weight in weights() {
+        let value = (weight.value / scales[scale_of(&weight)]).round_ties_even();
+        let value = value.clamp(-range.largest(), range.largest());
+        values[weight.row * columns + weight.column] = value as i8;
     }
-    Ok(LayerWeights { levels, scales })
+    Ok(QuantizedWeights { values, scales })
 }
 
-/// The weights of a layer, each with its row and column in the layer's shape.
-pub(super) fn floats(layer: &Layer, bytes: &[u8]) -> impl Iterator<Item = (usize, usize, f32)> {
-    let is_turned = layer.orientation == Orientation::Transposed;
-    let width = layer.shape[usize::from(!is_turned)];
-    let rows = bytes.chunks_exact(width * size_of::<f32>()).enumerate();
-    rows.flat_map(move |(row, bytes)| {
-        let values = bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes);
-        values
-            .enumerate()
-            .map(move |(column, value)| match is_turned {
-                true => (column, row, value),
-                false => (row, column, value),
-            })
-    })
-}
-
-impl LayerWeights {
-    /// The weights as tensors without names, for
-    /// [`replace`](super::replace), with the factors that they were quantized
-    /// with.
+impl QuantizedWeights {
+    /// The weights as tensors without names, for [`replace`](super::replace()),
+    /// with the smoothing that they were quantized with.
     pub fn into_layer(self, layer: Layer, smoothing: &[f32]) -> QuantizedLayer {
         let [rows, columns] = layer.shape.map(|size| size as i64);
         let tensor = |data_type, dims, bytes: Vec<u8>| TensorProto {
@@ -144,9 +179,9 @@ impl LayerWeights {
             LayerKind::Product => vec![columns],
             LayerKind::Embedding => vec![rows, 1],
         };
-        let levels = self.levels.into_iter().map(|level| level as u8);
+        let values = self.values.into_iter().map(|value| value as u8);
         QuantizedLayer {
-            weights: tensor(INT8, vec![rows, columns], levels.collect()),
+            weights: tensor(INT8, vec![rows, columns], values.collect()),
             scales: tensor(FLOAT, scale_dims, floats(&self.scales)),
             smoothing: match smoothing {
                 [] => None,

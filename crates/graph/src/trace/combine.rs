@@ -1,9 +1,9 @@
-//! Operators that make or join tensors, and products of small ones.
+//! Operators that create or join tensors, and products of small ones.
 
 use ndarray::{ArrayD, ArrayViewD, Axis, Ix2, IxDyn, concatenate};
 
 use super::movement::sizes;
-use super::{Call, Tensor, axis, count, is_small};
+use super::{Call, Tensor, count, is_small, resolve_index};
 
 pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     let output = match name {
@@ -13,8 +13,6 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
         "CumSum" => cumulative_sum(call),
         "MatMul" => product(call.input(0)?, call.input(1)?),
         "Range" => range(call),
-        "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceProd" | "ReduceMean" | "ReduceL2"
-        | "ReduceSumSquare" => reduce(name, call),
         "Shape" => shape(call),
         "Size" => {
             let count = count(call.input(0)?.shape())?;
@@ -139,7 +137,7 @@ fn cumulative_sum(call: &Call<'_>) -> Option<Tensor> {
         return None;
     };
     let plain = call.node.int("exclusive", 0) == 0 && call.node.int("reverse", 0) == 0;
-    let along = axis(*call.input(1)?.ints()?.first()?, array.ndim())?;
+    let along = resolve_index(*call.input(1)?.ints()?.first()?, array.ndim())?;
     let mut sums = array.clone();
     sums.accumulate_axis_inplace(Axis(along), |before, at| *at += before);
     plain.then_some(Tensor::Int(sums))
@@ -177,7 +175,8 @@ fn trilu(call: &Call<'_>) -> Option<Tensor> {
     })
 }
 
-/// A product of known matrices, such as positions and frequencies.
+/// A product of known matrices, such as positions and frequencies of rotary
+/// embedding.
 fn product(left: &Tensor, right: &Tensor) -> Option<Tensor> {
     let (Tensor::Float(left), Tensor::Float(right)) = (left, right) else {
         return None;
@@ -186,7 +185,7 @@ fn product(left: &Tensor, right: &Tensor) -> Option<Tensor> {
     let (batch, matrix) = shape.split_at(shape.len() - 2);
     let (rows, columns, inner) = (matrix[0], matrix[1], *left.shape().last()?);
     let whole = |matrix: [usize; 2]| [batch, &matrix].concat();
-    // As many multiplications as the limit has elements, too.
+    // The limit also bounds the multiplications.
     is_small(&[&shape[..], &[inner]].concat()).then_some(())?;
     let left = super::broadcast(left, &whole([rows, inner]))?;
     let right = super::broadcast(right, &whole([inner, columns]))?;
@@ -201,71 +200,4 @@ fn product(left: &Tensor, right: &Tensor) -> Option<Tensor> {
         values.extend(product.iter());
     }
     super::tensor::array(&shape, values).map(Tensor::Float)
-}
-
-fn reduce(name: &str, call: &Call<'_>) -> Option<Tensor> {
-    let data = call.input(0)?;
-    let rank = data.shape().len();
-    let axes: Vec<usize> = match call.has("axes", 1) {
-        true => call
-            .ints("axes", 1)?
-            .iter()
-            .map(|&at| axis(at, rank))
-            .collect::<Option<_>>()?,
-        false if call.node.int("noop_with_empty_axes", 0) != 0 => return None,
-        false => (0..rank).collect(),
-    };
-    let keep = call.node.int("keepdims", 1) != 0;
-    let mut sorted = axes;
-    sorted.sort_unstable();
-    sorted.dedup();
-    let finish = |array: ArrayD<f64>| -> ArrayD<f64> {
-        let mut array = array;
-        if !keep {
-            for &at in sorted.iter().rev() {
-                array = array.index_axis_move(Axis(at), 0);
-            }
-        }
-        array
-    };
-    let fold = |mut array: ArrayD<f64>| -> Option<ArrayD<f64>> {
-        if matches!(name, "ReduceL2" | "ReduceSumSquare") {
-            array.mapv_inplace(|one| one * one);
-        }
-        for &at in &sorted {
-            let count = array.shape()[at];
-            let folded = match name {
-                "ReduceSum" | "ReduceL2" | "ReduceSumSquare" => array.sum_axis(Axis(at)),
-                "ReduceMean" => array.mean_axis(Axis(at))?,
-                "ReduceProd" => array.fold_axis(Axis(at), 1., |all, one| all * one),
-                _ if count == 0 => return None,
-                "ReduceMax" => {
-                    array.fold_axis(Axis(at), f64::NEG_INFINITY, |all, &one| all.max(one))
-                }
-                _ => array.fold_axis(Axis(at), f64::INFINITY, |all, &one| all.min(one)),
-            };
-            array = folded.insert_axis(Axis(at));
-        }
-        if name == "ReduceL2" {
-            array.mapv_inplace(f64::sqrt);
-        }
-        Some(finish(array))
-    };
-    Some(match data {
-        Tensor::Float(array) => Tensor::Float(fold(array.mapv(f64::from))?.mapv(|one| one as f32)),
-        Tensor::Int(array) => {
-            Tensor::Int(fold(array.mapv(|one| one as f64))?.mapv(|one| one as i64))
-        }
-        Tensor::Bool(_) => return None,
-        Tensor::Opaque(dtype, _) => {
-            let mut shape = data.shape().to_vec();
-            for &at in sorted.iter().rev() {
-                match keep {
-                    true => shape[at] = 1,
-                    false => drop(shape.remove(at)),
-                }
-            }
-            Tensor::opaque(*dtype, &shape)
-        }
-    })
 }

@@ -1,9 +1,9 @@
-//! Operators that go element by element.
+//! Elementwise operators.
 
 use ndarray::{ArrayD, Zip};
 
-use super::super::onnx::{BOOL, FLOAT};
 use super::{Call, Tensor, broadcast_shape, is_small};
+use crate::onnx::{BOOL, FLOAT};
 
 pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     let output = match name {
@@ -17,11 +17,11 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
             other => Some(Tensor::opaque(BOOL, other.shape())),
         },
         "Not" => match call.input(0)? {
-            Tensor::Bool(array) => Some(Tensor::Bool(array.mapv(|one| !one))),
+            Tensor::Bool(array) => Some(Tensor::Bool(array.mapv(|x| !x))),
             other => Some(other.clone()),
         },
         _ => match call.inputs {
-            [Some(one)] => unary(name, one),
+            [Some(operand)] => unary(name, operand),
             [Some(left), Some(right)] => binary(name, left, right),
             _ => None,
         },
@@ -38,11 +38,11 @@ fn unary(name: &str, tensor: &Tensor) -> Option<Tensor> {
         "Exp" => f32::exp,
         "Floor" => f32::floor,
         "Log" => f32::ln,
-        "Neg" => |one| -one,
+        "Neg" => |x| -x,
         "Reciprocal" => f32::recip,
-        "Relu" => |one| one.max(0.),
+        "Relu" => |x| x.max(0.),
         "Round" => f32::round_ties_even,
-        "Sigmoid" => |one| 1. / (1. + (-one).exp()),
+        "Sigmoid" => |x| 1. / (1. + (-x).exp()),
         "Sin" => f32::sin,
         "Sqrt" => f32::sqrt,
         "Tanh" => f32::tanh,
@@ -102,9 +102,9 @@ fn binary(name: &str, left: &Tensor, right: &Tensor) -> Option<Tensor> {
             (_, Some(op)) => zip(left, right, |a, b| op(a.partial_cmp(b))).map(Tensor::Bool),
             _ => None,
         },
-        // A base of floats may have a whole exponent.
+        // Powers of floats may have integer exponents.
         (Tensor::Float(_), Tensor::Int(right)) if name == "Pow" => {
-            binary(name, left, &Tensor::Float(right.mapv(|one| one as f32)))
+            binary(name, left, &Tensor::Float(right.mapv(|x| x as f32)))
         }
         (Tensor::Int(left), Tensor::Int(right)) => match (int, order) {
             (Some(op), _) => {
@@ -155,12 +155,12 @@ fn cast(tensor: &Tensor, to: i32) -> Option<Tensor> {
     Some(match (tensor, to) {
         (Tensor::Opaque(..), _) => Tensor::opaque(to, tensor.shape()),
         (Tensor::Float(array), FLOAT) => Tensor::Float(array.clone()),
-        (Tensor::Float(array), BOOL) => Tensor::Bool(array.mapv(|one| one != 0.)),
-        (Tensor::Float(array), _) if is_int => Tensor::Int(array.mapv(|one| one as i64)),
-        (Tensor::Int(array), FLOAT) => Tensor::Float(array.mapv(|one| one as f32)),
-        (Tensor::Int(array), BOOL) => Tensor::Bool(array.mapv(|one| one != 0)),
+        (Tensor::Float(array), BOOL) => Tensor::Bool(array.mapv(|x| x != 0.)),
+        (Tensor::Float(array), _) if is_int => Tensor::Int(array.mapv(|x| x as i64)),
+        (Tensor::Int(array), FLOAT) => Tensor::Float(array.mapv(|x| x as f32)),
+        (Tensor::Int(array), BOOL) => Tensor::Bool(array.mapv(|x| x != 0)),
         (Tensor::Int(array), _) if is_int => Tensor::Int(array.clone()),
-        (Tensor::Bool(array), FLOAT) => Tensor::Float(array.mapv(|one| f32::from(u8::from(one)))),
+        (Tensor::Bool(array), FLOAT) => Tensor::Float(array.mapv(|x| f32::from(u8::from(x)))),
         (Tensor::Bool(array), BOOL) => Tensor::Bool(array.clone()),
         (Tensor::Bool(array), _) if is_int => Tensor::Int(array.mapv(i64::from)),
         _ => return None,
@@ -211,19 +211,21 @@ fn clip(call: &Call<'_>) -> Option<Tensor> {
         Tensor::Float(array) => {
             let low = bound("min", 1, f32::NEG_INFINITY)?;
             let high = bound("max", 2, f32::INFINITY)?;
-            Some(Tensor::Float(array.mapv(|one| one.max(low).min(high))))
+            Some(Tensor::Float(array.mapv(|x| x.max(low).min(high))))
         }
         opaque @ Tensor::Opaque(..) => Some(opaque.clone()),
         _ => None,
     }
 }
 
-/// Only its shape: the scores of attention depend on the texts.
+/// Only the shape: scores of attention depend on the texts.
 fn softmax(call: &Call<'_>) -> Option<Tensor> {
     call.input(0).filter(|scores| scores.is_opaque()).cloned()
 }
 
-/// Abramowitz and Stegun, 7.1.26, in 64 bits: within 1.5e-7.
+/// The error function to within 1.5e-7.
+///
+/// Source: Abramowitz and Stegun, 7.1.26.
 pub(crate) fn erf(x: f32) -> f32 {
     let sign = f64::from(x).signum();
     let x = f64::from(x).abs();

@@ -1,33 +1,33 @@
-//! Operators that look elements up by tensors of places.
+//! Operators that look elements up by a tensor of positions.
 
 use ndarray::{ArrayD, Dimension, IxDyn};
 
-use super::{Call, Tensor, axis};
+use super::{Call, Tensor, resolve_index};
 
 pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     let data = call.input(0)?;
     let output = match name {
         "GatherElements" => {
             let along = call.axis(0, data.shape().len())?;
-            let places = match call.input(1)? {
-                Tensor::Int(places) => places,
+            let positions = match call.input(1)? {
+                Tensor::Int(positions) => positions,
                 other => return Some(vec![Tensor::opaque(data.dtype(), other.shape())]),
             };
             match data {
-                Tensor::Float(data) => Tensor::Float(elements(data, places, along)?),
-                Tensor::Int(data) => Tensor::Int(elements(data, places, along)?),
-                Tensor::Bool(data) => Tensor::Bool(elements(data, places, along)?),
-                Tensor::Opaque(dtype, _) => Tensor::opaque(*dtype, places.shape()),
+                Tensor::Float(data) => Tensor::Float(elements(data, positions, along)?),
+                Tensor::Int(data) => Tensor::Int(elements(data, positions, along)?),
+                Tensor::Bool(data) => Tensor::Bool(elements(data, positions, along)?),
+                Tensor::Opaque(dtype, _) => Tensor::opaque(*dtype, positions.shape()),
             }
         }
         "GatherND" if call.node.int("batch_dims", 0) == 0 => {
-            let Tensor::Int(places) = call.input(1)? else {
+            let Tensor::Int(positions) = call.input(1)? else {
                 return None;
             };
             match data {
-                Tensor::Float(data) => Tensor::Float(slices(data, places)?),
-                Tensor::Int(data) => Tensor::Int(slices(data, places)?),
-                Tensor::Bool(data) => Tensor::Bool(slices(data, places)?),
+                Tensor::Float(data) => Tensor::Float(points(data, positions)?),
+                Tensor::Int(data) => Tensor::Int(points(data, positions)?),
+                Tensor::Bool(data) => Tensor::Bool(points(data, positions)?),
                 Tensor::Opaque(..) => return None,
             }
         }
@@ -36,30 +36,34 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     Some(vec![output])
 }
 
-fn elements<T: Clone>(data: &ArrayD<T>, places: &ArrayD<i64>, along: usize) -> Option<ArrayD<T>> {
-    if data.ndim() != places.ndim() {
+fn elements<T: Clone>(
+    data: &ArrayD<T>,
+    positions: &ArrayD<i64>,
+    along: usize,
+) -> Option<ArrayD<T>> {
+    if data.ndim() != positions.ndim() {
         return None;
     }
-    let found = places.indexed_iter().map(|(at, &place)| {
+    let found = positions.indexed_iter().map(|(at, &position)| {
         let mut at = at.as_array_view().to_vec();
-        at[along] = axis(place, data.shape()[along])?;
+        at[along] = resolve_index(position, data.shape()[along])?;
         data.get(IxDyn(&at)).cloned()
     });
-    super::tensor::array(places.shape(), found.collect::<Option<Vec<_>>>()?)
+    super::tensor::array(positions.shape(), found.collect::<Option<Vec<_>>>()?)
 }
 
-/// Single elements, where every axis is given.
-fn slices<T: Clone>(data: &ArrayD<T>, places: &ArrayD<i64>) -> Option<ArrayD<T>> {
-    let (&count, shape) = places.shape().split_last()?;
+/// Single elements: each position has an index for every axis.
+fn points<T: Clone>(data: &ArrayD<T>, positions: &ArrayD<i64>) -> Option<ArrayD<T>> {
+    let (&count, shape) = positions.shape().split_last()?;
     if count != data.ndim() || count == 0 {
         return None;
     }
-    let places = places.as_standard_layout();
-    let found = places.as_slice()?.chunks_exact(count).map(|place| {
-        let at: Option<Vec<usize>> = place
+    let positions = positions.as_standard_layout();
+    let found = positions.as_slice()?.chunks_exact(count).map(|position| {
+        let at: Option<Vec<usize>> = position
             .iter()
             .zip(data.shape())
-            .map(|(&place, &size)| axis(place, size))
+            .map(|(&position, &size)| resolve_index(position, size))
             .collect();
         data.get(IxDyn(&at?)).cloned()
     });

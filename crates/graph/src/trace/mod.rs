@@ -1,14 +1,15 @@
-//! A run of a graph on one shape of input, without its weights: shapes of all
-//! values, and the elements of those that depend on shapes and the attention
-//! mask alone.
+//! Runs a graph on one shape of input, without its weights: finds the shapes of
+//! all values, and the elements of those that depend only on shapes and the
+//! attention mask.
 //!
-//! Exporters write shapes, masks and positions in many ways. What they come
-//! to is the same, and a trace sees that.
+//! Exporters compute shapes, masks and positions by various nodes, with the same
+//! result.
 
 mod combine;
 mod elementwise;
 mod gather;
 mod movement;
+mod reduce;
 mod shapes;
 mod tensor;
 
@@ -16,26 +17,27 @@ use std::collections::HashMap;
 
 use ndarray::{Array2, ArrayD};
 
-use super::fuse::DOMAIN;
-use super::onnx::{INT64, NodeProto};
-use super::{CONTRIB, Graph};
-pub(super) use elementwise::erf;
-pub(super) use tensor::Tensor;
+use crate::index::ValueIndex;
+use crate::onnx::{INT64, NodeProto};
+use crate::operators::{CONTRIB_DOMAIN, DOMAIN};
+pub(crate) use elementwise::erf;
+pub(crate) use tensor::Tensor;
 
-/// Tensors of the model up to this many elements are read; weights are not.
+/// Elements of the largest tensor of the model that is read; weights are larger.
 const READ_LIMIT: usize = 1 << 14;
-/// A computed tensor of more elements than this is not kept.
+/// Elements of the largest tensor that is computed.
 const SIZE_LIMIT: usize = 1 << 23;
 
-/// What is known of every value when the graph runs on one batch.
-pub(super) struct Trace<'g> {
-    producers: HashMap<&'g str, &'g NodeProto>,
+/// What is known of each value when the graph runs on one batch.
+pub(crate) struct Trace<'g> {
+    index: &'g ValueIndex<'g>,
     values: HashMap<&'g str, Tensor>,
 }
 
 impl<'g> Trace<'g> {
     /// Runs the graph on this attention mask, `[batch, length]` of 0 and 1.
-    pub(super) fn run(graph: &'g Graph, mask: &Array2<i64>) -> Self {
+    pub(crate) fn run(index: &'g ValueIndex<'g>, mask: &Array2<i64>) -> Self {
+        let graph = index.graph();
         let mut values = HashMap::new();
         for tensor in graph.initializers() {
             if let (Some(name), Some(value)) =
@@ -51,10 +53,7 @@ impl<'g> Trace<'g> {
             };
             values.insert(name, value);
         }
-        let mut trace = Self {
-            producers: graph.producers(),
-            values,
-        };
+        let mut trace = Self { index, values };
         for node in graph.nodes() {
             let outputs = step(node, |name| trace.values.get(name));
             for (name, value) in node.output.iter().zip(outputs.into_iter().flatten()) {
@@ -64,47 +63,50 @@ impl<'g> Trace<'g> {
         trace
     }
 
-    /// As [`run`](Self::run), where every token is attended to.
-    pub(super) fn unpadded(graph: &'g Graph, batch: usize, length: usize) -> Self {
-        Self::run(graph, &Array2::ones((batch, length)))
+    /// Runs the graph on a batch without padding.
+    pub(crate) fn unpadded(index: &'g ValueIndex<'g>, batch: usize, length: usize) -> Self {
+        Self::run(index, &Array2::ones((batch, length)))
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Tensor> {
+    /// The graph's nodes and values.
+    pub(crate) fn index(&self) -> &'g ValueIndex<'g> {
+        self.index
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Tensor> {
         self.values.get(name)
     }
 
-    pub(super) fn shape(&self, name: &str) -> Option<&[usize]> {
+    pub(crate) fn shape(&self, name: &str) -> Option<&[usize]> {
         self.get(name).map(Tensor::shape)
     }
 
-    /// Of two operands the one that depends on the texts, and the other one.
-    pub(super) fn operands<'a>(&self, inputs: &'a [String]) -> Option<(&'a String, &'a String)> {
+    /// Tells two operands apart, if one of them depends on the texts.
+    pub(crate) fn operands<'a>(&self, inputs: &'a [String]) -> Option<Operands<'a>> {
         let [left, right] = inputs else { return None };
-        match (self.is_opaque(left), self.is_opaque(right)) {
-            (true, false) => Some((left, right)),
-            (false, true) => Some((right, left)),
-            _ => None,
-        }
+        let (opaque, known) = match (self.is_opaque(left), self.is_opaque(right)) {
+            (true, false) => (left, right),
+            (false, true) => (right, left),
+            _ => return None,
+        };
+        Some(Operands { opaque, known })
     }
 
     /// Whether a value depends on the texts.
-    pub(super) fn is_opaque(&self, name: &str) -> bool {
+    pub(crate) fn is_opaque(&self, name: &str) -> bool {
         self.get(name).is_some_and(Tensor::is_opaque)
     }
 
-    pub(super) fn producer(&self, name: &str) -> Option<&'g NodeProto> {
-        self.producers.get(name).copied()
-    }
-
-    /// What `target` would be if the value `base` were another tensor. `None`
-    /// if it is not computed by operators that a trace knows, or does not
-    /// depend on `base` at all.
-    pub(super) fn replay(&self, target: &str, base: &str, value: Tensor) -> Option<Tensor> {
+    /// Computes `target` as if the value `base` were another tensor. `None` if a
+    /// trace does not know the operators in between, or `target` does not depend
+    /// on `base`.
+    pub(crate) fn replay(&self, target: &str, base: &str, value: Tensor) -> Option<Tensor> {
         let mut found = HashMap::from([(base.to_owned(), Some(value))]);
         self.recompute(target, &mut found, 64)
     }
 
-    /// `found` has `None` for values that do not depend on the base.
+    /// `found` holds what has been computed: `None` for values that do not
+    /// depend on the base.
     fn recompute(
         &self,
         target: &str,
@@ -114,7 +116,7 @@ impl<'g> Trace<'g> {
         if let Some(known) = found.get(target) {
             return known.clone();
         }
-        let node = self.producer(target).filter(|_| depth > 0);
+        let node = self.index.producer(target).filter(|_| depth > 0);
         let mut depends = false;
         if let Some(node) = node {
             for input in node.input.iter().filter(|input| !input.is_empty()) {
@@ -140,10 +142,17 @@ impl<'g> Trace<'g> {
     }
 }
 
-/// The outputs of one node, from its inputs.
+/// The operands of a node, one of which depends on the texts.
+pub(crate) struct Operands<'a> {
+    /// The one that depends on the texts.
+    pub(crate) opaque: &'a str,
+    pub(crate) known: &'a str,
+}
+
+/// Computes the outputs of one node from its inputs.
 fn step<'v>(node: &NodeProto, value: impl Fn(&str) -> Option<&'v Tensor>) -> Option<Vec<Tensor>> {
     let is_ours = node.domain.as_deref() == Some(DOMAIN);
-    let is_contrib = node.domain.as_deref() == Some(CONTRIB);
+    let is_contrib = node.domain.as_deref() == Some(CONTRIB_DOMAIN);
     let is_standard = matches!(node.domain.as_deref(), None | Some("" | "ai.onnx"));
     (is_ours || is_contrib || is_standard).then_some(())?;
     let inputs = node
@@ -167,6 +176,7 @@ fn step<'v>(node: &NodeProto, value: impl Fn(&str) -> Option<&'v Tensor>) -> Opt
     }
     let outputs = movement::run(name, &call)
         .or_else(|| combine::run(name, &call))
+        .or_else(|| reduce::run(name, &call))
         .or_else(|| gather::run(name, &call))
         .or_else(|| elementwise::run(name, &call))
         .or_else(|| shapes::run(name, &call))?;
@@ -188,7 +198,7 @@ impl Call<'_> {
         *self.inputs.get(at)?
     }
 
-    /// Integers by attribute in old operators, by input in new ones.
+    /// Integers that are an attribute of old operators, and an input of new ones.
     fn ints(&self, name: &str, at: usize) -> Option<Vec<i64>> {
         match self.node.ints(name) {
             Some(values) => Some(values.to_vec()),
@@ -196,36 +206,42 @@ impl Call<'_> {
         }
     }
 
+    /// Whether there is an attribute of that name, or that input.
     fn has(&self, name: &str, at: usize) -> bool {
         self.node.attribute(name).is_some() || self.input(at).is_some()
     }
 
-    /// An attribute that is an axis of a tensor of this rank.
+    /// The attribute `axis`, of a tensor of that rank.
     fn axis(&self, default: i64, rank: usize) -> Option<usize> {
-        axis(self.node.int("axis", default), rank)
+        resolve_index(self.node.int("axis", default), rank)
     }
 }
 
-/// Elements of a shape, where they can be counted.
+/// The number of elements of a shape; `None` if it overflows.
 fn count(shape: &[usize]) -> Option<usize> {
     shape
         .iter()
         .try_fold(1usize, |count, &dim| count.checked_mul(dim))
 }
 
-/// Whether a tensor of that shape may be computed.
+/// Whether a tensor of that shape is small enough to be computed.
 fn is_small(shape: &[usize]) -> bool {
     count(shape).is_some_and(|count| count <= SIZE_LIMIT)
 }
 
-/// An axis of so many, or a place along an axis of that size, counted from
-/// the end where it is negative.
-fn axis(axis: i64, rank: usize) -> Option<usize> {
-    let resolved = if axis < 0 { axis + rank as i64 } else { axis };
-    usize::try_from(resolved).ok().filter(|&axis| axis < rank)
+/// Resolves an index below `count`; negative ones count from the end.
+fn resolve_index(index: i64, count: usize) -> Option<usize> {
+    let resolved = if index < 0 {
+        index + count as i64
+    } else {
+        index
+    };
+    usize::try_from(resolved)
+        .ok()
+        .filter(|&index| index < count)
 }
 
-/// The shape that both broadcast to.
+/// The shape that both shapes broadcast to.
 fn broadcast_shape(left: &[usize], right: &[usize]) -> Option<Vec<usize>> {
     let rank = left.len().max(right.len());
     let dim = |shape: &[usize], at: usize| {
@@ -249,15 +265,10 @@ fn broadcast<T: Clone>(array: &ArrayD<T>, shape: &[usize]) -> Option<ArrayD<T>> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn read(file: &str) -> Graph {
-        let root = env!("CARGO_MANIFEST_DIR");
-        let bytes = std::fs::read(format!("{root}/{file}")).expect("the fixture can be read");
-        Graph::parse(file, bytes.into()).expect("the fixture is a graph")
-    }
+    use crate::testing::fixture;
 
     #[test]
-    fn every_value_of_an_encoder_is_known_or_has_a_shape() {
+    fn every_value_of_an_encoder_has_a_shape() {
         for file in [
             "tests/fixtures/tiny-bert/model.onnx",
             "tests/fixtures/tiny-bert/model_int8.onnx",
@@ -265,8 +276,9 @@ mod tests {
             "tests/fixtures/tiny-modernbert/model_int8.onnx",
             "models/minilm-colbert/model_int8.onnx",
         ] {
-            let graph = read(file);
-            let trace = Trace::unpadded(&graph, 2, 7);
+            let graph = fixture(file);
+            let index = ValueIndex::new(&graph);
+            let trace = Trace::unpadded(&index, 2, 7);
             for node in graph.nodes() {
                 for output in &node.output {
                     assert!(

@@ -1,11 +1,11 @@
-//! Operators that move elements and change none.
+//! Operators that move elements without changing them.
 
 use ndarray::{ArrayD, Axis, IxDyn, Slice};
 
-use super::{Call, Tensor, axis, broadcast, broadcast_shape, count, is_small};
+use super::{Call, Tensor, broadcast, broadcast_shape, count, is_small, resolve_index};
 
-/// Applies the same movement to elements of any type; without elements, there
-/// is only the new shape.
+/// Applies the same movement to elements of any type. Opaque tensors only get
+/// the new shape.
 macro_rules! each_type {
     ($tensor:expr, $shape:expr, $move:expr) => {
         match $tensor {
@@ -33,7 +33,7 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
             let at = if given == rank as i64 {
                 rank
             } else {
-                axis(given, rank)?
+                resolve_index(given, rank)?
             };
             let (rows, columns) = data.shape().split_at(at);
             one(reshape(data, &[count(rows)?, count(columns)?])?)
@@ -50,9 +50,10 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
             one(reshape(data, &shape)?)
         }
         "Squeeze" => {
-            let axes = match call.has("axes", 1) {
-                true => resolve(&call.ints("axes", 1)?, rank)?,
-                false => (0..rank).filter(|&at| data.shape()[at] == 1).collect(),
+            let axes = if call.has("axes", 1) {
+                resolve(&call.ints("axes", 1)?, rank)?
+            } else {
+                (0..rank).filter(|&at| data.shape()[at] == 1).collect()
             };
             let kept = (0..rank).filter(|at| !axes.contains(at));
             let shape: Vec<usize> = kept.map(|at| data.shape()[at]).collect();
@@ -85,15 +86,15 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
         "Split" => split(call, data),
         "Gather" => {
             let axis = call.axis(0, rank)?;
-            let places = call.input(1)?;
+            let positions = call.input(1)?;
             let mut shape = data.shape().to_vec();
-            shape.splice(axis..=axis, places.shape().iter().copied());
-            let Tensor::Int(places) = places else {
+            shape.splice(axis..=axis, positions.shape().iter().copied());
+            let Tensor::Int(positions) = positions else {
                 return one(Tensor::opaque(data.dtype(), &shape));
             };
             (data.is_opaque() || is_small(&shape)).then_some(())?;
             one(each_type!(data, shape, |array: &_| gather(
-                array, axis, places
+                array, axis, positions
             )))
         }
         _ => None,
@@ -101,14 +102,15 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
 }
 
 fn resolve(axes: &[i64], rank: usize) -> Option<Vec<usize>> {
-    axes.iter().map(|&at| axis(at, rank)).collect()
+    axes.iter().map(|&at| resolve_index(at, rank)).collect()
 }
 
 pub(super) fn sizes(dims: &[i64]) -> Option<Vec<usize>> {
     dims.iter().map(|&dim| usize::try_from(dim).ok()).collect()
 }
 
-/// The shape with ONNX's 0, the size of before, and -1, what is left.
+/// The shape that `wanted` stands for: 0 keeps a dimension, unless `allow_zero`
+/// is set, and -1 is inferred from the others.
 fn reshaped(from: &[usize], wanted: &[i64], allow_zero: bool) -> Option<Vec<usize>> {
     let from_count = count(from)?;
     let mut shape = Vec::with_capacity(wanted.len());
@@ -142,23 +144,25 @@ fn reshape_array<T: Clone>(array: &ArrayD<T>, shape: &[usize]) -> Option<ArrayD<
 }
 
 fn transpose<T: Clone>(array: &ArrayD<T>, order: &[usize]) -> Option<ArrayD<T>> {
-    let turned = array.view().permuted_axes(IxDyn(order));
-    Some(turned.as_standard_layout().into_owned())
+    let transposed = array.view().permuted_axes(IxDyn(order));
+    Some(transposed.as_standard_layout().into_owned())
 }
 
-fn gather<T: Clone>(array: &ArrayD<T>, axis: usize, places: &ArrayD<i64>) -> Option<ArrayD<T>> {
+fn gather<T: Clone>(array: &ArrayD<T>, axis: usize, positions: &ArrayD<i64>) -> Option<ArrayD<T>> {
     let size = array.shape()[axis];
-    let places_of: Option<Vec<_>> = places.iter().map(|&at| super::axis(at, size)).collect();
+    let indices = positions.iter().map(|&at| resolve_index(at, size));
+    let indices = indices.collect::<Option<Vec<_>>>()?;
     let mut shape = array.shape().to_vec();
-    shape.splice(axis..=axis, places.shape().iter().copied());
-    reshape_array(&array.select(Axis(axis), &places_of?), &shape)
+    shape.splice(axis..=axis, positions.shape().iter().copied());
+    reshape_array(&array.select(Axis(axis), &indices), &shape)
 }
 
 fn slice(call: &Call<'_>, data: &Tensor) -> Option<Tensor> {
     let (starts, ends) = (call.ints("starts", 1)?, call.ints("ends", 2)?);
-    let axes = match call.has("axes", 3) {
-        true => call.ints("axes", 3)?,
-        false => (0..starts.len() as i64).collect(),
+    let axes = if call.has("axes", 3) {
+        call.ints("axes", 3)?
+    } else {
+        (0..starts.len() as i64).collect()
     };
     let steps = match call.input(4) {
         Some(steps) => steps.ints()?,
@@ -168,56 +172,55 @@ fn slice(call: &Call<'_>, data: &Tensor) -> Option<Tensor> {
     for (at, axis) in resolve(&axes, data.shape().len())?.into_iter().enumerate() {
         let size = result.shape()[axis] as i64;
         let (start, end, step) = (*starts.get(at)?, *ends.get(at)?, *steps.get(at)?);
-        let places = places(start, end, step, size)?;
+        let positions = sliced_positions(start, end, step, size)?;
         let mut shape = result.shape().to_vec();
-        shape[axis] = places.len();
+        shape[axis] = positions.len();
         result = each_type!(&result, shape, |array: &ArrayD<_>| Some(
-            array.select(Axis(axis), &places)
+            array.select(Axis(axis), &positions)
         ));
     }
     Some(result)
 }
 
-/// The places that a slice takes, in order.
-fn places(start: i64, end: i64, step: i64, size: i64) -> Option<Vec<usize>> {
+/// The positions along an axis of `size` that a slice selects, in order.
+fn sliced_positions(start: i64, end: i64, step: i64, size: i64) -> Option<Vec<usize>> {
     if size > super::SIZE_LIMIT as i64 {
         return None;
     }
     let from_end = |at: i64| if at < 0 { at.saturating_add(size) } else { at };
-    let mut places = Vec::new();
+    let mut positions = Vec::new();
     if step > 0 {
         let mut at = from_end(start).clamp(0, size);
         let end = from_end(end).clamp(0, size);
         while at < end {
-            places.push(at as usize);
+            positions.push(at as usize);
             at = at.saturating_add(step);
         }
     } else if step < 0 {
         let mut at = from_end(start).clamp(-1, size - 1);
         let end = from_end(end).clamp(-1, size - 1);
         while at > end {
-            places.push(at as usize);
+            positions.push(at as usize);
             at = at.saturating_add(step);
         }
     } else {
         return None;
     }
-    Some(places)
+    Some(positions)
 }
 
 fn split(call: &Call<'_>, data: &Tensor) -> Option<Vec<Tensor>> {
     let axis = call.axis(0, data.shape().len())?;
     let size = data.shape()[axis];
     let parts = call.node.output.len();
-    let sizes = match call.has("split", 1) {
-        true => sizes(&call.ints("split", 1)?)?,
-        false => {
-            let each = size.div_ceil(parts);
-            let start = |part: usize| (part * each).min(size);
-            (0..parts)
-                .map(|part| start(part + 1) - start(part))
-                .collect()
-        }
+    let sizes = if call.has("split", 1) {
+        sizes(&call.ints("split", 1)?)?
+    } else {
+        let each = size.div_ceil(parts);
+        let start = |part: usize| (part * each).min(size);
+        (0..parts)
+            .map(|part| start(part + 1) - start(part))
+            .collect()
     };
     if sizes.len() != parts || sizes.iter().sum::<usize>() != size {
         return None;

@@ -1,7 +1,8 @@
-//! Operators on what depends on the texts: shapes alone.
+//! Operators on values that depend on the texts: only their shapes.
 
-use super::super::onnx::{FLOAT, INT32, UINT8};
 use super::{Call, Tensor, broadcast_shape};
+use crate::onnx::{FLOAT, INT32, UINT8};
+use crate::operators::{ATTENTION, EMBEDDING, GELU, L2_NORMALIZE};
 
 pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     let data = call.input(0)?;
@@ -13,13 +14,13 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
         ),
         "MatMulInteger" => one(INT32, &product(data.shape(), call.input(1)?.shape())?),
         "Gemm" => {
-            let turned = |name: &str, shape: &[usize]| match (call.node.int(name, 0), shape) {
+            let matrix = |name: &str, shape: &[usize]| match (call.node.int(name, 0), shape) {
                 (0, &[rows, columns]) => Some([rows, columns]),
                 (_, &[rows, columns]) => Some([columns, rows]),
                 _ => None,
             };
-            let [rows, inner] = turned("transA", data.shape())?;
-            let [other, columns] = turned("transB", call.input(1)?.shape())?;
+            let [rows, inner] = matrix("transA", data.shape())?;
+            let [other, columns] = matrix("transB", call.input(1)?.shape())?;
             (inner == other).then_some(())?;
             one(data.dtype(), &[rows, columns])
         }
@@ -35,24 +36,24 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     }
 }
 
-/// The operators of this project's own domain.
+/// Operators of our own domain.
 pub(super) fn run_fused(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     let data = call.input(0)?;
     let mut shape = data.shape().to_vec();
     let size = |name| usize::try_from(call.node.int(name, 0)).ok();
     match name {
-        "Gelu" | "L2Normalize" => {}
-        "Embedding" => {
+        GELU | L2_NORMALIZE => {}
+        EMBEDDING => {
             shape.push(*call.input(1)?.shape().get(1)?);
             return Some(vec![Tensor::opaque(FLOAT, &shape)]);
         }
-        "Attention" => *shape.last_mut()? = size("heads")?.checked_mul(size("columns")?)?,
+        ATTENTION => *shape.last_mut()? = size("heads")?.checked_mul(size("columns")?)?,
         _ => return None,
     }
     Some(vec![Tensor::opaque(data.dtype(), &shape)])
 }
 
-/// Those that ONNX Runtime adds.
+/// Operators of ONNX Runtime's own domain.
 pub(super) fn run_contrib(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     let data = call.input(0)?;
     let mut shape = data.shape().to_vec();
@@ -64,7 +65,7 @@ pub(super) fn run_contrib(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     Some(vec![Tensor::opaque(data.dtype(), &shape)])
 }
 
-/// `[..., m, n]` of a product of matrices.
+/// The shape of a product of matrices, `[..., rows, columns]`.
 pub(super) fn product(left: &[usize], right: &[usize]) -> Option<Vec<usize>> {
     if left.len() < 2 || right.len() < 2 {
         return None;

@@ -1,19 +1,19 @@
-//! Tensors as a trace sees them.
+//! What a trace knows of a tensor.
 
 use ndarray::{ArrayD, IxDyn};
 
-use super::super::onnx::{BOOL, FLOAT, INT32, INT64, TensorProto};
-use super::super::values::elements;
 use super::count;
+use crate::node::elements;
+use crate::onnx::{BOOL, EXTERNAL, FLOAT, INT32, INT64, TensorProto};
 
-/// A value of a graph: its elements, or what is known without them.
+/// A value of a graph: its elements, or only its type and shape.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Tensor {
     Float(ArrayD<f32>),
     /// Integers of any width.
     Int(ArrayD<i64>),
     Bool(ArrayD<bool>),
-    /// Elements that depend on the texts: their type and shape alone.
+    /// The type and shape of a value that depends on the texts or on weights.
     Opaque(i32, Vec<usize>),
 }
 
@@ -22,12 +22,12 @@ impl Tensor {
         Self::Opaque(dtype, shape.to_vec())
     }
 
-    /// A list of floats.
+    /// A tensor of one axis.
     pub(crate) fn from_floats(values: &[f32]) -> Self {
         Self::Float(ndarray::arr1(values).into_dyn())
     }
 
-    pub(crate) fn from_floats_of(shape: &[usize], values: &[f32]) -> Option<Self> {
+    pub(crate) fn from_shape(shape: &[usize], values: &[f32]) -> Option<Self> {
         array(shape, values.to_vec()).map(Self::Float)
     }
 
@@ -40,7 +40,8 @@ impl Tensor {
         }
     }
 
-    /// The element type, of integers the widest.
+    /// The `TensorProto.DataType`; integers whose elements are known count as
+    /// 64-bit ones.
     pub(crate) fn dtype(&self) -> i32 {
         match self {
             Self::Float(_) => FLOAT,
@@ -54,7 +55,7 @@ impl Tensor {
         matches!(self, Self::Opaque(..))
     }
 
-    /// Integers, flattened.
+    /// The elements of a tensor of integers.
     pub(crate) fn ints(&self) -> Option<Vec<i64>> {
         match self {
             Self::Int(array) => Some(array.iter().copied().collect()),
@@ -62,7 +63,7 @@ impl Tensor {
         }
     }
 
-    /// Floats, flattened.
+    /// The elements of a tensor of floats.
     pub(crate) fn floats(&self) -> Option<Vec<f32>> {
         match self {
             Self::Float(array) => Some(array.iter().copied().collect()),
@@ -70,17 +71,21 @@ impl Tensor {
         }
     }
 
-    /// The one float that every element is.
+    /// The float that all elements are equal to.
     pub(crate) fn uniform(&self) -> Option<f32> {
         let Self::Float(array) = self else {
             return None;
         };
         let first = *array.first()?;
-        array.iter().all(|&one| one == first).then_some(first)
+        array
+            .iter()
+            .all(|&element| element == first)
+            .then_some(first)
     }
 
-    /// Reads a tensor of the model; one of more than `limit` elements, or of
-    /// a type that shapes are not made of, is opaque.
+    /// Reads a tensor of the model. It is opaque if it has more than `limit`
+    /// elements, or is neither of 32-bit floats nor of a type that shapes and
+    /// masks have.
     pub(crate) fn read(proto: &TensorProto, limit: usize) -> Option<Self> {
         let shape = proto
             .dims
@@ -89,7 +94,7 @@ impl Tensor {
             .collect::<Option<Vec<_>>>()?;
         let count = count(&shape)?;
         let dtype = proto.data_type?;
-        let is_external = proto.data_location == Some(1);
+        let is_external = proto.data_location == Some(EXTERNAL);
         if count > limit || is_external {
             return Some(Self::opaque(dtype, &shape));
         }

@@ -1,102 +1,131 @@
 //! What follows the product of a linear layer.
 
-use super::super::super::onnx::NodeProto;
-use super::super::super::trace::{Tensor, Trace};
-use super::{BATCH, LENGTH, Links, other};
+use super::{BATCH, LENGTH};
+use crate::index::ValueIndex;
+use crate::onnx::NodeProto;
+use crate::operators::GELU;
+use crate::trace::{Tensor, Trace};
 use multivec_kernels::sample;
 
-/// What follows the product, as far as it is known.
-pub(super) struct Layer<'g> {
+/// The nodes after a product that belong to its layer, as far as they were
+/// found. Absent parts have an empty name.
+pub(super) struct Epilogue<'g> {
     pub(super) output: &'g str,
     pub(super) bias: &'g str,
     pub(super) residual: &'g str,
+    /// See [`LINEAR`](crate::operators::LINEAR).
     pub(super) activation: &'static str,
 }
 
-impl<'g> Layer<'g> {
-    pub(super) fn activate(&mut self, links: &Links<'g>, trace: &Trace<'_>, outer: usize) {
-        if let Some(gelu) = links.reader(self.output).filter(|node| is_gelu(node)) {
+impl<'g> Epilogue<'g> {
+    pub(super) fn add_activation(&mut self, trace: &Trace<'g>, columns: usize) {
+        let reader = trace.index().reader(self.output);
+        if let Some(gelu) = reader.filter(|node| node.is_ours(GELU)) {
             if let Some(output) = gelu.output.first() {
-                self.activation = by_tanh(gelu, "gelu_tanh", "gelu");
+                self.activation = match approximation(gelu) {
+                    Approximation::Tanh => "gelu_tanh",
+                    Approximation::None => "gelu",
+                };
                 self.output = output;
             }
-        } else if let Some((activation, output)) = gate(links, trace, self.output, outer) {
-            self.activation = activation;
-            self.output = output;
+        } else if let Some(gate) = gate(trace, self.output, columns) {
+            self.activation = match gate.approximation {
+                Approximation::Tanh => "gated_gelu_tanh",
+                Approximation::None => "gated_gelu",
+            };
+            self.output = gate.output;
         }
     }
 
-    pub(super) fn add_residual(&mut self, links: &Links<'g>, trace: &Trace<'_>) {
-        let Some((residual, sum)) = added(links, self.output) else {
+    pub(super) fn add_residual(&mut self, trace: &Trace<'g>) {
+        let Some(sum) = added(trace.index(), self.output) else {
             return;
         };
         let shape = trace.shape(self.output);
-        if shape.is_some() && trace.is_opaque(residual) && trace.shape(residual) == shape {
-            self.residual = residual;
-            self.output = sum;
+        let is_same = shape.is_some() && trace.shape(sum.operand) == shape;
+        if is_same && trace.is_opaque(sum.operand) {
+            self.residual = sum.operand;
+            self.output = sum.output;
         }
     }
 }
 
-/// What is added to a value that nobody else reads, and the sum.
-pub(super) fn added<'g>(links: &Links<'g>, value: &str) -> Option<(&'g str, &'g str)> {
-    let sum = links.reader(value).filter(|node| node.is("Add"))?;
-    Some((other(&sum.input, value)?, sum.output.first()?))
+/// A sum with another value.
+pub(super) struct Added<'g> {
+    /// The other value.
+    pub(super) operand: &'g str,
+    pub(super) output: &'g str,
 }
 
-fn is_gelu(node: &NodeProto) -> bool {
-    node.is_ours("Gelu")
+/// The sum that is the only reader of a value.
+pub(super) fn added<'g>(index: &ValueIndex<'g>, value: &str) -> Option<Added<'g>> {
+    let sum = index.reader(value).filter(|node| node.is("Add"))?;
+    Some(Added {
+        operand: sum.other_operand(value)?,
+        output: sum.output.first()?,
+    })
 }
 
-fn by_tanh(gelu: &NodeProto, tanh: &'static str, erf: &'static str) -> &'static str {
-    match gelu.text("approximate") {
-        "tanh" => tanh,
-        _ => erf,
+/// How a GELU is approximated.
+#[derive(Clone, Copy)]
+enum Approximation {
+    None,
+    Tanh,
+}
+
+fn approximation(gelu: &NodeProto) -> Approximation {
+    match gelu.string("approximate") {
+        "tanh" => Approximation::Tanh,
+        _ => Approximation::None,
     }
 }
 
-/// The product of one half of the columns of `value` and the GELU of the
-/// other one, and its output. How the halves are cut out, a replay shows.
-fn gate<'g>(
-    links: &Links<'g>,
-    trace: &Trace<'_>,
-    value: &str,
-    outer: usize,
-) -> Option<(&'static str, &'g str)> {
-    let half = outer / 2;
-    // Cut by one node, or by two; that others ask for the shape is no matter.
-    let readers = links.readers(value).iter();
-    let readers: Vec<_> = readers.map(|&at| links.node(at)).collect::<Option<_>>()?;
+/// The product of one half of the columns of a value and the GELU of the other.
+struct Gate<'g> {
+    approximation: Approximation,
+    output: &'g str,
+}
+
+/// Finds a gate. Which columns its halves are is seen from a replay.
+fn gate<'g>(trace: &Trace<'g>, value: &str, columns: usize) -> Option<Gate<'g>> {
+    let index = trace.index();
+    let half = columns / 2;
+    // One node cuts both halves, or two nodes one each. Readers of the shape
+    // do not matter.
+    let readers = index.readers(value).iter();
+    let readers: Vec<_> = readers.map(|&at| index.node(at)).collect::<Option<_>>()?;
     let cuts = || readers.iter().filter(|node| !node.is("Shape"));
     let halves = || cuts().flat_map(|cut| &cut.output);
     if halves().count() != 2 || trace.shape(value)? != [BATCH, LENGTH, 2 * half] {
         return None;
     }
-    let gelu = halves().find_map(|half| links.reader(half).filter(|node| is_gelu(node)))?;
+    let gelu = halves()
+        .filter_map(|half| index.reader(half))
+        .find(|node| node.is_ours(GELU))?;
     let activated = gelu.output.first()?;
-    let product = links.reader(activated).filter(|node| node.is("Mul"))?;
-    let gate = other(&product.input, activated)?;
-    links.reader(gate)?;
+    let product = index.reader(activated).filter(|node| node.is("Mul"))?;
+    let factor = product.other_operand(activated)?;
+    index.reader(factor)?;
     let left = gelu.input.first()?;
-    if !halves().any(|half| half == gate) || left == gate {
+    if !halves().any(|half| half == factor) || left == factor {
         return None;
     }
     let numbers: Vec<f32> = sample::numbers()
-        .take(BATCH * LENGTH * outer)
+        .take(BATCH * LENGTH * columns)
         .map(|number| number as f32)
         .collect();
-    let shape = [BATCH, LENGTH, outer];
     let is_half = |name: &str, start: usize| {
-        let base = Tensor::from_floats_of(&shape, &numbers)?;
+        let base = Tensor::from_shape(&[BATCH, LENGTH, columns], &numbers)?;
         let found = trace.replay(name, value, base)?;
-        let expected = numbers
-            .chunks_exact(outer)
-            .flat_map(|row| row[start..start + half].iter().copied());
+        let rows = numbers.chunks_exact(columns);
+        let expected = rows.flat_map(|row| row[start..start + half].iter().copied());
         let is_shape = found.shape() == [BATCH, LENGTH, half];
         (is_shape && expected.eq(found.floats()?)).then_some(())
     };
     is_half(left, 0)?;
-    is_half(gate, half)?;
-    let activation = by_tanh(gelu, "gated_gelu_tanh", "gated_gelu");
-    Some((activation, product.output.first()?))
+    is_half(factor, half)?;
+    Some(Gate {
+        approximation: approximation(gelu),
+        output: product.output.first()?,
+    })
 }

@@ -1,37 +1,37 @@
-//! What exporters leave behind: constants in nodes, values under two names,
-//! the same computed twice.
+//! Removes what exporters leave behind: constants in nodes, values with two
+//! names, values that are computed twice.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use prost::Message;
 
-use super::Graph;
-use super::onnx::{BOOL, FLOAT, NodeProto, TensorProto};
-use super::trace::{Tensor, Trace};
+use crate::graph::Graph;
+use crate::index::ValueIndex;
+use crate::onnx::{BOOL, FLOAT, NodeProto, TensorProto};
+use crate::trace::{Tensor, Trace};
 
-/// Brings a graph to a form in which patterns are easy to find, with the same
-/// result: constants become initializers, nodes that pass their input on go,
-/// and so do nodes that compute what another one does. For graphs without
-/// control flow.
-pub(super) fn clean(graph: &mut Graph) {
+/// Simplifies a graph without control flow so that patterns are easy to find:
+/// constants become initializers; nodes that only pass their input on, and
+/// nodes that compute the same as another one, are removed.
+pub(crate) fn clean(graph: &mut Graph) {
     graph.proto_mut().value_info.clear();
     hoist_constants(graph);
-    let idle = idle_nodes(graph);
-    bypass(graph, &idle);
+    let aliases = aliases(graph);
+    replace_inputs(graph, &aliases);
     merge_equal_nodes(graph);
     graph.remove_dead_nodes();
-    remove_unused_initializers(graph);
+    graph.remove_unused_initializers();
 }
 
-/// Makes initializers of `Constant` nodes that hold a tensor, one of those
-/// that hold the same. The model's own initializers are left alone: engines
-/// derive further ones from them, by name.
+/// Turns `Constant` nodes that hold a tensor into initializers, equal ones into
+/// a single one. The model's own initializers are not merged: engines derive
+/// further ones from their names.
 fn hoist_constants(graph: &mut Graph) {
     let proto = graph.proto_mut();
     let mut hoisted: Vec<TensorProto> = Vec::new();
     let mut by_content: HashMap<Vec<u8>, String> = HashMap::new();
-    let mut names = HashMap::new();
+    let mut replaced = HashMap::new();
     proto.node.retain_mut(|node| {
         let [output] = node.output.as_slice() else {
             return true;
@@ -51,7 +51,7 @@ fn hoist_constants(graph: &mut Graph) {
         tensor.name = None;
         match by_content.entry(tensor.encode_to_vec()) {
             Entry::Occupied(same) => {
-                names.insert(output, same.get().clone());
+                replaced.insert(output, same.get().clone());
             }
             Entry::Vacant(entry) => {
                 entry.insert(output.clone());
@@ -62,20 +62,21 @@ fn hoist_constants(graph: &mut Graph) {
         false
     });
     proto.initializer.extend(hoisted);
-    bypass(graph, &names);
+    replace_inputs(graph, &replaced);
 }
 
-/// Names of values that are another value: identities, casts to the type that
-/// there is, joins of one.
-fn idle_nodes(graph: &Graph) -> HashMap<String, String> {
-    let trace = Trace::unpadded(graph, 2, 7);
+/// Values that equal another one, by their names: outputs of identities, of
+/// casts to the type that the input has, and of a `Concat` of one.
+fn aliases(graph: &Graph) -> HashMap<String, String> {
+    let index = ValueIndex::new(graph);
+    let trace = Trace::unpadded(&index, 2, 7);
     let outputs: HashSet<&str> = graph.outputs().collect();
     let mut names = HashMap::new();
     for node in graph.nodes() {
         let ([input, ..], [output]) = (node.input.as_slice(), node.output.as_slice()) else {
             continue;
         };
-        let is_idle = match node.op_type.as_deref() {
+        let is_alias = match node.op_type.as_deref() {
             Some("Identity") => true,
             Some("Cast") => trace
                 .get(input)
@@ -83,7 +84,7 @@ fn idle_nodes(graph: &Graph) -> HashMap<String, String> {
             Some("Concat") => node.input.len() == 1,
             _ => false,
         };
-        if is_idle
+        if is_alias
             && !outputs.contains(output.as_str())
             && node.domain.as_deref().unwrap_or_default().is_empty()
         {
@@ -95,27 +96,27 @@ fn idle_nodes(graph: &Graph) -> HashMap<String, String> {
 }
 
 /// Whether a value is certainly of this `TensorProto.DataType`. A trace does
-/// not tell the widths of integers that it knows.
+/// not know how wide the integers are whose elements it computed.
 fn has_type(value: &Tensor, dtype: i64) -> bool {
     let found = i64::from(value.dtype());
     found == dtype && (value.is_opaque() || dtype == i64::from(FLOAT) || dtype == i64::from(BOOL))
 }
 
-/// Lets readers of the keys read the values instead.
-fn bypass(graph: &mut Graph, names: &HashMap<String, String>) {
+/// Makes nodes that read a key read its value instead.
+fn replace_inputs(graph: &mut Graph, replaced: &HashMap<String, String>) {
     for input in graph
         .proto_mut()
         .node
         .iter_mut()
         .flat_map(|node| &mut node.input)
     {
-        if let Some(source) = names.get(input) {
+        if let Some(source) = replaced.get(input) {
             input.clone_from(source);
         }
     }
 }
 
-/// Keeps one of the nodes that have the same operator, inputs and attributes.
+/// Keeps the first of all nodes with the same operator, inputs and attributes.
 fn merge_equal_nodes(graph: &mut Graph) {
     let outputs: HashSet<String> = graph.outputs().map(str::to_owned).collect();
     let mut names: HashMap<String, String> = HashMap::new();
@@ -154,18 +155,4 @@ fn is_random(node: &NodeProto) -> bool {
     node.op_type.as_deref().is_some_and(|name| {
         name.starts_with("Random") || matches!(name, "Bernoulli" | "Multinomial" | "Dropout")
     })
-}
-
-/// Drops tensors that no node reads.
-pub(crate) fn remove_unused_initializers(graph: &mut Graph) {
-    let read: HashSet<String> = graph
-        .nodes()
-        .iter()
-        .flat_map(|node| node.input.iter().cloned())
-        .chain(graph.outputs().map(str::to_owned))
-        .collect();
-    graph
-        .proto_mut()
-        .initializer
-        .retain(|tensor| tensor.name.as_ref().is_some_and(|name| read.contains(name)));
 }

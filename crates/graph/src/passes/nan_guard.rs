@@ -1,14 +1,15 @@
-//! The guard against rows of attention that attend to nothing.
+//! The guard against NaN in attention, for tokens that attend to nothing.
 
-use super::Graph;
-use super::onnx::NodeProto;
-use super::values::{Values, integers};
+use crate::graph::Graph;
+use crate::index::ValueIndex;
+use crate::node::integer_elements;
+use crate::onnx::NodeProto;
 
-/// What becomes of a guard.
+/// How a guard is rewritten.
 enum Rewrite {
-    /// The guard at this position can never fire: pass its input on.
+    /// It cannot fire: read its input instead.
     Remove { guard: usize, softmax: String },
-    /// Let the guard work on the product that reads it.
+    /// Guard the product that reads it instead.
     Move {
         guard: usize,
         product: usize,
@@ -16,26 +17,26 @@ enum Rewrite {
     },
 }
 
-/// Takes the guard `Where(IsNaN(softmax), 0, softmax)` off the attention
-/// weights, `[batch, heads, length, length]`, where it costs a large part of
-/// the time. Returns whether there was one. Run it after
+/// Removes the guard `Where(IsNaN(softmax), 0, softmax)` from the attention
+/// weights, `[batch, heads, length, length]`, where it takes a large part of
+/// the time. To be run after
 /// [`replace_mask_lookup`](super::replace_mask_lookup).
 ///
 /// A row of softmax is NaN where its token attends to nothing. With a mask
-/// that is the same for every row this cannot be, for texts have a `[CLS]` that
-/// is always attended to, and the guard is removed. With a sliding window it
-/// happens to padding far from the text. Then the guard moves behind the
-/// product with the values: a row of weights is NaN as a whole and so is its
+/// that is the same for all rows this cannot happen, since all tokens attend to
+/// `[CLS]`, and the guard is removed. With a sliding window it happens to
+/// padding far from the text. Then the guard moves behind the product with the
+/// values: if any weight of a row is NaN, all are, and so is all of the row's
 /// product, which has only as many columns as a head.
 pub fn lift_nan_guards(graph: &mut Graph) -> bool {
     let mut changed = false;
-    // Each rewrite moves nodes, so that positions are looked up again. There
-    // are no more guards than nodes; the bound guards against corrupt graphs.
+    // A rewrite moves nodes, so that positions have to be found again. There
+    // are fewer guards than nodes; the bound is for corrupt graphs.
     for _ in 0..graph.nodes().len() {
         let Some(rewrite) = next_rewrite(graph) else {
             break;
         };
-        apply(&mut graph.graph.node, rewrite);
+        apply(&mut graph.proto_mut().node, rewrite);
         changed = true;
     }
     if changed {
@@ -45,24 +46,24 @@ pub fn lift_nan_guards(graph: &mut Graph) -> bool {
 }
 
 fn next_rewrite(graph: &Graph) -> Option<Rewrite> {
-    let values = Values::new(graph);
-    (0..graph.nodes().len()).find_map(|at| rewrite(graph, &values, at))
+    let index = ValueIndex::new(graph);
+    (0..graph.nodes().len()).find_map(|at| rewrite(&index, at))
 }
 
-fn rewrite(graph: &Graph, values: &Values<'_>, guard: usize) -> Option<Rewrite> {
-    let nodes = graph.nodes();
+fn rewrite(index: &ValueIndex<'_>, guard: usize) -> Option<Rewrite> {
+    let nodes = index.graph().nodes();
     let node = &nodes[guard];
     let [condition, zero, softmax] = node.input.as_slice() else {
         return None;
     };
-    let tested = values.made_by(condition, "IsNaN")?.input.first();
-    let zeros = values.floats(zero)?.iter().all(|&one| one == 0.0);
+    let tested = index.made_by(condition, "IsNaN")?.input.first();
+    let zeros = index.floats(zero)?.iter().all(|&element| element == 0.0);
     if !node.is("Where") || tested != Some(softmax) || !zeros {
         return None;
     }
-    let scores = values.made_by(softmax, "Softmax")?.input.first()?;
+    let scores = index.made_by(softmax, "Softmax")?.input.first()?;
     let softmax = softmax.clone();
-    if masks_all_rows_alike(values, scores) {
+    if masks_all_rows_alike(index, scores) {
         return Some(Rewrite::Remove { guard, softmax });
     }
     let output = node.output.first()?;
@@ -70,61 +71,61 @@ fn rewrite(graph: &Graph, values: &Values<'_>, guard: usize) -> Option<Rewrite> 
         let node = &nodes[at];
         node.is("MatMul") && node.input.first() == Some(output) && node.output.len() == 1
     })?;
-    (values.readers(output) == 1).then_some(Rewrite::Move {
+    (index.readers(output).len() == 1).then_some(Rewrite::Move {
         guard,
         product,
         softmax,
     })
 }
 
-/// Whether `scores` are masked by the attention mask alone, so that every row
-/// attends to what it does.
-fn masks_all_rows_alike(values: &Values<'_>, scores: &str) -> bool {
+/// Whether `scores` are masked by the attention mask alone, so that all rows
+/// attend to the same tokens.
+fn masks_all_rows_alike(index: &ValueIndex<'_>, scores: &str) -> bool {
     let condition = || {
-        let sum = values.made_by(scores, "Add")?;
+        let sum = index.made_by(scores, "Add")?;
         let mask = sum
             .input
             .iter()
-            .find_map(|input| values.made_by(input, "Where"))?;
+            .find_map(|input| index.made_by(input, "Where"))?;
         mask.input.first()
     };
-    condition().is_some_and(|condition| is_same_for_rows(values, condition, 0))
+    condition().is_some_and(|condition| is_same_for_rows(index, condition, 0))
 }
 
-fn is_same_for_rows(values: &Values<'_>, value: &str, depth: usize) -> bool {
-    let value = values.before(value, &["Cast", "Identity", "Expand"]);
-    if let Some(node) = values.made_by(value, "And") {
-        // The bound guards against corrupt graphs.
+fn is_same_for_rows(index: &ValueIndex<'_>, value: &str, depth: usize) -> bool {
+    let value = index.before(value, &["Cast", "Identity", "Expand"]);
+    if let Some(node) = index.made_by(value, "And") {
+        // The bound is for corrupt graphs.
         return depth < 16
             && node
                 .input
                 .iter()
-                .all(|input| is_same_for_rows(values, input, depth + 1));
+                .all(|input| is_same_for_rows(index, input, depth + 1));
     }
-    if let Some(node) = values.made_by(value, "Unsqueeze") {
-        // Of `[batch, length]` this makes `[batch, 1, 1, length]`.
-        return node.input.get(1).and_then(|axes| values.integers(axes)) == Some(vec![1, 2]);
+    if let Some(node) = index.made_by(value, "Unsqueeze") {
+        // From `[batch, length]` to `[batch, 1, 1, length]`.
+        return node.input.get(1).and_then(|axes| index.integers(axes)) == Some(vec![1, 2]);
     }
-    is_true_everywhere(values, value)
+    is_true_everywhere(index, value)
 }
 
-fn is_true_everywhere(values: &Values<'_>, value: &str) -> bool {
-    if let Some(node) = values.made_by(value, "ConstantOfShape") {
+fn is_true_everywhere(index: &ValueIndex<'_>, value: &str) -> bool {
+    if let Some(node) = index.made_by(value, "ConstantOfShape") {
         let fill = node
             .attribute("value")
-            .and_then(|value| integers(value.t.as_ref()?));
+            .and_then(|value| integer_elements(value.t.as_ref()?));
         return fill.is_some_and(|fill| fill == [1]);
     }
-    let Some(node) = values.made_by(value, "GreaterOrEqual") else {
+    let Some(node) = index.made_by(value, "GreaterOrEqual") else {
         return false;
     };
     let [position, least] = node.input.as_slice() else {
         return false;
     };
     // Positions are counted from 0.
-    let range = values.made_by(values.before(position, &["Unsqueeze"]), "Range");
+    let range = index.made_by(index.before(position, &["Unsqueeze"]), "Range");
     let start = range.and_then(|range| range.input.first());
-    values.is_integer(least, 0) && start.is_some_and(|start| values.is_integer(start, 0))
+    index.is_integer(least, 0) && start.is_some_and(|start| index.is_integer(start, 0))
 }
 
 fn apply(nodes: &mut Vec<NodeProto>, rewrite: Rewrite) {
@@ -162,10 +163,12 @@ fn apply(nodes: &mut Vec<NodeProto>, rewrite: Rewrite) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{float, graph, integers, node, operators, truths, with_axis};
     use super::*;
+    use crate::testing::{
+        all_true, float, graph, integers, node, operators, value_info, with_axis,
+    };
 
-    /// Attention over `scores` and `values`, masked where `condition` says.
+    /// Attention over `scores` and `values`, masked by `condition`.
     fn attention(condition: &str, zero: f32) -> Graph {
         let nodes = vec![
             integers("axes", &[1, 2]),
@@ -173,7 +176,7 @@ mod tests {
             float("zero", zero),
             float("minus", f32::NEG_INFINITY),
             node("Unsqueeze", &["mask", "axes"], "wide"),
-            truths("none", "true"),
+            all_true("none", "true"),
             node("And", &["true", "wide"], "same"),
             node("LessOrEqual", &["distance", "width"], "window"),
             node("And", &["same", "window"], "sliding"),
@@ -207,16 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_guard_stays() {
+    fn what_is_no_guard_is_kept() {
         assert!(!lift_nan_guards(&mut attention("same", 1.0)));
-        // Someone else reads the guarded weights too.
+        // Another node reads the guarded weights, too.
         let mut shared = attention("sliding", 0.0);
         let reader = node("Erf", &["guarded"], "second");
-        shared.graph.node.push(reader);
-        shared
-            .graph
-            .output
-            .extend(graph(&[], vec![], &["second"]).graph.output);
+        let proto = shared.proto_mut();
+        proto.node.push(reader);
+        proto.output.push(value_info("second"));
         assert!(!lift_nan_guards(&mut shared));
     }
 }

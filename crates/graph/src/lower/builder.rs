@@ -1,20 +1,20 @@
-//! Nodes and constants that a lowering adds to a graph.
+//! Nodes and constants of a lowered graph.
 
 use std::collections::HashSet;
 
-use super::super::Graph;
-use super::super::node::node;
-use super::super::onnx::{FLOAT, INT64, NodeProto, TensorProto};
+use crate::graph::Graph;
+use crate::node::node;
+use crate::onnx::{FLOAT, INT64, NodeProto, TensorProto};
 
 /// Nodes in order of execution, and the constants that they read.
-pub(super) struct Parts {
+pub(super) struct Builder {
     opset: i64,
     nodes: Vec<NodeProto>,
     constants: Vec<TensorProto>,
     names: HashSet<String>,
 }
 
-impl Parts {
+impl Builder {
     pub(super) fn new(graph: &Graph) -> Self {
         let nodes = graph
             .nodes()
@@ -28,7 +28,7 @@ impl Parts {
             opset: graph.opset(),
             nodes: Vec::new(),
             constants: Vec::new(),
-            // Nodes have names of their own.
+            // Names of nodes are separate from those of values.
             names: (graph.nodes().iter())
                 .filter_map(|node| node.name.clone())
                 .chain(nodes)
@@ -50,6 +50,7 @@ impl Parts {
         self.add_with(operator, inputs, |node| node)
     }
 
+    /// Adds a node as `edit` returns it.
     pub(super) fn add_with(
         &mut self,
         operator: &str,
@@ -62,7 +63,7 @@ impl Parts {
         output
     }
 
-    /// An operator whose axes are an attribute before the version `since` of
+    /// Adds a node whose axes are an attribute before the version `since` of
     /// the standard operators, and an input from then on.
     pub(super) fn add_over(
         &mut self,
@@ -82,7 +83,7 @@ impl Parts {
         }
     }
 
-    /// A constant list of integers.
+    /// A constant of integers, `[values]`.
     pub(super) fn ints(&mut self, values: &[i64]) -> String {
         self.tensor(TensorProto {
             dims: vec![values.len() as i64],
@@ -108,7 +109,7 @@ impl Parts {
         })
     }
 
-    /// The same constant is held once.
+    /// Equal constants are kept once.
     fn tensor(&mut self, mut tensor: TensorProto) -> String {
         let same = self.constants.iter().find(|other| {
             (&other.dims, &other.int64_data, &other.float_data)
@@ -124,7 +125,7 @@ impl Parts {
         name
     }
 
-    /// Gives the value that the last node computes another name.
+    /// Renames the value that the last node computes.
     pub(super) fn rename(&mut self, from: &str, to: &str) {
         let Some(node) = self.nodes.last_mut() else {
             return;
@@ -147,7 +148,7 @@ impl Parts {
         }
     }
 
-    /// Puts nodes and constants in the graph, in place of its nodes.
+    /// Replaces the nodes of a graph, and adds the constants.
     pub(super) fn into_graph(self, graph: &mut Graph) {
         graph.proto_mut().node = self.nodes;
         graph.proto_mut().initializer.extend(self.constants);

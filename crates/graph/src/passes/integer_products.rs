@@ -1,41 +1,41 @@
-//! Products of quantized matrices, for engines without fast integer kernels.
+//! Products of quantized matrices in floats, for engines without fast integer
+//! kernels.
 
-use super::Graph;
-use super::node::node;
-use super::onnx::{FLOAT, NodeProto};
-use super::values::Values;
+use crate::graph::Graph;
+use crate::index::ValueIndex;
+use crate::node::node;
+use crate::onnx::{FLOAT, NodeProto};
 
 /// Computes integer products with constant weights in floats: `MatMulInteger`
-/// becomes a `MatMul` of the same integers. Returns whether there was any.
+/// becomes a `MatMul` of the same integers.
 ///
-/// The result is the same: products of 8-bit integers are exact in 32-bit
-/// floats, and so are their sums up to 2^24; beyond, they round as floats do.
-/// An engine that folds constants holds four bytes a weight instead of one.
+/// Products of 8-bit integers are exact in 32-bit floats, and so are their sums
+/// up to 2^24; larger sums are rounded. An engine that folds constants needs
+/// four bytes for each weight instead of one.
 pub fn float_integer_products(graph: &mut Graph) -> bool {
-    let values = Values::new(graph);
+    let index = ValueIndex::new(graph);
     let found: Vec<usize> = (0..graph.nodes().len())
-        .filter(|&at| is_replaceable(graph, &values, &graph.nodes()[at]))
+        .filter(|&at| is_replaceable(&index, &graph.nodes()[at]))
         .collect();
-    // From the end, so that positions before stay valid.
+    // From the end, so that earlier positions stay valid.
     for &at in found.iter().rev() {
-        let nodes = in_floats(&graph.graph.node[at]);
-        graph.graph.node.splice(at..=at, nodes);
+        let nodes = in_floats(&graph.nodes()[at]);
+        graph.proto_mut().node.splice(at..=at, nodes);
     }
     !found.is_empty()
 }
 
-/// Whether `node` multiplies by a constant and is read as floats alone.
-fn is_replaceable(graph: &Graph, values: &Values<'_>, node: &NodeProto) -> bool {
+/// Whether `node` multiplies by a constant, and all its readers cast the result
+/// to floats.
+fn is_replaceable(index: &ValueIndex<'_>, node: &NodeProto) -> bool {
     let (Some(weights), [output]) = (node.input.get(1), node.output.as_slice()) else {
         return false;
     };
-    let casts = graph
-        .nodes()
-        .iter()
-        .filter(|reader| reader.is("Cast") && reader.input.first() == Some(output))
-        .filter(|cast| cast.int("to", 0) == i64::from(FLOAT))
-        .count();
-    node.is("MatMulInteger") && values.is_constant(weights) && casts == values.readers(output)
+    let is_cast = |reader: &NodeProto| reader.is("Cast") && reader.int("to", 0) == i64::from(FLOAT);
+    let mut readers = index.readers(output).iter();
+    node.is("MatMulInteger")
+        && index.is_constant(weights)
+        && readers.all(|&at| index.node(at).is_some_and(is_cast))
 }
 
 fn in_floats(product: &NodeProto) -> Vec<NodeProto> {
@@ -48,9 +48,9 @@ fn in_floats(product: &NodeProto) -> Vec<NodeProto> {
             None => value,
             Some(zero) => {
                 let zero = cast(&mut nodes, zero, format!("{output}_{side}_zero"));
-                let centred = format!("{output}_{side}_centred");
-                nodes.push(node("Sub", "", &[&value, &zero], &[&centred]));
-                centred
+                let centered = format!("{output}_{side}_centered");
+                nodes.push(node("Sub", "", &[&value, &zero], &[&centered]));
+                centered
             }
         }
     });
@@ -66,8 +66,8 @@ fn cast(nodes: &mut Vec<NodeProto>, value: &str, output: String) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{graph, integers, node, operators};
     use super::*;
+    use crate::testing::{graph, integers, node, operators};
 
     fn product(zeros: &[&str], reader: &str) -> Graph {
         let mut inputs = vec!["x", "weights"];
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_points_are_taken_off_before_the_product() {
+    fn zero_points_are_subtracted_before_the_product() {
         let mut graph = product(&["a", "b"], "Cast");
         assert!(float_integer_products(&mut graph));
         let expected = [
@@ -102,11 +102,11 @@ mod tests {
     }
 
     #[test]
-    fn products_that_someone_reads_as_integers_stay() {
+    fn products_that_are_read_as_integers_are_kept() {
         assert!(!float_integer_products(&mut product(&[], "Erf")));
         let mut read_twice = product(&[], "Cast");
         let reader = node("Erf", &["product"], "second");
-        read_twice.graph.node.push(reader);
+        read_twice.proto_mut().node.push(reader);
         assert!(!float_integer_products(&mut read_twice));
     }
 }

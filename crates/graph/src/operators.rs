@@ -1,0 +1,87 @@
+//! The operators that fused graphs use besides the standard ones.
+//!
+//! Optional inputs are marked with `?`; an input that is left out is an empty
+//! name, or none at the end of the list.
+
+/// The domain of the operators that this project defines.
+pub const DOMAIN: &str = "ai.multivec";
+
+/// The domain of the operators that ONNX Runtime adds to the standard ones.
+///
+/// Source: ONNX Runtime, docs/ContribOperators.md.
+pub(crate) const CONTRIB_DOMAIN: &str = "com.microsoft";
+
+/// Attention over all heads:
+/// `Attention(queries, keys, values, mask?, cos?, sin?)`.
+///
+/// Queries, keys and values are rows `[batch, length, widths[i]]`, of which the
+/// `heads * columns` columns from `offsets[i]` on are used. The mask is `[batch,
+/// length]` of 64-bit integers, 0 for tokens that are not attended to. The
+/// tables of rotary embedding have `length * columns` elements, for each text
+/// or for all. The result is `[batch, length, heads * columns]`.
+///
+/// | Attribute | Meaning |
+/// | --- | --- |
+/// | `heads`, `columns` | number of heads, columns of each |
+/// | `offsets`, `widths` | the first column that is used of queries, keys and values, and all columns of their rows |
+/// | `scale` | factor of the scores |
+/// | `window` | how many positions a token sees to either side; 0: all |
+/// | `fill` | the score of tokens that are not seen; where it is minus infinity, a token that sees none gets zeros |
+/// | `interleaved` | 1 where rotary embedding rotates pairs of neighbouring columns, 0 where it rotates halves |
+/// | `quantized` | 1 where quantized layers compute queries, keys and values |
+pub const ATTENTION: &str = "Attention";
+
+/// Rows of a table: `Embedding(ids, table, scales?, zero_points?)`.
+///
+/// Ids are 64-bit integers of any shape; negative ones count from the end. The
+/// table is `[rows, columns]` of floats, or of 8-bit integers where there are
+/// scales; then the result is `(table - zero_points) * scales`, with one scale
+/// and zero point for the whole table, or one for each row (`axis` is 0) or
+/// column (`axis` is 1). The result is `[..., columns]`.
+pub const EMBEDDING: &str = "Embedding";
+
+/// Gaussian error linear unit of each element, as the standard operator of that
+/// name: `Gelu(x)`, with the attribute `approximate`, `none` or `tanh`.
+pub const GELU: &str = "Gelu";
+
+/// A linear layer:
+/// `Linear(x, weights, scales?, zero_points?, bias?, residual?, smoothing?)` is
+/// `activation((x * smoothing) @ weights + bias) + residual`.
+///
+/// `x` is `[..., inner]`. Weights are `[inner, outer]` of floats, or of 8-bit
+/// integers where there are scales; then the matrix is `(weights - zero_points)
+/// * scales`, with one scale and zero point for all columns, or one for each.
+/// `smoothing` is `[inner]`. With 8-bit weights, each row of `x` is quantized
+/// with a scale of its own.
+///
+/// Attributes: `transposed`, 1 where weights are `[outer, inner]`; `activation`,
+/// one of `none`, `gelu`, `gelu_tanh`, `gated_gelu` and `gated_gelu_tanh`. The
+/// gated ones multiply the activation of the first half of the columns by the
+/// second half.
+pub const LINEAR: &str = "Linear";
+
+/// L2 normalization over the last axis: `L2Normalize(x)`.
+///
+/// The attribute `epsilon` keeps the norm from being too small, as the
+/// attribute `bound` says: the `max` or the `sum` of both, or the `root` of the
+/// sum of their squares.
+pub const L2_NORMALIZE: &str = "L2Normalize";
+
+/// The standard operator of that name over the last axis, computed by our
+/// kernels. Inputs and `epsilon` are the same.
+pub const LAYER_NORMALIZATION: &str = "LayerNormalization";
+
+/// A linear layer whose weights are no longer in the graph:
+/// `PackedLinear(x, residual?)`.
+///
+/// Attributes: `layer`, the position in the list of
+/// [`pack_linears`](crate::lower::pack_linears), and `outer`, the columns of
+/// the result.
+pub const PACKED_LINEAR: &str = "PackedLinear";
+
+/// An embedding whose table is no longer in the graph: `PackedEmbedding(ids)`.
+///
+/// Attributes: `table`, the position in the list of
+/// [`pack_embeddings`](crate::lower::pack_embeddings), and `columns` of the
+/// result.
+pub const PACKED_EMBEDDING: &str = "PackedEmbedding";

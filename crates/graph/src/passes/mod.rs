@@ -1,0 +1,15 @@
+//! Small rewrites of exported graphs. Each returns whether it changed the graph.
+
+mod clean;
+mod final_normalization;
+mod integer_products;
+mod mask_lookup;
+mod nan_guard;
+mod value_info;
+
+pub(crate) use clean::clean;
+pub use final_normalization::remove_final_normalization;
+pub use integer_products::float_integer_products;
+pub use mask_lookup::replace_mask_lookup;
+pub use nan_guard::lift_nan_guards;
+pub use value_info::drop_value_info;
