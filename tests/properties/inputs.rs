@@ -8,12 +8,14 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use multivec_testing::models::{build, load, with_config};
-use multivec_testing::{TINY_BERT, TINY_MODERNBERT};
+use multivec_testing::{TINY_BERT, TINY_MODERNBERT, tract};
 
 static BERT: LazyLock<Encoder> =
     LazyLock::new(|| load(&TINY_BERT, Precision::Fp32, &EncodeOptions::default()));
 static MODERNBERT: LazyLock<Encoder> =
     LazyLock::new(|| load(&TINY_MODERNBERT, Precision::Fp32, &EncodeOptions::default()));
+static TRACT: LazyLock<Encoder> =
+    LazyLock::new(|| tract::load(&TINY_BERT, Precision::Fp32, &EncodeOptions::default()));
 static LOWER_CASED: LazyLock<Encoder> = LazyLock::new(|| {
     let bytes = with_config(&TINY_MODERNBERT, |config| {
         config.insert("do_lower_case".to_owned(), true.into());
@@ -21,9 +23,9 @@ static LOWER_CASED: LazyLock<Encoder> = LazyLock::new(|| {
     build(bytes).expect("the model loads")
 });
 
-/// Both tiny models.
-pub fn encoders() -> [&'static Encoder; 2] {
-    [&BERT, &MODERNBERT]
+/// Both tiny models with ONNX Runtime, and one with tract.
+pub fn encoders() -> [&'static Encoder; 3] {
+    [&BERT, &MODERNBERT, &TRACT]
 }
 
 /// Both tiny models, and one that lower-cases texts.

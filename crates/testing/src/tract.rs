@@ -7,7 +7,8 @@ use multivec_tract::TractBackend;
 
 use crate::{Fixture, MINILM, TINY, parity};
 
-fn load(fixture: &Fixture, precision: Precision, options: &EncodeOptions) -> Encoder {
+/// Loads a fixture into tract.
+pub fn load(fixture: &Fixture, precision: Precision, options: &EncodeOptions) -> Encoder {
     let parts = ModelConfig::from_json("onnx_config.json", fixture.config)
         .and_then(|config| ModelParts::new(config, "tokenizer.json", fixture.tokenizer))
         .expect("config and tokenizer are valid");
