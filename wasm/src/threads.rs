@@ -4,7 +4,7 @@
 //! each of them calls [`Pool::help`]. Where nobody does, all runs on the
 //! thread that asks.
 
-use multivec_kernels::{Parallel, Pool};
+use multivec_kernels::Pool;
 use multivec_tract::Threads;
 
 /// How often a thread looks for news before it sleeps: a few hundred
@@ -17,17 +17,5 @@ pub(crate) static POOL: Pool = Pool::new(PATIENCE);
 
 /// The pool, for a backend.
 pub(crate) fn threads() -> Threads {
-    Threads::new(PagePool)
-}
-
-struct PagePool;
-
-impl Parallel for PagePool {
-    fn threads(&self) -> usize {
-        POOL.threads()
-    }
-
-    fn run(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
-        POOL.run(count, task);
-    }
+    Threads::new(&POOL)
 }

@@ -1,17 +1,17 @@
-//! Numbers from the start of a line of memory on: a vector that lies in two lines
-//! is read twice.
+//! Buffers that start at a cache line: loading a vector that spans two lines takes
+//! two reads.
 
 use std::ops::{Deref, DerefMut};
 
 use super::isa;
 
-/// Bytes of a line, as many as the widest vector has.
+/// Bytes of a cache line, and of the widest vector.
 const LINE: usize = isa::LINE * size_of::<f32>();
 
-/// Numbers that start with a line.
+/// A growable buffer that starts at a cache line.
 ///
-/// They are somewhere in a `Vec` with room for that, as allocators take longer
-/// for memory that has to start with a line.
+/// The elements are inside of a longer `Vec`, since allocators take longer for
+/// aligned memory.
 #[derive(Debug)]
 pub(super) struct Aligned<T> {
     places: Vec<T>,
@@ -30,7 +30,7 @@ impl<T> Aligned<T> {
 }
 
 impl<T: Copy> Aligned<T> {
-    /// Makes it so long; what comes to it is of this value.
+    /// Resizes to `count`, filling new elements with `value`.
     #[inline(always)]
     pub(super) fn resize(&mut self, count: usize, value: T) {
         if count != self.count {
@@ -97,7 +97,7 @@ impl<T: Copy> FromIterator<T> for Aligned<T> {
     }
 }
 
-/// A value that starts with a line.
+/// A value that starts at a cache line.
 #[repr(align(64))]
 pub(super) struct OnLine<T>(pub(super) T);
 
@@ -105,27 +105,27 @@ pub(super) struct OnLine<T>(pub(super) T);
 mod tests {
     use super::*;
 
-    fn starts_with_a_line(numbers: &[i16]) -> bool {
+    fn starts_at_a_line(numbers: &[i16]) -> bool {
         numbers.as_ptr().cast::<OnLine<u8>>().is_aligned()
     }
 
     #[test]
-    fn starts_with_a_line_whatever_its_length() {
+    fn starts_at_a_line_whatever_its_length() {
         // Miri takes minutes for more.
         let long = if cfg!(miri) { 200 } else { 100_000 };
         for count in [1, 15, 16, 17, long / 100, long] {
             let numbers: Vec<i16> = (0..count).map(|at| at as i16).collect();
             let mut aligned: Aligned<i16> = numbers.iter().copied().collect();
             assert_eq!(&*aligned, numbers);
-            assert!(starts_with_a_line(&aligned));
-            assert!(starts_with_a_line(&aligned.clone()));
-            // What was there stays, and nothing comes back.
+            assert!(starts_at_a_line(&aligned));
+            assert!(starts_at_a_line(&aligned.clone()));
+            // Shrinking drops elements, which growing does not bring back.
             aligned.resize(2, 7);
             aligned.resize(2 * long, 8);
             let left = numbers.iter().copied().chain([7]).take(2);
             let expected: Vec<i16> = left.chain(vec![8; 2 * long - 2]).collect();
             assert_eq!(&*aligned, expected, "{count}");
-            assert!(starts_with_a_line(&aligned));
+            assert!(starts_at_a_line(&aligned));
         }
         assert!(Aligned::<f32>::default().is_empty());
     }

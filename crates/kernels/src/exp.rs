@@ -1,24 +1,25 @@
-//! Exponentials and what is made of them.
+//! Exponentials, and activation functions by way of them.
 
 use super::isa::Vector;
 
-/// Here and below, the result is 0.
+/// `2^x` is flushed to 0 here and below.
 const LOWEST: f32 = -127.;
-/// Adding and subtracting it rounds to whole numbers: 1.5 * 2^23.
+/// Adding and subtracting `1.5 * 2^23` rounds to an integer.
 pub(super) const ROUND: f32 = 12_582_912.;
-/// What exponents of 32-bit floats are held more by.
+/// Exponent bias of `f32`.
 const BIAS: f32 = 127.;
 
-/// To the nearest whole number, ties to even, for numbers up to 2^22.
+/// Rounds to the nearest integer, ties to even, for magnitudes up to 2^22.
 #[inline(always)]
 pub(super) fn nearest(value: f32) -> i32 {
     let bits = (value + ROUND).to_bits();
     bits.wrapping_sub(ROUND.to_bits()) as i32
 }
 
-/// `2^r` is `1 + r * (..)` for `|r| <= 1/2`, within 2e-9: a fit of its own, by
-/// reweighted least squares, so that the largest error is small.
-#[expect(clippy::approx_constant, reason = "fitted to what rounds around it")]
+/// Coefficients `c` of `2^r = 1 + r * (c[0] + c[1] * r + ..)` for `|r| <= 1/2`,
+/// within 2e-9: fitted for this crate by reweighted least squares, which
+/// minimizes the largest error.
+#[expect(clippy::approx_constant, reason = "fitted to the rounding around it")]
 const POWER: [f32; 6] = [
     0.693_147_2,
     0.240_226_48,
@@ -28,8 +29,8 @@ const POWER: [f32; 6] = [
     0.000_153_533_62,
 ];
 
-/// The exponent of the nearest power of two, with [`ROUND`] added, and what is
-/// left.
+/// Splits an exponent into the nearest integer, with `ROUND + BIAS` added, and
+/// the rest.
 #[inline(always)]
 fn split<V: Vector>(value: V) -> (V, V) {
     let x = value.splat(LOWEST).max(value);
@@ -38,8 +39,7 @@ fn split<V: Vector>(value: V) -> (V, V) {
     (rounded, x.sub(rounded.sub(round)))
 }
 
-/// `2^x` for `x <= 0`, within 2 units in the last place; what is not a number
-/// stays so.
+/// `2^x` for `x <= 0`, within 2 units in the last place. NaN stays NaN.
 #[inline(always)]
 pub(super) fn exp2<V: Vector>(value: V) -> V {
     let (rounded, r) = split(value);
@@ -47,10 +47,11 @@ pub(super) fn exp2<V: Vector>(value: V) -> V {
     sum.mul(rounded.power_of_two())
 }
 
-/// The same within 1.1e-4 of it.
+/// [`POWER`] with fewer terms, within 1.1e-4.
 const ROUGH_POWER: [f32; 3] = [0.693_282_9, 0.242_210_97, 0.055_008_93];
 
-/// `2^x` for `x <= 0`, within 1.2e-4 of it, where it becomes one of 256 levels.
+/// `2^x` for `x <= 0` within a relative error of 1.2e-4, for results that are
+/// quantized to 8 bits.
 #[inline(always)]
 pub(super) fn rough_exp2<V: Vector>(value: V) -> V {
     let (rounded, r) = split(value);
@@ -58,8 +59,8 @@ pub(super) fn rough_exp2<V: Vector>(value: V) -> V {
     sum.mul(rounded.power_of_two())
 }
 
-/// The first term is the constant one. Vectors take turns, so that none waits
-/// for itself, and share the terms.
+/// Evaluates a polynomial, the constant term first, on several vectors: steps of
+/// different vectors do not wait for each other.
 #[inline(always)]
 fn polynomial<V: Vector, const TERMS: usize, const COUNT: usize>(
     terms: [f32; TERMS],
@@ -74,10 +75,11 @@ fn polynomial<V: Vector, const TERMS: usize, const COUNT: usize>(
     sums
 }
 
-/// `erf(z) / z` is this rational function of `z^2` up to [`SATURATED`], within
-/// 3e-8: a fit of its own, by weighted least squares at Chebyshev's nodes.
-#[expect(clippy::approx_constant, reason = "fitted to what rounds around it")]
-const ERF_OVER: [f32; 6] = [
+/// Numerator of a rational function of `z^2` that is `erf(z) / z` up to
+/// [`SATURATED`], within 3e-8: fitted for this crate by weighted least squares at
+/// Chebyshev nodes.
+#[expect(clippy::approx_constant, reason = "fitted to the rounding around it")]
+const ERF_NUMERATOR: [f32; 6] = [
     1.128_379_1,
     0.191_542_09,
     0.052_874_39,
@@ -85,7 +87,8 @@ const ERF_OVER: [f32; 6] = [
     2.846_816_2e-4,
     2.025_987_4e-6,
 ];
-const ERF_UNDER: [f32; 6] = [
+/// Its denominator.
+const ERF_DENOMINATOR: [f32; 6] = [
     1.,
     0.503_082_33,
     0.114_556_25,
@@ -93,29 +96,28 @@ const ERF_UNDER: [f32; 6] = [
     1.170_646_3e-3,
     3.783_232_4e-5,
 ];
-/// From here on the error function is 1 in 32 bits.
+/// From here on, the error function is 1 as an `f32`.
 const SATURATED: f32 = 3.95;
 
-/// `x * (1 + erf(x / sqrt(2))) / 2`, Hendrycks and Gimpel, 2016; within
-/// `2e-7 * max(1, |x|)`.
+/// The Gaussian error linear unit, `x * (1 + erf(x / sqrt(2))) / 2` (Hendrycks and
+/// Gimpel, 2016), within `2e-7 * max(1, |x|)`.
 #[inline(always)]
 pub(super) fn gelu<V: Vector>(x: V) -> V {
     let z = clamp(x.mul(x.splat(std::f32::consts::FRAC_1_SQRT_2)), SATURATED);
     let square = z.mul(z);
-    let erf = z.mul(polynomial(ERF_OVER, [square])[0]);
-    let erf = clamp(erf.div(polynomial(ERF_UNDER, [square])[0]), 1.);
+    let erf = z.mul(polynomial(ERF_NUMERATOR, [square])[0]);
+    let erf = clamp(erf.div(polynomial(ERF_DENOMINATOR, [square])[0]), 1.);
     let half = x.mul(x.splat(0.5));
     half.mul_add(erf, half)
 }
 
-/// Numbers beyond the limit, on either side, become it.
+/// Clamps to `-limit..=limit`. NaN stays NaN.
 #[inline(always)]
 fn clamp<V: Vector>(value: V, limit: f32) -> V {
-    // What is not a number stays so.
     value.splat(-limit).max(value.splat(limit).min(value))
 }
 
-/// The approximation of [`gelu`] by a hyperbolic tangent.
+/// [`gelu`] approximated with a hyperbolic tangent.
 #[inline(always)]
 pub(super) fn gelu_tanh<V: Vector>(x: V) -> V {
     // x * (1 + tanh(u)) / 2 = x / (1 + e^-2u)
@@ -126,19 +128,26 @@ pub(super) fn gelu_tanh<V: Vector>(x: V) -> V {
     let size = twice.max(x.splat(0.).sub(twice));
     let e = exp2(size.mul(x.splat(-std::f32::consts::LOG2_E)));
     let share = x.div(x.splat(1.).add(e));
-    // Above 0 it is `x / (1 + e)`, below `x * e / (1 + e)`.
+    // The result is `x / (1 + e)` above 0, and `x * e / (1 + e)` below.
     let above = x.splat(0.).max(share);
     let below = x.splat(0.).min(share);
     below.mul_add(e, above)
 }
 
-/// `(gelu(x) / x - 1/2) / x` is this polynomial of `x^2` up to a limit, where it
-/// becomes 4e-6 more than 1/2 over it: fits of their own by linear programming,
-/// for the least error of `gelu(x) / max(1, |x|)`. They take no division, and
-/// half as long.
-const ROUGH_GELU: (f32, [f32; 8]) = (
-    4.08,
-    [
+/// A polynomial of `x^2` that approximates `(gelu(x) / x - 1/2) / x` up to a limit.
+/// It takes half as long as [`gelu`], and no division.
+///
+/// Fitted for this crate by linear programming, for the least error of
+/// `gelu(x) / max(1, |x|)`. At the limit its value times the limit is 4e-6 more
+/// than 1/2.
+struct RoughFit {
+    limit: f32,
+    terms: [f32; 8],
+}
+
+const ROUGH_GELU: RoughFit = RoughFit {
+    limit: 4.08,
+    terms: [
         0.398_726_2,
         -0.065_953_74,
         9.527_94e-3,
@@ -148,10 +157,11 @@ const ROUGH_GELU: (f32, [f32; 8]) = (
         1.007_636_6e-7,
         -1.226_109_7e-9,
     ],
-);
-const ROUGH_GELU_TANH: (f32, [f32; 8]) = (
-    3.96,
-    [
+};
+
+const ROUGH_GELU_TANH: RoughFit = RoughFit {
+    limit: 3.96,
+    terms: [
         0.398_735,
         -0.066_292_524,
         9.758_579e-3,
@@ -161,39 +171,36 @@ const ROUGH_GELU_TANH: (f32, [f32; 8]) = (
         1.242_350_3e-7,
         -1.594_571_9e-9,
     ],
-);
+};
 
-/// [`gelu`] within `3e-5 * max(1, |x|)`, for sums of products in 8 bits, which
-/// are further from what floats come to.
+/// [`gelu`] within `3e-5 * max(1, |x|)`, for inputs whose quantization error is
+/// larger than that.
 #[inline(always)]
 pub(super) fn rough_gelu<V: Vector, const COUNT: usize>(x: [V; COUNT]) -> [V; COUNT] {
     rough(x, ROUGH_GELU)
 }
 
-/// [`gelu_tanh`], as [`rough_gelu`].
+/// [`gelu_tanh`] with the error of [`rough_gelu`].
 #[inline(always)]
 pub(super) fn rough_gelu_tanh<V: Vector, const COUNT: usize>(x: [V; COUNT]) -> [V; COUNT] {
     rough(x, ROUGH_GELU_TANH)
 }
 
 #[inline(always)]
-fn rough<V: Vector, const COUNT: usize>(
-    x: [V; COUNT],
-    (limit, terms): (f32, [f32; 8]),
-) -> [V; COUNT] {
-    let (mut z, mut squares, mut values) = (x, x, x);
+fn rough<V: Vector, const COUNT: usize>(x: [V; COUNT], fit: RoughFit) -> [V; COUNT] {
+    let (mut z, mut squares, mut results) = (x, x, x);
     for at in 0..COUNT {
-        z[at] = clamp(x[at], limit);
+        z[at] = clamp(x[at], fit.limit);
         squares[at] = z[at].mul(z[at]);
     }
-    let shares = polynomial(terms, squares);
+    let factors = polynomial(fit.terms, squares);
     for at in 0..COUNT {
         let (zero, half) = (x[at].splat(0.), x[at].splat(0.5));
-        // At the lower limit it is a little less than 0.
-        let share = zero.max(shares[at].mul_add(z[at], half));
-        values[at] = x[at].mul(share);
+        // Slightly below 0 at the lower limit.
+        let factor = zero.max(factors[at].mul_add(z[at], half));
+        results[at] = x[at].mul(factor);
     }
-    values
+    results
 }
 
 #[cfg(test)]
@@ -201,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_a_power_of_two() {
+    fn exp2_matches_the_definition() {
         for x in (0..=200_000).map(|at| at as f32 * -6.3e-4) {
             let (found, expected) = (exp2(x), f64::from(x).exp2());
             let error = (f64::from(found) - expected).abs() / expected;
@@ -233,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn is_the_gaussian_error_linear_unit() {
+    fn gelu_matches_the_definition() {
         for x in (-40_000..=40_000).map(|at| at as f32 * 2.5e-4) {
             let wide = f64::from(x);
             let bound = 2e-7 * wide.abs().max(1.);
@@ -255,7 +262,7 @@ mod tests {
         }
         for rough in [rough_gelu, rough_gelu_tanh] {
             let rough = |x: f32| rough([x])[0];
-            // Nothing of the fit's error is left far from 0.
+            // The error of the fit does not grow beyond the limit.
             assert!((rough(1e6) - 1e6).abs() <= 8. && rough(-1e6) == 0.);
             assert!(rough(f32::NAN).is_nan());
         }

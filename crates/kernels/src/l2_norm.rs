@@ -1,6 +1,6 @@
 //! L2 normalization.
 
-use crate::threads::{Parallel, for_rows};
+use crate::threads::{Matrix, Parallel, for_rows};
 
 /// L2 normalization of rows: each is divided by its norm, which a small constant
 /// keeps from being 0.
@@ -51,7 +51,10 @@ impl L2Normalize {
     /// If the slices have different sizes, or partial rows.
     pub fn run(&self, rows: &[f32], columns: usize, out: &mut [f32], threads: &dyn Parallel) {
         for_rows(
-            (rows, columns),
+            Matrix {
+                values: rows,
+                columns,
+            },
             out,
             MIN_ROWS_PER_TASK,
             threads,

@@ -1,7 +1,7 @@
 //! Layer normalization.
 
 use super::isa::{self, InstructionSet, Isa, Plain, Vector};
-use crate::threads::{Parallel, for_rows};
+use crate::threads::{Matrix, Parallel, for_rows};
 
 /// Layer normalization (Ba et al., 2016) of rows:
 /// `(x - mean(x)) / sqrt(var(x) + epsilon) * scale (+ bias)`.
@@ -31,7 +31,10 @@ impl LayerNorm<'_> {
         );
         let set = InstructionSet::best();
         for_rows(
-            (rows, columns),
+            Matrix {
+                values: rows,
+                columns,
+            },
             out,
             MIN_ROWS_PER_TASK,
             threads,

@@ -1,8 +1,8 @@
-//! Operators of encoders that are computed here rather than by an engine.
+//! Operators of text encoders, fused and vectorized.
 //!
-//! Portable, over slices; engines call them from operators of their own, and
-//! lend them their threads. Each is written once and compiled for several
-//! instruction sets, see `isa`.
+//! They work on slices. Engines call them from custom operators, and lend them
+//! their threads, see [`Parallel`]. Each is written once and compiled for several
+//! instruction sets, of which the fastest one of the machine is used.
 
 mod aligned;
 mod attention;
@@ -27,8 +27,8 @@ pub use linear::{
 pub use shared_granularity::SharedGranularity;
 pub use threads::{Parallel, Pool, Serial, ThreadPool};
 
-/// Whether this machine has instructions that the kernels are written for.
-/// Without them they are right, and slower than an engine's own operators.
+/// Whether the kernels have vector instructions on this machine. Without them
+/// they are correct, but slower than an engine's own operators.
 pub fn are_fast() -> bool {
     isa::InstructionSet::best().has_vectors()
 }

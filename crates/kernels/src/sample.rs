@@ -1,9 +1,9 @@
-//! Numbers that look random and are the same each time.
+//! Pseudorandom numbers that are the same in each run, for tests.
 
-/// All numbers are below this prime.
+/// The modulus; all numbers are below this prime.
 pub const LIMIT: u64 = 0x7fff_ffff;
 
-/// Multiplicative congruential numbers of Park and Miller, 1988.
+/// The multiplicative congruential generator of Park and Miller (1988).
 pub fn numbers() -> impl Iterator<Item = u64> {
     std::iter::successors(Some(20_231), |state| Some(state * 48_271 % LIMIT)).skip(1)
 }

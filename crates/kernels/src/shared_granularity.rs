@@ -1,30 +1,31 @@
-//! A setting that operators of a backend share.
+//! A setting shared by all layers of a backend.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Granularity;
 
-/// What shares a scale of quantized activations, in all layers of a backend.
+/// The [`Granularity`] of quantized activations in all layers of a backend.
 ///
-/// Rows have their own at first. To compare a fused graph with a published
-/// one, which has a scale for each tensor, it can be changed at any time;
-/// clones change together.
+/// It is [`Granularity::Row`] at first, and can be changed at any time, such as to
+/// compare a fused graph with the original, which has a scale per tensor. Clones
+/// share the setting.
 #[derive(Clone, Debug, Default)]
 pub struct SharedGranularity(Arc<AtomicBool>);
 
 impl SharedGranularity {
-    /// Quantizes activations in this way from now on.
+    /// Sets the granularity from now on.
     pub fn set(&self, granularity: Granularity) {
         let by_tensor = granularity == Granularity::Tensor;
         self.0.store(by_tensor, Ordering::Relaxed);
     }
 
-    /// How activations are quantized.
+    /// The current granularity.
     pub fn get(&self) -> Granularity {
-        match self.0.load(Ordering::Relaxed) {
-            true => Granularity::Tensor,
-            false => Granularity::Row,
+        if self.0.load(Ordering::Relaxed) {
+            Granularity::Tensor
+        } else {
+            Granularity::Row
         }
     }
 }

@@ -24,5 +24,7 @@ pub fn help() {
 /// Fails the encoder's call that waits for this thread, after [`help`] threw.
 #[wasm_bindgen(js_name = reportFailure)]
 pub fn report_failure() {
-    POOL.report_failure();
+    // SAFETY: JavaScript calls this on the worker whose call of `help` threw, as the
+    // last thing that it does with the instance: nothing below `help` goes on.
+    unsafe { POOL.report_failure() };
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::super::aligned::{Aligned, OnLine};
 use super::super::isa::{Isa, LINE, MAX_TILE, Strided, Vector};
 use super::integers::Workspace;
-use super::load::{PackedHead, RowPointer, StridedRows};
+use super::load::{PackedHead, StridedRows};
 use super::softmax::softmax;
 use super::{Attention, Batch, Precision, Rows};
 use crate::threads::Shared;
@@ -119,7 +119,7 @@ impl<'a> Head<'a> {
         let count = rows.end.min(batch.length).saturating_sub(rows.start);
         let input = |rows: &Rows<'_>| {
             let at = first * rows.stride + rows.offset + self.head * columns;
-            RowPointer {
+            Strided {
                 first: rows.data.as_ptr().wrapping_add(at),
                 stride: rows.stride,
             }
@@ -327,7 +327,7 @@ impl<'a> Head<'a> {
 /// Prefetches cache lines of a row of each input, to be read, and of `out`, to be
 /// written.
 #[inline(always)]
-fn prefetch_row<I: Isa>(inputs: &[RowPointer], out: *const f32, cache_lines: usize) {
+fn prefetch_row<I: Isa>(inputs: &[Strided<*const f32>], out: *const f32, cache_lines: usize) {
     for line in 0..cache_lines {
         for input in inputs {
             I::prefetch_read(input.first.wrapping_add(line * LINE));

@@ -29,14 +29,6 @@ pub(super) struct StridedRows<'a> {
     pub(super) stride: usize,
 }
 
-/// A row in memory, with others behind it.
-#[derive(Clone, Copy)]
-pub(super) struct RowPointer {
-    pub(super) first: *const f32,
-    /// Floats from one row to the next.
-    pub(super) stride: usize,
-}
-
 /// The size of a matrix.
 #[derive(Clone, Copy)]
 pub(super) struct Shape {

@@ -3,10 +3,10 @@
 //!
 //! The bench `kernels` measures it in the group `one block`.
 
-use super::super::isa::{Isa, MAX_LANES, Vector};
+use super::super::isa::{Isa, MAX_LANES, Strided, Vector};
 use super::blocks::{BLOCK, Tile, WeightRows, multiply_block, softmax, softmax_four};
 use super::head::{Head, ROWS, RowBlock};
-use super::load::{RowPointer, StridedRows};
+use super::load::StridedRows;
 
 /// Rows of a head, and the keys that they see. The columns of values are whole
 /// panels.
@@ -116,7 +116,7 @@ impl<W> OneBlock<'_, W> {
         // SAFETY: the assertion leaves `count` rows of `size` scores, which are whole
         // panels.
         unsafe {
-            let row = RowPointer {
+            let row = Strided {
                 first: scores.as_ptr(),
                 stride,
             };
@@ -179,7 +179,12 @@ impl<W> OneBlock<'_, W> {
 /// # Safety
 /// There is a row for each of `maxima`.
 #[inline(always)]
-unsafe fn row_maxima<I: Isa>(isa: I, row: RowPointer, panels: usize, maxima: &mut [I::Vector]) {
+unsafe fn row_maxima<I: Isa>(
+    isa: I,
+    row: Strided<*const f32>,
+    panels: usize,
+    maxima: &mut [I::Vector],
+) {
     let mut first = row.first;
     for maximum in maxima {
         for panel in 0..panels {

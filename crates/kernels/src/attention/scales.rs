@@ -1,8 +1,8 @@
 //! Quantization scales of rows and columns.
 
 use super::super::aligned::Aligned;
-use super::super::isa::{Isa, MAX_LANES, Vector};
-use super::load::{RowPointer, Shape, StridedRows};
+use super::super::isa::{Isa, MAX_LANES, Strided, Vector};
+use super::load::{Shape, StridedRows};
 
 /// Where scales and their inverses are written, padded to whole vectors.
 pub(super) struct ScaleBuffers<'a> {
@@ -29,7 +29,7 @@ pub(super) fn row_scales<I: Isa>(
     for (part, scales) in scales.chunks_exact_mut(I::Vector::LANES).enumerate() {
         let first = part * I::Vector::LANES;
         let of_rows = &mut magnitudes[..I::Vector::LANES.min(count - first)];
-        let row = RowPointer {
+        let row = Strided {
             first: rows.data.as_ptr().wrapping_add(first * stride),
             stride,
         };
@@ -57,7 +57,7 @@ pub(super) fn row_scales<I: Isa>(
 #[inline(always)]
 unsafe fn row_magnitudes<I: Isa>(
     isa: I,
-    row: RowPointer,
+    row: Strided<*const f32>,
     vectors: usize,
     magnitudes: &mut [I::Vector],
 ) {

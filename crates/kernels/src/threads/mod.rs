@@ -3,6 +3,6 @@
 mod parallel;
 mod pool;
 
+pub(crate) use parallel::{Matrix, Shared, for_rows, ranges};
 pub use parallel::{Parallel, Serial};
-pub(crate) use parallel::{Shared, for_rows, ranges};
 pub use pool::{Pool, ThreadPool};

@@ -1,15 +1,33 @@
 //! Work on several threads, whoever owns them.
 
+use std::marker::PhantomData;
 use std::ops::Range;
+use std::slice;
 
 /// Threads that an engine lends to a kernel.
+///
+/// Implemented by [`Serial`] for callers without threads, by
+/// [`Pool`](crate::Pool) for threads that others start, such as workers of a
+/// page, and by [`ThreadPool`](crate::ThreadPool), which starts its own. Engines
+/// implement it for threads of theirs.
 pub trait Parallel: Sync {
     /// How many tasks make progress at the same time; at least 1.
     fn threads(&self) -> usize;
 
-    /// Calls `task` with `0..count`, each number once, in any order, and
-    /// returns when all are done.
+    /// Calls `task` once with each number in `0..count`, in any order, and
+    /// returns when all calls have returned.
     fn run(&self, count: usize, task: &(dyn Fn(usize) + Sync));
+}
+
+/// So that a pool in a `static` can be handed on as it is.
+impl<P: Parallel + ?Sized> Parallel for &P {
+    fn threads(&self) -> usize {
+        (**self).threads()
+    }
+
+    fn run(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
+        (**self).run(count, task);
+    }
 }
 
 /// The calling thread alone.
@@ -30,10 +48,12 @@ impl Parallel for Serial {
 pub(crate) struct Shared<'a, T> {
     data: *mut T,
     len: usize,
-    lifetime: std::marker::PhantomData<&'a mut [T]>,
+    slice: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: parts are handed out by `part` alone, whose callers keep them apart.
+// SAFETY: elements are reached through raw pointers, and through `part`, whose
+// callers promise that parts in use do not overlap; so a thread that shares this
+// gets elements of its own, as if they had been sent to it.
 unsafe impl<T: Send> Sync for Shared<'_, T> {}
 
 impl<'a, T> Shared<'a, T> {
@@ -41,67 +61,78 @@ impl<'a, T> Shared<'a, T> {
         Self {
             data: slice.as_mut_ptr(),
             len: slice.len(),
-            lifetime: std::marker::PhantomData,
+            slice: PhantomData,
         }
     }
 
-    /// The address of an element, to be hinted at.
+    /// The address of an element, for prefetching; it may be out of bounds.
     #[inline(always)]
     pub(crate) fn at(&self, at: usize) -> *const T {
         self.data.wrapping_add(at)
     }
 
-    /// Where a range begins, of which parts are written by others.
+    /// The address of a range that other tasks write parts of.
     ///
     /// # Panics
-    /// If the range is not within the slice.
+    /// If the range is out of bounds.
     #[inline(always)]
     pub(crate) fn range(&self, range: Range<usize>) -> *mut T {
         assert!(range.start <= range.end && range.end <= self.len);
-        // SAFETY: within the slice.
+        // SAFETY: the assertion keeps it within the slice.
         unsafe { self.data.add(range.start) }
     }
 
+    /// A part of the slice, for one task.
+    ///
     /// # Safety
-    /// No two parts that are in use at the same time may overlap.
+    /// Parts that are in use at the same time must not overlap.
     ///
     /// # Panics
-    /// If the range is not within the slice.
+    /// If the range is out of bounds.
     #[inline(always)]
     #[allow(clippy::mut_from_ref)]
     pub(crate) unsafe fn part(&self, range: Range<usize>) -> &mut [T] {
         assert!(range.start <= range.end && range.end <= self.len);
-        // SAFETY: within the slice, and apart from all others by contract.
-        unsafe { std::slice::from_raw_parts_mut(self.data.add(range.start), range.len()) }
+        // SAFETY: the assertion keeps it within the slice, which is borrowed
+        // mutably for `'a`; the caller keeps parts from overlapping.
+        unsafe { slice::from_raw_parts_mut(self.data.add(range.start), range.len()) }
     }
 }
 
-/// Has `task` make rows of rows, `[rows, columns]` of both, in parts of no fewer
-/// than `least`, so that threads are not woken for a few.
+/// Rows of `columns` values each.
+#[derive(Clone, Copy)]
+pub(crate) struct Matrix<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) columns: usize,
+}
+
+/// Calls `task` with parts of `input` and the same rows of `out`, of at least
+/// `min_rows` rows each, so that no thread is woken for a few.
 ///
 /// # Panics
-/// If the slices are not of the same size, or not of whole rows.
+/// If the slices differ in size, or end within a row.
 pub(crate) fn for_rows(
-    (rows, columns): (&[f32], usize),
+    input: Matrix<'_>,
     out: &mut [f32],
-    least: usize,
+    min_rows: usize,
     threads: &dyn Parallel,
     task: &(dyn Fn(&[f32], &mut [f32]) + Sync),
 ) {
-    let count = rows.len().checked_div(columns).unwrap_or(0);
-    assert_eq!(rows.len(), count * columns, "whole rows");
-    assert_eq!(rows.len(), out.len(), "a row for each");
-    let parts = ranges(count, (count / least).min(4 * threads.threads()));
+    let Matrix { values, columns } = input;
+    let count = values.len().checked_div(columns).unwrap_or(0);
+    assert_eq!(values.len(), count * columns, "whole rows");
+    assert_eq!(values.len(), out.len(), "as many outputs as inputs");
+    let parts = ranges(count, (count / min_rows).min(4 * threads.threads()));
     let out = Shared::new(out);
     threads.run(parts.len(), &|at| {
         let part = parts[at].start * columns..parts[at].end * columns;
-        // SAFETY: the ranges do not overlap.
+        // SAFETY: `ranges` do not overlap, and each is passed to one call.
         let out = unsafe { out.part(part.clone()) };
-        task(&rows[part], out);
+        task(&values[part], out);
     });
 }
 
-/// `count` things in about `parts` equal ranges, none empty.
+/// Divides `0..count` into about `parts` ranges of equal size, none empty.
 pub(crate) fn ranges(count: usize, parts: usize) -> Vec<Range<usize>> {
     let parts = parts.clamp(1, count.max(1));
     (0..parts)
@@ -115,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_cover_all_once() {
+    fn ranges_cover_each_number_once() {
         for count in 0..20 {
             for parts in 0..25 {
                 let all: Vec<usize> = ranges(count, parts).into_iter().flatten().collect();

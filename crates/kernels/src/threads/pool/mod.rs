@@ -13,170 +13,192 @@ use crate::threads::Parallel;
 pub use thread_pool::ThreadPool;
 use wake_signal::WakeSignal;
 
-/// Threads that take part in each other's work, one piece of work at a time.
+thread_local! {
+    /// Tasks of the current job that this thread took as a helper. Outside of
+    /// the stack, so that they are still known after a trap, which unwinds
+    /// nothing.
+    static TAKEN: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Threads that help each other, with one job at a time.
 ///
-/// The pool starts none: a thread that is to help calls
-/// [`help`](Self::help). Threads that wait look for news without sleeping, as
-/// kernels follow each other too closely for that, and offer their core to
-/// others meanwhile: one that waits may have the core that the work needs.
+/// The pool starts no threads: one that is to help calls [`help`](Self::help).
+/// Idle threads poll for work before they sleep, since kernels follow each other
+/// too closely for that, and yield their core between polls, as the work may
+/// need it.
 #[derive(Debug)]
 pub struct Pool {
-    /// Offers of the core before a thread sleeps.
+    /// How often an idle thread yields its core before it sleeps.
     patience: u32,
     helpers: AtomicUsize,
-    /// Whether there is work; more of it is then done by whoever has it.
+    /// Whether there is a job; others then run on their own threads alone.
     is_busy: AtomicBool,
-    /// Lives on the stack of the thread whose work it is, which stays there
-    /// until all tasks are done: a thread looks at it only with a task in hand.
-    work: AtomicPtr<Work<'static>>,
-    /// Tasks that nobody has taken.
+    /// On the stack of the job's owner, which waits there until all tasks are
+    /// accounted for: only a thread with a task in hand may dereference it.
+    job: AtomicPtr<Job<'static>>,
+    /// Tasks that no thread has taken.
     left: AtomicUsize,
+    /// Tasks that helpers took and will not touch again.
     done: AtomicUsize,
     is_closed: AtomicBool,
-    /// A helper broke down, and is out of the work.
+    /// Whether a helper ever panicked or was lost.
     has_failed: AtomicBool,
-    /// A helper broke down in the middle of it.
-    has_lost: AtomicBool,
-    /// For helpers: there are tasks.
+    /// Wakes helpers: there are tasks, or the pool is closed.
     begun: WakeSignal,
-    /// For the thread whose work it is: all are done.
+    /// Wakes the job's owner: tasks are done.
     ended: WakeSignal,
 }
 
-struct Work<'a> {
+/// Tasks that are worked on together.
+struct Job<'a> {
     task: &'a (dyn Fn(usize) + Sync),
     count: usize,
 }
 
 impl Pool {
-    /// One whose threads sleep when they have looked in vain for a while:
-    /// `patience` times a few hundred cycles.
+    /// A pool whose threads sleep after `patience` times a few hundred cycles
+    /// without work.
     pub const fn new(patience: u32) -> Self {
         Self {
             patience,
             helpers: AtomicUsize::new(0),
             is_busy: AtomicBool::new(false),
-            work: AtomicPtr::new(std::ptr::null_mut()),
+            job: AtomicPtr::new(std::ptr::null_mut()),
             left: AtomicUsize::new(0),
             done: AtomicUsize::new(0),
             is_closed: AtomicBool::new(false),
             has_failed: AtomicBool::new(false),
-            has_lost: AtomicBool::new(false),
             begun: WakeSignal::new(),
             ended: WakeSignal::new(),
         }
     }
 
-    /// How many threads there are, the caller's among them.
+    /// How many threads there are, including the caller's.
     pub fn size(&self) -> usize {
         1 + self.helpers.load(SeqCst)
     }
 
-    /// Counts a thread in, before it calls [`help`](Self::help).
+    /// Registers a thread that is about to call [`help`](Self::help).
     pub fn enlist(&self) {
         self.helpers.fetch_add(1, SeqCst);
     }
 
-    /// Takes part in all work until the pool is closed.
+    /// Helps with all jobs until the pool is closed.
     pub fn help(&self) {
         let is_closed = || self.is_closed.load(SeqCst);
         while !is_closed() {
-            let part = Part {
+            let helper = Helper {
                 pool: self,
-                taken: Cell::new(0),
+                outer: TAKEN.take(),
             };
-            self.take_part(&part.taken);
-            drop(part);
+            TAKEN.with(|taken| self.work(taken));
+            drop(helper);
             let has_news = || self.left.load(SeqCst) > 0 || is_closed();
             self.begun.wait(self.patience, has_news);
         }
     }
 
-    /// Lets all threads go that help.
+    /// Makes all helpers return from [`help`](Self::help).
     pub fn close(&self) {
         self.is_closed.store(true, SeqCst);
-        self.begun.ring();
+        self.begun.notify();
     }
 
-    /// Makes the work fail that waits for a thread which will not come back,
-    /// not even by unwinding.
-    pub fn report_failure(&self) {
-        self.has_lost.store(true, SeqCst);
-        self.ended.ring();
+    /// Gives up the tasks that the calling thread had taken as a helper when it
+    /// was stopped without unwinding, as a trap in WebAssembly does. The job that
+    /// they belong to ends with a panic, after all other threads are done with
+    /// theirs.
+    ///
+    /// # Safety
+    /// The calling thread must have left [`help`](Self::help) of this pool, which
+    /// it called last, without returning or unwinding. Whatever it ran inside of
+    /// `help` must never go on.
+    pub unsafe fn report_failure(&self) {
+        self.has_failed.store(true, SeqCst);
+        self.done.fetch_add(TAKEN.take(), SeqCst);
+        self.ended.notify();
     }
 
-    /// Takes a task, where any is left; how many were.
+    /// Takes a task, if any is left. Returns how many were left, including it.
     fn take(&self) -> Option<usize> {
         let less_one = |left: usize| left.checked_sub(1);
         self.left.fetch_update(SeqCst, SeqCst, less_one).ok()
     }
 
-    /// Does tasks while there are any, and counts them.
-    fn take_part(&self, taken: &Cell<usize>) {
+    /// Works on tasks while any are left, and counts those taken.
+    fn work(&self, taken: &Cell<usize>) {
         while let Some(left) = self.take() {
-            // SAFETY: it is there until the task is done that was just taken.
-            let work = unsafe { &*self.work.load(SeqCst) };
             taken.set(taken.get() + 1);
-            (work.task)(work.count - left);
+            // SAFETY: the job's owner waits in `Published::drop` until every task
+            // that was taken is counted in `done`, or was its own. The one just
+            // taken is counted once this thread has left the job: by
+            // `Helper::drop`, or by `report_failure`, whose caller promises that
+            // it has.
+            let job = unsafe { &*self.job.load(SeqCst) };
+            (job.task)(job.count - left);
         }
     }
 }
 
 impl Parallel for Pool {
     fn threads(&self) -> usize {
-        match self.is_busy.load(SeqCst) {
-            true => 1,
-            false => self.size(),
+        if self.is_busy.load(SeqCst) {
+            1
+        } else {
+            self.size()
         }
     }
 
     /// # Panics
-    /// If a helper broke down: its part of the work is not done.
+    /// If a helper panicked or was lost: its tasks are not done.
     fn run(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
         let is_alone = count <= 1 || self.size() == 1;
         if is_alone || self.is_busy.swap(true, SeqCst) {
             return (0..count).for_each(task);
         }
-        let work = Work { task, count };
-        let published = Published::new(self, &work);
-        self.take_part(&published.taken);
+        let job = Job { task, count };
+        let published = Published::new(self, &job);
+        self.work(&published.taken);
     }
 }
 
-/// What a helper has done of a piece of work.
-struct Part<'a> {
+/// A helper during a job. When it is dropped, its tasks are counted as done, even
+/// if one of them panicked.
+struct Helper<'a> {
     pool: &'a Pool,
-    taken: Cell<usize>,
+    /// Tasks of another pool, if one of them called [`Pool::help`].
+    outer: usize,
 }
 
-impl Drop for Part<'_> {
+impl Drop for Helper<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
             self.pool.has_failed.store(true, SeqCst);
         }
-        if self.taken.get() > 0 {
-            self.pool.done.fetch_add(self.taken.get(), SeqCst);
-            self.pool.ended.ring();
+        let taken = TAKEN.replace(self.outer);
+        if taken > 0 {
+            self.pool.done.fetch_add(taken, SeqCst);
+            self.pool.ended.notify();
         }
     }
 }
 
-/// Work that helpers see. When it is dropped, no helper uses it any more.
+/// A job that helpers see. When it has been dropped, none of them uses it.
 struct Published<'a> {
     pool: &'a Pool,
     count: usize,
-    /// By the thread whose work it is.
+    /// Tasks that its owner took.
     taken: Cell<usize>,
 }
 
 impl<'a> Published<'a> {
-    fn new(pool: &'a Pool, work: &Work<'_>) -> Self {
-        let count = work.count;
+    fn new(pool: &'a Pool, job: &Job<'_>) -> Self {
+        let count = job.count;
         pool.done.store(0, SeqCst);
-        let work = (&raw const *work).cast_mut().cast();
-        pool.work.store(work, SeqCst);
+        let job = (&raw const *job).cast_mut().cast();
+        pool.job.store(job, SeqCst);
         pool.left.store(count, SeqCst);
-        pool.begun.ring();
+        pool.begun.notify();
         let taken = Cell::new(0);
         Self { pool, count, taken }
     }
@@ -185,14 +207,20 @@ impl<'a> Published<'a> {
 impl Drop for Published<'_> {
     fn drop(&mut self) {
         let pool = self.pool;
-        let has_lost = || pool.has_lost.load(SeqCst);
-        let is_over = || pool.done.load(SeqCst) + self.taken.get() == self.count;
-        pool.ended.wait(pool.patience, || is_over() || has_lost());
-        let has_failed = has_lost() || pool.has_failed.load(SeqCst);
+        let is_over = || {
+            // Tasks are left if the owner panicked. There may be no helper to take
+            // them.
+            if pool.has_failed.load(SeqCst) {
+                self.taken.set(self.taken.get() + pool.left.swap(0, SeqCst));
+            }
+            pool.done.load(SeqCst) + self.taken.get() == self.count
+        };
+        pool.ended.wait(pool.patience, is_over);
+        let has_failed = pool.has_failed.load(SeqCst);
         pool.is_busy.store(false, SeqCst);
         assert!(
             !has_failed || thread::panicking(),
-            "a thread that helped has failed"
+            "a helper thread has failed"
         );
     }
 }

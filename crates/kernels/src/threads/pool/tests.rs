@@ -7,7 +7,7 @@ use super::*;
 /// Miri takes minutes for more.
 const ROUNDS: usize = if cfg!(miri) { 40 } else { 2000 };
 
-/// A pool with helpers that stay until the tests are over.
+/// A pool with helpers that live until the tests are over.
 fn pool(helpers: usize) -> &'static Pool {
     let pool: &Pool = Box::leak(Box::new(Pool::new(64)));
     for _ in 0..helpers {
@@ -17,7 +17,7 @@ fn pool(helpers: usize) -> &'static Pool {
     pool
 }
 
-/// How often each number came.
+/// How often the task is called with each number.
 fn calls(pool: &Pool, count: usize) -> Vec<usize> {
     let calls: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
     pool.run(count, &|at| {
@@ -26,16 +26,16 @@ fn calls(pool: &Pool, count: usize) -> Vec<usize> {
     calls.into_iter().map(AtomicUsize::into_inner).collect()
 }
 
-/// Waits until so many threads have come.
-fn meet(here: &AtomicUsize, threads: usize) {
-    here.fetch_add(1, SeqCst);
-    while here.load(SeqCst) < threads {
+/// Waits until `threads` threads have arrived.
+fn meet(arrived: &AtomicUsize, threads: usize) {
+    arrived.fetch_add(1, SeqCst);
+    while arrived.load(SeqCst) < threads {
         thread::yield_now();
     }
 }
 
 #[test]
-fn each_number_comes_once() {
+fn each_task_is_called_once() {
     for helpers in 0..4 {
         let pool = pool(helpers);
         assert_eq!(pool.threads(), helpers + 1);
@@ -47,10 +47,10 @@ fn each_number_comes_once() {
 }
 
 #[test]
-fn threads_that_sleep_are_woken() {
+fn sleeping_threads_are_woken() {
     let pool = pool(2);
     for _ in 0..20 {
-        // All three have to be there at the same time.
+        // All three have to arrive at the same time.
         let here = AtomicUsize::new(0);
         pool.run(3, &|_| {
             meet(&here, 3);
@@ -60,7 +60,7 @@ fn threads_that_sleep_are_woken() {
 }
 
 #[test]
-fn work_within_work_and_beside_work_is_done() {
+fn nested_and_concurrent_jobs_are_done() {
     let pool = pool(2);
     let total = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -76,7 +76,7 @@ fn work_within_work_and_beside_work_is_done() {
 }
 
 #[test]
-fn a_helper_that_breaks_down_is_told() {
+fn a_panic_of_a_helper_is_reported() {
     let pool = pool(2);
     let here = AtomicUsize::new(0);
     let main = thread::current().id();
@@ -90,7 +90,7 @@ fn a_helper_that_breaks_down_is_told() {
 }
 
 #[test]
-fn work_that_breaks_down_is_over_for_all() {
+fn a_panic_of_the_owner_waits_for_helpers() {
     let pool = pool(1);
     let (began, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let main = thread::current().id();
@@ -102,22 +102,33 @@ fn work_that_breaks_down_is_over_for_all() {
         });
     }));
     assert!(ran.is_err());
-    // All but the one that broke down, and nobody is in it any more.
+    // All tasks but the one that panicked have ended.
     assert_eq!((began.into_inner(), ended.into_inner()), (9, 8));
     assert_eq!(calls(pool, 5), [1; 5]);
 }
 
-#[test]
-fn a_helper_that_is_lost_is_told() {
-    let pool: &Pool = Box::leak(Box::new(Pool::new(64)));
+/// A helper that takes a task and stops, as if by a trap, when `is_time`.
+fn lose_a_helper(pool: &'static Pool, is_time: impl Fn() -> bool + Send + 'static) {
     pool.enlist();
-    // One that takes a task, and never comes back.
-    thread::spawn(|| {
+    thread::spawn(move || {
         while pool.take().is_none() {
             thread::yield_now();
         }
+        TAKEN.set(1);
+        while !is_time() {
+            thread::yield_now();
+        }
+        // SAFETY: this thread runs no task.
+        unsafe { pool.report_failure() };
+    });
+}
+
+#[test]
+fn a_lost_helper_is_reported() {
+    let pool: &Pool = Box::leak(Box::new(Pool::new(64)));
+    lose_a_helper(pool, || {
         thread::sleep(Duration::from_millis(20));
-        pool.report_failure();
+        true
     });
     let ran = panic::catch_unwind(AssertUnwindSafe(|| {
         pool.run(4, &|_| {
@@ -130,8 +141,49 @@ fn a_helper_that_is_lost_is_told() {
 }
 
 #[test]
+fn a_job_that_lost_a_helper_waits_for_the_others() {
+    static BEGUN: AtomicUsize = AtomicUsize::new(0);
+    let pool = pool(1);
+    // When both other threads are in a task.
+    lose_a_helper(pool, || BEGUN.load(SeqCst) == 2);
+    let main = thread::current().id();
+    let ended = AtomicUsize::new(0);
+    let ran = panic::catch_unwind(AssertUnwindSafe(|| {
+        pool.run(3, &|_| {
+            meet(&BEGUN, 2);
+            // The third task is the lost helper's.
+            while pool.left.load(SeqCst) > 0 {
+                thread::yield_now();
+            }
+            if thread::current().id() != main {
+                // Long after the failure is reported, and the owner is done.
+                while !pool.has_failed.load(SeqCst) {
+                    thread::yield_now();
+                }
+                thread::sleep(Duration::from_millis(50));
+                ended.fetch_add(1, SeqCst);
+            }
+        });
+    }));
+    assert!(ran.is_err());
+    assert_eq!(ended.load(SeqCst), 1, "a helper is still in its task");
+}
+
+#[test]
+fn an_owner_that_panics_after_a_failure_does_not_wait_for_helpers() {
+    let pool = pool(0);
+    pool.enlist();
+    pool.has_failed.store(true, SeqCst);
+    let ran = panic::catch_unwind(AssertUnwindSafe(|| {
+        pool.run(3, &|_| panic!("on purpose"));
+    }));
+    assert!(ran.is_err());
+    assert!(!pool.is_busy.load(SeqCst));
+}
+
+#[test]
 fn helpers_leave_a_closed_pool() {
-    for naps in [0, 5] {
+    for pause in [0, 5] {
         let pool = Pool::new(64);
         thread::scope(|scope| {
             for _ in 0..3 {
@@ -139,7 +191,7 @@ fn helpers_leave_a_closed_pool() {
                 scope.spawn(|| pool.help());
             }
             assert_eq!(calls(&pool, 10), [1; 10]);
-            thread::sleep(Duration::from_millis(naps));
+            thread::sleep(Duration::from_millis(pause));
             pool.close();
         });
     }

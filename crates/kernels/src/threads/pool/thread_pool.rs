@@ -7,12 +7,12 @@ use std::thread::{self, JoinHandle};
 use super::Pool;
 use crate::threads::Parallel;
 
-/// A few hundred microseconds, more than lie between two kernels of a batch, and
-/// than it takes to plan batches: a thread that sleeps is woken late, and then
-/// perhaps on a core that is in use.
+/// Some hundreds of microseconds: longer than the time between two kernels of a
+/// batch, or to plan batches. A sleeping thread is woken late, and perhaps on a
+/// core that is in use.
 const PATIENCE: u32 = 256;
 
-/// A pool, and the threads that help in it until it is dropped.
+/// A [`Pool`] with threads of its own, which are joined when it is dropped.
 #[derive(Debug)]
 pub struct ThreadPool {
     pool: Arc<Pool>,
@@ -30,10 +30,10 @@ impl Default for ThreadPool {
 }
 
 impl ThreadPool {
-    /// Starts threads until there are so many, the calling one among them.
+    /// Starts threads until there are `threads`, including the calling one.
     ///
     /// # Errors
-    /// Where the system starts no more; those work that there are.
+    /// If the system starts no more threads. Those that were started stay.
     pub fn grow_to(&mut self, threads: usize) -> io::Result<()> {
         while self.pool.size() < threads {
             let pool = Arc::clone(&self.pool);
@@ -59,7 +59,7 @@ impl Drop for ThreadPool {
     fn drop(&mut self) {
         self.pool.close();
         for helper in self.helpers.drain(..) {
-            // Whoever waited for one that failed was told then.
+            // A panic was already reported by the job that waited for it.
             drop(helper.join());
         }
     }
@@ -70,14 +70,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_team_has_as_many_threads_and_lets_them_go() {
+    fn grows_and_joins_its_threads() {
         for threads in 1..4 {
-            let mut team = ThreadPool::default();
-            team.grow_to(threads).expect("there are threads");
-            assert_eq!(team.threads(), threads);
-            let pool = Arc::downgrade(&team.pool);
-            drop(team);
-            assert!(pool.upgrade().is_none(), "a helper still has it");
+            let mut owner = ThreadPool::default();
+            owner.grow_to(threads).expect("threads are started");
+            assert_eq!(owner.threads(), threads);
+            let pool = Arc::downgrade(&owner.pool);
+            drop(owner);
+            assert!(pool.upgrade().is_none(), "a helper is still running");
         }
     }
 }

@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::thread;
 
-/// Looks for news between two offers of the core to other threads.
-const LOOKS: u32 = 64;
+/// Polls between two yields.
+const POLLS: u32 = 64;
 
-/// What wakes threads that wait for something.
+/// Wakes threads that wait for a condition.
 #[derive(Debug)]
 pub(super) struct WakeSignal {
-    /// Threads that sleep, or are about to.
+    /// Threads that sleep or are about to.
     sleepers: AtomicUsize,
     sleep: Mutex<()>,
     news: Condvar,
@@ -26,11 +26,12 @@ impl WakeSignal {
         }
     }
 
-    /// Returns when `is_over`, which another thread makes so before it calls
-    /// [`ring`](Self::ring).
+    /// Waits until `is_over` returns true: polls, yields up to `patience` times,
+    /// then sleeps. Who changes the condition calls [`notify`](Self::notify)
+    /// afterwards.
     pub(super) fn wait(&self, patience: u32, is_over: impl Fn() -> bool) {
         for _ in 0..patience {
-            for _ in 0..LOOKS {
+            for _ in 0..POLLS {
                 if is_over() {
                     return;
                 }
@@ -50,9 +51,9 @@ impl WakeSignal {
         self.sleepers.fetch_sub(1, SeqCst);
     }
 
-    pub(super) fn ring(&self) {
+    pub(super) fn notify(&self) {
         if self.sleepers.load(SeqCst) > 0 {
-            // Not between a look and the sleep that follows.
+            // Takes the lock, so that a wake-up cannot be lost between check and wait.
             drop(self.lock());
             self.news.notify_all();
         }
