@@ -90,7 +90,7 @@ fn operators_of_later_sets_give_the_values_of_onnx_runtime() {
 }
 
 #[test]
-fn old_forms_of_operators_give_the_same() {
+fn old_forms_of_operators_give_the_values_of_onnx_runtime() {
     check(OLD_CASES, 9);
 }
 
@@ -110,7 +110,7 @@ fn products_with_weights_are_linear_layers() {
     }
 }
 
-/// Each form of a quantized lookup is recognised, beside the lookup of `x`.
+/// Each form of a quantized lookup is recognised, next to the lookup of `x`.
 #[test]
 fn lookups_and_l2_normalizations_are_recognised() {
     for (name, lines) in CASES {

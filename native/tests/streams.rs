@@ -1,4 +1,4 @@
-//! Streams, and calls that end early.
+//! Streams, cancellation and deadlines.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
@@ -21,7 +21,7 @@ fn texts(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|at| format!("text {at} {}", "and a word ".repeat(at % 7)))
 }
 
-/// What async code and thread pools ask for, checked when this compiles.
+/// Checks at compile time what async code and thread pools require.
 const _: () = {
     const fn shared<T: Send + Sync + Clone + 'static>() {}
     const fn moved<T: Send + 'static>() {}
@@ -34,7 +34,7 @@ const _: () = {
 };
 
 #[test]
-fn a_stream_gives_what_a_call_gives() {
+fn a_stream_gives_the_same_as_a_call() {
     let mut options = EncodeOptions::default();
     options.pooling = Some(Pooling::by(2));
     let encoder = encoder().with_options(&options).expect("valid");
@@ -71,7 +71,7 @@ fn reading_ahead_is_bounded() {
 }
 
 #[test]
-fn long_texts_are_not_piled_up() {
+fn reading_ahead_is_bounded_in_bytes() {
     let read = AtomicUsize::new(0);
     let long = "word ".repeat(1 << 16);
     let endless = std::iter::repeat_with(|| {
@@ -80,19 +80,18 @@ fn long_texts_are_not_piled_up() {
     });
     let mut stream = encoder().stream_documents(endless);
     stream.next().expect("it is endless").expect("it encodes");
-    // A third of a megabyte each.
+    // Each has a third of a megabyte.
     assert_eq!(read.load(Ordering::Relaxed), 4);
 }
 
-/// What nobody may ask for without harm: a text of ten megabytes, and a
-/// hundred thousand texts.
+/// A text of ten megabytes, and a hundred thousand texts.
 #[test]
-fn sizes_beyond_memory_are_cut_off_or_streamed() {
+fn huge_inputs_are_truncated_or_streamed() {
     let encoder = encoder();
     let long = "word ".repeat(2 << 20);
-    let document = encoder.encode_document(&long).expect("it is cut off");
+    let document = encoder.encode_document(&long).expect("it is truncated");
     let truncation = document.truncation().expect("its text is known");
-    // Each word has the same number of tokens.
+    // Every word has the same number of tokens.
     let tokens = truncation.kept_tokens + truncation.dropped_tokens;
     assert!(
         tokens >= 2 << 20 && tokens.is_multiple_of(2 << 20),
@@ -179,19 +178,19 @@ fn a_call_is_cancelled_between_its_batches() {
     let controlled = plain.with_control(control);
     let all: Vec<String> = texts(200).collect();
     match controlled.encode_documents(&all) {
-        // Batches that had begun beside the third are finished.
+        // Batches that ran at the same time as the third are finished.
         Err(Error::Cancelled { done, .. }) => assert!((3..100).contains(&done), "{done}"),
         other => panic!("expected a cancellation, found {other:?}"),
     }
     assert!(cancellation.is_cancelled());
-    // Once on, it ends every call, and touches no other encoder.
+    // From then on it ends every call, but none of another encoder.
     let error = controlled.encode_query("text").expect_err("cancelled");
     assert_eq!(error.code(), "cancelled");
     plain.encode_query("text").expect("it encodes");
 }
 
 #[test]
-fn a_job_goes_on_after_another_control_would_have_ended_it() {
+fn a_job_is_cancelled_before_its_first_batch() {
     let cancellation = Cancellation::new();
     let control = Control::new().with_cancellation(&cancellation);
     let mut job = encoder()

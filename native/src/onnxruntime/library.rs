@@ -1,8 +1,6 @@
-//! Loading of the ONNX Runtime library. It is checked before `ort` gets it, so
-//! that a missing or wrong file is an error and never a panic.
+//! Loading of the ONNX Runtime library.
 
 use std::ffi::{CStr, c_char};
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
@@ -10,30 +8,8 @@ use multivec_core::{Error, Result};
 use ort::environment::Environment;
 
 use super::ENGINE;
-use super::elf;
-use super::search_paths::{self, Place};
-use super::telemetry;
-
-/// A file that may be the ONNX Runtime library.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    /// The file.
-    pub path: PathBuf,
-    /// Where it comes from, such as `ORT_DYLIB_PATH`.
-    pub origin: &'static str,
-    /// Its version, or why it cannot be used.
-    pub outcome: std::result::Result<String, String>,
-}
-
-impl fmt::Display for Candidate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, origin) = (self.path.display(), self.origin);
-        match &self.outcome {
-            Ok(version) => write!(f, "{path} ({origin}): version {version}"),
-            Err(reason) => write!(f, "{path} ({origin}): {reason}"),
-        }
-    }
-}
+use super::candidate::{self, Candidate, probe};
+use super::search_paths;
 
 /// The ONNX Runtime library of this process.
 #[derive(Clone, Debug)]
@@ -49,7 +25,7 @@ static LOADING: Mutex<()> = Mutex::new(());
 
 impl OnnxRuntime {
     /// The minor version of the oldest library that can be used, 1.x.
-    pub const OLDEST: u32 = ort::MINOR_VERSION;
+    pub const OLDEST: u32 = candidate::OLDEST;
 
     /// Finds and loads the library, once a process. It is looked for at
     /// `library`, in `ORT_DYLIB_PATH`, beside the executable, in
@@ -178,67 +154,6 @@ fn same_file(left: &Path, right: &Path) -> bool {
     }
 }
 
-fn probe(place: &Place) -> Candidate {
-    let outcome = match place.path.metadata() {
-        Err(error) => Err(error.to_string()),
-        Ok(file) if !file.is_file() => Err("expected a file, found a folder or device".to_owned()),
-        Ok(_) => version_of(&place.path).and_then(|version| match minor(&version) {
-            Some(minor) if minor >= OnnxRuntime::OLDEST => Ok(version),
-            _ => Err(format!(
-                "expected version 1.{} or newer, found {version}",
-                OnnxRuntime::OLDEST
-            )),
-        }),
-    };
-    Candidate {
-        path: place.path.clone(),
-        origin: place.origin,
-        outcome,
-    }
-}
-
-fn version_of(path: &Path) -> std::result::Result<String, String> {
-    type GetApiBase = unsafe extern "C" fn() -> *const ort::sys::OrtApiBase;
-    elf::check_complete(path)?;
-    telemetry::turn_off();
-    // SAFETY: opening a library runs its initializers, which must be sound.
-    // That cannot be checked; whoever names the file, or puts it where the
-    // library belongs, answers for it. Truncated files were refused above.
-    let library = unsafe { libloading::Library::new(path) }.map_err(|error| error.to_string())?;
-    // SAFETY: a library that exports `OrtGetApiBase` is ONNX Runtime, which
-    // has kept the signature and the layout of `OrtApiBase` since its first
-    // release. The pointers are to static data, valid until `library` is
-    // dropped at the end of this function; the version is copied before.
-    unsafe {
-        let get_base: libloading::Symbol<'_, GetApiBase> = library
-            .get(b"OrtGetApiBase")
-            .map_err(|_| "expected ONNX Runtime, found another library".to_owned())?;
-        let base = get_base();
-        if base.is_null() {
-            return Err("expected an API, found none".to_owned());
-        }
-        let version = ((*base).GetVersionString)();
-        if version.is_null() {
-            return Err("expected a version, found none".to_owned());
-        }
-        let version = CStr::from_ptr(version).to_string_lossy().into_owned();
-        // `ort` panics on a library that lacks the API. Libraries that are too
-        // old write to standard error when they are asked for it.
-        let known = minor(&version).is_some_and(|minor| minor >= OnnxRuntime::OLDEST);
-        if known && ((*base).GetApi)(OnnxRuntime::OLDEST).is_null() {
-            return Err(format!(
-                "expected the API of version 1.{}, found none in version {version}",
-                OnnxRuntime::OLDEST
-            ));
-        }
-        Ok(version)
-    }
-}
-
-fn minor(version: &str) -> Option<u32> {
-    version.strip_prefix("1.")?.split('.').next()?.parse().ok()
-}
-
 fn initialize(path: &Path) -> std::result::Result<Environment, String> {
     ort::init_from(path)
         .map_err(|error| error.to_string())?
@@ -271,14 +186,6 @@ fn unavailable(tried: &[Candidate]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reads_versions() {
-        assert_eq!(minor("1.30.0"), Some(30));
-        assert_eq!(minor("1.9.1-rc"), Some(9));
-        assert_eq!(minor("2.0.0"), None);
-        assert_eq!(minor(""), None);
-    }
 
     #[test]
     fn a_text_file_is_no_library() {

@@ -1,6 +1,7 @@
 //! The backend of ONNX Runtime, whose library is loaded at run time.
 
 mod backend;
+mod candidate;
 mod elf;
 mod error;
 mod library;
@@ -8,6 +9,7 @@ mod opener;
 mod operators;
 mod pinned_output;
 mod placement;
+mod provider_options;
 mod providers;
 mod search_paths;
 mod sessions;
@@ -16,7 +18,8 @@ mod signature;
 mod telemetry;
 
 pub(crate) use backend::OrtBackend;
-pub use library::{Candidate, OnnxRuntime};
+pub use candidate::Candidate;
+pub use library::OnnxRuntime;
 pub(crate) use opener::{SessionGraph, SessionParts, SessionSettings};
 pub(crate) use operators::{Kernels, Work};
 pub(crate) use providers::check_listed;

@@ -112,6 +112,9 @@ impl PinnedOutput {
 
 #[cfg(test)]
 mod tests {
+    use multivec_core::batch::TokenBatch;
+    use ort::session::RunOptions;
+
     use super::super::opener::tests::{FILE, opener};
     use super::*;
     use crate::options::{AmdOptions, CudaOptions, Parallelism, TensorRtOptions};

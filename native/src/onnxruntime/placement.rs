@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ort::session::Session;
 
-use super::providers::listed_name;
+use super::provider_options::listed_name;
 use crate::options::Provider;
 
 /// How many operators a provider ran.

@@ -96,9 +96,9 @@ impl SessionPool {
         state.next_ticket += 1;
         loop {
             let is_last = state.next_ticket == ticket + 1;
-            let is_alone = mode == RunMode::Exclusive && is_last;
+            let mode = if is_last { mode } else { RunMode::Shared };
             if state.serving == ticket
-                && let Some(width) = self.choose(&state, is_alone)
+                && let Some(width) = self.choose(&state, mode)
             {
                 state.serving += 1;
                 let session = match width {
@@ -120,12 +120,12 @@ impl SessionPool {
         }
     }
 
-    fn choose(&self, state: &State, is_alone: bool) -> Option<Width> {
+    fn choose(&self, state: &State, mode: RunMode) -> Option<Width> {
         // While the wide session runs, no narrow one may.
         if self.has_wide && state.wide.is_none() {
             return None;
         }
-        if self.has_wide && is_alone && state.busy == 0 {
+        if self.has_wide && mode == RunMode::Exclusive && state.busy == 0 {
             return Some(Width::Wide);
         }
         (state.busy < self.max).then_some(Width::Narrow)

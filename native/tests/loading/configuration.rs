@@ -1,4 +1,4 @@
-//! Configurations that are no configuration, or not that of the model.
+//! Configurations that are invalid or belong to another model.
 
 use multivec::{EncoderBuilder, Precision, QueryExpansion, TextKind};
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ fn wrong_types_and_ranges() {
 }
 
 #[test]
-fn a_folder_is_named_with_its_file() {
+fn errors_name_the_file_with_its_folder() {
     let config = edited(TINY_BERT.config, |config| {
         config.insert("query_length".to_owned(), json!("long"));
     });
@@ -130,9 +130,9 @@ fn a_prefix_with_another_id() {
     }
 }
 
-/// As PyLate: the id alone says which token is inserted.
+/// As in PyLate, only the id decides which token is inserted.
 #[test]
-fn a_prefix_known_by_its_id_only() {
+fn a_prefix_with_an_id_but_no_text() {
     let bytes = with_config(&TINY_BERT, |config| {
         config.insert("query_prefix".to_owned(), json!("[renamed]"));
     });
@@ -182,7 +182,7 @@ fn another_dimension() {
 }
 
 #[test]
-fn token_types_that_the_graph_lacks_or_has() {
+fn token_types_that_contradict_the_graph() {
     for fixture in [&TINY_BERT, &TINY_MODERNBERT] {
         let has = fixture.name == "tiny-bert";
         let bytes = with_config(fixture, |config| {
@@ -222,7 +222,7 @@ fn expansion_without_a_mask_token() {
     let mut bytes = with_config(&TINY_BERT, |config| {
         config.remove("mask_token_id");
     });
-    // Another name for the mask token, of the same id.
+    // A second token with the id of the mask token.
     bytes.tokenizer = String::from_utf8(bytes.tokenizer)
         .expect("the fixture is UTF-8")
         .replace("[MASK]", "[HOLE]")
@@ -241,7 +241,7 @@ fn expansion_without_a_mask_token() {
     assert_eq!(encoder.encode_query("").expect("it encodes").tokens(), 3);
 }
 
-/// Absent keys, and null, are PyLate's defaults.
+/// Absent keys and null mean PyLate's defaults.
 #[test]
 fn defaults() {
     let keep = ["query_prefix", "document_prefix", "query_length"];
@@ -261,7 +261,7 @@ fn defaults() {
 }
 
 #[test]
-fn an_empty_prefix_is_no_token() {
+fn an_empty_prefix_adds_no_token() {
     let bytes = with_config(&TINY_BERT, |config| {
         config.insert("query_prefix".to_owned(), json!(""));
         config.insert("document_prefix".to_owned(), json!(""));

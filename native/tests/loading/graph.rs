@@ -1,4 +1,4 @@
-//! Graphs that are corrupt, or not those of an encoder.
+//! Graphs that are corrupt, or do not belong to an encoder.
 
 use multivec::{EncoderBuilder, ModelBytes, Normalization, Precision};
 use multivec_graph::Graph;
@@ -19,7 +19,7 @@ fn with_graph(graph: GraphProto) -> ModelBytes {
 }
 
 #[test]
-fn a_table_of_rows_is_an_encoder() {
+fn a_graph_of_one_lookup_is_an_encoder() {
     let encoder = build(with_graph(lookup(2050, 8))).expect("the model loads");
     assert_eq!(encoder.encode_query("a").expect("it encodes").dim(), 8);
 }
@@ -41,7 +41,7 @@ fn empty_and_truncated() {
     }
 }
 
-/// The start of a graph holds its nodes; single bytes of it are changed.
+/// Changes single bytes at the start of a graph, where its nodes are.
 #[test]
 fn corrupt_nodes() {
     let whole = bytes(&TINY_BERT, Precision::Fp32);
@@ -77,7 +77,7 @@ fn truncated_in_a_folder() {
 }
 
 #[test]
-fn an_operator_that_nobody_knows() {
+fn an_unknown_operator() {
     let mut graph = lookup(2050, 8);
     graph.node[0].op_type = Some("Levitate".to_owned());
     let parts = ["model.onnx", "onnxruntime", "Levitate"];
@@ -99,7 +99,7 @@ fn missing_inputs() {
 }
 
 #[test]
-fn an_input_that_no_encoder_has() {
+fn an_unknown_input() {
     let mut graph = lookup(2050, 8);
     graph
         .input
@@ -128,11 +128,11 @@ fn an_input_of_another_type_or_rank() {
 
 #[test]
 fn an_output_of_another_rank_or_type() {
-    // One number a token: [batch, length].
+    // One number per token, [batch, length].
     let mut flat = lookup(2050, 1);
     flat.initializer = vec![tensor("table", &[2050], vec![0.5; 2050])];
     flat.output = vec![value("output", FLOAT, &["batch", "length"])];
-    // One vector a text.
+    // One vector per text.
     let mut pooled = lookup(2050, 8);
     pooled.node[0].output = vec!["states".to_owned()];
     pooled.node.push(node("ReduceMax", &["states"], "output"));
@@ -168,7 +168,7 @@ fn an_output_of_another_rank_or_type() {
 }
 
 #[test]
-fn an_output_of_another_length() {
+fn an_output_with_another_length() {
     let mut graph = lookup(2050, 8);
     graph.node[0].output = vec!["states".to_owned()];
     let mut twice = node("Concat", &["states", "states"], "output");
@@ -185,7 +185,7 @@ fn an_output_of_another_length() {
 }
 
 #[test]
-fn another_dimension_than_stated() {
+fn a_dimension_that_contradicts_the_configuration() {
     let mut bytes = with_config(&TINY_MODERNBERT, |config| {
         config.insert("embedding_dim".to_owned(), json!(32));
     });
@@ -222,18 +222,18 @@ fn a_normalization_that_cannot_be_removed() {
 }
 
 #[test]
-fn a_graph_without_normalization_has_none_to_remove() {
+fn a_graph_without_normalization_stays_as_it_is() {
     let encoder = EncoderBuilder::from_bytes(with_graph(lookup(2050, 8)))
         .with_normalization(Normalization::Off)
         .build()
         .expect("the model loads");
     let document = encoder.encode_document("a").expect("it encodes");
-    // Row 2050 - 1, of [D], as `lookup` fills it.
+    // The row of [D], number 2049, as `lookup` fills it.
     assert_eq!(document.row(1)[0], ((2049 * 8) % 7) as f32 + 0.5);
 }
 
 #[test]
-fn writing_a_graph_loses_nothing() {
+fn a_graph_survives_reading_and_writing() {
     for fixture in TINY {
         for precision in [Precision::Fp32, Precision::Int8] {
             let original = bytes(fixture, precision);
@@ -254,8 +254,8 @@ fn writing_a_graph_loses_nothing() {
     }
 }
 
-/// Weights beside the graph, as exporters write large models.
-fn apart(file: &str) -> (Vec<u8>, Vec<u8>) {
+/// A graph and its external weights, as exporters write large models.
+fn externalize(file: &str) -> (Vec<u8>, Vec<u8>) {
     let mut graph = lookup(2050, 8);
     let table = &mut graph.initializer[0];
     let values = std::mem::take(&mut table.float_data);
@@ -272,11 +272,11 @@ fn apart(file: &str) -> (Vec<u8>, Vec<u8>) {
 }
 
 #[test]
-fn weights_in_a_file_of_their_own() {
+fn external_weights() {
     let inside = build(with_graph(lookup(2050, 8))).expect("the model loads");
     let config = with_graph(lookup(1, 1)).config;
     for name in ["model.onnx_data", "model.onnx.data", "weights.bin"] {
-        let (graph, weights) = apart(name);
+        let (graph, weights) = externalize(name);
         let file = format!("onnx/{name}");
         let mut files: Vec<(&str, &[u8])> = vec![
             ("onnx_config.json", &config),

@@ -1,4 +1,4 @@
-//! Names and places of files.
+//! Names and folders of files.
 
 use std::fs;
 
@@ -43,7 +43,7 @@ fn onnx_config_is_preferred() {
 }
 
 #[test]
-fn every_name_of_a_graph() {
+fn all_names_of_graphs() {
     let names = [
         ("model.onnx", Precision::Fp32),
         ("onnx/model.onnx", Precision::Fp32),
@@ -72,7 +72,7 @@ fn every_name_of_a_graph() {
 }
 
 #[test]
-fn int8_by_default_and_fp32_on_demand() {
+fn int8_by_default_and_fp32_on_request() {
     let root = folder(&[
         (CONFIG, TINY_BERT.config),
         (TOKENIZER, TINY_BERT.tokenizer),
@@ -90,7 +90,7 @@ fn int8_by_default_and_fp32_on_demand() {
 }
 
 #[test]
-fn a_precision_that_is_not_there() {
+fn a_missing_precision() {
     for (present, absent, file) in [
         (Precision::Int8, Precision::Fp32, "model_int8.onnx"),
         (Precision::Fp32, Precision::Int8, "model.onnx"),
@@ -142,7 +142,7 @@ fn missing_files() {
 }
 
 #[test]
-fn no_folder_and_a_file_instead() {
+fn a_missing_folder_and_a_file_in_its_place() {
     let root = folder(&[("model.onnx", b"")]);
     for name in ["absent", "model.onnx"] {
         let path = root.path().join(name);

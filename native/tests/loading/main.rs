@@ -1,4 +1,4 @@
-//! Model directories and bytes: what loads, and how the rest is refused.
+//! Loading model directories and bytes, valid and invalid.
 
 #![allow(clippy::expect_used, clippy::panic)]
 

@@ -1,4 +1,4 @@
-//! Options that are out of range, or too much for the model.
+//! Options that are out of range, in general or for the model.
 
 use multivec::{
     BatchLimit, EncodeOptions, Encoder, EncoderBuilder, Normalization, Pooling, Precision, Result,
@@ -11,7 +11,7 @@ fn builder(fixture: &Fixture) -> EncoderBuilder {
     EncoderBuilder::from_bytes(bytes(fixture, Precision::Fp32))
 }
 
-/// The same options, once for loading and once for an encoder that is there.
+/// Sets options while loading, and on a loaded encoder.
 fn both(fixture: &Fixture, edit: impl Fn(&mut EncodeOptions)) -> [Result<Encoder>; 2] {
     let mut options = EncodeOptions::default();
     let loaded = load(fixture, Precision::Fp32, &options);

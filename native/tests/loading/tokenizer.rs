@@ -1,4 +1,4 @@
-//! Tokenizers that are none, or of another model.
+//! Tokenizers that are invalid or belong to another model.
 
 use multivec::{Precision, TextKind};
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ fn truncated_at_every_stage() {
 }
 
 #[test]
-fn a_decoder_or_normalizer_that_is_broken() {
+fn a_broken_decoder_or_normalizer() {
     let table = |table: &str| json!({"type": "Precompiled", "precompiled_charsmap": table});
     let sequence = json!({"type": "Sequence", "normalizers": [table("AAAA////")]});
     for (key, value) in [
@@ -53,7 +53,7 @@ fn a_decoder_or_normalizer_that_is_broken() {
         });
         refused(build(bytes), "invalid_tokenizer", &["tokenizer.json"]);
     }
-    // Syntax that goes wrong within the decoder.
+    // Syntax errors within the decoder.
     for broken in ["{\"type\": ]", "1e999", "[[", &"[".repeat(500)] {
         let mut bytes = bytes(&TINY_BERT, Precision::Fp32);
         bytes.tokenizer = format!("{{\"version\": \"1.0\", \"decoder\": {broken}").into();
@@ -122,7 +122,7 @@ fn padding_on_the_left() {
 
 /// Exported tokenizers often keep the settings of their last use.
 #[test]
-fn own_padding_and_truncation_do_not_count() {
+fn the_tokenizers_own_padding_and_truncation_are_ignored() {
     let plain = build(bytes(&TINY_BERT, Precision::Fp32)).expect("the model loads");
     let mut bytes = bytes(&TINY_BERT, Precision::Fp32);
     bytes.tokenizer = edited(TINY_BERT.tokenizer, |tokenizer| {
@@ -150,7 +150,7 @@ fn own_padding_and_truncation_do_not_count() {
 }
 
 #[test]
-fn a_text_may_have_no_token_at_all() {
+fn a_text_may_have_no_tokens() {
     let mut bytes = with_config(&TINY_BERT, |config| {
         config.insert("query_prefix".to_owned(), json!(""));
         config.insert("document_prefix".to_owned(), json!(""));
