@@ -66,10 +66,11 @@ fn polynomial<V: Vector, const TERMS: usize, const COUNT: usize>(
     terms: [f32; TERMS],
     x: [V; COUNT],
 ) -> [V; COUNT] {
-    let mut sums = x.map(|x| x.splat(terms[TERMS - 1]));
+    let mut sums = [x[0].splat(terms[TERMS - 1]); COUNT];
     for term in (0..TERMS - 1).rev() {
+        let term = x[0].splat(terms[term]);
         for at in 0..COUNT {
-            sums[at] = sums[at].mul_add(x[at], x[at].splat(terms[term]));
+            sums[at] = sums[at].mul_add(x[at], term);
         }
     }
     sums
@@ -194,8 +195,8 @@ fn rough<V: Vector, const COUNT: usize>(x: [V; COUNT], fit: RoughFit) -> [V; COU
         squares[at] = z[at].mul(z[at]);
     }
     let factors = polynomial(fit.terms, squares);
+    let (zero, half) = (x[0].splat(0.), x[0].splat(0.5));
     for at in 0..COUNT {
-        let (zero, half) = (x[at].splat(0.), x[at].splat(0.5));
         // Slightly below 0 at the lower limit.
         let factor = zero.max(factors[at].mul_add(z[at], half));
         results[at] = x[at].mul(factor);
