@@ -61,12 +61,7 @@ impl TokenColumns {
         spelling: impl FnOnce() -> String,
     ) {
         self.ids.push(id);
-        self.roles.push(match role {
-            TokenRole::Special => 0,
-            TokenRole::Prefix => 1,
-            TokenRole::Text => 2,
-            TokenRole::Expansion => 3,
-        });
+        self.roles.push(role.number());
         let span = span.unwrap_or_default();
         self.spans.extend([span.start, span.end]);
         if self.spelled.insert(id) {

@@ -3,7 +3,8 @@
 use js_sys::Uint8Array;
 use multivec_core::tokenize::{TextTokenizer, TokenizedText};
 use multivec_core::{
-    EncodeOptions, Encoder, Error, ModelParts, Precision, Result, TextKind, WeightsHasher,
+    EncodeOptions, Encoder, Error, ModelConfig, ModelParts, Precision, Result, TextKind,
+    WeightsHasher,
 };
 use multivec_graph::Graph;
 use multivec_graph::onnx::TensorProto;
@@ -188,10 +189,8 @@ struct Files {
 
 fn load(files: Files, precision: Precision, options: &EncodeOptions) -> Result<Encoder> {
     let names = files.names;
-    let parts = ModelParts::from_json(
-        (&names.config, &files.config),
-        (&names.tokenizer, &files.tokenizer),
-    )?;
+    let config = ModelConfig::from_json(&names.config, &files.config)?;
+    let parts = ModelParts::new(config, &names.tokenizer, &files.tokenizer)?;
     // Frees its memory for the weights.
     drop(files.tokenizer);
     let model = ModelFile {
@@ -201,11 +200,7 @@ fn load(files: Files, precision: Precision, options: &EncodeOptions) -> Result<E
     let mut weights = WeightsHasher::new();
     weights
         .update_reader(model.reader())
-        .map_err(|source| Error::Io {
-            path: names.model.clone(),
-            action: "reading",
-            source,
-        })?;
+        .map_err(|source| Error::io(&names.model, "reading", source))?;
     let graph = Graph::scan(&names.model, OWN, model.reader())?;
     let external = |tensor: &TensorProto| model.read(tensor);
     let graph = TractGraph::new(&names.model, graph, precision, &external)

@@ -16,6 +16,7 @@ pub(super) fn to_js(error: Error) -> JsValue {
             option,
             expected,
             found,
+            ..
         } => format!(
             "option `{}`: expected {expected}, found {found}",
             camel_case(option)

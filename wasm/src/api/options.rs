@@ -109,15 +109,19 @@ pub(super) fn encode_options(value: &JsValue) -> JsResult<EncodeOptions> {
     options.query_expansion = given.query_expansion;
     options.truncation = given.truncation;
     options.normalization = given.normalization;
-    let pooling = pooling(given.pool_factor, given.protected_tokens);
+    let pooling = pooling(given.pool_factor, given.protected_tokens)?;
     options.pooling = (pooling.factor != 1).then_some(pooling);
     match (given.batch_size, given.token_budget) {
         (Some(_), Some(_)) => {
             let error = Error::option("batch_size", "no `tokenBudget` beside it", "both");
             return Err(to_js(error));
         }
-        (Some(texts), None) => options.batch_limit = BatchLimit::Texts(texts.into()),
-        (None, Some(tokens)) => options.batch_limit = BatchLimit::Tokens(tokens.into()),
+        (Some(texts), None) => {
+            options.batch_limit = BatchLimit::Texts(positive("batch_size", texts)?);
+        }
+        (None, Some(tokens)) => {
+            options.batch_limit = BatchLimit::Tokens(positive("token_budget", tokens)?);
+        }
         (None, None) => {}
     }
     Ok(options)
@@ -126,19 +130,24 @@ pub(super) fn encode_options(value: &JsValue) -> JsResult<EncodeOptions> {
 /// Reads how far to pool.
 pub(super) fn pool_options(value: &JsValue) -> JsResult<Pooling> {
     let given: Pool = fields("options", value)?;
-    let pooling = pooling(Some(given.pool_factor), given.protected_tokens);
-    if pooling.factor == 0 {
-        return Err(to_js(Error::option("pool_factor", "1 or more", 0)));
+    pooling(Some(given.pool_factor), given.protected_tokens)
+}
+
+fn pooling(factor: Option<Count>, protected_tokens: Option<Count>) -> JsResult<Pooling> {
+    let factor = factor.map(|factor| positive("pool_factor", factor));
+    let mut pooling = Pooling::by(factor.transpose()?.unwrap_or(1));
+    if let Some(protected) = protected_tokens {
+        pooling.protected_tokens = protected.into();
     }
     Ok(pooling)
 }
 
-fn pooling(factor: Option<Count>, protected_tokens: Option<Count>) -> Pooling {
-    let mut pooling = Pooling::by(factor.map_or(1, usize::from));
-    if let Some(protected) = protected_tokens {
-        pooling.protected_tokens = protected.into();
+/// Refuses 0 by the option's name, which the core does not know.
+fn positive(option: &'static str, count: Count) -> JsResult<usize> {
+    match usize::from(count) {
+        0 => Err(to_js(Error::option(option, "1 or more", 0))),
+        count => Ok(count),
     }
-    pooling
 }
 
 /// Reads the side of retrieval.

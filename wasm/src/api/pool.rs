@@ -31,8 +31,8 @@ impl WasmEncoder {
     pub fn pool(&self, data: Vec<f32>, dim: usize, options: JsValue) -> JsResult<JsValue> {
         health::check()?;
         let pooling = options::pool_options(&options)?;
-        let tagged = tagged(data, dim).map_err(to_js)?;
-        object(&untagged(&tagged.pooled(pooling), dim))
+        let pooled = tagged(data, dim).and_then(|tagged| tagged.pooled(pooling));
+        object(&untagged(&pooled.map_err(to_js)?, dim))
     }
 }
 
