@@ -6,7 +6,7 @@
 
 use multivec_core::batch::TokenBatch;
 use multivec_core::encoder::Normalization;
-use multivec_core::{Backend, Precision, RunMode};
+use multivec_core::{Backend, Error, Precision, RunMode};
 use multivec_testing::notation;
 use multivec_testing::operators::{CASES, LATER_CASES, OLD_CASES};
 use multivec_tract::TractBackend;
@@ -16,16 +16,25 @@ const ROWS: usize = 2;
 const LENGTH: usize = 5;
 const IDS: [i64; ROWS * LENGTH] = [1, 7, 300, 2049, 5, 0, 42, 42, 1999, 3];
 
-/// What tract-onnx cannot run, or gets wrong, and why.
-const EXCEPTIONS: &[(&str, &str)] = &[];
+/// Cases that tract-onnx does not run, and why.
+const EXCEPTIONS: &[(&str, &str)] = &[
+    // It takes zeros for 64-bit floats where the node does not say.
+    ("ConstantOfShape", "tensor is F64, accessed as F32"),
+    // The axis is a list of one in ours.
+    ("CumSum", "inputs[1].rank == 0"),
+    (
+        "CumSum from the end, without the element",
+        "inputs[1].rank == 0",
+    ),
+    ("DynamicQuantizeLinear", "y_scale must be a const"),
+    ("Flatten", "square of symbols"),
+];
 
-fn ours(model: Vec<u8>) -> Vec<f32> {
+fn ours(model: Vec<u8>) -> Result<Vec<f32>, Error> {
     let normalization = Normalization::Off;
-    let backend = TractBackend::load("model.onnx", model, Precision::Fp32, normalization)
-        .expect("the graph loads");
+    let backend = TractBackend::load("model.onnx", model, Precision::Fp32, normalization)?;
     let batch = TokenBatch::unpadded(ROWS, IDS.to_vec());
-    let states = backend.run(&batch, RunMode::Exclusive);
-    states.expect("the graph runs").data
+    Ok(backend.run(&batch, RunMode::Exclusive)?.data)
 }
 
 fn theirs(model: &[u8]) -> TractResult<Vec<f32>> {
@@ -52,16 +61,25 @@ fn compare(cases: &[(&str, &str)], opset: i64) {
     let mut failures = Vec::new();
     for &(name, lines) in cases {
         let model = notation::model(lines, opset);
-        let is_exception = EXCEPTIONS.iter().any(|(exception, _)| *exception == name);
-        let found = ours(model.clone());
+        let exception = EXCEPTIONS.iter().find(|(exception, _)| *exception == name);
+        let found = match ours(model.clone()) {
+            Ok(found) => found,
+            Err(error) => {
+                failures.push(format!("{name}: {error}"));
+                continue;
+            }
+        };
         let difference = match theirs(&model) {
             Ok(expected) => difference(&expected, &found),
             Err(error) => Some(format!("{error:#}")),
         };
-        match difference {
-            Some(difference) if !is_exception => failures.push(format!("{name}: {difference}")),
-            None if is_exception => failures.push(format!("{name}: no exception any more")),
-            _ => {}
+        let (found, expected) = (difference, exception.map(|(_, reason)| *reason));
+        match (found, expected) {
+            (None, None) => {}
+            (Some(found), Some(expected)) if found.contains(expected) => {}
+            (found, expected) => failures.push(format!(
+                "{name}: expected the difference {expected:?}, found {found:?}"
+            )),
         }
     }
     assert!(failures.is_empty(), "{failures:#?}");

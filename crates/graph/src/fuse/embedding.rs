@@ -34,7 +34,11 @@ pub(super) fn find(trace: &Trace<'_>, gather: &NodeProto) -> Option<Replacement>
                 1 | -1 => Some(1),
                 _ => None,
             };
-            dequantize(trace, table, node, axis)?
+            // The lookup comes after, and its rows are the result.
+            Lookup {
+                output: rows,
+                ..dequantize(trace, table, node, axis)?
+            }
         }
         (INT8 | UINT8, None) => dequantized_rows(trace, table, gather)?,
         _ => return None,
