@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::command::{Result, answers, on_path, program, target};
-use crate::setup;
+use crate::debian;
 
 /// A browser and its driver. Both are looked for on the `PATH`, and installed
 /// where that needs no more than Debian's own packages.
@@ -19,7 +19,7 @@ pub(crate) fn browser() -> Result<Browser> {
         return Ok(found);
     }
     if answers(program("apt-get").arg("--version")) {
-        setup::debian_packages(&["chromium", "chromium-driver"])?;
+        debian::install(&["chromium", "chromium-driver"])?;
     }
     find().ok_or_else(|| {
         "expected `chromium` (or CHROMIUM_PATH) and `chromedriver` (or CHROMEDRIVER) of the same \

@@ -4,6 +4,7 @@
 mod bench;
 mod browser;
 mod command;
+mod debian;
 mod demo;
 mod licenses;
 mod manifest;

@@ -1,10 +1,9 @@
 //! What the other tasks need and a fresh clone lacks.
 
 use std::fs;
-use std::process::Command;
 
 use crate::browser::browser;
-use crate::command::{Result, answers, program, root, step};
+use crate::command::{Result, program, root, step};
 use crate::tools;
 
 /// The target of everything that runs in a browser.
@@ -67,40 +66,4 @@ fn add(kind: &str, name: &str) -> Result {
         &format!("the {kind} {name}"),
         program("rustup").args([kind, "add", name]),
     )
-}
-
-/// Debian's packages that are missing, where there is apt; elsewhere their
-/// names are in the error.
-pub(crate) fn debian_packages(names: &[&str]) -> Result {
-    let is_there = |name: &&str| answers(program("dpkg").args(["--status", name]));
-    let missing: Vec<&str> = names
-        .iter()
-        .copied()
-        .filter(|name| !is_there(name))
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let list = missing.join(" ");
-    if !answers(program("apt-get").arg("--version")) {
-        return Err(format!("expected what Debian's packages {list} install"));
-    }
-    step("package lists", apt().args(["update", "-qq"]))?;
-    step(
-        &format!("Debian's packages {list}"),
-        apt()
-            .args(["install", "-y", "-qq", "--no-install-recommends"])
-            .args(&missing),
-    )
-}
-
-/// As root, where that takes no password.
-fn apt() -> Command {
-    if answers(program("sudo").args(["-n", "true"])) {
-        let mut command = program("sudo");
-        command.args(["-n", "apt-get"]);
-        command
-    } else {
-        program("apt-get")
-    }
 }

@@ -3,7 +3,7 @@
 
 use super::{cross, search};
 use crate::command::{Result, program, root, step, target};
-use crate::{manifest, setup, test};
+use crate::{debian, manifest, setup, test};
 
 const TRIPLE: &str = "aarch64-unknown-linux-gnu";
 
@@ -12,7 +12,7 @@ const QEMU: &str = "qemu-aarch64";
 const LIBRARIES: [&str; 2] = ["-L", "/usr/aarch64-linux-gnu"];
 
 pub(super) fn run() -> Result {
-    setup::debian_packages(&[
+    debian::install(&[
         "gcc-aarch64-linux-gnu",
         "libc6-dev-arm64-cross",
         "qemu-user",

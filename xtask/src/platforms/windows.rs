@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::{cross, search};
 use crate::command::{Result, on_path, program, root, step, target};
-use crate::{manifest, setup, test};
+use crate::{debian, manifest, setup, test};
 
 const TRIPLE: &str = "x86_64-pc-windows-gnu";
 
@@ -14,7 +14,7 @@ const TRIPLE: &str = "x86_64-pc-windows-gnu";
 const WINE: &str = "/usr/lib/wine/wine64";
 
 pub(super) fn run() -> Result {
-    setup::debian_packages(&["gcc-mingw-w64-x86-64", "wine64"])?;
+    debian::install(&["gcc-mingw-w64-x86-64", "wine64"])?;
     setup::rust_target(TRIPLE)?;
     setup::node_packages()?;
     let wine = on_path("wine64").unwrap_or_else(|| WINE.into());
