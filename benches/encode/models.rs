@@ -47,7 +47,7 @@ fn demo_fp32(model: Vec<u8>) -> Model {
     let bytes = ModelBytes::new(MINILM.config, MINILM.tokenizer, model, Precision::Fp32);
     let encoder = EncoderBuilder::from_bytes(bytes)
         .build()
-    .unwrap_or_else(|error| panic!("MULTIVEC_FP32_MODEL: {error}"));
+        .unwrap_or_else(|error| panic!("MULTIVEC_FP32_MODEL: {error}"));
     let fidelity = parity::fidelity(&MINILM, &encoder);
     assert!(
         fidelity.minimum >= 0.99999,

@@ -1,20 +1,12 @@
 //! Exponentials, and activation functions by way of them.
 
 use super::isa::Vector;
+use super::rounding::ROUND;
 
 /// `2^x` is flushed to 0 here and below.
 const LOWEST: f32 = -127.;
-/// Adding and subtracting `1.5 * 2^23` rounds to an integer.
-pub(super) const ROUND: f32 = 12_582_912.;
 /// Exponent bias of `f32`.
 const BIAS: f32 = 127.;
-
-/// Rounds to the nearest integer, ties to even, for magnitudes up to 2^22.
-#[inline(always)]
-pub(super) fn nearest(value: f32) -> i32 {
-    let bits = (value + ROUND).to_bits();
-    bits.wrapping_sub(ROUND.to_bits()) as i32
-}
 
 /// Coefficients `c` of `2^r = 1 + r * (c[0] + c[1] * r + ..)` for `|r| <= 1/2`,
 /// within 2e-9: fitted for this crate by reweighted least squares, which

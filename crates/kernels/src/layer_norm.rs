@@ -1,6 +1,6 @@
 //! Layer normalization.
 
-use super::isa::{self, InstructionSet, Isa, Plain, Vector};
+use super::isa::{InstructionSet, Isa, Plain, Vector, entry};
 use crate::threads::{Matrix, Parallel, for_rows};
 
 /// Layer normalization (Ba et al., 2016) of rows:
@@ -39,7 +39,7 @@ impl LayerNorm<'_> {
             MIN_ROWS_PER_TASK,
             threads,
             &|rows, out| {
-                isa::normalize(set, self, rows, out);
+                normalize_with(set, self, rows, out);
             },
         );
     }
@@ -145,6 +145,15 @@ fn sum_of_powers<I: Isa, const POWER: u32>(isa: I, values: &[f32], mean: f32) ->
     sum + rest.sum::<f32>()
 }
 
+entry! {
+    /// Layer normalization, see [`normalize_rows`].
+    normalize_with, NormalizeRows<'a> = normalize_rows(
+        normalize: &'a LayerNorm<'a>,
+        rows: &'a [f32],
+        out: &'a mut [f32],
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,7 +175,7 @@ mod tests {
                 };
                 for set in InstructionSet::all() {
                     let mut found = vec![f32::NAN; rows.len()];
-                    isa::normalize(set, &normalize, &rows, &mut found);
+                    normalize_with(set, &normalize, &rows, &mut found);
                     check(&normalize, &rows, &found);
                 }
                 let mut found = vec![f32::NAN; rows.len()];

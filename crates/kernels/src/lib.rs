@@ -12,6 +12,7 @@ mod isa;
 mod l2_norm;
 mod layer_norm;
 mod linear;
+mod rounding;
 #[doc(hidden)]
 pub mod sample;
 mod shared_granularity;

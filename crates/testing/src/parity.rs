@@ -63,7 +63,11 @@ pub fn fp32_is_equal(fixture: &Fixture, load: Load<'_>) {
     for factor in [2, 3] {
         let pooled: Vec<Embedding> = documents
             .iter()
-            .map(|document| document.pooled(Pooling::by(factor)).expect("a valid factor"))
+            .map(|document| {
+                document
+                    .pooled(Pooling::by(factor))
+                    .expect("a valid factor")
+            })
             .collect();
         all_close(
             &reference,

@@ -1,8 +1,6 @@
 //! The parity suite on tract, natively and in browsers.
 
-use multivec_core::{
-    EncodeOptions, Encoder, ModelConfig, ModelParts, Precision, WeightsHasher,
-};
+use multivec_core::{EncodeOptions, Encoder, ModelConfig, ModelParts, Precision, WeightsHasher};
 use multivec_tract::TractBackend;
 
 use crate::{Fixture, MINILM, TINY, parity};

@@ -4,7 +4,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use js_sys::Uint8Array;
 use multivec_graph::onnx::TensorProto;
-use multivec_graph::{Bytes, Error, Result, ExternalLocation};
+use multivec_graph::{Bytes, Error, ExternalLocation, Result};
 
 /// The name under which tensors refer to the model file.
 pub(super) const OWN: &str = "the model file itself";

@@ -6,8 +6,9 @@
 
 use std::ops::Range;
 
-use super::super::exp::{ROUND, exp2, rough_exp2};
+use super::super::exp::{exp2, rough_exp2};
 use super::super::isa::{Isa, MAX_TILE, Strided, Vector};
+use super::super::rounding::ROUND;
 
 /// The largest number of keys in a block.
 pub(super) const BLOCK: usize = 160;

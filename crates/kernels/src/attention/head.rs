@@ -1,13 +1,10 @@
-//! Attention of one head: its rows, and the path in floats.
+//! One head of one text: its rows, and what its outputs have in common.
 
 use std::ops::Range;
 
-use super::super::aligned::{Aligned, OnLine};
-use super::super::isa::{Isa, LINE, MAX_TILE, Strided, Vector};
-use super::integers::Workspace;
-use super::load::{PackedHead, StridedRows};
-use super::softmax::softmax;
-use super::{Attention, Batch, Precision, Rows};
+use super::super::isa::{Isa, LINE, Strided, Vector};
+use super::rows::StridedRows;
+use super::{Attention, Batch, Rows};
 use crate::threads::Shared;
 
 /// Rows of scores that are computed at a time: few enough to stay in a cache.
@@ -42,32 +39,8 @@ pub(super) struct RowBlock {
     pub(super) visible: Range<usize>,
 }
 
-#[inline(always)]
-pub(in super::super) fn attend_heads<I: Isa>(isa: I, heads: &Heads<'_>, which: Range<usize>) {
-    let mut in_floats = Vec::new();
-    match heads.batch.precision {
-        Precision::Fp32 => in_floats.extend(which),
-        Precision::Int8 => {
-            let mut workspace = Workspace::default();
-            let mut all = which.map(|at| (at, Head::new(heads, at))).peekable();
-            while let Some((at, head)) = all.next() {
-                let next = all.peek().map(|(_, next)| next);
-                if !head.attend_in_8_bits(isa, next, &mut workspace) {
-                    in_floats.push(at);
-                }
-            }
-        }
-    }
-    // One call for both precisions, since it is inlined and large.
-    let mut packed = PackedHead::default();
-    let mut scores = Aligned::new();
-    for at in in_floats {
-        Head::new(heads, at).attend(isa, &mut packed, &mut scores);
-    }
-}
-
 impl<'a> Head<'a> {
-    fn new(heads: &'a Heads<'_>, at: usize) -> Self {
+    pub(super) fn new(heads: &'a Heads<'_>, at: usize) -> Self {
         let (attention, batch) = (heads.attention, heads.batch);
         let (text, head) = (at / attention.heads, at % attention.heads);
         let length = batch.length;
@@ -84,28 +57,6 @@ impl<'a> Head<'a> {
             head,
             key_count,
             mask: mask.filter(|mask| mask[..key_count].contains(&0)),
-        }
-    }
-
-    #[inline(always)]
-    fn attend<I: Isa>(&self, isa: I, packed: &mut PackedHead, scores: &mut Aligned<f32>) {
-        let length = self.batch.length;
-        packed.load(isa, self);
-        let (packed, queries) = (&*packed, packed.queries(self));
-        let stride = self.key_count.next_multiple_of(I::COLUMNS);
-        scores.resize(ROWS.min(length) * stride, 0.);
-        for first in (0..length).step_by(ROWS) {
-            let block = self.row_block::<I>(first);
-            let visible = &block.visible;
-            self.score(isa, &queries, &packed.keys, &block, scores);
-            let mut sums = [0f32; ROWS];
-            for (at, sum) in sums.iter_mut().enumerate().take(block.rows.len()) {
-                let scores = &mut scores[at * stride..][visible.start..];
-                let scores = &mut scores[..visible.len().next_multiple_of(I::COLUMNS)];
-                let mask = self.mask.map(|mask| &mask[visible.clone()]);
-                *sum = softmax(isa, scores, self.visible_to(first + at, visible), mask);
-            }
-            self.combine(isa, scores, &packed.values, &block, &sums);
         }
     }
 
@@ -168,100 +119,6 @@ impl<'a> Head<'a> {
         let end = end.saturating_sub(block.start).min(block.len());
         let start = row.saturating_sub(window).saturating_sub(block.start);
         start.min(end)..end
-    }
-
-    /// Computes `queries . keys` into `[ROWS, keys]`.
-    #[inline(always)]
-    fn score<I: Isa>(
-        &self,
-        isa: I,
-        queries: &StridedRows<'_>,
-        keys: &[f32],
-        block: &RowBlock,
-        scores: &mut [f32],
-    ) {
-        let RowBlock { rows, visible } = block;
-        let columns = self.attention.columns;
-        let stride = self.key_count.next_multiple_of(I::COLUMNS);
-        for panel in visible.start / I::COLUMNS..visible.end.div_ceil(I::COLUMNS) {
-            let keys = &keys[panel * columns * I::COLUMNS..][..columns * I::COLUMNS];
-            for row in rows.clone().step_by(I::ROWS) {
-                let count = (rows.end - row).min(I::ROWS);
-                let left = &queries.data[row * queries.stride..];
-                let out = &mut scores[(row - rows.start) * stride + panel * I::COLUMNS..];
-                assert!(left.len() >= (count - 1) * queries.stride + columns);
-                assert!(out.len() >= (count - 1) * stride + I::COLUMNS);
-                // SAFETY: the assertions leave `count` rows of queries and scores, and
-                // `keys` is a whole panel.
-                unsafe {
-                    let (left, panel, out) = (left.as_ptr(), keys.as_ptr(), out.as_mut_ptr());
-                    isa.multiply_floats(
-                        count,
-                        Strided {
-                            first: left,
-                            stride: queries.stride,
-                        },
-                        panel,
-                        columns,
-                        Strided {
-                            first: out,
-                            stride: stride,
-                        },
-                    );
-                }
-            }
-        }
-    }
-
-    /// Writes `weights . values / sums`.
-    #[inline(always)]
-    fn combine<I: Isa>(
-        &self,
-        isa: I,
-        weights: &[f32],
-        values: &[f32],
-        block: &RowBlock,
-        sums: &[f32; ROWS],
-    ) {
-        let RowBlock { rows, visible } = block;
-        let stride = self.key_count.next_multiple_of(I::COLUMNS);
-        let OnLine(tile) = &mut OnLine([0f32; MAX_TILE]);
-        for panel in 0..self.attention.columns.div_ceil(I::COLUMNS) {
-            let size = self.key_count * I::COLUMNS;
-            let values = &values[panel * size..(panel + 1) * size][visible.start * I::COLUMNS..];
-            for row in (0..rows.len()).step_by(I::ROWS) {
-                let (count, depth) = ((rows.len() - row).min(I::ROWS), visible.len());
-                let weights = &weights[(row * stride + visible.start).min(weights.len())..];
-                assert!(depth == 0 || weights.len() >= (count - 1) * stride + depth);
-                assert!(values.len() >= depth * I::COLUMNS);
-                // SAFETY: the assertions leave `count` rows of `depth` weights and
-                // `depth` rows of a panel; no instruction set's tile is larger than
-                // `MAX_TILE`.
-                unsafe {
-                    let (left, panel) = (weights.as_ptr(), values.as_ptr());
-                    let out = tile.as_mut_ptr();
-                    isa.multiply_floats(
-                        count,
-                        Strided {
-                            first: left,
-                            stride: stride,
-                        },
-                        panel,
-                        depth,
-                        Strided {
-                            first: out,
-                            stride: I::COLUMNS,
-                        },
-                    );
-                }
-                let rows = rows.start + row..rows.start + row + count;
-                let tile = StridedRows {
-                    data: &*tile,
-                    stride: I::COLUMNS,
-                };
-                self.write_panel(isa, rows, panel, &sums[row..], tile);
-            }
-        }
     }
 
     /// Divides sums of weighted values by the sums of weights, and writes them to a

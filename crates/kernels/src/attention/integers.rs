@@ -10,9 +10,9 @@ use super::blocks::{
     BLOCK, PanelSums, PanelValues, RowState, Tile, blocks, combine, softmax, sum_columns,
 };
 use super::head::{Head, ROWS, RowBlock};
-use super::load::StridedRows;
 use super::one_block::OneBlock;
 use super::quantize::{QuantizedHead, query_zero_point};
+use super::rows::StridedRows;
 use super::softmax::{mask_scores, maximum};
 
 /// Buffers, reused from head to head.

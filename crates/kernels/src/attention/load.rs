@@ -4,6 +4,7 @@
 use super::super::aligned::Aligned;
 use super::super::isa::{Isa, Vector};
 use super::head::Head;
+use super::rows::{Shape, StridedRows};
 use super::{Rotation, Rows};
 
 /// Tokens and columns that are transposed at a time.
@@ -19,21 +20,6 @@ pub(super) struct PackedHead {
     pub(super) values: Aligned<f32>,
     queries: Aligned<f32>,
     rotated: Aligned<f32>,
-}
-
-/// Rows in memory, perhaps with other columns beside them.
-#[derive(Clone, Copy)]
-pub(super) struct StridedRows<'a> {
-    pub(super) data: &'a [f32],
-    /// Floats from one row to the next.
-    pub(super) stride: usize,
-}
-
-/// The size of a matrix.
-#[derive(Clone, Copy)]
-pub(super) struct Shape {
-    pub(super) rows: usize,
-    pub(super) columns: usize,
 }
 
 impl PackedHead {

@@ -1,17 +1,21 @@
 //! Attention over all heads of a padded batch.
 
 mod blocks;
+mod floats;
 mod head;
+mod heads;
 mod integers;
 mod load;
 mod one_block;
 mod quantize;
+mod rows;
 mod scales;
 mod softmax;
 
-pub(super) use head::{Heads, attend_heads};
+use head::Heads;
+use heads::attend;
 
-use super::isa::{self, InstructionSet};
+use super::isa::InstructionSet;
 use super::linear::Granularity;
 use crate::threads::{Parallel, Shared, ranges};
 
@@ -139,9 +143,7 @@ impl Attention {
             threads => threads * TASKS_PER_THREAD,
         };
         let parts = ranges(texts * self.heads, parts);
-        threads.run(parts.len(), &|at| {
-            isa::attend(set, &heads, parts[at].clone())
-        });
+        threads.run(parts.len(), &|at| attend(set, &heads, parts[at].clone()));
     }
 }
 

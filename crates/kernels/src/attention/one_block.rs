@@ -6,7 +6,7 @@
 use super::super::isa::{Isa, MAX_LANES, Strided, Vector};
 use super::blocks::{BLOCK, Tile, WeightRows, multiply_block, softmax, softmax_four};
 use super::head::{Head, ROWS, RowBlock};
-use super::load::StridedRows;
+use super::rows::StridedRows;
 
 /// Rows of a head, and the keys that they see. The columns of values are whole
 /// panels.

@@ -4,7 +4,7 @@
 use super::super::aligned::Aligned;
 use super::super::isa::{Isa, Strided, Vector};
 use super::head::Head;
-use super::load::{Shape, StridedRows};
+use super::rows::{Shape, StridedRows};
 use super::scales::{ScaleBuffers, row_scales, scales_of_magnitudes};
 
 /// The largest quantized key or value; both are symmetric around 0.

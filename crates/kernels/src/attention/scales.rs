@@ -2,7 +2,7 @@
 
 use super::super::aligned::Aligned;
 use super::super::isa::{Isa, MAX_LANES, Strided, Vector};
-use super::load::{Shape, StridedRows};
+use super::rows::{Shape, StridedRows};
 
 /// Where scales and their inverses are written, padded to whole vectors.
 pub(super) struct ScaleBuffers<'a> {

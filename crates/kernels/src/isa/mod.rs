@@ -7,22 +7,21 @@
 //! machine has the instructions, as only detection makes one. Vectors are made
 //! from a token and prove the same.
 
-mod entries;
+mod entry;
+mod layout;
 mod plain;
 #[macro_use]
 mod set;
 mod token;
-mod transpose;
 #[macro_use]
 mod vector;
 
 use cfg_if::cfg_if;
 
-pub(super) use entries::{Layout, attend, multiply, normalize, quantize};
+pub(super) use entry::entry;
+pub(super) use layout::Layout;
 pub(super) use plain::Plain;
-use token::Kernel;
-pub(super) use token::Narrow;
-pub(super) use token::{Isa, Strided};
+pub(super) use token::{Isa, Kernel, Narrow, Strided};
 pub(super) use vector::Vector;
 
 /// Floats in a cache line.

@@ -1,7 +1,7 @@
 //! Plain Rust, for machines with none of the other instruction sets; the others
 //! are tested against it.
 
-use super::super::exp::nearest;
+use super::super::rounding::nearest;
 use super::token::{Isa, Kernel, Strided};
 
 const COLUMNS: usize = 8;

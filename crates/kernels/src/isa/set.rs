@@ -27,7 +27,7 @@ macro_rules! instruction_sets {
             }
 
             /// Runs a kernel with these instructions.
-            fn run<K: Kernel>(self, kernel: K) -> K::Output {
+            pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
                 match self {
                     $($(#[$attribute])* Self::$name(isa) => isa.run(kernel),)+
                     #[cfg(test)]

@@ -39,7 +39,7 @@ pub(in super::super) trait Vector: Copy {
     fn max_magnitude(self, maximum: Self) -> Self;
 
     /// `2^(n - 127)` for integers `n` in `0..=254` to which
-    /// [`ROUND`](super::super::exp::ROUND) was added; 0 for `n = 0`.
+    /// [`ROUND`](super::super::rounding::ROUND) was added; 0 for `n = 0`.
     fn power_of_two(self) -> Self;
 
     /// The sum of all lanes.

@@ -1,5 +1,6 @@
 //! Linear layers with 8-bit or 32-bit float weights.
 
+mod operands;
 mod outputs;
 mod overflow;
 mod pack;
@@ -7,16 +8,16 @@ mod product;
 mod quantize;
 mod tile;
 
+use operands::{Operands, Product};
 use overflow::OverflowCorrections;
 pub use pack::{Layer, MAX_INT8_INNER, WeightType, Weights};
-use product::Operands;
-pub(super) use product::{Product, multiply_tiles};
-pub(super) use quantize::{QuantizeOptions, RowScale, quantize_rows};
+use product::multiply;
+use quantize::{QuantizeOptions, RowScale, quantize_with};
 
 use std::ops::Range;
 
 use super::aligned::Aligned;
-use super::isa::{self, InstructionSet};
+use super::isa::InstructionSet;
 use crate::threads::{Parallel, Shared, ranges};
 
 /// The activation function of a linear layer.
@@ -209,7 +210,7 @@ impl Linear {
         .tasks(threads.threads());
         threads.run(tasks.len(), &|at| {
             let Task { rows, panels } = tasks[at].clone();
-            isa::multiply(self.set, &product, rows, panels);
+            multiply(self.set, &product, rows, panels);
         });
         // WebAssembly memory never shrinks, so the buffer is freed for others to
         // use.
@@ -258,7 +259,7 @@ impl Linear {
             let part = part.start * blocks..part.end * blocks;
             // SAFETY: `ranges` returns disjoint ranges of rows, one per task.
             let (quantized, scales) = unsafe { (quantized.part(bytes), shared_scales.part(part)) };
-            isa::quantize(self.set, options, values, quantized, scales);
+            quantize_with(self.set, options, values, quantized, scales);
         });
         scales
     }

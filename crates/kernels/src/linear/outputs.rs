@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::super::exp::{gelu, gelu_tanh, rough_gelu, rough_gelu_tanh};
 use super::super::isa::{Isa, MAX_TILE, Vector};
 use super::Activation;
-use super::product::Product;
+use super::operands::Product;
 use super::tile::{Strip, Tile};
 
 impl Activation {

@@ -3,48 +3,24 @@
 use std::ops::Range;
 
 use super::super::aligned::OnLine;
-use super::super::isa::{Isa, LINE, MAX_BLOCKS, MAX_TILE, Strided};
+use super::super::isa::{Isa, LINE, MAX_BLOCKS, MAX_TILE, Strided, entry};
+use super::operands::{Operands, Product};
 use super::outputs::{Destination, write};
 use super::overflow::QuantizedRows;
-use super::quantize::RowScale;
 use super::tile::{FloatTile, IntegerTile, PanelParameters};
-use super::{ColumnParameters, Linear};
-use crate::threads::Shared;
 
-/// A product, computed in parts.
-pub(in super::super) struct Product<'a> {
-    pub(super) linear: &'a Linear,
-    pub(super) operands: Operands<'a>,
-    pub(super) residual: Option<&'a [f32]>,
-    /// `[rows, outer]`.
-    pub(super) out: Shared<'a, f32>,
-}
-
-pub(super) enum Operands<'a> {
-    Floats {
-        /// `[rows, inner]`.
-        rows: &'a [f32],
-        panels: &'a [f32],
-    },
-    Integers {
-        /// `[rows, stride]` of [`Isa::Quantized`].
-        quantized: &'a [u8],
-        /// `[rows, blocks]`.
-        scales: &'a [RowScale],
-        stride: usize,
-        weights: &'a [i8],
-        columns: &'a ColumnParameters,
-    },
+entry! {
+    /// Multiplies rows and panels, see [`multiply_tiles`].
+    multiply, Multiply<'a> = multiply_tiles(
+        product: &'a Product<'a>,
+        rows: Range<usize>,
+        panels: Range<usize>,
+    )
 }
 
 /// Computes the outputs of some rows and panels.
 #[inline(always)]
-pub(in super::super) fn multiply_tiles<I: Isa>(
-    isa: I,
-    product: &Product<'_>,
-    rows: Range<usize>,
-    panels: Range<usize>,
-) {
+fn multiply_tiles<I: Isa>(isa: I, product: &Product<'_>, rows: Range<usize>, panels: Range<usize>) {
     match product.operands {
         Operands::Floats { .. } => floats(isa, product, rows, panels),
         Operands::Integers { .. } => integers(isa, product, rows, panels),

@@ -1,7 +1,7 @@
 //! Dynamic quantization of float rows: `x = (quantized - zero_point) * scale`.
 
-use super::super::exp::nearest;
-use super::super::isa::{Isa, LINE, MAX_LANES, Plain, Vector};
+use super::super::isa::{Isa, LINE, MAX_LANES, Plain, Vector, entry};
+use super::super::rounding::nearest;
 
 /// The quantization parameters of a row, or of a block of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -216,4 +216,15 @@ fn quantize_row<I: Isa>(
         zero_point,
         sum,
     }
+}
+
+entry! {
+    /// Quantizes rows, see [`quantize_rows`], to quantized values of
+    /// [`quantized_size`](isa::Layout::quantized_size) bytes.
+    quantize_with, Quantize<'a> = quantize_rows(
+        options: QuantizeOptions<'a>,
+        rows: &'a [f32],
+        quantized: &'a mut [u8],
+        scales: &'a mut [RowScale],
+    )
 }

@@ -10,7 +10,7 @@ use cfg_if::cfg_if;
 
 use self::tiles::floats;
 use self::vector::Vectors;
-use super::super::exp::ROUND;
+use super::super::rounding::ROUND;
 use super::Vector;
 use super::token::{Isa, Kernel, Narrow, Strided};
 

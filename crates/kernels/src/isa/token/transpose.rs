@@ -1,8 +1,9 @@
 //! Quantization of keys and values to signed 8 bits, in the order of panels, for
 //! instruction sets without a faster way.
 
-use super::super::exp::nearest;
-use super::{Isa, MAX_LANES, Strided, Vector};
+use super::super::super::rounding::nearest;
+use super::super::{MAX_LANES, Vector};
+use super::{Isa, Strided};
 
 /// Columns of the widest panel.
 const MAX_COLUMNS: usize = 32;

@@ -1,14 +1,16 @@
 //! What a kernel asks of an instruction set.
 
-use super::{Vector, transpose};
+mod transpose;
+
+use super::Vector;
 
 /// Rows in memory, each `stride` elements after the one before it.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Strided<P> {
+pub(crate) struct Strided<P> {
     /// Address of the first row.
-    pub(in super::super) first: P,
+    pub(crate) first: P,
     /// Elements from a row to the next.
-    pub(in super::super) stride: usize,
+    pub(crate) stride: usize,
 }
 
 /// Products of small tiles, the inner loops of all kernels, and what they read.
@@ -18,9 +20,7 @@ pub(in super::super) struct Strided<P> {
 ///
 /// # Safety
 /// Values of the type must exist only where the machine has its instructions.
-pub(in super::super) unsafe trait Isa:
-    Copy + Send + Sync + 'static
-{
+pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
     /// Floats that one instruction works on. `COLUMNS` is a multiple of
     /// `2 * LANES`.
     type Vector: Vector;
@@ -207,7 +207,7 @@ pub(in super::super) unsafe trait Isa:
 }
 
 /// Work that is compiled for each instruction set.
-pub(in super::super) trait Kernel {
+pub(crate) trait Kernel {
     type Output;
 
     /// Does the work; always inlined into [`Isa::run`].
@@ -216,11 +216,11 @@ pub(in super::super) trait Kernel {
 
 /// Bounds of products that are first summed in 16 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct Narrow {
+pub(crate) struct Narrow {
     /// Groups that are summed in 16 bits.
-    pub(in super::super) groups: usize,
+    pub(crate) groups: usize,
     /// Rows of weights of a group that are summed in one lane.
-    pub(in super::super) lane: usize,
+    pub(crate) lane: usize,
     /// The largest sum of the weights of one sign in a lane.
-    pub(in super::super) max_sum: i32,
+    pub(crate) max_sum: i32,
 }
