@@ -18,6 +18,9 @@ use tempfile::TempDir;
 /// ONNX Runtime 1.30 contacts its collector within some seconds.
 const OBSERVED: Duration = Duration::from_secs(30);
 
+/// More than a chunk, so that some are encoded at once.
+const TEXTS: usize = 1100;
+
 /// Folders and the environment of a user outside of CI.
 struct User {
     folder: TempDir,
@@ -41,7 +44,7 @@ impl User {
         self.folder.path().join(name)
     }
 
-    /// The start of a command line, which `multivec` and its arguments follow.
+    /// A process of this user.
     fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
@@ -75,15 +78,21 @@ impl User {
     }
 }
 
-/// `multivec encode` that waits for more texts.
+/// `multivec encode` that has encoded texts and waits for more.
 fn encode(mut command: Command, output: &str) -> Child {
+    let model = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/fixtures/tiny-bert"
+    );
     let mut process = command
         .args(["encode", "--engine", "onnxruntime", "--kind", "document"])
+        .args(["--model", model])
         .args(["--input", "-", "--output", output])
         .spawn()
         .expect("the process starts");
     let stdin = process.stdin.as_mut().expect("a pipe");
-    stdin.write_all(b"Bees make honey.\n").expect("it is read");
+    let texts = "Bees make honey.\n".repeat(TEXTS);
+    stdin.write_all(texts.as_bytes()).expect("the pipe is open");
     process
 }
 
