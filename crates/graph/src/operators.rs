@@ -49,8 +49,8 @@ pub const GELU: &str = "Gelu";
 /// `activation((x * smoothing) @ weights + bias) + residual`.
 ///
 /// `x` is `[..., inner]`. Weights are `[inner, outer]` of floats, or of 8-bit
-/// integers where there are scales; then the matrix is `(weights - zero_points)
-/// * scales`, with one scale and zero point for all columns, or one for each.
+/// integers where there are scales; then the matrix is
+/// `(weights - zero_points) * scales`, with one scale and zero point for all columns, or one for each.
 /// `smoothing` is `[inner]`. With 8-bit weights, each row of `x` is quantized
 /// with a scale of its own.
 ///

@@ -95,7 +95,7 @@ pub(super) fn find(
         .as_ref()
         .is_some_and(|rotary| rotary.interleaved);
     let of_each = |size: fn(&Projection) -> usize| projections.map(|rows| size(rows) as i64);
-    let output = if merged.layout == Layout::BatchFirst {
+    let output = if merged.layout == Layout::BatchLength {
         merged.value.clone()
     } else {
         format!("{}.batch_first", merged.value)

@@ -10,13 +10,13 @@ use crate::onnx::NodeProto;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
     /// `[batch, length, width]`
-    BatchFirst,
+    BatchLength,
     /// `[batch * length, width]`
-    FlatBatchFirst,
+    FlatBatchLength,
     /// `[length, batch, width]`, as in PyTorch's own layers.
-    LengthFirst,
+    LengthBatch,
     /// `[length * batch, width]`
-    FlatLengthFirst,
+    FlatLengthBatch,
 }
 
 impl Layout {
@@ -24,19 +24,19 @@ impl Layout {
     pub(super) fn candidates(shape: &[usize]) -> &'static [Self] {
         const ROWS: usize = BATCH * LENGTH;
         match shape {
-            [BATCH, LENGTH, _] => &[Self::BatchFirst],
-            [LENGTH, BATCH, _] => &[Self::LengthFirst],
-            [ROWS, _] => &[Self::FlatBatchFirst, Self::FlatLengthFirst],
+            [BATCH, LENGTH, _] => &[Self::BatchLength],
+            [LENGTH, BATCH, _] => &[Self::LengthBatch],
+            [ROWS, _] => &[Self::FlatBatchLength, Self::FlatLengthBatch],
             _ => &[],
         }
     }
 
     fn is_length_first(self) -> bool {
-        matches!(self, Self::LengthFirst | Self::FlatLengthFirst)
+        matches!(self, Self::LengthBatch | Self::FlatLengthBatch)
     }
 
     fn is_flat(self) -> bool {
-        matches!(self, Self::FlatBatchFirst | Self::FlatLengthFirst)
+        matches!(self, Self::FlatBatchLength | Self::FlatLengthBatch)
     }
 
     /// Rows of `[batch, length, width]` in this layout.
@@ -86,7 +86,7 @@ impl<'a> Converter<'a> {
             layout,
             width,
         } = rows;
-        if *layout == Layout::BatchFirst {
+        if *layout == Layout::BatchLength {
             return value.clone();
         }
         let result = self.named("batch_first", value);

@@ -252,10 +252,7 @@ pub(super) unsafe fn multiply_block<I: Isa>(
         let products = products.as_mut_ptr();
         isa.multiply_integers(
             count,
-            Strided {
-                first: first,
-                stride: stride,
-            },
+            Strided { first, stride },
             values.as_ptr(),
             groups,
             products,

@@ -68,10 +68,7 @@ impl Head<'_> {
                         },
                         panel,
                         columns,
-                        Strided {
-                            first: out,
-                            stride: stride,
-                        },
+                        Strided { first: out, stride },
                     );
                 }
             }
@@ -109,7 +106,7 @@ impl Head<'_> {
                         count,
                         Strided {
                             first: left,
-                            stride: stride,
+                            stride,
                         },
                         panel,
                         depth,

@@ -137,7 +137,7 @@ fn integers<I: Isa>(isa: I, product: &Product<'_>, rows: Range<usize>, panels: R
                             count,
                             Strided {
                                 first: rows,
-                                stride: stride,
+                                stride,
                             },
                             weights,
                             groups,
@@ -148,7 +148,7 @@ fn integers<I: Isa>(isa: I, product: &Product<'_>, rows: Range<usize>, panels: R
                                 count,
                                 Strided {
                                     first: rows,
-                                    stride: stride,
+                                    stride,
                                 },
                                 weights,
                                 groups,
