@@ -1,5 +1,7 @@
 //! The command line `multivec`.
 
+#![forbid(unsafe_code)]
+
 mod arguments;
 mod commands;
 mod console;

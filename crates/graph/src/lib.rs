@@ -10,6 +10,8 @@
 //!
 //! A rewrite leaves what it does not recognise as it is.
 
+#![forbid(unsafe_code)]
+
 mod engine_threads;
 mod error;
 mod external;

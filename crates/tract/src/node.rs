@@ -20,6 +20,13 @@ pub(super) struct Node<'a> {
     /// `None` for optional inputs that are left out.
     pub(super) inputs: TVec<Option<OutletId>>,
     /// All values of the graph so far.
+    #[cfg_attr(
+        not(all(feature = "onnx", not(target_arch = "wasm32"))),
+        expect(
+            dead_code,
+            reason = "nodes that tract-onnx reads need more than their inputs"
+        )
+    )]
     pub(super) values: &'a HashMap<&'a str, OutletId>,
     /// Version of the standard operators.
     pub(super) opset: i64,
