@@ -11,7 +11,7 @@ pub(crate) const PUBLISHED: [&str; 6] = [
     "multivec-core",
     "multivec-tract",
     "multivec",
-    "multivec",
+    COMMAND_LINE,
 ];
 
 /// Those of them that have a public interface.
