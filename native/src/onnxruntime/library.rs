@@ -41,7 +41,7 @@ impl OnnxRuntime {
     /// whatever value.
     ///
     /// On Unix, a change of the environment must not coincide with code that
-    /// reads it without the lock of [`std::env`], such as a C library that
+    /// reads it without the lock of [`mod@std::env`], such as a C library that
     /// calls `getenv` on another thread. An application that cannot rule that
     /// out sets the variable itself before it starts threads.
     ///
