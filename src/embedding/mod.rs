@@ -114,13 +114,30 @@ impl Embedding {
     /// [`Error::InvalidOption`] for a factor of 0.
     pub fn pooled(&self, pooling: Pooling) -> Result<Self> {
         pooling.check()?;
+        let clusters = pool::clusters(self.view(), pooling);
+        Ok(clusters.map_or_else(|| self.clone(), |clusters| self.merged(&clusters)))
+    }
+
+    /// As [`pooled`](Self::pooled), with the rows that each row is the mean of.
+    ///
+    /// # Errors
+    /// Those of [`pooled`](Self::pooled).
+    pub fn pooled_with_members(&self, pooling: Pooling) -> Result<(Self, Vec<Vec<usize>>)> {
+        pooling.check()?;
         Ok(match pool::clusters(self.view(), pooling) {
-            None => self.clone(),
-            Some(clusters) => Self {
-                matrix: pool::means(self.view(), &clusters),
-                source: self.source.as_ref().map(|source| source.merged(&clusters)),
-            },
+            None => (
+                self.clone(),
+                (0..self.tokens()).map(|row| vec![row]).collect(),
+            ),
+            Some(clusters) => (self.merged(&clusters), clusters),
         })
+    }
+
+    fn merged(&self, clusters: &[Vec<usize>]) -> Self {
+        Self {
+            matrix: pool::means(self.view(), clusters),
+            source: self.source.as_ref().map(|source| source.merged(clusters)),
+        }
     }
 }
 
