@@ -1,14 +1,20 @@
-//! The model's configuration: `onnx_config.json`, or the older
-//! `config_sentence_transformers.json` with the same keys.
+//! How a model expects its texts: `onnx_config.json`, or PyLate's
+//! `config_sentence_transformers.json` with the same keys. Other formats are
+//! read into the same value by [`model`](crate::model).
 
 mod keys;
+mod layout;
+mod tokenizer;
 
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use keys::Keys;
+pub(crate) use keys::{Keys, shorten};
+use layout::is_default;
+pub use layout::{PrefixStyle, Preparation, Side, SkiplistTexts, UnknownWords};
+pub use tokenizer::TokenizerFacts;
 
 /// Which side of retrieval a text is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,26 +64,26 @@ pub struct ModelConfig {
     /// The model's name, if it states one.
     #[serde(skip)]
     pub model_name: Option<String>,
-    /// Marker of queries, inserted as one token after the first special
-    /// token; empty for none.
+    /// Marker or prompt of queries, see [`PrefixStyle`]; empty for none.
     pub query_prefix: String,
-    /// Marker of documents; empty for none.
+    /// Marker or prompt of documents; empty for none.
     pub document_prefix: String,
     /// Id of the query marker, where the file states it.
     pub query_prefix_id: Option<u32>,
     /// Id of the document marker, where the file states it.
     pub document_prefix_id: Option<u32>,
-    /// Most tokens of a query, including special tokens and marker.
+    /// Most tokens of a query, including special tokens and prefix.
     pub query_length: usize,
-    /// Most tokens of a document, including special tokens and marker.
+    /// Most tokens of a document, including special tokens and prefix.
     pub document_length: usize,
-    /// Whether queries are expanded to `query_length` with mask tokens.
+    /// Whether queries are expanded with mask tokens, to `expansion_length` or
+    /// else to `query_length`.
     pub do_query_expansion: bool,
     /// Whether the attention mask covers those mask tokens.
     pub attend_to_expansion_tokens: bool,
     /// Whether texts are lower-cased before tokenization.
     pub do_lower_case: bool,
-    /// Tokens whose rows are removed from documents.
+    /// Tokens whose rows are removed from `skiplist_texts`.
     pub skiplist_words: Vec<String>,
     /// Columns of an embedding, where the file states them.
     pub embedding_dim: Option<usize>,
@@ -87,10 +93,38 @@ pub struct ModelConfig {
     pub mask_token_id: Option<u32>,
     /// Id of the token that pads batches, where the file states it.
     pub pad_token_id: Option<u32>,
+    /// Whether prefixes are markers or prompts.
+    #[serde(skip_serializing_if = "is_default")]
+    pub prefix_style: PrefixStyle,
+    /// What happens to texts before tokenization.
+    #[serde(skip_serializing_if = "is_default")]
+    pub preparation: Preparation,
+    /// What words of the skiplist mean that the vocabulary does not have.
+    #[serde(skip_serializing_if = "is_default")]
+    pub unknown_skiplist_words: UnknownWords,
+    /// Which texts lose the rows of skiplist words.
+    #[serde(skip_serializing_if = "is_default")]
+    pub skiplist_texts: SkiplistTexts,
+    /// The only tokens whose rows documents keep; empty for all.
+    #[serde(skip_serializing_if = "is_default")]
+    pub keep_only_token_ids: Vec<u32>,
+    /// Tokens that shorter queries are expanded to, where longer ones are
+    /// encoded too; `None` for `query_length`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub expansion_length: Option<usize>,
+    /// Spelling of the token that expands queries; `None` for the mask token.
+    #[serde(skip_serializing_if = "is_default")]
+    pub expansion_token: Option<String>,
+    /// What files beside `tokenizer.json` say of the tokenizer.
+    #[serde(skip_serializing_if = "TokenizerFacts::are_usual")]
+    pub tokenizer: TokenizerFacts,
 }
 
 /// Python's `string.punctuation`, PyLate's default skiplist.
-const PUNCTUATION: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
+pub(crate) fn punctuation() -> Vec<String> {
+    let signs = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
+    signs.chars().map(String::from).collect()
+}
 
 impl ModelConfig {
     /// Reads a configuration; `file` names it in messages.
@@ -100,7 +134,10 @@ impl ModelConfig {
     /// [`Error::ConfigValue`] if a value has the wrong type or is out of range,
     /// or if the object has none of the keys of a late-interaction model.
     pub fn from_json(file: &str, json: &[u8]) -> Result<Self> {
-        let keys = Keys::parse(file, json)?;
+        Self::from_keys(&Keys::parse(file, json)?)
+    }
+
+    pub(crate) fn from_keys(keys: &Keys) -> Result<Self> {
         let own = [
             "query_prefix",
             "document_prefix",
@@ -114,6 +151,11 @@ impl ModelConfig {
                 "none of the keys `query_prefix`, `document_prefix`, `query_length`, `document_length`",
             ));
         }
+        Self::read(keys)
+    }
+
+    /// Reads what an object states, which may be nothing.
+    pub(crate) fn read(keys: &Keys) -> Result<Self> {
         let text = |key, default: &str| {
             Ok::<_, Error>(keys.string(key)?.unwrap_or_else(|| default.to_owned()))
         };
@@ -130,18 +172,47 @@ impl ModelConfig {
                 .boolean("attend_to_expansion_tokens")?
                 .unwrap_or(false),
             do_lower_case: keys.boolean("do_lower_case")?.unwrap_or(false),
-            skiplist_words: keys
-                .strings("skiplist_words")?
-                .unwrap_or_else(|| PUNCTUATION.chars().map(String::from).collect()),
+            skiplist_words: keys.strings("skiplist_words")?.unwrap_or_else(punctuation),
             embedding_dim: keys.count("embedding_dim")?,
             uses_token_type_ids: keys.boolean("uses_token_type_ids")?,
             mask_token_id: keys.id("mask_token_id")?,
             pad_token_id: keys.id("pad_token_id")?,
-            file: file.to_owned(),
+            ..Self::empty(keys.file())
         })
     }
 
-    /// Most tokens of a text of this kind, including special tokens and marker.
+    /// The configuration of a model without prefixes, lengths, expansion and
+    /// skiplist.
+    pub(crate) fn empty(file: &str) -> Self {
+        Self {
+            file: file.to_owned(),
+            model_name: None,
+            query_prefix: String::new(),
+            document_prefix: String::new(),
+            query_prefix_id: None,
+            document_prefix_id: None,
+            query_length: 0,
+            document_length: 0,
+            do_query_expansion: false,
+            attend_to_expansion_tokens: false,
+            do_lower_case: false,
+            skiplist_words: Vec::new(),
+            embedding_dim: None,
+            uses_token_type_ids: None,
+            mask_token_id: None,
+            pad_token_id: None,
+            prefix_style: PrefixStyle::default(),
+            preparation: Preparation::default(),
+            unknown_skiplist_words: UnknownWords::default(),
+            skiplist_texts: SkiplistTexts::default(),
+            keep_only_token_ids: Vec::new(),
+            expansion_length: None,
+            expansion_token: None,
+            tokenizer: TokenizerFacts::default(),
+        }
+    }
+
+    /// Most tokens of a text of this kind, including special tokens and prefix.
     pub fn length(&self, kind: TextKind) -> usize {
         match kind {
             TextKind::Query => self.query_length,
@@ -149,7 +220,14 @@ impl ModelConfig {
         }
     }
 
-    /// The marker of a text of this kind; empty for none.
+    /// The length that shorter queries are expanded to if queries have at most
+    /// `most` tokens.
+    pub(crate) fn expanded_length(&self, most: usize) -> usize {
+        self.expansion_length
+            .map_or(most, |length| length.min(most))
+    }
+
+    /// The marker or prompt of a text of this kind; empty for none.
     pub fn prefix(&self, kind: TextKind) -> &str {
         match kind {
             TextKind::Query => &self.query_prefix,

@@ -1,23 +1,31 @@
-//! From texts to token ids, exactly as in PyLate.
+//! From texts to token ids, exactly as in the library that a model is of.
 //!
-//! Source: PyLate 1.6, `ColBERT.tokenize`, over sentence-transformers'
-//! `Transformer.tokenize`.
+//! Sources: PyLate 1.6, `ColBERT.tokenize`, over sentence-transformers 5,
+//! `Transformer.tokenize`; sentence-transformers 6.2, `Transformer.preprocess`
+//! and `MultiVectorMask`.
 
+mod adjust;
 mod check;
 mod chunks;
+mod prefix;
 mod prepare;
+mod rows;
 mod text;
 mod vocabulary;
 mod word_cache;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use tokenizers::{PostProcessor, PostProcessorWrapper, Tokenizer, TruncationDirection};
 
-use crate::config::{ModelConfig, TextKind};
+use crate::config::{ModelConfig, Preparation, Side, TextKind};
 use crate::error::{Error, Result};
+use adjust::adjust;
 use chunks::Chunked;
+use prefix::Prefixes;
 use prepare::PreparedText;
+use rows::Rows;
 pub use text::{TokenRole, TokenizedText, Truncation};
 use vocabulary::SpecialIds;
 use word_cache::WordCache;
@@ -42,10 +50,10 @@ pub enum TruncationPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) kind: TextKind,
-    /// Most tokens, including special tokens and marker.
+    /// Most tokens, including special tokens and prefix.
     pub(crate) length: usize,
-    /// Whether texts are expanded to `length` with mask tokens.
-    pub(crate) expand: bool,
+    /// The length that shorter texts are expanded to with mask tokens.
+    pub(crate) expanded: Option<usize>,
     pub(crate) policy: TruncationPolicy,
 }
 
@@ -88,6 +96,9 @@ struct Inner {
     /// Special tokens that the post-processor adds.
     added: usize,
     ids: SpecialIds,
+    prefixes: Prefixes,
+    rows: Rows,
+    preparation: Preparation,
     lower_case: bool,
     attend_to_expansion: bool,
     config_file: String,
@@ -98,16 +109,24 @@ impl TextTokenizer {
     ///
     /// # Errors
     /// [`Error::InvalidTokenizer`] if it cannot be parsed, has an empty
-    /// vocabulary or pads on the left, [`Error::ConfigValue`] if the
-    /// configuration names a marker or an id that is not in the vocabulary.
+    /// vocabulary, or pads on the left where that would move a marker or
+    /// expansion, [`Error::ConfigValue`] if the configuration names a marker or
+    /// an id that is not in the vocabulary, or contradicts the tokenizer.
     pub fn from_json(file: &str, json: &[u8], config: &ModelConfig) -> Result<Self> {
         let invalid = |source| Error::invalid_tokenizer(file, source);
         check::check(json).map_err(|error| invalid(error.into()))?;
         let mut tokenizer = Tokenizer::from_bytes(json).map_err(invalid)?;
+        adjust(file, &mut tokenizer, config)?;
         let ids = SpecialIds::resolve(file, &tokenizer, config)?;
-        let direction = tokenizer
-            .get_truncation()
-            .map_or(TruncationDirection::Right, |params| params.direction);
+        let direction = match config.tokenizer.truncation_side {
+            Some(Side::Left) => TruncationDirection::Left,
+            Some(Side::Right) => TruncationDirection::Right,
+            None => tokenizer
+                .get_truncation()
+                .map_or(TruncationDirection::Right, |params| params.direction),
+        };
+        let prefixes = Prefixes::resolve(file, &tokenizer, config)?;
+        let rows = Rows::resolve(&tokenizer, config);
         let post_processor = tokenizer.get_post_processor().cloned();
         let added = post_processor
             .as_ref()
@@ -130,6 +149,9 @@ impl TextTokenizer {
                 direction,
                 added,
                 ids,
+                prefixes,
+                rows,
+                preparation: config.preparation,
                 lower_case: config.do_lower_case,
                 attend_to_expansion: config.attend_to_expansion_tokens,
                 config_file: config.file.clone(),
@@ -154,7 +176,7 @@ impl TextTokenizer {
 
     /// Special tokens and marker of a text of this kind.
     pub(crate) fn overhead(&self, kind: TextKind) -> usize {
-        self.inner.added + usize::from(self.inner.ids.prefix(kind).is_some())
+        self.inner.added + usize::from(self.inner.prefixes.marker(kind).is_some())
     }
 
     /// The mask token's id.
@@ -181,10 +203,12 @@ impl TextTokenizer {
         layout: &Layout,
     ) -> Result<TokenizedText> {
         let inner = &*self.inner;
-        let mut prepared = PreparedText::stripped(text);
-        if inner.lower_case {
-            prepared = prepared.lower_cased();
-        }
+        let prompt = inner.prefixes.prompt(layout.kind);
+        let text = match prompt {
+            "" => Cow::Borrowed(text),
+            prompt => Cow::Owned([prompt, text].concat()),
+        };
+        let prepared = inner.prepare(&text);
         let room = layout.length.saturating_sub(self.overhead(layout.kind));
         let is_short = |_: &&WordCache| prepared.text.len() <= chunks::CHUNK;
         let Tokens {
@@ -197,49 +221,54 @@ impl TextTokenizer {
             None => inner.process(&prepared.text, room),
         }
         .map_err(|source| Error::tokenization(index, source))?;
-        if found > room && layout.policy == TruncationPolicy::Error {
-            return Err(Error::text_too_long(index, room, found));
-        }
-        let kept = roles.iter().filter(|&&role| role == TokenRole::Text);
-        let kept_tokens = kept.count();
-        let truncation = Truncation {
-            kept_tokens,
-            dropped_tokens: found - kept_tokens,
-        };
         let mut spans: Vec<(usize, usize)> = offsets
             .into_iter()
-            .zip(&roles)
-            .map(|((start, end), role)| match role {
-                TokenRole::Text => {
-                    let span = prepared.original(start..end);
-                    (span.start, span.end)
+            .zip(&mut roles)
+            .map(|((start, end), role)| {
+                if *role != TokenRole::Text {
+                    return (0, 0);
                 }
-                _ => (0, 0),
+                let span = prepared.original(start..end);
+                if span.end <= prompt.len() && !prompt.is_empty() {
+                    *role = TokenRole::Prefix;
+                    return (0, 0);
+                }
+                // A token may begin in the prompt.
+                (
+                    span.start.saturating_sub(prompt.len()),
+                    span.end - prompt.len(),
+                )
             })
             .collect();
-        if let Some(prefix) = inner.ids.prefix(layout.kind) {
+        let count = |wanted| roles.iter().filter(|&&role| role == wanted).count();
+        let (of_prompt, kept_tokens) = (count(TokenRole::Prefix), count(TokenRole::Text));
+        if found > room && layout.policy == TruncationPolicy::Error {
+            let (most, found) = (room.saturating_sub(of_prompt), found - of_prompt);
+            return Err(Error::text_too_long(index, most, found));
+        }
+        let truncation = Truncation {
+            kept_tokens,
+            dropped_tokens: found.saturating_sub(of_prompt + kept_tokens),
+        };
+        if let Some(prefix) = inner.prefixes.marker(layout.kind) {
             let at = ids.len().min(1);
             ids.insert(at, prefix);
             roles.insert(at, TokenRole::Prefix);
             spans.insert(at, (0, 0));
         }
-        let kept = match layout.kind {
-            TextKind::Query => vec![true; ids.len()],
-            TextKind::Document => ids
-                .iter()
-                .map(|id| inner.ids.skiplist.binary_search(id).is_err())
-                .collect(),
-        };
+        let kept = ids.iter().map(|&id| inner.rows.keep(layout.kind, id));
         let mut tokenized = TokenizedText {
             attention_mask: vec![true; ids.len()],
-            kept,
+            kept: kept.collect(),
             input_ids: ids,
             roles,
             spans,
             truncation,
         };
-        if layout.expand {
-            self.expand(&mut tokenized, layout.length)?;
+        if let Some(length) = layout.expanded
+            && length > tokenized.len()
+        {
+            self.expand(&mut tokenized, length)?;
         }
         Ok(tokenized)
     }
@@ -249,7 +278,8 @@ impl TextTokenizer {
         text.input_ids.resize(length, mask);
         text.attention_mask
             .resize(length, self.inner.attend_to_expansion);
-        text.kept.resize(length, true);
+        let kept = self.inner.rows.keep(TextKind::Query, mask);
+        text.kept.resize(length, kept);
         text.roles.resize(length, TokenRole::Expansion);
         text.spans.resize(length, (0, 0));
         Ok(())
@@ -257,6 +287,14 @@ impl TextTokenizer {
 }
 
 impl Inner {
+    fn prepare<'a>(&self, text: &'a str) -> PreparedText<'a> {
+        match (self.preparation, self.lower_case) {
+            (Preparation::Verbatim, _) => PreparedText::whole(text),
+            (_, false) => PreparedText::stripped(text),
+            (_, true) => PreparedText::stripped(text).lower_cased(),
+        }
+    }
+
     /// Truncates a text to `room` tokens and adds the special tokens.
     fn process(&self, text: &str, room: usize) -> tokenizers::Result<Tokens> {
         let Chunked {

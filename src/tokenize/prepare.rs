@@ -15,6 +15,15 @@ pub(super) struct PreparedText<'a> {
 }
 
 impl<'a> PreparedText<'a> {
+    /// The text as it is.
+    pub(super) fn whole(text: &'a str) -> Self {
+        Self {
+            text: text.into(),
+            stripped: 0,
+            map: None,
+        }
+    }
+
     /// Strips as Python's `str.strip` does (sentence-transformers,
     /// `Transformer.tokenize`).
     pub(super) fn stripped(text: &'a str) -> Self {

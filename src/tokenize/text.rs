@@ -48,7 +48,7 @@ impl Truncation {
 }
 
 /// A tokenized text. All lists have one entry per token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenizedText {
     pub(crate) input_ids: Vec<u32>,
     pub(crate) attention_mask: Vec<bool>,

@@ -1,0 +1,205 @@
+//! What a folder says about its model.
+
+use std::fmt;
+
+use crate::config::ModelConfig;
+use crate::normalization::Normalization;
+use crate::pool::Pooling;
+
+/// A format in which multi-vector models are published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
+pub enum Format {
+    /// A whole ONNX graph with `onnx_config.json`, or the older
+    /// `config_sentence_transformers.json` without modules.
+    Exported,
+    /// PyLate 1: a transformer, Dense modules and
+    /// `config_sentence_transformers.json`.
+    PyLate,
+    /// The `MultiVectorEncoder` of sentence-transformers 6.
+    SentenceTransformers,
+    /// Stanford's `HF_ColBERT` with `artifact.metadata`.
+    Stanford,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exported => "exported ONNX",
+            Self::PyLate => "PyLate",
+            Self::SentenceTransformers => "sentence-transformers",
+            Self::Stanford => "Stanford ColBERT",
+        })
+    }
+}
+
+/// A model as its files describe it, see [`describe`](super::describe).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ModelDescription {
+    /// The format that the files are in.
+    pub format: Format,
+    /// How texts are laid out.
+    pub config: ModelConfig,
+    /// Path of `tokenizer.json`.
+    pub tokenizer: String,
+    /// The transformer's own files; `None` if there is no `config.json`, which
+    /// only [`Format::Exported`] can do without.
+    pub transformer: Option<Transformer>,
+    /// Where weights can be had, the preferred ones first.
+    pub weights: Vec<WeightsFile>,
+    /// What is applied to the transformer's token states, in this order. A
+    /// normalization at the end is not among them.
+    pub modules: Vec<Module>,
+    /// Whether rows have unit length in the end.
+    pub normalization: Normalization,
+    /// How far the model itself pools documents.
+    pub pooling: Option<Pooling>,
+    /// What was found and has no effect.
+    pub unused: Vec<Unused>,
+}
+
+impl ModelDescription {
+    /// Columns of an embedding, where the files state them: those of the last
+    /// Dense module, or of the configuration, or of the transformer.
+    pub fn dim(&self) -> Option<usize> {
+        let projected = self.modules.iter().rev().find_map(|module| match module {
+            Module::Dense(dense) => Some(dense.out_features),
+            Module::Normalize => None,
+        });
+        let hidden = || match self.format {
+            Format::Exported => None,
+            _ => self.transformer.as_ref()?.hidden_size,
+        };
+        projected.or(self.config.embedding_dim).or_else(hidden)
+    }
+}
+
+/// The transformer of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Transformer {
+    /// The folder of its files; empty for that of the model.
+    pub folder: String,
+    /// Path of `config.json`.
+    pub config: String,
+    /// Its family, such as `bert`.
+    pub model_type: String,
+    /// Names of classes, such as `BertModel`.
+    pub architectures: Vec<String>,
+    /// Columns of a token state, where `config.json` states them.
+    pub hidden_size: Option<usize>,
+    /// Most tokens of an input, where `config.json` states them.
+    pub positions: Option<usize>,
+}
+
+/// A file that has weights.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WeightsFile {
+    /// Path of a `model.safetensors`.
+    Safetensors(String),
+    /// Path of a `model.safetensors.index.json`, which names several files.
+    SafetensorsIndex(String),
+    /// Path of an ONNX graph.
+    Onnx(String),
+}
+
+impl WeightsFile {
+    /// Its path in the folder.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Safetensors(path) | Self::SafetensorsIndex(path) | Self::Onnx(path) => path,
+        }
+    }
+}
+
+/// A module behind the transformer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Module {
+    /// A linear layer.
+    Dense(Dense),
+    /// L2 normalization of each row.
+    Normalize,
+}
+
+/// `activation(x · weightᵀ + bias)`, perhaps with `x` added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dense {
+    /// The folder of its files, for messages; empty for that of the model.
+    pub folder: String,
+    /// Where its tensors are: `linear.weight` of shape `[out_features,
+    /// in_features]`, and, where there are such, `linear.bias` and
+    /// `residual.weight`.
+    pub weights: DenseWeights,
+    /// Columns of its input.
+    pub in_features: usize,
+    /// Columns of its output.
+    pub out_features: usize,
+    /// Whether there is a bias.
+    pub bias: bool,
+    /// The function that is applied to the product.
+    pub activation: Activation,
+    /// What is added after that.
+    pub residual: Residual,
+}
+
+/// Where the tensors of a Dense module are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DenseWeights {
+    /// In a safetensors file of its own, at this path.
+    File(String),
+    /// Among the transformer's.
+    Transformer,
+}
+
+/// An activation function, as `torch.nn` defines it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Activation {
+    /// None.
+    Identity,
+    /// The hyperbolic tangent.
+    Tanh,
+    /// GELU with the error function.
+    Gelu,
+    /// `max(x, 0)`.
+    Relu,
+    /// `x · sigmoid(x)`.
+    Silu,
+    /// The logistic function.
+    Sigmoid,
+}
+
+/// What a Dense module adds to its output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Residual {
+    /// Nothing.
+    None,
+    /// Its input.
+    Input,
+    /// Its input times `residual.weight`, of the shape of `linear.weight`.
+    Projected,
+}
+
+/// A file or key without effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Unused {
+    /// The file's path in the folder.
+    pub file: String,
+    /// The key in it, unless it is the whole file.
+    pub key: Option<String>,
+    /// Why it has none.
+    pub reason: &'static str,
+}

@@ -1,0 +1,33 @@
+//! A whole graph with `onnx_config.json`, as `pylate-onnx-export` writes it.
+
+use super::description::{Format, ModelDescription};
+use super::files::Files;
+use super::{EXPORTED, SENTENCE_TRANSFORMERS, TRANSFORMER, tokenizer, transformer};
+use crate::config::ModelConfig;
+use crate::error::Result;
+use crate::normalization::Normalization;
+
+pub(super) fn read(files: &Files) -> Result<ModelDescription> {
+    let path = match files.has(EXPORTED) {
+        true => EXPORTED,
+        false => SENTENCE_TRANSFORMERS,
+    };
+    let keys = files.require(path, "the configuration")?;
+    let config = ModelConfig::from_keys(&keys)?;
+    files.leave_unread(path, &keys, &["model_type", "__version__"]);
+    let transformer = match files.has(TRANSFORMER) {
+        true => Some(transformer::read(files, "")?),
+        false => None,
+    };
+    Ok(ModelDescription {
+        format: Format::Exported,
+        config,
+        tokenizer: tokenizer::path(files, "")?,
+        transformer,
+        weights: transformer::graphs(files, ""),
+        modules: Vec::new(),
+        normalization: Normalization::L2,
+        pooling: None,
+        unused: Vec::new(),
+    })
+}

@@ -1,0 +1,84 @@
+//! PyLate 1.x: `config_sentence_transformers.json` and Dense modules.
+
+use super::description::{Dense, Format, ModelDescription, Module};
+use super::files::{Files, join};
+use super::modules::{self, Entry, Kind, WithoutActivation};
+use super::{SENTENCE_TRANSFORMERS, sentence_bert, tokenizer, transformer};
+use crate::config::{ModelConfig, TokenizerFacts};
+use crate::error::{Error, Result};
+use crate::normalization::Normalization;
+
+/// Keys that only PyLate writes.
+pub(super) const KEYS: [&str; 4] = [
+    "query_prefix",
+    "document_prefix",
+    "query_length",
+    "document_length",
+];
+
+pub(super) fn read(files: &Files) -> Result<ModelDescription> {
+    let keys = files.require(SENTENCE_TRANSFORMERS, "the configuration")?;
+    let mut config = ModelConfig::read(&keys)?;
+    keys.string("model_type")?;
+    let entries = modules::read(files)?;
+    let (folder, rest) = modules::split(&entries);
+    let transformer = transformer::read(files, folder)?;
+    let tokenizer = tokenizer::read(files, folder)?;
+    let (text_file, text) = sentence_bert::read(files, folder)?;
+    config.do_lower_case |= text.boolean("do_lower_case")?.unwrap_or(false);
+    config.tokenizer = TokenizerFacts {
+        // PyLate pads with the mask token.
+        pad_token: None,
+        ..tokenizer.facts
+    };
+    let chain = chain(files, rest)?;
+    modules::check_widths(files, &transformer, chain.iter())?;
+    check_dim(files, &config, chain.last())?;
+    files.leave_unread(SENTENCE_TRANSFORMERS, &keys, &["__version__"]);
+    files.leave_unread(&text_file, &text, &[]);
+    Ok(ModelDescription {
+        format: Format::PyLate,
+        config,
+        tokenizer: tokenizer.path,
+        weights: transformer::weights(files, folder)?,
+        transformer: Some(transformer),
+        modules: chain.into_iter().map(Module::Dense).collect(),
+        normalization: Normalization::L2,
+        pooling: None,
+        unused: Vec::new(),
+    })
+}
+
+/// PyLate keeps Dense modules and drops all others.
+fn chain(files: &Files, entries: &[Entry]) -> Result<Vec<Dense>> {
+    let mut chain = Vec::new();
+    for entry in entries {
+        if entry.kind == Kind::Dense {
+            let otherwise = match entry.class.starts_with("pylate.") {
+                true => WithoutActivation::Refused,
+                false => WithoutActivation::Tanh,
+            };
+            chain.push(modules::dense(files, entry, &otherwise)?);
+        } else {
+            let reason = "PyLate uses the transformer and Dense modules alone";
+            files.leave_file(&join(&entry.folder, "config.json"), reason);
+        }
+    }
+    Ok(chain)
+}
+
+fn check_dim(files: &Files, config: &ModelConfig, last: Option<&Dense>) -> Result<()> {
+    match (config.embedding_dim, last) {
+        (Some(stated), Some(dense)) if stated != dense.out_features => Err(Error::config_value(
+            &config.file,
+            "embedding_dim",
+            format_args!(
+                "{}, the `out_features` of {}",
+                dense.out_features,
+                files.name(&join(&dense.folder, "config.json"))
+            ),
+            stated,
+        )),
+        _ => Ok(()),
+    }
+}
