@@ -7,7 +7,7 @@
 // it only measures what is there.
 
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -24,18 +24,27 @@ const triple = 'wasm32-unknown-unknown';
 // A module with one instruction that an engine does not know fails to load as
 // a whole, so that relaxed SIMD takes a module of its own, and so do threads.
 const variants = {
-  base: { features: '+simd128' },
-  relaxed: { features: '+simd128,+relaxed-simd' },
+  // `base` and `relaxed` share a folder, and all of their dependencies in it:
+  // the kernels alone use relaxed instructions.
+  base: { folder: 'plain', features: '+simd128' },
+  relaxed: {
+    folder: 'plain',
+    features: '+simd128',
+    cargo: [
+      '-Z', 'profile-rustflags',
+      '--config', 'profile.wasm-release.package.multivec-kernels.rustflags = ["-Ctarget-feature=+relaxed-simd"]',
+    ],
+  },
   threads: {
+    folder: 'threads',
+    buildsStd: true,
     features: '+simd128,+relaxed-simd,+atomics,+bulk-memory,+mutable-globals',
     // Instances share a memory that is made outside of them, and each sets up
     // the thread-local storage of its thread.
     link: ['--shared-memory', '--import-memory', '--max-memory=4294967296', '--export=__wasm_init_tls',
       '--export=__tls_size', '--export=__tls_align', '--export=__tls_base'],
-    // The standard library comes without atomics. To build it is the one
-    // thing here that Rust's stable compiler does not offer by itself.
+    // The standard library comes without atomics.
     cargo: ['-Z', 'build-std=std,panic_abort'],
-    env: { RUSTC_BOOTSTRAP: '1' },
     optimize: ['--enable-threads'],
   },
 };
@@ -88,10 +97,10 @@ async function standardLibrary(names) {
     throw new Error('rustc: expected Rust, found none; https://rustup.rs installs it', { cause });
   }
   const rustlib = join(sysroot, 'lib/rustlib');
-  if (names.some((name) => !variants[name].cargo)) {
+  if (names.some((name) => !variants[name].buildsStd)) {
     await addWithRustup(join(rustlib, triple, 'lib'), 'target', triple);
   }
-  if (names.some((name) => variants[name].cargo)) {
+  if (names.some((name) => variants[name].buildsStd)) {
     await addWithRustup(join(rustlib, 'src/rust/library/Cargo.lock'), 'component', 'rust-src');
   }
 }
@@ -118,29 +127,54 @@ function rustFlags({ features, link = [] }) {
   ];
 }
 
-async function build(variant, bindgen) {
+// Folders are built in at the same time, because much of the work can use one
+// core only; a folder has one build at a time, because Cargo locks it.
+const busy = {};
+function inTurn(folder, work) {
+  busy[folder] = (busy[folder] ?? Promise.resolve()).then(work);
+  return busy[folder];
+}
+
+async function compile(variant, aside) {
   const prefix = `${variant}: `;
   const settings = variants[variant];
-  console.log(`${prefix}building with ${settings.features}`);
-  // The variants are built at the same time, because much of the work can use
-  // one core only; each has a folder, because Cargo locks its own.
-  const own = join(target, 'wasm', variant);
+  console.log(`${prefix}building`);
+  const folder = join(target, 'wasm', settings.folder);
   await run(
     'cargo',
     // The manifest names no crate type, and this is the one place that asks
     // for a module: Cargo has no link-time optimization for a library that is
     // made for Rust as well.
     ['rustc', '--locked', '--package', 'multivec-wasm', '--lib', '--crate-type', 'cdylib',
-      '--target', triple, '--profile', 'wasm-release', '--target-dir', own, ...(settings.cargo ?? [])],
-    { env: { ...settings.env, CARGO_ENCODED_RUSTFLAGS: rustFlags(settings).join('\x1f') }, prefix },
+      '--target', triple, '--profile', 'wasm-release', '--target-dir', folder, ...(settings.cargo ?? [])],
+    {
+      env: {
+        // Flags of a single crate and a standard library of our own are what
+        // Rust's stable compiler does not offer by itself. Set for all, since
+        // some crates are built anew where it differs.
+        RUSTC_BOOTSTRAP: '1',
+        CARGO_ENCODED_RUSTFLAGS: rustFlags(settings).join('\x1f'),
+      },
+      prefix,
+    },
   );
+  // The next build in this folder replaces it.
+  const module = join(aside, 'multivec_wasm.wasm');
+  copyFileSync(join(folder, triple, 'wasm-release', 'multivec_wasm.wasm'), module);
+  return module;
+}
+
+async function build(variant, bindgen) {
+  const prefix = `${variant}: `;
+  const settings = variants[variant];
   // A failed step must not leave half a package: everything is made aside and
   // moved in place at the end.
-  const aside = join(own, 'package');
+  const aside = join(target, 'wasm/packages', variant);
   rmSync(aside, { recursive: true, force: true });
   mkdirSync(aside, { recursive: true });
-  const module = join(own, triple, 'wasm-release', 'multivec_wasm.wasm');
+  const module = await inTurn(settings.folder, () => compile(variant, aside));
   await run(bindgen, ['--target', 'web', '--remove-name-section', '--out-dir', aside, module], { prefix });
+  rmSync(module);
   await optimize(join(aside, 'multivec_wasm_bg.wasm'), settings.optimize ?? [], prefix);
   return aside;
 }

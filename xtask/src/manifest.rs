@@ -44,14 +44,17 @@ pub(crate) fn rust_version() -> Result<String> {
     value("rust-version = \"")
 }
 
-/// The packages that have a profile of their own for development.
-pub(crate) fn optimized_packages() -> Result<Vec<String>> {
+/// The profile for development, without what it says of our own crates.
+pub(crate) fn development_profile() -> Result<String> {
     let text = text()?;
-    let names = text.lines().filter_map(|line| {
-        line.strip_prefix("[profile.dev.package.")?
-            .strip_suffix(']')
+    let mut is_part = false;
+    let lines = text.lines().filter(|line| {
+        if line.starts_with('[') {
+            is_part = line.starts_with("[profile.dev") && !line.contains(".multivec-");
+        }
+        is_part
     });
-    Ok(names.map(str::to_owned).collect())
+    Ok(lines.flat_map(|line| [line, "\n"]).collect())
 }
 
 /// The rest of the first line that starts so, without the closing quote.

@@ -14,7 +14,7 @@ pub(crate) fn run() -> Result {
     forget_older_packages()?;
     step(
         "packages of the crates, each built from its own",
-        unoptimized(cargo().arg("package"))?
+        profiled(cargo().arg("package"))?
             .args(["--workspace", "--allow-dirty", "--quiet"])
             .args(
                 manifest::UNPUBLISHED
@@ -22,27 +22,27 @@ pub(crate) fn run() -> Result {
                     .flat_map(|name| ["--exclude", name]),
             ),
     )?;
-    let outside = env::temp_dir().join(format!("multivec-packages-{}", std::process::id()));
+    // Of one name, so that what is built of it replaces what was.
+    let outside = env::temp_dir().join("multivec-packages");
     let used = use_from(&outside);
-    fs::remove_dir_all(&outside).map_err(|error| format!("{}: {error}", outside.display()))?;
+    remove(&outside)?;
     used
 }
 
-/// Dependencies are built once for all of these, and not optimized, although
-/// the profile of the workspace is in the core's manifest.
-fn unoptimized(command: &mut Command) -> Result<&mut Command> {
-    for name in manifest::optimized_packages()? {
-        let level = format!("profile.dev.package.{name}.opt-level=0");
-        command.args(["--config", &level]);
+/// Other crates are taken from the builds of the workspace, which their
+/// profiles have to equal: a package has none. Ours are not optimized.
+fn profiled(command: &mut Command) -> Result<&mut Command> {
+    let profile = target().join("package-profile.toml");
+    let mut text = manifest::development_profile()?;
+    for name in manifest::PUBLISHED {
+        text += &format!("\n[profile.dev.package.{name}]\nopt-level = 0\n");
     }
+    fs::write(&profile, text).map_err(|error| format!("{}: {error}", profile.display()))?;
     Ok(command
-        .env("CARGO_TARGET_DIR", folder())
-        .env("CARGO_PROFILE_DEV_DEBUG", "false")
+        .arg("--config")
+        .arg(profile)
+        .env("CARGO_TARGET_DIR", target())
         .env("CARGO_INCREMENTAL", "0"))
-}
-
-fn folder() -> PathBuf {
-    target().join("package-check")
 }
 
 /// Cargo takes a crate of a certain version for one that never changes, so
@@ -52,14 +52,34 @@ fn forget_older_packages() -> Result {
     let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
     // Those that were unpacked from a folder, not from a registry.
     let unpacked = home.map(|home| entries(&home.join("registry/src"), "-"));
-    let built = folder().join("debug/.fingerprint");
-    for folder in unpacked.into_iter().flatten().chain([built]) {
+    for folder in unpacked.into_iter().flatten() {
         for package in entries(&folder, "multivec") {
-            fs::remove_dir_all(&package)
-                .map_err(|error| format!("{}: {error}", package.display()))?;
+            remove(&package)?;
+        }
+    }
+    let debug = target().join("debug");
+    for list in entries(&debug.join("deps"), "multivec") {
+        if list.extension().is_none_or(|extension| extension != "d") || !is_of_a_package(&list)? {
+            continue;
+        }
+        // `multivec_core-HASH.d` and `multivec-core-HASH`
+        let name = list.file_stem().unwrap_or_default().to_string_lossy();
+        let build = debug.join(".fingerprint").join(name.replace('_', "-"));
+        if build.is_dir() {
+            remove(&build)?;
         }
     }
     Ok(())
+}
+
+/// Whether a list of sources names those of an unpacked crate.
+fn is_of_a_package(list: &Path) -> Result<bool> {
+    let text = fs::read_to_string(list).map_err(|error| format!("{}: {error}", list.display()))?;
+    Ok(text.replace('\\', "/").contains("registry/src/-"))
+}
+
+fn remove(folder: &Path) -> Result {
+    fs::remove_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))
 }
 
 /// What is in a folder and starts so.
@@ -88,11 +108,12 @@ fn use_from(outside: &Path) -> Result {
     );
     for name in manifest::PUBLISHED {
         let package = format!("{name}-{version}");
-        let tarball = folder().join("package").join(format!("{package}.crate"));
+        let tarball = target().join("package").join(format!("{package}.crate"));
         step(
             &format!("{package}, unpacked"),
             program("tar")
-                .arg("-xzf")
+                // With new dates, by which cargo sees that they are.
+                .arg("-xzmf")
                 .arg(tarball)
                 .arg("-C")
                 .arg(outside),
@@ -107,7 +128,7 @@ fn use_from(outside: &Path) -> Result {
     let model = root().join("models/minilm-colbert");
     step(
         "a project outside of the repository that uses them",
-        unoptimized(cargo().arg("run"))?
+        profiled(cargo().arg("run"))?
             .args(["--quiet", "--offline", "--manifest-path"])
             .arg(outside.join("Cargo.toml"))
             .arg("--")
@@ -117,7 +138,7 @@ fn use_from(outside: &Path) -> Result {
     step(
         "the packaged command line",
         program(
-            &folder()
+            &target()
                 .join("debug")
                 .join(executable("multivec"))
                 .to_string_lossy(),

@@ -28,6 +28,9 @@ pub use linear::{
 pub use shared_granularity::SharedGranularity;
 pub use threads::{Parallel, Pool, Serial, ThreadPool};
 
+/// Whether the kernels of this build use WebAssembly's relaxed SIMD.
+pub const RELAXED_SIMD: bool = cfg!(all(target_arch = "wasm32", target_feature = "relaxed-simd"));
+
 /// Whether the kernels have vector instructions on this machine. Without them
 /// they are correct, but slower than an engine's own operators.
 pub fn are_fast() -> bool {

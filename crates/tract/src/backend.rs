@@ -151,10 +151,10 @@ impl fmt::Debug for TractBackend {
     }
 }
 
-/// The instruction set that this build uses.
+/// The instruction set that the kernels use.
 const PROVIDER: &str = if cfg!(not(target_arch = "wasm32")) {
     "cpu"
-} else if cfg!(target_feature = "relaxed-simd") {
+} else if multivec_kernels::RELAXED_SIMD {
     "wasm-relaxed-simd"
 } else if cfg!(target_feature = "simd128") {
     "wasm-simd128"
