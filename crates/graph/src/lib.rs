@@ -2,6 +2,7 @@
 //!
 //! - [`Graph`]: a model whose weights are slices of its file, or stay in it
 //! - [`passes`]: small rewrites that help any engine
+//! - [`adapt_interface`]: inputs and output of an encoder, whatever the exporter wrote
 //! - [`fuse`]: operators of encoders in place of the nodes that exporters write
 //! - [`lower`]: fused operators as an engine runs them
 //! - [`quantize`]: layers in 8-bit integers
@@ -18,6 +19,7 @@ mod external;
 mod fuse;
 mod graph;
 mod index;
+mod interface;
 pub mod lower;
 mod node;
 pub mod onnx;
@@ -36,4 +38,5 @@ pub use error::{Error, Result, Source};
 pub use external::{ExternalLocation, ExternalReader, WeightsWriter, embed_bytes, tensor_bytes};
 pub use fuse::{Fused, fuse};
 pub use graph::Graph;
+pub use interface::{Interface, Promise, adapt_interface};
 pub use vocabulary::vocabulary_size;

@@ -1,0 +1,169 @@
+//! The one output of an encoder: a row of 32-bit floats for each token.
+
+use super::Promise;
+use super::types::{Declared, element_name, set_element};
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::index::ValueIndex;
+use crate::node::node;
+use crate::onnx::FLOAT;
+use crate::trace::Trace;
+
+/// A shape that no model has by chance.
+const BATCH: usize = 2;
+const LENGTH: usize = 5;
+
+/// An output, and what is known of it.
+struct Output {
+    name: String,
+    element: i32,
+    /// Columns of each row, if known.
+    width: Option<usize>,
+    shape: String,
+    has_rows: bool,
+}
+
+/// The output that was chosen.
+pub(super) struct Chosen {
+    pub(super) name: String,
+    pub(super) width: Option<usize>,
+    pub(super) others: Vec<String>,
+    pub(super) is_changed: bool,
+}
+
+/// Leaves the output that holds the token states, as 32-bit floats.
+pub(super) fn adapt(graph: &mut Graph, file: &str, promise: Promise<'_>) -> Result<Chosen> {
+    let outputs = outputs(graph);
+    let at = choose(&outputs, promise).ok_or_else(|| mismatch(file, promise, &outputs))?;
+    let Output {
+        name,
+        element,
+        width,
+        ..
+    } = &outputs[at];
+    let others: Vec<_> = outputs
+        .iter()
+        .map(|output| output.name.clone())
+        .filter(|other| other != name)
+        .collect();
+    let mut chosen = Chosen {
+        name: name.clone(),
+        width: *width,
+        is_changed: !others.is_empty(),
+        others,
+    };
+    let kept = &mut graph.proto_mut().output;
+    kept.retain(|output| output.name.as_ref() == Some(name));
+    if *element != FLOAT {
+        let cast = format!("multivec.{name}");
+        for output in kept {
+            set_element(output, FLOAT);
+            output.name = Some(cast.clone());
+        }
+        let node = node("Cast", "", &[name], &[&cast]).with_int("to", i64::from(FLOAT));
+        graph.proto_mut().node.push(node);
+        chosen.name = cast;
+        chosen.is_changed = true;
+    }
+    if chosen.is_changed {
+        graph.remove_dead_nodes();
+    }
+    Ok(chosen)
+}
+
+fn outputs(graph: &Graph) -> Vec<Output> {
+    let index = ValueIndex::new(graph);
+    let trace = Trace::unpadded(&index, BATCH, LENGTH);
+    let outputs = graph.proto().output.iter();
+    let described = outputs.filter_map(|output| {
+        let name = output.name.clone()?;
+        let declared = Declared::of(output);
+        // What is declared may be out of date; what was traced is not.
+        let traced = trace
+            .shape(&name)
+            .map(|shape| shape.iter().copied().map(Some).collect());
+        let is_traced = traced.is_some();
+        let shape: Option<Vec<Option<usize>>> = traced.or_else(|| {
+            declared
+                .as_ref()
+                .and_then(|declared| declared.shape.clone())
+        });
+        let has_rows = match shape.as_deref() {
+            Some([batch, length, _]) => {
+                !is_traced || (*batch, *length) == (Some(BATCH), Some(LENGTH))
+            }
+            _ => false,
+        };
+        Some(Output {
+            has_rows,
+            width: shape
+                .as_ref()
+                .filter(|_| has_rows)
+                .and_then(|shape| *shape.last()?),
+            element: declared.map_or(FLOAT, |declared| declared.element),
+            shape: spell(shape.as_deref(), has_rows),
+            name,
+        })
+    });
+    described.collect()
+}
+
+fn spell(shape: Option<&[Option<usize>]>, has_rows: bool) -> String {
+    let Some(shape) = shape else {
+        return "unknown shape".to_owned();
+    };
+    let sizes = shape.iter().enumerate().map(|(at, size)| match (at, size) {
+        (0, _) if has_rows => "batch".to_owned(),
+        (1, _) if has_rows => "length".to_owned(),
+        (_, Some(size)) => size.to_string(),
+        (_, None) => "?".to_owned(),
+    });
+    format!("[{}]", sizes.collect::<Vec<_>>().join(", "))
+}
+
+/// The position of the output that keeps the promise, if there is one.
+fn choose(outputs: &[Output], promise: Promise<'_>) -> Option<usize> {
+    let fits = |output: &Output| {
+        let is_wide = |width| output.width.is_none_or(|found| found == width);
+        output.has_rows && promise.width.is_none_or(is_wide)
+    };
+    let fitting: Vec<usize> = (0..outputs.len())
+        .filter(|&at| fits(&outputs[at]))
+        .collect();
+    match fitting[..] {
+        [only] => Some(only),
+        _ => promise.names.iter().find_map(|name| {
+            fitting
+                .iter()
+                .copied()
+                .find(|&at| outputs[at].name == *name)
+        }),
+    }
+}
+
+fn mismatch(file: &str, promise: Promise<'_>, outputs: &[Output]) -> Error {
+    let width = promise
+        .width
+        .map_or("dim".to_owned(), |width| width.to_string());
+    let mut expected = format!("one of [batch, length, {width}]");
+    if !promise.names.is_empty() {
+        expected += &format!(
+            ", or several and one of them named {}",
+            promise.names.join(" or ")
+        );
+    }
+    let found = outputs.iter().map(|output| {
+        format!(
+            "`{}` {} of {}",
+            output.name,
+            output.shape,
+            element_name(output.element)
+        )
+    });
+    Error::ModelMismatch {
+        file: file.to_owned(),
+        what: "outputs".to_owned(),
+        expected,
+        found: found.collect::<Vec<_>>().join(", "),
+    }
+}
