@@ -32,6 +32,17 @@ pub enum Error {
         /// What is wrong with it.
         source: Source,
     },
+    /// A file beside the graph is not what it should be.
+    #[error("{file}: expected {expected}, found {found}")]
+    #[non_exhaustive]
+    InvalidFile {
+        /// The file.
+        file: String,
+        /// What was expected.
+        expected: String,
+        /// What was found.
+        found: String,
+    },
     /// The model is valid, but not supported.
     #[error("{file}: {what}: expected {expected}, found {found}")]
     #[non_exhaustive]
@@ -53,6 +64,7 @@ impl Error {
         match self {
             Self::Io { .. } => "io",
             Self::InvalidModel { .. } => "invalid_model",
+            Self::InvalidFile { .. } => "invalid_file",
             Self::ModelMismatch { .. } => "model_mismatch",
         }
     }
@@ -71,6 +83,34 @@ impl Error {
         Self::InvalidModel {
             file: file.into(),
             source: source.into(),
+        }
+    }
+
+    /// Creates an [`Error::InvalidFile`].
+    pub fn file(
+        file: &str,
+        expected: impl Into<String>,
+        found: impl std::fmt::Display,
+    ) -> Self {
+        Self::InvalidFile {
+            file: file.to_owned(),
+            expected: expected.into(),
+            found: found.to_string(),
+        }
+    }
+
+    /// Creates an [`Error::ModelMismatch`].
+    pub(crate) fn mismatch(
+        file: &str,
+        what: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl std::fmt::Display,
+    ) -> Self {
+        Self::ModelMismatch {
+            file: file.to_owned(),
+            what: what.into(),
+            expected: expected.into(),
+            found: found.to_string(),
         }
     }
 }

@@ -3,6 +3,9 @@
 //! - [`Graph`]: a model whose weights are slices of its file, or stay in it
 //! - [`passes`]: small rewrites that help any engine
 //! - [`adapt_interface`]: inputs and output of an encoder, whatever the exporter wrote
+//! - [`safetensors`]: where weights are in the files that hubs publish
+//! - [`architectures`]: graphs of models that are published without one
+//! - [`modules`]: what follows the encoder
 //! - [`fuse`]: operators of encoders in place of the nodes that exporters write
 //! - [`lower`]: fused operators as an engine runs them
 //! - [`quantize`]: layers in 8-bit integers
@@ -13,6 +16,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod architectures;
+mod blocks;
+mod builder;
 mod engine_threads;
 mod error;
 mod external;
@@ -21,22 +27,29 @@ mod graph;
 mod index;
 mod interface;
 pub mod lower;
+pub mod modules;
 mod node;
 pub mod onnx;
 pub mod operators;
 pub mod passes;
 pub mod quantize;
+pub mod safetensors;
 #[cfg(test)]
 mod testing;
 mod trace;
 mod vocabulary;
+mod wrong_file;
 
 pub use prost::bytes::Bytes;
 
 pub use engine_threads::needs_engine_threads;
 pub use error::{Error, Result, Source};
-pub use external::{ExternalLocation, ExternalReader, WeightsWriter, embed_bytes, tensor_bytes};
+pub use external::{
+    ExternalLocation, ExternalReader, StoredType, WeightsWriter, embed_bytes, tensor_bytes,
+    widen_stored,
+};
 pub use fuse::{Fused, fuse};
 pub use graph::Graph;
 pub use interface::{Interface, Promise, adapt_interface};
 pub use vocabulary::vocabulary_size;
+pub use wrong_file::{FILE_START, describe_wrong_file};

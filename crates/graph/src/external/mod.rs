@@ -3,6 +3,7 @@
 mod fields;
 mod original;
 mod scan;
+mod stored;
 mod writer;
 
 use std::collections::BTreeSet;
@@ -12,11 +13,15 @@ use prost::bytes::Bytes;
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::onnx::{EXTERNAL, GraphProto, StringStringEntryProto, TensorProto};
+pub use stored::{StoredType, widen_stored};
 pub use writer::WeightsWriter;
 
 /// Bytes of the largest tensor that is read together with the graph. Those
 /// whose elements passes look at are smaller.
 const SMALL: usize = 1 << 17;
+
+/// The key of external tensors for their [`StoredType`].
+const STORED: &str = "stored";
 
 /// Reads the bytes of a tensor that are in another file than the graph.
 pub type ExternalReader<'a> = dyn Fn(&TensorProto) -> Result<Bytes> + 'a;
@@ -65,13 +70,15 @@ pub struct ExternalLocation<'a> {
     pub file: &'a str,
     /// The position of the first byte.
     pub offset: u64,
-    /// The number of bytes; `None` for all up to the end of the file.
+    /// The number of bytes in the file; `None` for all up to its end.
     pub length: Option<u64>,
+    /// How the file stores the elements, see [`widen_stored`].
+    pub stored: StoredType,
 }
 
 impl<'a> ExternalLocation<'a> {
     /// The location that a tensor names; `None` if its bytes are in the graph,
-    /// or its offset or length is not a number.
+    /// its offset or length is not a number, or its stored type is not known.
     pub fn of(tensor: &'a TensorProto) -> Option<Self> {
         Some(Self {
             file: file(tensor)?,
@@ -80,16 +87,24 @@ impl<'a> ExternalLocation<'a> {
                 Some(length) => Some(length.parse().ok()?),
                 None => None,
             },
+            stored: match entry(tensor, STORED) {
+                Some(name) => StoredType::named(name)?,
+                None => StoredType::Float32,
+            },
         })
     }
 
     /// Makes a tensor refer to its bytes in a file. Bytes that it holds stay.
-    fn write_to(self, tensor: &mut TensorProto) {
+    pub(crate) fn write_to(self, tensor: &mut TensorProto) {
         let mut entries = vec![
             ("location", self.file.to_owned()),
             ("offset", self.offset.to_string()),
         ];
         entries.extend(self.length.map(|length| ("length", length.to_string())));
+        // Not in the standard, hence left out where it says nothing.
+        if self.stored != StoredType::Float32 {
+            entries.push((STORED, self.stored.to_string()));
+        }
         tensor.data_location = Some(EXTERNAL);
         tensor.external_data = entries
             .into_iter()

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Seek};
 use prost::Message;
 
 use super::fields::{FieldReader, invalid};
-use super::{ExternalLocation, SMALL};
+use super::{ExternalLocation, SMALL, StoredType};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::onnx::{EXTERNAL, GraphProto, ModelProto, TensorProto};
@@ -73,6 +73,7 @@ fn tensor<R: Read + Seek>(
                 file: location,
                 offset: fields.position(),
                 length: Some(length),
+                stored: StoredType::Float32,
             });
             fields.skip(&field)?;
         } else {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::ExternalLocation;
+use super::{ExternalLocation, StoredType};
 use crate::onnx::TensorProto;
 
 /// Tensors start at multiples of this, so that engines can map them.
@@ -48,6 +48,7 @@ impl<W: Write> WeightsWriter<W> {
             file: &self.name,
             offset: start,
             length: Some(bytes.len() as u64),
+            stored: StoredType::Float32,
         };
         location.write_to(tensor);
         Ok(())

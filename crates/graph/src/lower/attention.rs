@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::builder::Builder;
 use super::masks::Masks;
+use crate::builder::Builder;
 use crate::node::node;
 use crate::onnx::NodeProto;
 use crate::operators::CONTRIB_DOMAIN;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use prost::bytes::Bytes;
 
-use super::builder::Builder;
+use crate::builder::Builder;
 use crate::error::{Error, Result};
 use crate::external::{ExternalReader, tensor_bytes};
 use crate::graph::Graph;

@@ -1,6 +1,6 @@
 //! L2 normalization in standard operators.
 
-use super::builder::Builder;
+use crate::builder::Builder;
 use crate::onnx::NodeProto;
 
 /// Adds the norm of each row, bounded by epsilon, and the quotient.

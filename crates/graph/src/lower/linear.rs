@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::builder::Builder;
+use crate::builder::Builder;
 use crate::node::node;
 use crate::onnx::{FLOAT, NodeProto};
 use crate::operators::CONTRIB_DOMAIN;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::builder::Builder;
+use crate::builder::Builder;
 use crate::onnx::{BOOL, FLOAT, INT32};
 
 /// Lower than any score, but finite, so that no row becomes NaN.

@@ -5,7 +5,6 @@
 //! Runtime.
 
 mod attention;
-mod builder;
 mod embedding;
 mod four_bits;
 mod join;

@@ -3,9 +3,9 @@
 //! Source of their definitions: ONNX Runtime, docs/ContribOperators.md.
 
 use super::attention::Attentions;
-use super::builder::Builder;
 use super::linear::Linears;
 use super::{embedding, l2_norm};
+use crate::builder::Builder;
 use crate::graph::Graph;
 use crate::onnx::NodeProto;
 use crate::operators::{

@@ -1,4 +1,4 @@
-//! Nodes and constants of a lowered graph.
+//! Nodes and constants of a graph that is being written.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use crate::node::node;
 use crate::onnx::{FLOAT, INT64, NodeProto, TensorProto};
 
 /// Nodes in order of execution, and the constants that they read.
-pub(super) struct Builder {
+pub(crate) struct Builder {
     opset: i64,
     nodes: Vec<NodeProto>,
     constants: Vec<TensorProto>,
@@ -15,7 +15,18 @@ pub(super) struct Builder {
 }
 
 impl Builder {
-    pub(super) fn new(graph: &Graph) -> Self {
+    /// Starts a graph of its own.
+    pub(crate) fn empty(opset: i64) -> Self {
+        Self {
+            opset,
+            nodes: Vec::new(),
+            constants: Vec::new(),
+            names: HashSet::new(),
+        }
+    }
+
+    /// Starts anew with the names of a graph, whose nodes are not taken over.
+    pub(crate) fn new(graph: &Graph) -> Self {
         let nodes = graph
             .nodes()
             .iter()
@@ -37,21 +48,21 @@ impl Builder {
         }
     }
 
-    pub(super) fn opset(&self) -> i64 {
+    pub(crate) fn opset(&self) -> i64 {
         self.opset
     }
 
-    pub(super) fn push(&mut self, node: NodeProto) {
+    pub(crate) fn push(&mut self, node: NodeProto) {
         self.nodes.push(node);
     }
 
     /// Adds a node with one output, whose name it returns.
-    pub(super) fn add(&mut self, operator: &str, inputs: &[&str]) -> String {
+    pub(crate) fn add(&mut self, operator: &str, inputs: &[&str]) -> String {
         self.add_with(operator, inputs, |node| node)
     }
 
     /// Adds a node as `edit` returns it.
-    pub(super) fn add_with(
+    pub(crate) fn add_with(
         &mut self,
         operator: &str,
         inputs: &[&str],
@@ -63,9 +74,21 @@ impl Builder {
         output
     }
 
+    /// Adds a `Split` in two, as `edit` returns it.
+    pub(crate) fn split(
+        &mut self,
+        inputs: &[&str],
+        edit: impl FnOnce(NodeProto) -> NodeProto,
+    ) -> [String; 2] {
+        let outputs = [0; 2].map(|_| self.unique("Split"));
+        let names = outputs.each_ref().map(String::as_str);
+        self.nodes.push(edit(node("Split", "", inputs, &names)));
+        outputs
+    }
+
     /// Adds a node whose axes are an attribute before the version `since` of
     /// the standard operators, and an input from then on.
-    pub(super) fn add_over(
+    pub(crate) fn add_over(
         &mut self,
         operator: &str,
         input: &str,
@@ -84,7 +107,7 @@ impl Builder {
     }
 
     /// A constant of integers, `[values]`.
-    pub(super) fn ints(&mut self, values: &[i64]) -> String {
+    pub(crate) fn ints(&mut self, values: &[i64]) -> String {
         self.tensor(TensorProto {
             dims: vec![values.len() as i64],
             data_type: Some(INT64),
@@ -93,7 +116,7 @@ impl Builder {
         })
     }
 
-    pub(super) fn int(&mut self, value: i64) -> String {
+    pub(crate) fn int(&mut self, value: i64) -> String {
         self.tensor(TensorProto {
             data_type: Some(INT64),
             int64_data: vec![value],
@@ -101,12 +124,36 @@ impl Builder {
         })
     }
 
-    pub(super) fn float(&mut self, value: f32) -> String {
+    pub(crate) fn float(&mut self, value: f32) -> String {
         self.tensor(TensorProto {
             data_type: Some(FLOAT),
             float_data: vec![value],
             ..TensorProto::default()
         })
+    }
+
+    /// A constant of floats of that shape.
+    pub(crate) fn floats(&mut self, dims: &[i64], values: Vec<f32>) -> String {
+        self.tensor(TensorProto {
+            dims: dims.to_vec(),
+            data_type: Some(FLOAT),
+            float_data: values,
+            ..TensorProto::default()
+        })
+    }
+
+    /// Adds a tensor under its own name, or under another one if a value has
+    /// that name.
+    pub(crate) fn weight(&mut self, mut tensor: TensorProto) -> String {
+        let wanted = tensor.name.take().unwrap_or_default();
+        let name = if wanted.is_empty() || !self.names.insert(wanted.clone()) {
+            self.unique(&wanted)
+        } else {
+            wanted
+        };
+        tensor.name = Some(name.clone());
+        self.constants.push(tensor);
+        name
     }
 
     /// Equal constants are kept once.
@@ -115,6 +162,7 @@ impl Builder {
             (&other.dims, &other.int64_data, &other.float_data)
                 == (&tensor.dims, &tensor.int64_data, &tensor.float_data)
                 && other.data_type == tensor.data_type
+                && other.data_location.is_none()
         });
         if let Some(name) = same.and_then(|tensor| tensor.name.clone()) {
             return name;
@@ -126,7 +174,7 @@ impl Builder {
     }
 
     /// Renames the value that the last node computes.
-    pub(super) fn rename(&mut self, from: &str, to: &str) {
+    pub(crate) fn rename(&mut self, from: &str, to: &str) {
         let Some(node) = self.nodes.last_mut() else {
             return;
         };
@@ -137,7 +185,7 @@ impl Builder {
         }
     }
 
-    pub(super) fn unique(&mut self, hint: &str) -> String {
+    pub(crate) fn unique(&mut self, hint: &str) -> String {
         let mut at = self.names.len();
         loop {
             let name = format!("multivec.{hint}.{at}");
@@ -148,8 +196,14 @@ impl Builder {
         }
     }
 
+    /// Puts nodes in front of those that were added.
+    pub(crate) fn prepend(&mut self, mut nodes: Vec<NodeProto>) {
+        nodes.append(&mut self.nodes);
+        self.nodes = nodes;
+    }
+
     /// Replaces the nodes of a graph, and adds the constants.
-    pub(super) fn into_graph(self, graph: &mut Graph) {
+    pub(crate) fn into_graph(self, graph: &mut Graph) {
         graph.proto_mut().node = self.nodes;
         graph.proto_mut().initializer.extend(self.constants);
     }

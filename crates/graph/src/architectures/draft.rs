@@ -1,0 +1,226 @@
+//! A graph that a family is writing.
+
+use std::collections::HashMap;
+
+use super::OUTPUT;
+use super::config::Config;
+use super::interface::declare;
+use super::weights::{Found, Weights};
+use crate::blocks::{Heads, layer_norm, product, rms_norm};
+use crate::builder::Builder;
+use crate::error::Result;
+use crate::graph::Graph;
+use crate::onnx::{FLOAT, GraphProto, INT64, ModelProto, OperatorSetIdProto};
+use crate::safetensors::WeightIndex;
+
+/// The version of the standard operators, and that of the format it came with.
+const OPSET: i64 = 17;
+const IR_VERSION: i64 = 8;
+
+pub(super) struct Draft<'a> {
+    pub(super) config: &'a Config<'a>,
+    pub(super) weights: Weights<'a>,
+    pub(super) builder: Builder,
+    /// Values of weights that were added, by their full names.
+    added: HashMap<String, String>,
+}
+
+/// The end of a graph, and what a configuration says of it.
+pub(super) struct Encoder {
+    /// The value of the last hidden states, which the last node computes.
+    pub(super) output: String,
+    pub(super) width: usize,
+    pub(super) max_positions: Option<usize>,
+    pub(super) inputs: Inputs,
+}
+
+/// The inputs of a graph.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Inputs {
+    Ids,
+    IdsAndTypes,
+}
+
+/// A table whose rows are looked up.
+pub(super) struct Table {
+    value: String,
+    pub(super) rows: usize,
+}
+
+/// Whether a layer has a bias.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bias {
+    Present,
+    Absent,
+}
+
+impl Bias {
+    /// As a flag of the configuration says.
+    pub(super) fn flagged(is_present: bool) -> Self {
+        if is_present {
+            Self::Present
+        } else {
+            Self::Absent
+        }
+    }
+}
+
+/// A layer normalization.
+#[derive(Clone, Copy)]
+pub(super) struct Norm {
+    pub(super) width: usize,
+    pub(super) epsilon: f32,
+    pub(super) bias: Bias,
+}
+
+/// The sizes of a linear layer.
+#[derive(Clone, Copy)]
+pub(super) struct Sizes {
+    pub(super) inner: usize,
+    pub(super) outer: usize,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(config: &'a Config<'a>, weights: &'a WeightIndex) -> Self {
+        Self {
+            config,
+            weights: Weights::new(weights),
+            builder: Builder::empty(OPSET),
+            added: HashMap::new(),
+        }
+    }
+
+    /// The heads of attention. A head's width is stated, or follows from that
+    /// of all.
+    pub(super) fn heads(&self, width: usize, keys: [&str; 2]) -> Result<Heads> {
+        let [count_key, keys_key] = keys;
+        let count = self.config.size(count_key, 12)?;
+        let of_keys = self.config.size(keys_key, count)?;
+        if count % of_keys != 0 {
+            let expected = format!("a divisor of {count_key}, {count}");
+            return Err(self.config.refuse(keys_key, expected, of_keys));
+        }
+        let columns = match self.config.optional_size("head_dim")? {
+            Some(columns) => columns,
+            None if width % count == 0 => width / count,
+            None => {
+                let expected = format!("a divisor of the width {width}");
+                return Err(self.config.refuse(count_key, expected, count));
+            }
+        };
+        Ok(Heads {
+            count,
+            of_keys,
+            columns,
+        })
+    }
+
+    /// Adds the weight of that shape by one of its names.
+    pub(super) fn weight(&mut self, names: &[&str], shape: &[usize]) -> Result<String> {
+        let found = self.weights.find(names, shape)?;
+        self.add(found)
+    }
+
+    fn add(&mut self, found: Found<'_>) -> Result<String> {
+        if let Some(value) = self.added.get(&found.name) {
+            return Ok(value.clone());
+        }
+        let value = self.builder.weight(found.weight.to_tensor(&found.name)?);
+        self.added.insert(found.name, value.clone());
+        Ok(value)
+    }
+
+    /// Adds a table of that many columns.
+    pub(super) fn table(&mut self, name: &str, columns: usize) -> Result<Table> {
+        let rows = self.weights.get(name).map_or(0, |found| {
+            let rows = found.weight.shape.first().copied();
+            rows.and_then(|rows| usize::try_from(rows).ok())
+                .unwrap_or_default()
+        });
+        let value = self.weight(&[name], &[rows, columns])?;
+        Ok(Table { value, rows })
+    }
+
+    /// Rows of a table by their ids.
+    pub(super) fn lookup(&mut self, table: &Table, ids: &str) -> String {
+        self.builder.add("Gather", &[&table.value, ids])
+    }
+
+    /// The first row of a table, `[1, columns]`.
+    pub(super) fn first_row(&mut self, table: &Table) -> String {
+        let [start, end, axis] = [0, 1, 0].map(|at| self.builder.ints(&[at]));
+        self.builder
+            .add("Slice", &[&table.value, &start, &end, &axis])
+    }
+
+    /// `x @ weight^T + bias`
+    pub(super) fn linear(
+        &mut self,
+        x: &str,
+        name: &str,
+        Sizes { inner, outer }: Sizes,
+        bias: Bias,
+    ) -> Result<String> {
+        let weights = self.weight(&[&format!("{name}.weight")], &[outer, inner])?;
+        let result = product(&mut self.builder, x, &weights);
+        if bias == Bias::Absent {
+            return Ok(result);
+        }
+        let bias = self.weight(&[&format!("{name}.bias")], &[outer])?;
+        Ok(self.builder.add("Add", &[&result, &bias]))
+    }
+
+    pub(super) fn layer_norm(&mut self, x: &str, name: &str, norm: Norm) -> Result<String> {
+        // Old checkpoints have the names of TensorFlow.
+        let names = |new: &str, old: &str| [format!("{name}.{new}"), format!("{name}.{old}")];
+        let mut weights = Vec::with_capacity(2);
+        let mut kinds = vec![("weight", "gamma")];
+        if norm.bias == Bias::Present {
+            kinds.push(("bias", "beta"));
+        }
+        for (new, old) in kinds {
+            let [new, old] = names(new, old);
+            weights.push(self.weight(&[&new, &old], &[norm.width])?);
+        }
+        Ok(layer_norm(&mut self.builder, x, &weights, norm.epsilon))
+    }
+
+    /// Normalization by the root of the mean square.
+    pub(super) fn rms_norm(&mut self, x: &str, name: &str, norm: Norm) -> Result<String> {
+        let scale = self.weight(&[&format!("{name}.weight")], &[norm.width])?;
+        Ok(rms_norm(&mut self.builder, x, &scale, norm.epsilon))
+    }
+
+    pub(super) fn add_values(&mut self, left: &str, right: &str) -> String {
+        self.builder.add("Add", &[left, right])
+    }
+
+    /// The finished graph.
+    pub(super) fn finish(mut self, encoder: Encoder) -> Graph {
+        self.builder.rename(&encoder.output, OUTPUT);
+        let mut inputs = vec!["input_ids", "attention_mask"];
+        if encoder.inputs == Inputs::IdsAndTypes {
+            inputs.push("token_type_ids");
+        }
+        let proto = GraphProto {
+            name: Some("encoder".to_owned()),
+            input: (inputs.into_iter())
+                .map(|name| declare(name, INT64, None))
+                .collect(),
+            output: vec![declare(OUTPUT, FLOAT, Some(encoder.width))],
+            ..GraphProto::default()
+        };
+        let model = ModelProto {
+            ir_version: Some(IR_VERSION),
+            producer_name: Some("multivec".to_owned()),
+            opset_import: vec![OperatorSetIdProto {
+                domain: None,
+                version: Some(OPSET),
+            }],
+            ..ModelProto::default()
+        };
+        let mut graph = Graph::from_parts(model, proto);
+        self.builder.into_graph(&mut graph);
+        graph
+    }
+}

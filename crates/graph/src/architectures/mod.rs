@@ -1,0 +1,94 @@
+//! The graphs of published models, from `config.json` and the weights'
+//! headers.
+//!
+//! Each family is a file that says how its weights are named and in what order
+//! they are applied. The graphs have standard operators only, in the forms that
+//! [`fuse`](crate::fuse) recognises. Weights stay in their files.
+//!
+//! Source of what families compute: transformers, `src/transformers/models`,
+//! where nothing else is named.
+
+mod bert;
+mod config;
+mod draft;
+mod interface;
+mod weights;
+
+#[cfg(test)]
+mod tests;
+
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::safetensors::WeightIndex;
+use config::Config;
+use draft::{Draft, Encoder};
+
+/// The graph of a model, and what its configuration says of it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Architecture {
+    /// Takes `input_ids`, `attention_mask` and, with more than one token type,
+    /// `token_type_ids`, all `[batch, length]` of 64-bit integers; returns the
+    /// last hidden states as [`OUTPUT`], `[batch, length, width]`. Initializers
+    /// of more than a few elements are external tensors, by their names in the
+    /// files.
+    pub graph: Graph,
+    /// The configuration's `model_type`.
+    pub model_type: String,
+    /// Columns of the output.
+    pub width: usize,
+    /// Tokens of the longest text.
+    pub max_positions: Option<usize>,
+}
+
+/// The name of the output of architectures' graphs.
+pub const OUTPUT: &str = "token_embeddings";
+
+/// Writes a family's graph.
+type Family = fn(&mut Draft<'_>) -> Result<Encoder>;
+
+/// The families by `model_type`.
+const FAMILIES: [(&str, Family); 6] = [
+    ("bert", bert::bert),
+    ("camembert", bert::roberta),
+    ("electra", bert::electra),
+    ("ernie", bert::bert),
+    ("roberta", bert::roberta),
+    ("xlm-roberta", bert::roberta),
+];
+
+/// The values of `model_type` whose models [`build`] can write.
+pub fn model_types() -> impl Iterator<Item = &'static str> {
+    FAMILIES.iter().map(|(name, _)| *name)
+}
+
+/// Writes the graph of a model. `config` is its `config.json`, `file` the
+/// file's name in errors.
+///
+/// # Errors
+/// [`Error::InvalidFile`] if the configuration is not JSON,
+/// [`Error::ModelMismatch`] if the family, or an option of it, is not
+/// implemented, or a weight is absent or of another shape.
+pub fn build(file: &str, config: &[u8], weights: &WeightIndex) -> Result<Architecture> {
+    let config = Config::parse(file, config)?;
+    let model_type = config.text("model_type")?.unwrap_or_default();
+    let mut families = FAMILIES.iter().filter(|(name, _)| *name == model_type);
+    let Some((_, family)) = families.next() else {
+        let known: Vec<&str> = model_types().collect();
+        let known = format!("one of {}", known.join(", "));
+        return Err(Error::mismatch(
+            file,
+            "model_type",
+            known,
+            format!("`{model_type}`"),
+        ));
+    };
+    let mut draft = Draft::new(&config, weights);
+    let encoder = family(&mut draft)?;
+    Ok(Architecture {
+        width: encoder.width,
+        max_positions: encoder.max_positions,
+        graph: draft.finish(encoder),
+        model_type: model_type.to_owned(),
+    })
+}

@@ -1,0 +1,118 @@
+use std::io::Cursor;
+
+use super::*;
+use crate::fuse;
+use crate::testing::fixture_bytes;
+
+fn weights(folder: &str) -> WeightIndex {
+    let bytes = fixture_bytes(&format!("{folder}/model.safetensors"));
+    let mut index = WeightIndex::new();
+    index
+        .read_file("model.safetensors", Cursor::new(bytes))
+        .expect("a safetensors file");
+    index
+}
+
+fn architecture(name: &str) -> Architecture {
+    let folder = format!("tests/fixtures/hub/{name}");
+    let config = fixture_bytes(&format!("{folder}/config.json"));
+    build("config.json", &config, &weights(&folder)).expect("a known family")
+}
+
+/// Operators of a fused graph.
+#[derive(Debug, PartialEq)]
+struct Found {
+    attentions: usize,
+    layer_norms: usize,
+    linears: usize,
+    embeddings: usize,
+    /// Windowed, rotary.
+    special: [usize; 2],
+}
+
+fn fused(name: &str) -> Found {
+    let mut graph = architecture(name).graph;
+    let fused = fuse(&mut graph);
+    let norms = graph.nodes().iter();
+    Found {
+        attentions: fused.attentions,
+        layer_norms: norms.filter(|node| node.is("LayerNormalization")).count(),
+        linears: fused.linears,
+        embeddings: fused.embeddings,
+        special: [fused.windowed, fused.rotary],
+    }
+}
+
+#[test]
+fn bert_is_fused() {
+    for name in ["mv-pylate-bert", "mv-stanford-bert", "mv-st-bert-plain"] {
+        let expected = Found {
+            attentions: 3,
+            layer_norms: 7,
+            linears: 18,
+            embeddings: 3,
+            special: [0, 0],
+        };
+        assert_eq!(fused(name), expected, "{name}");
+    }
+}
+
+#[test]
+fn configurations_state_sizes() {
+    let found = architecture("mv-pylate-bert");
+    assert_eq!(found.model_type, "bert");
+    assert_eq!((found.width, found.max_positions), (64, Some(208)));
+    let inputs: Vec<&str> = found.graph.free_inputs().collect();
+    assert_eq!(inputs, ["input_ids", "attention_mask", "token_type_ids"]);
+
+    // Positions start after the id of padding.
+    let found = architecture("mv-pylate-xlmr");
+    assert_eq!((found.width, found.max_positions), (64, Some(206)));
+    let inputs: Vec<&str> = found.graph.free_inputs().collect();
+    assert_eq!(inputs, ["input_ids", "attention_mask"]);
+}
+
+/// The error of the BERT fixture with other values in its configuration.
+fn refused(changes: &[(&str, serde_json::Value)]) -> String {
+    let folder = "tests/fixtures/hub/mv-pylate-bert";
+    let config = fixture_bytes(&format!("{folder}/config.json"));
+    let mut config: serde_json::Value = serde_json::from_slice(&config).expect("JSON");
+    for (key, value) in changes {
+        config[key] = value.clone();
+    }
+    let config = config.to_string();
+    let built = build("config.json", config.as_bytes(), &weights(folder));
+    built.expect_err("an impossible configuration").to_string()
+}
+
+#[test]
+fn what_is_not_implemented_is_refused_by_name() {
+    for (key, value, expected) in [
+        ("model_type", "t5".into(), "`t5`"),
+        ("hidden_act", "mish".into(), "`mish`"),
+        ("position_embedding_type", "relative_key".into(), "absolute"),
+        ("is_decoder", true.into(), "false"),
+        ("hidden_size", (-1).into(), "-1"),
+        ("hidden_size", "64".into(), "\"64\""),
+        ("num_attention_heads", 5.into(), "divisor"),
+        ("layer_norm_eps", "small".into(), "a number"),
+    ] {
+        let message = refused(&[(key, value)]);
+        let start = format!("config.json: {key}: ");
+        assert!(message.starts_with(&start), "{message}");
+        assert!(message.contains(expected), "{message}");
+    }
+    assert!(refused(&[("model_type", "t5".into())]).contains("xlm-roberta"));
+    let error = build("config.json", b"[1", &WeightIndex::new());
+    assert_eq!(error.expect_err("no JSON").code(), "invalid_file");
+}
+
+#[test]
+fn weights_have_to_be_there_and_fit() {
+    let message = refused(&[("num_hidden_layers", 1_000_000.into())]);
+    assert!(message.contains("encoder.layer.3."), "{message}");
+    let message = refused(&[("intermediate_size", 129.into())]);
+    assert!(message.contains("[129, 64]"), "{message}");
+    assert!(message.contains("[128, 64]"), "{message}");
+    assert!(message.starts_with("model.safetensors: "), "{message}");
+}

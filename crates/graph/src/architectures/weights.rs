@@ -1,0 +1,85 @@
+//! Weights by their names within a family.
+
+use crate::error::{Error, Result};
+use crate::safetensors::{Weight, WeightIndex};
+
+/// The weights of a model, whose names may have a prefix such as `bert.`.
+pub(super) struct Weights<'a> {
+    index: &'a WeightIndex,
+    prefix: String,
+}
+
+/// A weight, and its full name.
+pub(super) struct Found<'a> {
+    pub(super) name: String,
+    pub(super) weight: &'a Weight,
+}
+
+impl<'a> Weights<'a> {
+    pub(super) fn new(index: &'a WeightIndex) -> Self {
+        Self {
+            index,
+            prefix: String::new(),
+        }
+    }
+
+    /// Looks for the prefix of all names, by a weight that every model of the
+    /// family has.
+    pub(super) fn find_prefix(&mut self, anchor: &str) -> Result<()> {
+        let prefixes = self.index.names().filter_map(|name| {
+            let prefix = name.strip_suffix(anchor)?;
+            (prefix.is_empty() || prefix.ends_with('.')).then_some(prefix)
+        });
+        let prefixes: Vec<&str> = prefixes.collect();
+        self.prefix = match prefixes.as_slice() {
+            [prefix] => (*prefix).to_owned(),
+            prefixes if prefixes.contains(&"") => String::new(),
+            [] => return Err(self.missing(anchor, "one")),
+            several => {
+                let found = format!("those of {}", several.join(", "));
+                return Err(Error::mismatch(
+                    &self.index.file_names(),
+                    format!("the tensor `{anchor}`"),
+                    "one",
+                    found,
+                ));
+            }
+        };
+        Ok(())
+    }
+
+    /// The weight of that name, if there is one.
+    pub(super) fn get(&self, name: &str) -> Option<Found<'a>> {
+        let name = format!("{}{name}", self.prefix);
+        let weight = self.index.get(&name)?;
+        Some(Found { name, weight })
+    }
+
+    /// The weight of that shape by one of its names.
+    pub(super) fn find(&self, names: &[&str], shape: &[usize]) -> Result<Found<'a>> {
+        let found = names.iter().find_map(|name| self.get(name));
+        let Some(found) = found else {
+            let name = names.first().copied().unwrap_or_default();
+            return Err(self.missing(name, &format!("one of {shape:?}")));
+        };
+        let sizes = found.weight.shape.iter();
+        if !sizes.copied().eq(shape.iter().map(|&size| size as u64)) {
+            return Err(found.mismatch(&format!("{shape:?}")));
+        }
+        Ok(found)
+    }
+
+    fn missing(&self, name: &str, expected: &str) -> Error {
+        let what = format!("the tensor `{}{name}`", self.prefix);
+        Error::mismatch(&self.index.file_names(), what, expected, "none")
+    }
+}
+
+impl Found<'_> {
+    /// An error about the shape.
+    pub(super) fn mismatch(&self, expected: &str) -> Error {
+        let what = format!("the tensor `{}`", self.name);
+        let found = format!("{:?}", self.weight.shape);
+        Error::mismatch(&self.weight.file, what, expected, found)
+    }
+}

@@ -1,0 +1,16 @@
+//! Parts of encoders in standard operators, in the forms that [`fuse`]
+//! recognises.
+//!
+//! [`fuse`]: crate::fuse
+
+mod activation;
+mod attention;
+mod layers;
+mod masks;
+mod rotary;
+
+pub(crate) use activation::Activation;
+pub(crate) use attention::{Attention, Heads};
+pub(crate) use layers::{l2_normalize, layer_norm, product, rms_norm};
+pub(crate) use masks::{Mask, Positions};
+pub(crate) use rotary::Rotary;

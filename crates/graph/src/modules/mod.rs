@@ -1,0 +1,62 @@
+//! What follows the encoder: linear layers and normalization, appended to any
+//! graph.
+
+mod dense;
+#[cfg(test)]
+mod tests;
+
+use std::mem;
+
+use crate::blocks::l2_normalize;
+use crate::builder::Builder;
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::onnx::ValueInfoProto;
+
+pub use dense::Dense;
+
+/// What bounds norms from below.
+///
+/// Source: PyTorch, `torch.nn.functional.normalize`.
+const SMALLEST_NORM: f32 = 1e-12;
+
+/// Appends L2 normalization over the last axis to a graph's output, `[batch,
+/// length, width]`. The result, whose name is returned, is the only output then.
+///
+/// # Errors
+/// [`Error::ModelMismatch`] if the graph has no output of that name; `file` is
+/// the graph's name in errors.
+pub fn append_normalization(graph: &mut Graph, file: &str, output: &str) -> Result<String> {
+    append(graph, file, output, |builder, x| {
+        Ok(l2_normalize(builder, x, SMALLEST_NORM))
+    })
+}
+
+/// Appends nodes to an output, and makes what `add` returns the only one.
+fn append(
+    graph: &mut Graph,
+    file: &str,
+    output: &str,
+    add: impl FnOnce(&mut Builder, &str) -> Result<String>,
+) -> Result<String> {
+    if !graph.outputs().any(|name| name == output) {
+        let names: Vec<&str> = graph.outputs().collect();
+        let found = names.join(", ");
+        return Err(Error::mismatch(
+            file,
+            "outputs",
+            format!("`{output}`"),
+            found,
+        ));
+    }
+    let mut builder = Builder::new(graph);
+    let result = add(&mut builder, output)?;
+    let nodes = mem::take(&mut graph.proto_mut().node);
+    builder.prepend(nodes);
+    builder.into_graph(graph);
+    graph.proto_mut().output = vec![ValueInfoProto {
+        name: Some(result.clone()),
+        ..ValueInfoProto::default()
+    }];
+    Ok(result)
+}
