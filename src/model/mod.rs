@@ -15,6 +15,8 @@ mod pylate;
 mod sentence_bert;
 mod sentence_transformers;
 mod stanford;
+#[cfg(test)]
+mod tests;
 mod tokenizer;
 mod transformer;
 

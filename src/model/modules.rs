@@ -193,6 +193,7 @@ pub(super) fn dense(files: &Files, entry: &Entry, otherwise: &WithoutActivation)
             return Err(keys.error(key, "`token_embeddings`", format_args!("`{name}`")));
         }
     }
+    let bias = keys.boolean("bias")?.unwrap_or(true);
     files.leave_unread(&path, &keys, &[]);
     let weights = join(&entry.folder, "model.safetensors");
     if !files.has(&weights) {
@@ -205,7 +206,7 @@ pub(super) fn dense(files: &Files, entry: &Entry, otherwise: &WithoutActivation)
         weights: DenseWeights::File(weights),
         in_features,
         out_features,
-        bias: keys.boolean("bias")?.unwrap_or(true),
+        bias,
         activation,
         residual,
     })
