@@ -95,7 +95,7 @@ impl<'a> Files<'a> {
     pub(super) fn leave_unread(&self, path: &str, keys: &Keys, known: &[&str]) {
         for key in keys.unread() {
             if !known.contains(&&*key) {
-                self.leave(path, Some(key), "no model depends on it");
+                self.leave(path, Some(key), "no vector depends on it");
             }
         }
     }

@@ -6,6 +6,7 @@
 //! `models/Dense.py`), sentence-transformers 6.2 (`multi_vector_encoder`,
 //! `base/modules`), Stanford's ColBERT (`infra/config/settings.py`).
 
+mod dense;
 mod description;
 mod exported;
 mod files;

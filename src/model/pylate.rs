@@ -1,10 +1,13 @@
 //! PyLate 1.x: `config_sentence_transformers.json` and Dense modules.
 
+use serde_json::Value;
+
+use super::dense::{self, WithoutActivation};
 use super::description::{Dense, Format, ModelDescription, Module};
 use super::files::{Files, join};
-use super::modules::{self, Entry, Kind, WithoutActivation};
+use super::modules::{self, Entry, Kind};
 use super::{SENTENCE_TRANSFORMERS, sentence_bert, tokenizer, transformer};
-use crate::config::{ModelConfig, TokenizerFacts};
+use crate::config::{Keys, ModelConfig, TokenizerFacts, shorten};
 use crate::error::{Error, Result};
 use crate::normalization::Normalization;
 
@@ -20,6 +23,7 @@ pub(super) fn read(files: &Files) -> Result<ModelDescription> {
     let keys = files.require(SENTENCE_TRANSFORMERS, "the configuration")?;
     let mut config = ModelConfig::read(&keys)?;
     keys.string("model_type")?;
+    refuse_default_prompt(&keys)?;
     let entries = modules::read(files)?;
     let (folder, rest) = modules::split(&entries);
     let transformer = transformer::read(files, folder)?;
@@ -32,7 +36,7 @@ pub(super) fn read(files: &Files) -> Result<ModelDescription> {
         ..tokenizer.facts
     };
     let chain = chain(files, rest)?;
-    modules::check_widths(files, &transformer, chain.iter())?;
+    dense::check_widths(files, &transformer, chain.iter())?;
     check_dim(files, &config, chain.last())?;
     files.leave_unread(SENTENCE_TRANSFORMERS, &keys, &["__version__"]);
     files.leave_unread(&text_file, &text, &[]);
@@ -49,6 +53,24 @@ pub(super) fn read(files: &Files) -> Result<ModelDescription> {
     })
 }
 
+/// PyLate puts a default prompt in front of queries and documents alike, before
+/// their marker is inserted.
+fn refuse_default_prompt(keys: &Keys) -> Result<()> {
+    let prompts = keys.object("prompts")?;
+    let Some(name) = keys.string("default_prompt_name")? else {
+        return Ok(());
+    };
+    let is_empty = |value: &Value| value.as_str().is_some_and(str::is_empty);
+    match prompts.as_ref().and_then(|prompts| prompts.get(&name)) {
+        Some(prompt) if !is_empty(prompt) => Err(keys.error(
+            "default_prompt_name",
+            "none, or the name of an empty prompt",
+            format_args!("{name:?}, of {}", shorten(prompt)),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// PyLate keeps Dense modules and drops all others.
 fn chain(files: &Files, entries: &[Entry]) -> Result<Vec<Dense>> {
     let mut chain = Vec::new();
@@ -58,7 +80,7 @@ fn chain(files: &Files, entries: &[Entry]) -> Result<Vec<Dense>> {
                 true => WithoutActivation::Refused,
                 false => WithoutActivation::Tanh,
             };
-            chain.push(modules::dense(files, entry, &otherwise)?);
+            chain.push(dense::read(files, entry, &otherwise)?);
         } else {
             let reason = "PyLate uses the transformer and Dense modules alone";
             files.leave_file(&join(&entry.folder, "config.json"), reason);

@@ -174,6 +174,11 @@ impl TextTokenizer {
         self.inner.ids.largest
     }
 
+    /// The id of the marker of a text of this kind, if it has one.
+    pub fn prefix_id(&self, kind: TextKind) -> Option<u32> {
+        self.inner.prefixes.marker(kind)
+    }
+
     /// Special tokens and marker of a text of this kind.
     pub(crate) fn overhead(&self, kind: TextKind) -> usize {
         self.inner.added + usize::from(self.inner.prefixes.marker(kind).is_some())
@@ -184,7 +189,7 @@ impl TextTokenizer {
     /// # Errors
     /// [`Error::ConfigValue`] if neither the configuration nor the vocabulary
     /// has one.
-    pub(crate) fn mask_id(&self) -> Result<u32> {
+    pub fn mask_id(&self) -> Result<u32> {
         self.inner.ids.mask.ok_or_else(|| {
             Error::config_value(
                 &self.inner.config_file,

@@ -13,7 +13,7 @@ use std::ops::Range;
 pub enum TokenRole {
     /// Added by the tokenizer, such as `[CLS]` and `[SEP]`.
     Special,
-    /// The marker of queries or of documents.
+    /// The marker or prompt of queries or of documents.
     Prefix,
     /// From the text itself.
     Text,

@@ -1,6 +1,7 @@
 //! `cargo xtask test-nightly`: what takes too long for every change, or a
 //! nightly compiler: `fuzz`, `miri` and `runtimes`.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -35,47 +36,92 @@ pub(crate) fn run(arguments: &[String]) -> Result {
     }
 }
 
-/// Any bytes as graphs, see `fuzz/README.md`.
+/// Any bytes as graphs and as the small files of models, see `fuzz/README.md`.
 fn fuzz(seconds: &str) -> Result {
     nightly()?;
     tools::CARGO_FUZZ.install()?;
-    let corpus = target().join("fuzz-corpus/graph");
-    fs::create_dir_all(&corpus).map_err(|error| format!("{}: {error}", corpus.display()))?;
     let fixtures = root().join("tests/fixtures");
-    for model in models(&fixtures)? {
-        // Named by the whole path, as many have the same name.
-        let name: Vec<_> = model
-            .strip_prefix(&fixtures)
-            .iter()
-            .flat_map(|path| path.iter())
-            .collect();
-        let copy = corpus.join(name.join("-".as_ref()));
-        fs::copy(&model, &copy).map_err(|error| format!("{}: {error}", copy.display()))?;
+    let graphs = corpus("graph")?;
+    for model in files(&fixtures)? {
+        if has_extension(&model, "onnx") {
+            let copy = graphs.join(flat(&fixtures, &model));
+            fs::copy(&model, &copy).map_err(|error| format!("{}: {error}", copy.display()))?;
+        }
     }
-    step(
-        &format!("graphs of any bytes, for {seconds} s"),
-        cargo_of(NIGHTLY)
-            .args(["fuzz", "run", "graph"])
-            .arg(&corpus)
-            .args(["--", "-max_len=400000", "-timeout=20", "-rss_limit_mb=2048"])
-            .arg(format!("-max_total_time={seconds}"))
-            .env("CARGO_TARGET_DIR", target().join("fuzz"))
-            .env("PATH", tools::path()?),
-    )
+    let folders = corpus("description")?;
+    for config in files(&fixtures)? {
+        if let (Some(folder), true) = (config.parent(), config.ends_with("config.json")) {
+            let seed = folders.join(flat(&fixtures, folder));
+            fs::write(&seed, small_files(folder)?)
+                .map_err(|error| format!("{}: {error}", seed.display()))?;
+        }
+    }
+    for (name, inputs, most) in [
+        ("graph", graphs, "400000"),
+        ("description", folders, "20000"),
+    ] {
+        step(
+            &format!("fuzzing of `{name}`, for {seconds} s"),
+            cargo_of(NIGHTLY)
+                .args(["fuzz", "run", name])
+                .arg(&inputs)
+                .args(["--", "-timeout=20", "-rss_limit_mb=2048"])
+                .arg(format!("-max_len={most}"))
+                .arg(format!("-max_total_time={seconds}"))
+                .env("CARGO_TARGET_DIR", target().join("fuzz"))
+                .env("PATH", tools::path()?),
+        )?;
+    }
+    Ok(())
 }
 
-/// The ONNX files in a folder and the folders in it.
-fn models(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The folder of the inputs of a target, which keeps what is found.
+fn corpus(name: &str) -> Result<PathBuf> {
+    let folder = target().join("fuzz-corpus").join(name);
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    Ok(folder)
+}
+
+/// A file name that has the whole path, as many have the same name.
+fn flat(root: &Path, path: &Path) -> OsString {
+    let names: Vec<_> = path
+        .strip_prefix(root)
+        .iter()
+        .flat_map(|path| path.iter())
+        .collect();
+    names.join("-".as_ref())
+}
+
+/// A model's folder, as `fuzz_targets/description.rs` reads it.
+fn small_files(folder: &Path) -> Result<Vec<u8>> {
+    let mut all = Vec::new();
+    for path in files(folder)? {
+        let inner = path.strip_prefix(folder).unwrap_or(&path);
+        all.extend(inner.to_string_lossy().replace('\\', "/").as_bytes());
+        all.push(b'\n');
+        let is_large = inner == Path::new("tokenizer.json") || inner.starts_with("reference.json");
+        if !is_large && (has_extension(inner, "json") || has_extension(inner, "metadata")) {
+            let content = fs::read(&path);
+            all.extend(content.map_err(|error| format!("{}: {error}", path.display()))?);
+        }
+        all.push(0xff);
+    }
+    Ok(all)
+}
+
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found == extension)
+}
+
+/// The files in a folder and the folders in it.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let failed = |error| format!("{}: {error}", folder.display());
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         if path.is_dir() {
-            found.extend(models(&path)?);
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "onnx")
-        {
+            found.extend(files(&path)?);
+        } else {
             found.push(path);
         }
     }

@@ -1,0 +1,106 @@
+//! Dense modules.
+
+use super::description::{Activation, Dense, DenseWeights, Residual, Transformer};
+use super::files::{Files, join};
+use super::modules::Entry;
+use crate::config::Keys;
+use crate::error::{Error, Result};
+
+/// The activation function of a Dense module that states none.
+pub(super) enum WithoutActivation {
+    /// That of sentence-transformers.
+    Tanh,
+    /// None was ever written.
+    Refused,
+}
+
+/// Reads a Dense module.
+pub(super) fn read(files: &Files, entry: &Entry, otherwise: &WithoutActivation) -> Result<Dense> {
+    let path = join(&entry.folder, "config.json");
+    let keys = files.require(&path, "the configuration of a Dense module")?;
+    let width = |key| {
+        let width = keys.count(key)?;
+        width.ok_or_else(|| keys.error(key, "a number of columns", "none"))
+    };
+    let (in_features, out_features) = (width("in_features")?, width("out_features")?);
+    let activation = match (keys.string("activation_function")?, otherwise) {
+        (Some(name), _) => activation(&keys, &name)?,
+        (None, WithoutActivation::Tanh) => Activation::Tanh,
+        (None, WithoutActivation::Refused) => {
+            return Err(keys.error("activation_function", "the name of a function", "none"));
+        }
+    };
+    let residual = match keys.boolean("use_residual")? {
+        Some(true) if in_features == out_features => Residual::Input,
+        Some(true) => Residual::Projected,
+        _ => Residual::None,
+    };
+    for key in ["module_input_name", "module_output_name"] {
+        if let Some(name) = keys.string(key)?
+            && name != "token_embeddings"
+        {
+            return Err(keys.error(key, "`token_embeddings`", format_args!("`{name}`")));
+        }
+    }
+    let bias = keys.boolean("bias")?.unwrap_or(true);
+    files.leave_unread(&path, &keys, &[]);
+    let weights = join(&entry.folder, "model.safetensors");
+    if !files.has(&weights) {
+        let what = "the weights of a Dense module";
+        return Err(Error::missing_file(files.location(), what, weights));
+    }
+    files.use_file(&weights);
+    Ok(Dense {
+        folder: entry.folder.clone(),
+        weights: DenseWeights::File(weights),
+        in_features,
+        out_features,
+        bias,
+        activation,
+        residual,
+    })
+}
+
+fn activation(keys: &Keys, name: &str) -> Result<Activation> {
+    let function = name
+        .starts_with("torch.nn.")
+        .then(|| name.rsplit('.').next());
+    Ok(match function.flatten() {
+        Some("Identity") => Activation::Identity,
+        Some("Tanh") => Activation::Tanh,
+        Some("GELU") => Activation::Gelu,
+        Some("ReLU") => Activation::Relu,
+        Some("SiLU") => Activation::Silu,
+        Some("Sigmoid") => Activation::Sigmoid,
+        _ => {
+            let expected = "Identity, Tanh, GELU, ReLU, SiLU or Sigmoid of `torch.nn`";
+            return Err(keys.error("activation_function", expected, format_args!("`{name}`")));
+        }
+    })
+}
+
+/// Checks that each Dense module takes what the one before it gives.
+pub(super) fn check_widths<'a>(
+    files: &Files,
+    transformer: &Transformer,
+    chain: impl Iterator<Item = &'a Dense>,
+) -> Result<()> {
+    let mut width = transformer
+        .hidden_size
+        .map(|width| (width, files.name(&transformer.config), "hidden_size"));
+    for dense in chain {
+        let name = files.name(&join(&dense.folder, "config.json"));
+        if let Some((expected, file, key)) = width
+            && expected != dense.in_features
+        {
+            return Err(Error::config_value(
+                name,
+                "in_features",
+                format_args!("{expected}, the `{key}` of {file}"),
+                dense.in_features,
+            ));
+        }
+        width = Some((dense.out_features, name, "out_features"));
+    }
+    Ok(())
+}

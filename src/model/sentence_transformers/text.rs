@@ -1,0 +1,101 @@
+//! `sentence_bert_config.json`: lengths, expansion, and the task.
+
+use super::super::description::Transformer;
+use crate::config::{Keys, ModelConfig};
+use crate::error::{Error, Result};
+
+/// The model's own limit on tokens.
+pub(super) fn limit(
+    text: &Keys,
+    transformer: &Transformer,
+    longest: Option<usize>,
+) -> Result<Option<usize>> {
+    let stated = text.count("max_seq_length")?.or(longest);
+    Ok(match (stated, transformer.positions) {
+        (Some(stated), Some(positions)) => Some(stated.min(positions)),
+        (stated, positions) => stated.or(positions),
+    })
+}
+
+/// Lengths and expansion.
+pub(super) fn read_lengths(
+    text: &Keys,
+    limit: Option<usize>,
+    config: &mut ModelConfig,
+) -> Result<()> {
+    let unlimited = |key| {
+        let expected =
+            "a number of tokens, as neither the tokenizer nor the transformer has a limit";
+        text.error(key, expected, "none")
+    };
+    let stated = |key| Ok::<_, Error>(text.count(key)?.or(limit));
+    config.document_length =
+        stated("document_length")?.ok_or_else(|| unlimited("document_length"))?;
+    let own = text.count("query_length")?;
+    let query = own.or(limit);
+    let Some(expansion) = text.object("query_expansion")? else {
+        config.query_length = query.ok_or_else(|| unlimited("query_length"))?;
+        return Ok(());
+    };
+    let Some(length) = expansion.count("length")? else {
+        return Err(expansion.error("length", "a number of tokens", "none"));
+    };
+    if let Some(own) = own.filter(|&own| own < length) {
+        let expected = format!("{length} or more, the length of `query_expansion`");
+        return Err(text.error("query_length", &expected, own));
+    }
+    match expansion.string("strategy")?.as_deref() {
+        Some("fixed") => config.query_length = length,
+        Some("min") => {
+            config.expansion_length = Some(length);
+            config.query_length = query.unwrap_or(length).max(length);
+        }
+        other => {
+            let found = other.unwrap_or("none");
+            return Err(expansion.error("strategy", "`fixed` or `min`", found));
+        }
+    }
+    config.do_query_expansion = true;
+    config.attend_to_expansion_tokens = expansion.boolean("attend")?.unwrap_or(false);
+    config.expansion_token = expansion.string("token")?;
+    match expansion.unread().first() {
+        Some(key) => Err(text.error(
+            "query_expansion",
+            "the keys `strategy`, `attend`, `token` and `length`",
+            format_args!("`{key}`"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Refuses transformers whose token states are not their last ones, and texts
+/// that go through a chat template.
+pub(super) fn check_task(text: &Keys) -> Result<()> {
+    let only = |keys: &Keys, key, expected: &str| match keys.string(key)? {
+        Some(found) if found != expected => {
+            Err(keys.error(key, &format!("`{expected}`"), format_args!("`{found}`")))
+        }
+        _ => Ok(()),
+    };
+    only(text, "transformer_task", "feature-extraction")?;
+    only(text, "module_output_name", "token_embeddings")?;
+    if let Some(inputs) = text.object("modality_config")? {
+        let Some(input) = inputs.object("text")? else {
+            return Err(inputs.error("text", "a model of texts", "none"));
+        };
+        only(&input, "method", "forward")?;
+        only(&input, "method_output_name", "last_hidden_state")?;
+        if inputs.has("message") {
+            let found = "`message`, texts in a chat template";
+            return Err(text.error("modality_config", "`text`", found));
+        }
+    }
+    match text.object("processing_kwargs")? {
+        Some(kwargs) if kwargs.has("text") || kwargs.has("common") => Err(text.error(
+            "processing_kwargs",
+            "none for texts",
+            "settings of the tokenizer",
+        )),
+        _ => Ok(()),
+    }
+}
