@@ -74,15 +74,22 @@ impl Builder {
         output
     }
 
-    /// Adds a `Split` in two, as `edit` returns it.
-    pub(crate) fn split(
+    /// Cuts a value into parts of these sizes along an axis.
+    pub(crate) fn split<const N: usize>(
         &mut self,
-        inputs: &[&str],
-        edit: impl FnOnce(NodeProto) -> NodeProto,
-    ) -> [String; 2] {
-        let outputs = [0; 2].map(|_| self.unique("Split"));
+        x: &str,
+        axis: i64,
+        sizes: [i64; N],
+    ) -> [String; N] {
+        let outputs = [0; N].map(|_| self.unique("Split"));
         let names = outputs.each_ref().map(String::as_str);
-        self.nodes.push(edit(node("Split", "", inputs, &names)));
+        let split = if self.opset < 13 {
+            node("Split", "", &[x], &names).with_ints("split", &sizes)
+        } else {
+            let sizes = self.ints(&sizes);
+            node("Split", "", &[x, &sizes], &names)
+        };
+        self.nodes.push(split.with_int("axis", axis));
         outputs
     }
 

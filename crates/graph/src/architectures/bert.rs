@@ -1,25 +1,25 @@
 //! BERT and the families that differ in embeddings: RoBERTa, XLM-RoBERTa,
 //! CamemBERT, ELECTRA and ERNIE.
 
-use super::draft::{Bias, Draft, Encoder, Inputs, Norm, Sizes};
-use crate::blocks::{Activation, Attention, Heads, Mask, Positions};
-use crate::builder::Builder;
+use super::config::Config;
+use super::draft::{Bias, Draft, Encoder, HeadKeys, Inputs, Norm, Projections, Sizes};
+use super::{jina_v2, jina_v3};
+use crate::blocks::{Activation, Attention, Heads, Mask, Positions, after_padding};
 use crate::error::Result;
-use crate::onnx::{INT64, NodeProto};
 
 /// The numbers of an encoder.
-struct Bert {
-    width: usize,
+pub(super) struct Bert {
+    pub(super) width: usize,
     /// The width of the embeddings.
-    embedding: usize,
-    layers: usize,
-    heads: Heads,
-    intermediate: usize,
-    activation: Activation,
-    norm: Norm,
+    pub(super) embedding: usize,
+    pub(super) layers: usize,
+    pub(super) heads: Heads,
+    pub(super) intermediate: usize,
+    pub(super) activation: Activation,
+    pub(super) norm: Norm,
 }
 
-/// How positions are counted.
+/// How positions are embedded.
 #[derive(Clone, Copy)]
 enum Counting {
     /// From 0 on.
@@ -29,13 +29,19 @@ enum Counting {
 }
 
 /// BERT and ERNIE, which may have embeddings of tasks as well; the first task
-/// is used.
+/// is used. Jina's second version has the same name.
 pub(super) fn bert(draft: &mut Draft<'_>) -> Result<Encoder> {
-    encoder(draft, Counting::All, None)
+    match draft.config.text("position_embedding_type")? {
+        Some("alibi") => jina_v2::encoder(draft),
+        _ => encoder(draft, Counting::All, None),
+    }
 }
 
-/// RoBERTa, XLM-RoBERTa and CamemBERT.
+/// RoBERTa, XLM-RoBERTa and CamemBERT. Jina's third version has the same name.
 pub(super) fn roberta(draft: &mut Draft<'_>) -> Result<Encoder> {
+    if draft.config.text("position_embedding_type")? == Some("rotary") {
+        return jina_v3::encoder(draft);
+    }
     let padding = draft.config.index("pad_token_id", 1)?;
     encoder(draft, Counting::AfterPadding(padding), None)
 }
@@ -47,23 +53,9 @@ pub(super) fn electra(draft: &mut Draft<'_>) -> Result<Encoder> {
 }
 
 fn encoder(draft: &mut Draft<'_>, counting: Counting, embedding: Option<usize>) -> Result<Encoder> {
-    let config = draft.config;
-    config.only("position_embedding_type", "absolute")?;
-    config.forbid(&["is_decoder", "add_cross_attention"])?;
-    let width = config.size("hidden_size", 768)?;
-    let bert = Bert {
-        width,
-        embedding: embedding.unwrap_or(width),
-        layers: config.size("num_hidden_layers", 12)?,
-        heads: draft.heads(width, ["num_attention_heads", "num_attention_heads"])?,
-        intermediate: config.size("intermediate_size", 3072)?,
-        activation: config.activation("hidden_act", Activation::Gelu)?,
-        norm: Norm {
-            width,
-            epsilon: config.number("layer_norm_eps", 1e-12)? as f32,
-            bias: Bias::Present,
-        },
-    };
+    draft.config.only("position_embedding_type", "absolute")?;
+    let mut bert = Bert::read(draft)?;
+    bert.embedding = embedding.unwrap_or(bert.width);
     draft
         .weights
         .find_prefix("embeddings.word_embeddings.weight")?;
@@ -71,11 +63,13 @@ fn encoder(draft: &mut Draft<'_>, counting: Counting, embedding: Option<usize>) 
     let mask = Mask::padding(&mut draft.builder);
     let mut states = embedded.states;
     for layer in 0..bert.layers {
-        states = bert.layer(draft, &states, &format!("encoder.layer.{layer}"), &mask)?;
+        let name = format!("encoder.layer.{layer}");
+        states = bert.attend(draft, &states, &name, &mask)?;
+        states = bert.feed_forward(draft, &states, &name)?;
     }
     Ok(Encoder {
         output: states,
-        width,
+        width: bert.width,
         max_positions: Some(embedded.max_positions),
         inputs: embedded.inputs,
     })
@@ -89,20 +83,30 @@ struct Embedded {
 }
 
 impl Bert {
+    pub(super) fn read(draft: &Draft<'_>) -> Result<Self> {
+        let config: &Config<'_> = draft.config;
+        config.forbid(&["is_decoder", "add_cross_attention"])?;
+        let width = config.size("hidden_size", 768)?;
+        Ok(Self {
+            width,
+            embedding: width,
+            layers: config.layers("num_hidden_layers", 12)?,
+            heads: draft.heads(width, HeadKeys::plain("num_attention_heads"))?,
+            intermediate: config.size("intermediate_size", 3072)?,
+            activation: config.activation("hidden_act", Activation::Gelu)?,
+            norm: Norm {
+                width,
+                epsilon: config.number("layer_norm_eps", 1e-12)? as f32,
+                bias: Bias::Present,
+            },
+        })
+    }
+
     fn embed(&self, draft: &mut Draft<'_>, counting: Counting) -> Result<Embedded> {
-        let config = draft.config;
         let columns = self.embedding;
         let words = draft.table("embeddings.word_embeddings.weight", columns)?;
-        let mut states = draft.lookup(&words, "input_ids");
-
-        let types = draft.table("embeddings.token_type_embeddings.weight", columns)?;
-        let (rows, inputs) = if types.rows > 1 {
-            (draft.lookup(&types, "token_type_ids"), Inputs::IdsAndTypes)
-        } else {
-            (draft.first_row(&types), Inputs::Ids)
-        };
-        states = draft.add_values(&states, &rows);
-
+        let states = draft.lookup(&words, "input_ids");
+        let (mut states, inputs) = draft.add_types(&states, columns)?;
         let positions = draft.table("embeddings.position_embeddings.weight", columns)?;
         let (ids, first) = match counting {
             Counting::All => (Positions::of_inputs(&mut draft.builder).0, 0),
@@ -112,11 +116,11 @@ impl Bert {
             }
         };
         let rows = draft.lookup(&positions, &ids);
-        states = draft.add_values(&states, &rows);
-        if config.is_set("use_task_id")? {
+        states = draft.sum(&states, &rows);
+        if draft.config.is_set("use_task_id")? {
             let tasks = draft.table("embeddings.task_type_embeddings.weight", columns)?;
             let row = draft.first_row(&tasks);
-            states = draft.add_values(&states, &row);
+            states = draft.sum(&states, &row);
         }
         let norm = Norm {
             width: columns,
@@ -124,10 +128,7 @@ impl Bert {
         };
         states = draft.layer_norm(&states, "embeddings.LayerNorm", norm)?;
         if columns != self.width {
-            let sizes = Sizes {
-                inner: columns,
-                outer: self.width,
-            };
+            let sizes = Sizes::new(columns, self.width);
             states = draft.linear(&states, "embeddings_project", sizes, Bias::Present)?;
         }
         Ok(Embedded {
@@ -137,60 +138,53 @@ impl Bert {
         })
     }
 
-    fn layer(
+    /// The first half of a layer.
+    pub(super) fn attend(
         &self,
         draft: &mut Draft<'_>,
         states: &str,
-        name: &str,
+        layer: &str,
         mask: &Mask,
     ) -> Result<String> {
-        let sizes = |inner, outer| Sizes { inner, outer };
-        let square = sizes(self.width, self.heads.count * self.heads.columns);
-        let mut operands = [const { String::new() }; 3];
-        for (operand, part) in operands.iter_mut().zip(["query", "key", "value"]) {
-            let name = format!("{name}.attention.self.{part}");
-            let rows = draft.linear(states, &name, square, Bias::Present)?;
-            *operand = (self.heads).split(&mut draft.builder, &rows, self.heads.count);
-        }
+        let projections = Projections {
+            names: ["query", "key", "value"].map(|part| format!("{layer}.attention.self.{part}")),
+            inner: self.width,
+            bias: Bias::Present,
+        };
+        let operands = draft.project(states, projections, self.heads)?;
         let attention = Attention {
             heads: self.heads,
             mask,
             rotary: None,
         };
         let context = attention.apply(&mut draft.builder, &operands);
-        let output = format!("{name}.attention.output");
-        let square = sizes(square.outer, self.width);
-        let attended = draft.linear(&context, &format!("{output}.dense"), square, Bias::Present)?;
-        let sum = draft.add_values(&attended, states);
-        let states = draft.layer_norm(&sum, &format!("{output}.LayerNorm"), self.norm)?;
-
-        let inner = draft.linear(
-            &states,
-            &format!("{name}.intermediate.dense"),
-            sizes(self.width, self.intermediate),
-            Bias::Present,
-        )?;
-        let inner = self.activation.apply(&mut draft.builder, &inner);
-        let outer = draft.linear(
-            &inner,
-            &format!("{name}.output.dense"),
-            sizes(self.intermediate, self.width),
-            Bias::Present,
-        )?;
-        let sum = draft.add_values(&outer, &states);
-        draft.layer_norm(&sum, &format!("{name}.output.LayerNorm"), self.norm)
+        let output = format!("{layer}.attention.output");
+        let sizes = Sizes::new(self.heads.width(), self.width);
+        let dense = format!("{output}.dense");
+        let result = draft.linear(&context, &dense, sizes, Bias::Present)?;
+        let norm = format!("{output}.LayerNorm");
+        draft.sum_norm([&result, states], &norm, self.norm)
     }
-}
 
-/// The id of padding for padding, and one more for each other token.
-fn after_padding(builder: &mut Builder, padding: i64) -> String {
-    let to_int = |node: NodeProto| node.with_int("to", INT64.into());
-    let padding = builder.int(padding);
-    let is_padding = builder.add("Equal", &["input_ids", &padding]);
-    let is_token = builder.add("Not", &[&is_padding]);
-    let tokens = builder.add_with("Cast", &[&is_token], to_int);
-    let axis = builder.int(1);
-    let counted = builder.add("CumSum", &[&tokens, &axis]);
-    let counted = builder.add("Mul", &[&counted, &tokens]);
-    builder.add("Add", &[&counted, &padding])
+    /// The second half.
+    pub(super) fn feed_forward(
+        &self,
+        draft: &mut Draft<'_>,
+        states: &str,
+        layer: &str,
+    ) -> Result<String> {
+        let (dense, sizes) = (
+            format!("{layer}.intermediate.dense"),
+            Sizes::new(self.width, self.intermediate),
+        );
+        let inner = draft.linear(states, &dense, sizes, Bias::Present)?;
+        let inner = self.activation.apply(&mut draft.builder, &inner);
+        let (dense, sizes) = (
+            format!("{layer}.output.dense"),
+            Sizes::new(self.intermediate, self.width),
+        );
+        let outer = draft.linear(&inner, &dense, sizes, Bias::Present)?;
+        let norm = format!("{layer}.output.LayerNorm");
+        draft.sum_norm([&outer, states], &norm, self.norm)
+    }
 }

@@ -5,9 +5,6 @@ use serde_json::{Map, Value};
 use crate::blocks::Activation;
 use crate::error::{Error, Result};
 
-/// The largest size that a model may state, far beyond any that exists.
-const LARGEST: u64 = 1 << 24;
-
 /// A configuration. Keys that are `null` count as absent.
 pub(super) struct Config<'a> {
     file: &'a str,
@@ -15,6 +12,11 @@ pub(super) struct Config<'a> {
 }
 
 impl<'a> Config<'a> {
+    /// The largest size that a model may state, and the most layers: far beyond
+    /// any that exist.
+    pub(super) const LARGEST: usize = 1 << 22;
+    const MOST_LAYERS: usize = 1 << 10;
+
     pub(super) fn parse(file: &'a str, json: &[u8]) -> Result<Self> {
         let values = serde_json::from_slice(json)
             .map_err(|found| Error::file(file, "an object of JSON", found))?;
@@ -61,12 +63,24 @@ impl<'a> Config<'a> {
         let Some(value) = self.get(key) else {
             return Ok(None);
         };
-        let size = value.as_u64().filter(|size| (1..=LARGEST).contains(size));
-        let size = size.and_then(|size| usize::try_from(size).ok());
-        match size {
+        let size = value.as_u64().and_then(|size| usize::try_from(size).ok());
+        match size.filter(|size| (1..=Self::LARGEST).contains(size)) {
             Some(size) => Ok(Some(size)),
-            None => Err(self.refuse(key, format!("a size from 1 to {LARGEST}"), value)),
+            None => {
+                let expected = format!("a size from 1 to {}", Self::LARGEST);
+                Err(self.refuse(key, expected, value))
+            }
         }
+    }
+
+    /// A number of layers.
+    pub(super) fn layers(&self, key: &str, default: usize) -> Result<usize> {
+        let layers = self.size(key, default)?;
+        if layers > Self::MOST_LAYERS {
+            let expected = format!("at most {}", Self::MOST_LAYERS);
+            return Err(self.refuse(key, expected, layers));
+        }
+        Ok(layers)
     }
 
     /// A number from 0 on.

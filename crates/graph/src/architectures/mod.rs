@@ -10,8 +10,18 @@
 
 mod bert;
 mod config;
+mod decoder;
+mod distilbert;
 mod draft;
+mod gte;
 mod interface;
+mod jina_v2;
+mod jina_v3;
+mod lfm2;
+mod modernbert;
+mod mpnet;
+mod nomic;
+mod rope;
 mod weights;
 
 #[cfg(test)]
@@ -48,11 +58,23 @@ pub const OUTPUT: &str = "token_embeddings";
 type Family = fn(&mut Draft<'_>) -> Result<Encoder>;
 
 /// The families by `model_type`.
-const FAMILIES: [(&str, Family); 6] = [
+const FAMILIES: [(&str, Family); 18] = [
     ("bert", bert::bert),
+    ("bidirectional_pplx_qwen3", decoder::qwen3_bidirectional),
     ("camembert", bert::roberta),
+    ("distilbert", distilbert::encoder),
     ("electra", bert::electra),
     ("ernie", bert::bert),
+    ("eurobert", decoder::eurobert),
+    ("gte", gte::encoder),
+    ("lfm2", lfm2::encoder),
+    ("llama", decoder::llama),
+    ("llama_bidirec", decoder::llama_bidirectional),
+    ("modernbert", modernbert::encoder),
+    ("mpnet", mpnet::encoder),
+    ("new", gte::encoder),
+    ("nomic_bert", nomic::encoder),
+    ("qwen3", decoder::qwen3),
     ("roberta", bert::roberta),
     ("xlm-roberta", bert::roberta),
 ];

@@ -2,7 +2,9 @@ use std::io::Cursor;
 
 use super::*;
 use crate::fuse;
+use crate::index::ValueIndex;
 use crate::testing::fixture_bytes;
+use crate::trace::Trace;
 
 fn weights(folder: &str) -> WeightIndex {
     let bytes = fixture_bytes(&format!("{folder}/model.safetensors"));
@@ -58,6 +60,62 @@ fn bert_is_fused() {
 }
 
 #[test]
+fn families_are_fused() {
+    for (name, layer_norms, linears, embeddings, special) in [
+        ("mv-pylate-xlmr", 7, 18, 2, [0, 0]),
+        ("dense-distilbert-mean", 7, 18, 2, [0, 0]),
+        ("mv-pylate-modernbert", 7, 12, 1, [2, 3]),
+        ("mv-pylate-modernbert-f16", 7, 12, 1, [2, 3]),
+        ("mv-st-modernbert", 7, 12, 1, [2, 3]),
+        ("dense-nomic-mean", 7, 15, 2, [0, 3]),
+    ] {
+        let expected = Found {
+            attentions: 3,
+            layer_norms,
+            linears,
+            embeddings,
+            special,
+        };
+        assert_eq!(fused(name), expected, "{name}");
+    }
+    // Whatever becomes of their attentions.
+    for (name, linears) in [
+        ("dense-mpnet-mean", 18),
+        ("dense-eurobert-mean", 21),
+        ("dense-qwen3-last", 21),
+        ("mv-st-lfm2", 17),
+    ] {
+        assert_eq!(fused(name).linears, linears, "{name}");
+    }
+}
+
+#[test]
+fn every_value_has_a_shape() {
+    for name in [
+        "mv-pylate-bert",
+        "mv-pylate-xlmr",
+        "mv-pylate-modernbert",
+        "mv-st-lfm2",
+        "dense-distilbert-mean",
+        "dense-mpnet-mean",
+        "dense-nomic-mean",
+        "dense-eurobert-mean",
+        "dense-qwen3-last",
+    ] {
+        let graph = architecture(name).graph;
+        let index = ValueIndex::new(&graph);
+        let trace = Trace::unpadded(&index, 2, 7);
+        for node in graph.nodes() {
+            for output in &node.output {
+                let operator = node.operator();
+                assert!(trace.get(output).is_some(), "{name}: {output}: {operator}");
+            }
+        }
+        assert_eq!(trace.shape(OUTPUT), Some(&[2, 7, 64][..]), "{name}");
+    }
+}
+
+#[test]
 fn configurations_state_sizes() {
     let found = architecture("mv-pylate-bert");
     assert_eq!(found.model_type, "bert");
@@ -95,6 +153,7 @@ fn what_is_not_implemented_is_refused_by_name() {
         ("hidden_size", (-1).into(), "-1"),
         ("hidden_size", "64".into(), "\"64\""),
         ("num_attention_heads", 5.into(), "divisor"),
+        ("num_hidden_layers", 1_000_000.into(), "at most"),
         ("layer_norm_eps", "small".into(), "a number"),
     ] {
         let message = refused(&[(key, value)]);
@@ -109,7 +168,7 @@ fn what_is_not_implemented_is_refused_by_name() {
 
 #[test]
 fn weights_have_to_be_there_and_fit() {
-    let message = refused(&[("num_hidden_layers", 1_000_000.into())]);
+    let message = refused(&[("num_hidden_layers", 1_000.into())]);
     assert!(message.contains("encoder.layer.3."), "{message}");
     let message = refused(&[("intermediate_size", 129.into())]);
     assert!(message.contains("[129, 64]"), "{message}");

@@ -16,6 +16,11 @@ pub(crate) struct Heads {
 }
 
 impl Heads {
+    /// Columns of all heads together.
+    pub(crate) fn width(self) -> usize {
+        self.count * self.columns
+    }
+
     /// Cuts rows `[batch, length, count * columns]` into
     /// `[batch, length, count, columns]`.
     pub(crate) fn split(self, builder: &mut Builder, rows: &str, count: usize) -> String {
@@ -73,8 +78,7 @@ impl Attention<'_> {
         }
         let context = builder.add("MatMul", &[&weights, &values]);
         let rows = builder.add_with("Transpose", &[&context], heads_first);
-        let width = (self.heads.count * self.heads.columns) as i64;
-        let shape = builder.ints(&[0, 0, width]);
+        let shape = builder.ints(&[0, 0, self.heads.width() as i64]);
         builder.add("Reshape", &[&rows, &shape])
     }
 

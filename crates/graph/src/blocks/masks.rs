@@ -1,7 +1,7 @@
 //! Positions, and which of them a token sees.
 
 use crate::builder::Builder;
-use crate::onnx::{BOOL, FLOAT, NodeProto};
+use crate::onnx::{BOOL, FLOAT, INT64, NodeProto};
 
 /// The positions of a batch as a value `[length]` of 64-bit integers.
 pub(crate) struct Positions(pub(crate) String);
@@ -44,6 +44,20 @@ pub(crate) fn unsqueeze(builder: &mut Builder, x: &str, axis: i64) -> String {
     builder.add_over("Unsqueeze", x, &[axis], 13, |node| node)
 }
 
+/// Positions `[batch, length]`: the id of padding for padding, and one more for
+/// each other token.
+pub(crate) fn after_padding(builder: &mut Builder, padding: i64) -> String {
+    let to_int = |node: NodeProto| node.with_int("to", INT64.into());
+    let padding = builder.int(padding);
+    let is_padding = builder.add("Equal", &["input_ids", &padding]);
+    let is_token = builder.add("Not", &[&is_padding]);
+    let tokens = builder.add_with("Cast", &[&is_token], to_int);
+    let axis = builder.int(1);
+    let counted = builder.add("CumSum", &[&tokens, &axis]);
+    let counted = builder.add("Mul", &[&counted, &tokens]);
+    builder.add("Add", &[&counted, &padding])
+}
+
 /// What is added to scores, `[batch, heads, length, length]`.
 pub(crate) struct Mask {
     pub(super) value: String,
@@ -64,6 +78,13 @@ impl Mask {
             value: builder.add("Mul", &[&hidden, &lowest]),
             is_guarded: false,
         }
+    }
+
+    /// 1 for tokens and 0 for padding, `[batch, length, 1]` of floats.
+    pub(crate) fn column_of_tokens(builder: &mut Builder) -> String {
+        let to_float = |node: NodeProto| node.with_int("to", FLOAT.into());
+        let tokens = builder.add_with("Cast", &["attention_mask"], to_float);
+        unsqueeze(builder, &tokens, 2)
     }
 
     /// Hides padding, and tokens more than `window` positions away.

@@ -5,12 +5,14 @@
 
 mod activation;
 mod attention;
+mod convolution;
 mod layers;
 mod masks;
 mod rotary;
 
 pub(crate) use activation::Activation;
 pub(crate) use attention::{Attention, Heads};
+pub(crate) use convolution::Convolution;
 pub(crate) use layers::{l2_normalize, layer_norm, product, rms_norm};
-pub(crate) use masks::{Mask, Positions};
+pub(crate) use masks::{Mask, Pairs, Positions, after_padding};
 pub(crate) use rotary::Rotary;

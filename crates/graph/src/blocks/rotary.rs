@@ -5,7 +5,6 @@ use crate::builder::Builder;
 use crate::onnx::NodeProto;
 
 /// Tables of cosines and sines, `[length, columns]`.
-#[derive(Clone)]
 pub(crate) struct Rotary {
     cos: String,
     sin: String,
@@ -44,8 +43,7 @@ impl Rotary {
     /// Rotates `[batch, heads, length, columns]`.
     pub(super) fn apply(&self, builder: &mut Builder, x: &str) -> String {
         let turned = {
-            let sizes = builder.ints(&[self.half, self.half]);
-            let [first, second] = builder.split(&[x, &sizes], last_axis);
+            let [first, second] = builder.split(x, -1, [self.half; 2]);
             let negative = builder.add("Neg", &[&second]);
             builder.add_with("Concat", &[&negative, &first], last_axis)
         };
