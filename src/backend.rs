@@ -161,6 +161,9 @@ pub struct BackendInfo {
     /// Operators that the backend does not implement itself and the engine's
     /// own ONNX reader adds, sorted. They run, but as written: never fused.
     pub fallback_operators: Vec<String>,
+    /// Whether texts of different lengths share a batch; found by the encoder
+    /// when it is made.
+    pub padding: Padding,
 }
 
 impl BackendInfo {
@@ -177,6 +180,7 @@ impl BackendInfo {
             model_file: model_file.into(),
             graph: GraphForm::Original,
             fallback_operators: Vec::new(),
+            padding: Padding::Allowed,
         }
     }
 
@@ -220,6 +224,37 @@ impl BackendInfo {
     pub fn with_fallback_operators(mut self, operators: Vec<String>) -> Self {
         self.fallback_operators = operators;
         self
+    }
+}
+
+/// Whether texts are padded to the length of others in their batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
+pub enum Padding {
+    /// They are.
+    #[default]
+    Allowed,
+    /// Only texts of equal length share a batch, because the graph gives other
+    /// vectors to a text with padding.
+    Avoided {
+        /// The largest difference of a component, of rows scaled to length 1.
+        distance: f32,
+    },
+}
+
+impl fmt::Display for Padding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allowed => f.write_str("allowed"),
+            Self::Avoided { distance } => {
+                write!(f, "avoided; it changes vectors by {distance:.1e}")
+            }
+        }
     }
 }
 
@@ -275,15 +310,31 @@ impl fmt::Display for GraphForm {
 pub enum Precision {
     /// 32-bit floats.
     Fp32,
+    /// 16-bit floats with 10 bits of fraction; CPUs compute in 32 bits.
+    Fp16,
+    /// The upper halves of 32-bit floats; CPUs compute in 32 bits.
+    Bf16,
     /// 8-bit integers with dynamically quantized activations.
     Int8,
+    /// 4-bit integers in blocks that share a scale.
+    Int4,
+}
+
+impl Precision {
+    /// Whether weights are integers.
+    pub fn is_quantized(self) -> bool {
+        matches!(self, Self::Int8 | Self::Int4)
+    }
 }
 
 impl fmt::Display for Precision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Fp32 => "fp32",
+            Self::Fp16 => "fp16",
+            Self::Bf16 => "bf16",
             Self::Int8 => "int8",
+            Self::Int4 => "int4",
         })
     }
 }

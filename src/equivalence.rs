@@ -90,8 +90,8 @@ impl Probes {
         });
         let distance = distances.fold(0., largest_of);
         let bound = match precision {
-            Precision::Fp32 => FP32_BOUND,
-            Precision::Int8 => FP32_BOUND + INT8_NOISE * self.noise(original),
+            Precision::Fp32 | Precision::Fp16 | Precision::Bf16 => FP32_BOUND,
+            Precision::Int8 | Precision::Int4 => FP32_BOUND + INT8_NOISE * self.noise(original),
         };
         Difference { distance, bound }
     }
@@ -109,13 +109,14 @@ impl Probes {
 }
 
 /// Ids from the whole vocabulary, the same on each call.
-fn ids(tokenizer: &TextTokenizer, count: usize) -> Vec<i64> {
+pub(crate) fn ids(tokenizer: &TextTokenizer, count: usize) -> Vec<i64> {
     let ids = u64::from(tokenizer.largest_id()) + 1;
     let numbers = sample::numbers().take(count);
     numbers.map(|number| (number % ids) as i64).collect()
 }
 
-fn row(states: &TokenStates, at: usize) -> Vec<f32> {
+/// A row scaled to unit length.
+pub(crate) fn row(states: &TokenStates, at: usize) -> Vec<f32> {
     let row = states.data.iter().skip(at * states.dim).take(states.dim);
     let length = row
         .clone()
@@ -126,7 +127,8 @@ fn row(states: &TokenStates, at: usize) -> Vec<f32> {
     row.map(|one| one / length).collect()
 }
 
-fn largest(pairs: impl Iterator<Item = (Vec<f32>, Vec<f32>)>) -> f32 {
+/// The largest difference of a component; NaN if any is.
+pub(crate) fn largest(pairs: impl Iterator<Item = (Vec<f32>, Vec<f32>)>) -> f32 {
     let difference = |(left, right): (Vec<f32>, Vec<f32>)| {
         if left.len() != right.len() {
             return f32::INFINITY;

@@ -26,6 +26,7 @@ pub mod equivalence;
 mod error;
 pub mod fidelity;
 mod fingerprint;
+pub mod model;
 mod normalization;
 pub mod pool;
 pub mod score;
@@ -33,8 +34,12 @@ mod sort;
 pub mod tokenize;
 mod trace;
 
-pub use backend::{Backend, BackendInfo, GraphForm, Precision, RunMode, Scheduling, TokenStates};
-pub use config::{ModelConfig, TextKind};
+pub use backend::{
+    Backend, BackendInfo, GraphForm, Padding, Precision, RunMode, Scheduling, TokenStates,
+};
+pub use config::{
+    ModelConfig, PrefixStyle, Preparation, Side, SkiplistTexts, TextKind, TokenizerFacts, UnknownWords,
+};
 pub use embedding::{Embedding, Token};
 pub use encoder::{
     Cancellation, Control, EmbeddingStream, EncodeJob, EncodeOptions, Encoder, ModelParts, Progress,

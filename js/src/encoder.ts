@@ -104,8 +104,8 @@ export class Encoder {
    * padding and for tokens on the skiplist.
    *
    * @throws EncoderError `text_too_long` where truncation is ruled out,
-   *   `invalid_option`, `inference`, `out_of_memory`, `disposed`, `panicked`
-   *   or `worker`
+   *   `non_finite_vector`, `invalid_option`, `inference`, `out_of_memory`,
+   *   `disposed`, `panicked` or `worker`
    */
   encodeDocuments(texts: readonly string[], options?: CallOptions): Promise<Embedding[]> {
     return this.#encode(texts, "document", options);

@@ -10,6 +10,7 @@ export type CoreErrorCode =
   | "model_mismatch"
   | "invalid_option"
   | "text_too_long"
+  | "non_finite_vector"
   | "dimension_mismatch"
   | "inference"
   | "engine_unavailable"

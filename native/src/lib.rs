@@ -51,7 +51,7 @@ pub use multivec_core::tokenize::{
 };
 pub use multivec_core::{
     Backend, BackendInfo, Cancellation, Control, Embedding, EmbeddingStream, EncodeJob,
-    EncodeOptions, Encoder, Error, Fingerprint, Fused, GraphForm, ModelConfig, ModelParts,
+    EncodeOptions, Encoder, Error, Fingerprint, Fused, GraphForm, ModelConfig, ModelParts, Padding,
     Parallel, Precision, Progress, Result, RunMode, Scheduling, TextKind, Token, TokenStates,
     WeightsHasher,
 };

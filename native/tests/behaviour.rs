@@ -337,6 +337,7 @@ fn one_of_each() -> Vec<Error> {
         Error::model_mismatch("x", "x", "x", "x"),
         Error::option("threads", 1, 0),
         Error::text_too_long(0, 1, 2),
+        Error::non_finite_vector(0, 1, f32::NAN),
         Error::dimension_mismatch("x", 1, 2),
         Error::inference("e", [1, 1], "x"),
         Error::engine_unavailable("e", "x", "x"),

@@ -15,7 +15,8 @@ const SHORTEST: usize = 16;
 )]
 #[non_exhaustive]
 pub enum BatchShapes {
-    /// The engine's choice: `Buckets` on devices, `Exact` on CPUs.
+    /// The engine's choice: `Buckets` on devices, `Exact` on CPUs, and where
+    /// padding changes a model's vectors.
     #[default]
     Auto,
     /// One row per text, as long as the longest text.

@@ -8,7 +8,7 @@ pub use buckets::BatchShapes;
 #[doc(hidden)]
 pub use buckets::Buckets;
 #[doc(hidden)]
-pub use plan::{PADDING_SHARE, PADDING_TOKENS, plan};
+pub use plan::{PADDING_SHARE, PADDING_TOKENS, plan, plan_unpadded};
 
 /// Tokens of a batch whose states stay in a core's caches from one layer to
 /// the next, where each core runs a batch of its own. Larger batches miss the

@@ -27,30 +27,24 @@ const LEAST_TO_BALANCE: usize = 128;
 /// that of a text at most [`PADDING_TOKENS`]. Batches are split where workers
 /// would otherwise be idle.
 pub fn plan(lengths: &[usize], limit: BatchLimit, workers: usize) -> Vec<Vec<usize>> {
-    let order = longest_first(lengths);
-    let pack = |most| Packing {
+    let packing = Packing {
         lengths,
         limit,
-        most,
+        padding: PADDING_TOKENS,
+        most: usize::MAX,
     };
-    let whole = pack(usize::MAX).batches(&order);
-    let tokens: usize = lengths.iter().sum();
-    let share = tokens / whole.len().next_multiple_of(workers.max(1)).max(1);
-    let least = if whole.len() < workers {
-        LEAST_TO_OCCUPY
-    } else {
-        LEAST_TO_BALANCE
+    packing.plan(workers)
+}
+
+/// As [`plan`], with texts of equal length in each batch.
+pub fn plan_unpadded(lengths: &[usize], limit: BatchLimit, workers: usize) -> Vec<Vec<usize>> {
+    let packing = Packing {
+        lengths,
+        limit,
+        padding: 0,
+        most: usize::MAX,
     };
-    if workers <= 1 || share < least {
-        return whole;
-    }
-    let longest = lengths[order[0]];
-    // Whole texts rarely add up to a share: allow one more, or one less.
-    let smaller = [share + longest - 1, share].map(|most| pack(most).batches(&order));
-    let plans = std::iter::once(whole).chain(smaller);
-    plans
-        .min_by_key(|batches| duration(batches, lengths, workers))
-        .unwrap_or_default()
+    packing.plan(workers)
 }
 
 /// Positions of texts; those of equal length keep their order.
@@ -73,14 +67,43 @@ fn duration(batches: &[Vec<usize>], lengths: &[usize], workers: usize) -> usize 
     busy.into_iter().max().unwrap_or(0)
 }
 
+#[derive(Clone, Copy)]
 struct Packing<'a> {
     lengths: &'a [usize],
     limit: BatchLimit,
+    /// Most tokens of padding per text.
+    padding: usize,
     /// Most tokens of a batch, including padding.
     most: usize,
 }
 
 impl Packing<'_> {
+    fn plan(self, workers: usize) -> Vec<Vec<usize>> {
+        let Self { lengths, .. } = self;
+        let order = longest_first(lengths);
+        let whole = self.batches(&order);
+        let tokens: usize = lengths.iter().sum();
+        let share = tokens / whole.len().next_multiple_of(workers.max(1)).max(1);
+        let least = if whole.len() < workers {
+            LEAST_TO_OCCUPY
+        } else {
+            LEAST_TO_BALANCE
+        };
+        if workers <= 1 || share < least {
+            return whole;
+        }
+        let longest = lengths[order[0]];
+        // Whole texts rarely add up to a share: allow one more, or one less.
+        let smaller = [share + longest - 1, share].map(|most| {
+            let packing = Self { most, ..self };
+            packing.batches(&order)
+        });
+        let plans = std::iter::once(whole).chain(smaller);
+        plans
+            .min_by_key(|batches| duration(batches, lengths, workers))
+            .unwrap_or_default()
+    }
+
     fn batches(&self, order: &[usize]) -> Vec<Vec<usize>> {
         let mut batches: Vec<Vec<usize>> = Vec::new();
         let (mut longest, mut tokens) = (0, 0);
@@ -88,7 +111,7 @@ impl Packing<'_> {
             let length = self.lengths[text];
             match batches.last_mut() {
                 Some(batch)
-                    if longest - length <= PADDING_TOKENS
+                    if longest - length <= self.padding
                         && self.admits([batch.len() + 1, longest], tokens + length) =>
                 {
                     batch.push(text);

@@ -89,9 +89,15 @@ impl Control {
         }
     }
 
+    /// A number of texts of a call, or a position among them, counted from the
+    /// first of its stream.
+    pub(super) fn in_stream(&self, texts: usize) -> usize {
+        self.before.unwrap_or(0) + texts
+    }
+
     /// Fails if a call has to end after `done` of its texts.
     pub(super) fn check(&self, done: usize) -> Result<()> {
-        let done = self.before.unwrap_or(0) + done;
+        let done = self.in_stream(done);
         if let Some(cancellation) = &self.cancellation
             && cancellation.is_cancelled()
         {
@@ -108,7 +114,7 @@ impl Control {
     pub(super) fn report(&self, done: usize, total: usize) {
         if let Some(listener) = &self.listener {
             listener(Progress {
-                done: self.before.unwrap_or(0) + done,
+                done: self.in_stream(done),
                 total: self.before.is_none().then_some(total),
             });
         }

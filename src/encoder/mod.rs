@@ -2,6 +2,7 @@
 
 mod control;
 mod options;
+mod padding;
 mod parts;
 mod probe;
 mod run;
@@ -11,7 +12,7 @@ mod workers;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::backend::{Backend, BackendInfo};
+use crate::backend::{Backend, BackendInfo, Padding};
 use crate::config::{ModelConfig, TextKind};
 use crate::embedding::Embedding;
 use crate::error::{Error, Result};
@@ -22,8 +23,9 @@ use crate::trace::{event, span};
 pub use control::{Cancellation, Control, Progress};
 use options::Plan;
 pub use options::{EncodeOptions, QueryExpansion};
+use parts::Defaults;
 pub use parts::ModelParts;
-use probe::Probe;
+use probe::{Findings, Probe};
 pub use run::EncodeJob;
 pub use stream::EmbeddingStream;
 use workers::{Share, Workers};
@@ -45,20 +47,33 @@ pub struct Encoder {
     proven_length: usize,
 }
 
+/// Texts of one kind that come after `before` others.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    before: usize,
+    texts: &'a [&'a str],
+    kind: TextKind,
+}
+
 struct Shared {
     config: ModelConfig,
     tokenizer: TextTokenizer,
     tokenizer_hash: blake3::Hash,
     weights: WeightsHasher,
     backend: Box<dyn Backend>,
+    /// The backend's, with what the probe has found.
+    info: BackendInfo,
+    defaults: Defaults,
     /// That of the loaded graph.
     normalization: Normalization,
     dim: usize,
 }
 
 impl Encoder {
-    /// Makes an encoder and runs its backend once on a few tokens, so that a
-    /// model that cannot work is refused here.
+    /// Makes an encoder and runs its backend on a few tokens, so that a model
+    /// that cannot work is refused here, as is one that runs single texts only.
+    /// Where a text's vectors change with padding, only texts of equal length
+    /// will share a batch, see [`BackendInfo::padding`].
     ///
     /// `weights` has hashed the original model file. With
     /// [`Normalization::Off`], the backend's graph must have no final
@@ -75,21 +90,37 @@ impl Encoder {
         weights: WeightsHasher,
         options: &EncodeOptions,
     ) -> Result<Self> {
-        let info = backend.info();
-        span!("check_model", engine = info.engine, file = info.model_file);
-        let plan = options.plan(&parts.config, &parts.tokenizer)?;
-        let dim = Probe {
+        let BackendInfo {
+            engine, model_file, ..
+        } = backend.info();
+        span!("check_model", engine = engine, file = model_file);
+        let plan = options.plan(&parts.config, &parts.tokenizer, parts.defaults)?;
+        let Findings { dim, padding } = Probe {
             config: &parts.config,
             tokenizer: &parts.tokenizer,
             backend: backend.as_ref(),
         }
         .check(&plan)?;
+        plan.check_padding(padding)?;
+        if let Padding::Avoided { distance } = padding {
+            event!(
+                WARN,
+                distance = distance,
+                "padding changes vectors: only texts of equal length share a batch"
+            );
+        }
+        let info = BackendInfo {
+            padding,
+            ..backend.info().clone()
+        };
         let shared = Shared {
             config: parts.config,
             tokenizer: parts.tokenizer,
             tokenizer_hash: parts.tokenizer_hash,
             weights,
             backend,
+            info,
+            defaults: parts.defaults,
             normalization: plan.normalization,
             dim,
         };
@@ -116,7 +147,11 @@ impl Encoder {
     /// normalization other than that of the loaded graph,
     /// [`Error::ModelMismatch`] for lengths that the model does not accept.
     pub fn with_options(&self, options: &EncodeOptions) -> Result<Self> {
-        let plan = options.plan(&self.shared.config, &self.shared.tokenizer)?;
+        let plan = options.plan(
+            &self.shared.config,
+            &self.shared.tokenizer,
+            self.shared.defaults,
+        )?;
         if plan.normalization != self.shared.normalization {
             return Err(Error::option(
                 "normalization",
@@ -124,6 +159,7 @@ impl Encoder {
                 format_args!("{:?}", plan.normalization),
             ));
         }
+        plan.check_padding(self.shared.info.padding)?;
         Probe {
             config: &self.shared.config,
             tokenizer: &self.shared.tokenizer,
@@ -152,8 +188,8 @@ impl Encoder {
     /// Encodes queries: one `[tokens, dim]` matrix per text, in input order.
     ///
     /// # Errors
-    /// As [`tokenize`](Self::tokenize), and [`Error::Inference`] if the engine
-    /// fails.
+    /// As [`tokenize`](Self::tokenize), [`Error::NonFiniteVector`] if a vector
+    /// is NaN or infinite, and [`Error::Inference`] if the engine fails.
     pub fn encode_queries<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Embedding>> {
         self.encode(texts, TextKind::Query)
     }
@@ -189,6 +225,30 @@ impl Encoder {
     /// As [`encode_queries`](Self::encode_queries).
     pub fn encode<T: AsRef<str>>(&self, texts: &[T], kind: TextKind) -> Result<Vec<Embedding>> {
         self.encode_after(0, texts, kind)
+    }
+
+    /// Encodes texts of either kind, and fails them one by one: what is wrong
+    /// with one of them, see [`Error::text`], leaves the others unaffected.
+    ///
+    /// # Errors
+    /// Those of [`encode`](Self::encode) that are about no text.
+    pub fn encode_each<T: AsRef<str>>(
+        &self,
+        texts: &[T],
+        kind: TextKind,
+    ) -> Result<Vec<Result<Embedding>>> {
+        let texts: Vec<&str> = texts.iter().map(T::as_ref).collect();
+        let call = Call {
+            before: 0,
+            texts: &texts,
+            kind,
+        };
+        let mut workers = Workers::default();
+        let texts = self.tokenize_call(call, &mut workers, |text| match text {
+            Err(error) if error.text().is_none() => Err(error),
+            text => Ok(text),
+        })?;
+        EncodeJob::of_each(self.clone(), texts, kind).finish_each_on(&mut workers)
     }
 
     /// Encodes documents while they are read, for corpora larger than memory:
@@ -234,17 +294,27 @@ impl Encoder {
         kind: TextKind,
     ) -> Result<Vec<TokenizedText>> {
         let texts: Vec<&str> = texts.iter().map(T::as_ref).collect();
-        self.tokenize_after(0, &texts, kind, &mut Workers::default())
+        let call = Call {
+            before: 0,
+            texts: &texts,
+            kind,
+        };
+        self.tokenize_call(call, &mut Workers::default(), |text| text)
     }
 
-    /// Tokenizes texts that come after `before` others.
-    fn tokenize_after(
+    /// Tokenizes the texts of a call, and passes each result to `each`, whose
+    /// failures end the call.
+    fn tokenize_call<T: Send>(
         &self,
-        before: usize,
-        texts: &[&str],
-        kind: TextKind,
+        call: Call<'_>,
         workers: &mut Workers,
-    ) -> Result<Vec<TokenizedText>> {
+        each: impl Fn(Result<TokenizedText>) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        let Call {
+            before,
+            texts,
+            kind,
+        } = call;
         let layout = self.plan.layout(kind);
         let bytes: usize = texts.iter().map(|text| text.len()).sum();
         span!("tokenize", texts = texts.len(), bytes = bytes);
@@ -261,7 +331,7 @@ impl Encoder {
         workers.map(share, |at| {
             self.control.check(0)?;
             let tokenizer = &self.shared.tokenizer;
-            tokenizer.tokenize(before + at, texts[at], layout)
+            each(tokenizer.tokenize(before + at, texts[at], layout))
         })
     }
 
@@ -284,8 +354,13 @@ impl Encoder {
         kind: TextKind,
     ) -> Result<Vec<Embedding>> {
         let texts: Vec<&str> = texts.iter().map(T::as_ref).collect();
+        let call = Call {
+            before,
+            texts: &texts,
+            kind,
+        };
         let mut workers = Workers::default();
-        let texts = self.tokenize_after(before, &texts, kind, &mut workers)?;
+        let texts = self.tokenize_call(call, &mut workers, |text| text)?;
         EncodeJob::new(self.clone(), texts, kind).finish_on(&mut workers)
     }
 
@@ -301,7 +376,7 @@ impl Encoder {
 
     /// The engine, its provider, and the precision and form of the graph.
     pub fn info(&self) -> &BackendInfo {
-        self.shared.backend.info()
+        &self.shared.info
     }
 
     /// Columns of an embedding.

@@ -1,5 +1,7 @@
 //! Options of encoding.
 
+use super::parts::Defaults;
+use crate::backend::Padding;
 use crate::batch::{BatchLimit, BatchShapes};
 use crate::config::{ModelConfig, TextKind};
 use crate::error::{Error, Result};
@@ -49,7 +51,8 @@ pub struct EncodeOptions {
     pub truncation: TruncationPolicy,
     /// Whether rows are scaled to unit length.
     pub normalization: Normalization,
-    /// How far documents are pooled; `None` for not at all.
+    /// How far documents are pooled; `None` for as far as the model says,
+    /// which is not at all with few exceptions.
     pub pooling: Option<Pooling>,
     /// The maximum size of a batch.
     pub batch_limit: BatchLimit,
@@ -130,7 +133,12 @@ pub(super) struct Plan {
 }
 
 impl EncodeOptions {
-    pub(super) fn plan(&self, config: &ModelConfig, tokenizer: &TextTokenizer) -> Result<Plan> {
+    pub(super) fn plan(
+        &self,
+        config: &ModelConfig,
+        tokenizer: &TextTokenizer,
+        defaults: Defaults,
+    ) -> Result<Plan> {
         let expand = match self.query_expansion {
             QueryExpansion::Model => config.do_query_expansion,
             QueryExpansion::On => true,
@@ -139,7 +147,8 @@ impl EncodeOptions {
         if expand {
             tokenizer.mask_id()?;
         }
-        self.pooling.map_or(Ok(()), Pooling::check)?;
+        let pooling = self.pooling.or(defaults.pooling);
+        pooling.map_or(Ok(()), Pooling::check)?;
         match self.batch_limit {
             BatchLimit::Texts(0) => return Err(Error::option("batch_limit", "1 text or more", 0)),
             BatchLimit::Tokens(0) => {
@@ -147,7 +156,7 @@ impl EncodeOptions {
             }
             _ => {}
         }
-        let layout = |kind, given: Option<usize>, expand| {
+        let layout = |kind, given: Option<usize>, expand: bool| {
             let least = tokenizer.overhead(kind).max(1);
             let length = given.unwrap_or_else(|| config.length(kind));
             let key = kind.length_key();
@@ -156,7 +165,7 @@ impl EncodeOptions {
                 _ if (least..=LONGEST).contains(&length) => Ok(Layout {
                     kind,
                     length,
-                    expand,
+                    expanded: expand.then(|| config.expanded_length(length)),
                     policy: self.truncation,
                 }),
                 Some(_) => Err(Error::option(key, expected, length)),
@@ -166,8 +175,8 @@ impl EncodeOptions {
         Ok(Plan {
             query: layout(TextKind::Query, self.query_length, expand)?,
             document: layout(TextKind::Document, self.document_length, false)?,
-            normalization: self.normalization,
-            pooling: self.pooling,
+            normalization: self.normalization.resolve(defaults.normalization),
+            pooling,
             batch_limit: self.batch_limit,
             batch_shapes: self.batch_shapes,
         })
@@ -175,6 +184,18 @@ impl EncodeOptions {
 }
 
 impl Plan {
+    /// Refuses shapes that need padding where it is avoided.
+    pub(super) fn check_padding(&self, padding: Padding) -> Result<()> {
+        match (self.batch_shapes, padding) {
+            (BatchShapes::Buckets, Padding::Avoided { .. }) => Err(Error::option(
+                "batch_shapes",
+                "exact shapes, since padding changes the vectors of this model",
+                "buckets",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Most tokens of any text.
     pub(super) fn longest(&self) -> usize {
         self.query.length.max(self.document.length)

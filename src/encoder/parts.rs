@@ -2,6 +2,9 @@
 
 use crate::config::ModelConfig;
 use crate::error::Result;
+use crate::model::ModelDescription;
+use crate::normalization::Normalization;
+use crate::pool::Pooling;
 use crate::tokenize::TextTokenizer;
 
 /// A model without its graph: configuration and tokenizer.
@@ -10,6 +13,14 @@ pub struct ModelParts {
     pub(super) config: ModelConfig,
     pub(super) tokenizer: TextTokenizer,
     pub(super) tokenizer_hash: blake3::Hash,
+    pub(super) defaults: Defaults,
+}
+
+/// What the model's files say of choices that options leave to them.
+#[derive(Clone, Copy)]
+pub(super) struct Defaults {
+    pub(super) normalization: Normalization,
+    pub(super) pooling: Option<Pooling>,
 }
 
 impl ModelParts {
@@ -23,7 +34,31 @@ impl ModelParts {
             tokenizer: TextTokenizer::from_json(file, tokenizer, &config)?,
             config,
             tokenizer_hash: blake3::hash(tokenizer),
+            defaults: Defaults {
+                normalization: Normalization::L2,
+                pooling: None,
+            },
         })
+    }
+
+    /// Reads the tokenizer of a model that was [described](crate::model::describe);
+    /// `file` names the tokenizer in messages.
+    ///
+    /// # Errors
+    /// As [`TextTokenizer::from_json`].
+    pub fn of(model: &ModelDescription, file: &str, tokenizer: &[u8]) -> Result<Self> {
+        let mut parts = Self::new(model.config.clone(), file, tokenizer)?;
+        parts.defaults = Defaults {
+            normalization: model.normalization,
+            pooling: model.pooling,
+        };
+        Ok(parts)
+    }
+
+    /// Whether the model's own rows have unit length; never
+    /// [`Normalization::Model`].
+    pub fn normalization(&self) -> Normalization {
+        self.defaults.normalization
     }
 
     /// The model's configuration.

@@ -1,6 +1,8 @@
 //! The check that graph, tokenizer and configuration fit together.
 
-use crate::backend::{Backend, RunMode, TokenStates};
+use std::fmt;
+
+use crate::backend::{Backend, Padding, RunMode, TokenStates};
 use crate::batch::TokenBatch;
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
@@ -8,9 +10,7 @@ use crate::normalization::Normalization;
 use crate::tokenize::TextTokenizer;
 
 use super::options::Plan;
-
-/// Tokens of a run that merely shows that the model works.
-const SHORT: usize = 4;
+use super::padding::Texts;
 
 /// The parts of a model that have to fit together.
 pub(super) struct Probe<'a> {
@@ -19,11 +19,19 @@ pub(super) struct Probe<'a> {
     pub(super) backend: &'a dyn Backend,
 }
 
+/// What the first runs of a model show.
+pub(super) struct Findings {
+    /// Columns of an embedding.
+    pub(super) dim: usize,
+    pub(super) padding: Padding,
+}
+
 impl Probe<'_> {
     /// Compares the backend's information with the configuration, then runs it
-    /// on the vocabulary's largest id, at full length where an option exceeds
-    /// the configured lengths. Returns the columns of an embedding.
-    pub(super) fn check(&self, plan: &Plan) -> Result<usize> {
+    /// on a short text with the vocabulary's largest id, on that text in a
+    /// batch with a longer one, and at full length where an option exceeds the
+    /// configured lengths.
+    pub(super) fn check(&self, plan: &Plan) -> Result<Findings> {
         let info = self.backend.info();
         if let Some(stated) = self.config.uses_token_type_ids
             && stated != info.uses_token_type_ids
@@ -35,11 +43,11 @@ impl Probe<'_> {
             ));
         }
         self.check_dim(info.dim)?;
-        let longest = plan.longest();
-        let exceeds = longest > self.configured_length();
-        let states = self.run(if exceeds { longest } else { SHORT })?;
-        self.check_dim(Some(states.dim))?;
-        if plan.normalization == Normalization::Off && is_normalized(&states) {
+        let shapes = self.backend.scheduling().batch_shapes;
+        let texts = Texts::new(self.tokenizer, shapes, plan.longest());
+        let alone = self.run_alone(texts.alone())?;
+        self.check_dim(Some(alone.dim))?;
+        if plan.normalization == Normalization::Off && is_normalized(&alone) {
             return Err(Error::model_mismatch(
                 &info.model_file,
                 "normalization",
@@ -47,7 +55,12 @@ impl Probe<'_> {
                 "rows of length 1",
             ));
         }
-        Ok(states.dim)
+        let padding = texts.padding(&alone, &|batch| self.run_several(batch))?;
+        self.check_length(plan, 0)?;
+        Ok(Findings {
+            dim: alone.dim,
+            padding,
+        })
     }
 
     /// Runs the model at the length of `plan` if that exceeds the configured
@@ -55,7 +68,9 @@ impl Probe<'_> {
     pub(super) fn check_length(&self, plan: &Plan, known: usize) -> Result<()> {
         let longest = plan.longest();
         if longest > self.configured_length().max(known) {
-            self.run(longest)?;
+            let mut ids = vec![i64::from(self.tokenizer.largest_id()); longest];
+            ids[0] = i64::from(self.tokenizer.pad_id());
+            self.run_alone(TokenBatch::unpadded(1, ids))?;
         }
         Ok(())
     }
@@ -64,26 +79,48 @@ impl Probe<'_> {
         self.config.query_length.max(self.config.document_length)
     }
 
-    fn run(&self, length: usize) -> Result<TokenStates> {
-        let largest = self.tokenizer.largest_id();
-        let mut ids = vec![i64::from(largest); length];
-        ids[0] = i64::from(self.tokenizer.pad_id());
-        let batch = TokenBatch::unpadded(1, ids);
-        let refused = |error| match error {
-            Error::Inference { source, .. } => Error::model_mismatch(
-                &self.backend.info().model_file,
-                "input `input_ids`",
-                format_args!(
-                    "a model that takes {length} tokens and ids up to {largest}, \
-                     the largest of the tokenizer"
-                ),
-                source,
+    /// Runs one text.
+    fn run_alone(&self, text: TokenBatch) -> Result<TokenStates> {
+        let (length, largest) = (text.length, self.tokenizer.largest_id());
+        self.run(
+            &text,
+            "input `input_ids`",
+            format_args!(
+                "a model that takes {length} tokens and ids up to {largest}, \
+                 the largest of the tokenizer"
             ),
+        )
+    }
+
+    /// Runs several texts.
+    fn run_several(&self, batch: &TokenBatch) -> Result<TokenStates> {
+        let TokenBatch { rows, length, .. } = batch;
+        self.run(
+            batch,
+            "batches",
+            format_args!("a model that takes batches of any shape, such as [{rows}, {length}]"),
+        )
+    }
+
+    fn run(
+        &self,
+        batch: &TokenBatch,
+        what: &'static str,
+        expected: impl fmt::Display,
+    ) -> Result<TokenStates> {
+        let file = &self.backend.info().model_file;
+        let states = self.backend.run(batch, RunMode::Exclusive);
+        let states = states.map_err(|error| match error {
+            Error::Inference { source, .. } => Error::model_mismatch(file, what, expected, source),
             other => other,
-        };
-        self.backend
-            .run(&batch, RunMode::Exclusive)
-            .map_err(refused)
+        })?;
+        let values = batch.rows * batch.length * states.dim;
+        if states.data.len() != values {
+            let found = format_args!("{} values", states.data.len());
+            let expected = format_args!("{values} values");
+            return Err(Error::model_mismatch(file, "output", expected, found));
+        }
+        Ok(states)
     }
 
     fn check_dim(&self, dim: Option<usize>) -> Result<()> {

@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::{Array2, ArrayView2, ArrayView3};
 
-use crate::backend::{RunMode, TokenStates};
+use crate::backend::{Padding, RunMode, TokenStates};
 use crate::batch::{self, BatchShapes, Buckets, TokenBatch};
 use crate::config::TextKind;
 use crate::embedding::{Embedding, TokenSource};
 use crate::error::{Error, Result};
-use crate::normalization::Normalization;
+use crate::normalization::{NonFiniteRow, Normalization};
 use crate::tokenize::TokenizedText;
 use crate::trace::span;
 
@@ -31,27 +31,42 @@ pub struct EncodeJob {
     next: usize,
     /// Number of texts in the batches before `next`.
     done: usize,
-    matrices: Vec<Option<Array2<f32>>>,
+    failures: Failures,
+    /// A matrix `[tokens, dim]` for each text whose batch is done.
+    matrices: Vec<Option<Result<Array2<f32>>>>,
+}
+
+/// What a text that fails does to its call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failures {
+    /// Ends it.
+    End,
+    /// Nothing.
+    Keep,
 }
 
 impl EncodeJob {
     pub(super) fn new(encoder: Encoder, texts: Vec<TokenizedText>, kind: TextKind) -> Self {
+        let padding = encoder.info().padding;
         let lengths: Vec<usize> = texts.iter().map(TokenizedText::len).collect();
         let limit = encoder.plan.batch_limit;
         let scheduling = encoder.shared.backend.scheduling();
         let limit = limit.or_tokens(scheduling.batch_tokens);
-        let shapes = match encoder.plan.batch_shapes {
-            BatchShapes::Auto => scheduling.batch_shapes,
-            shapes => shapes,
+        let shapes = match (encoder.plan.batch_shapes, padding) {
+            (BatchShapes::Auto, Padding::Avoided { .. }) => BatchShapes::Exact,
+            (BatchShapes::Auto, Padding::Allowed) => scheduling.batch_shapes,
+            (shapes, _) => shapes,
         };
         let has_buckets = shapes == BatchShapes::Buckets;
         let buckets = has_buckets.then(|| Buckets {
             longest: encoder.plan.layout(kind).length,
             limit,
         });
-        let mut batches = match &buckets {
-            None => batch::plan(&lengths, limit, encoder.concurrency()),
-            Some(buckets) => buckets.plan(&lengths),
+        let workers = encoder.concurrency();
+        let mut batches = match (&buckets, padding) {
+            (Some(buckets), _) => buckets.plan(&lengths),
+            (None, Padding::Allowed) => batch::plan(&lengths, limit, workers),
+            (None, Padding::Avoided { .. }) => batch::plan_unpadded(&lengths, limit, workers),
         };
         // Leave out texts without any token, not even a special one: a row of
         // mere padding could change the vectors of others.
@@ -59,24 +74,50 @@ impl EncodeJob {
             batch.retain(|&text| lengths[text] > 0);
             !batch.is_empty()
         });
-        let empty = |length| (length == 0).then(|| Array2::zeros((0, encoder.dim())));
+        let empty = |length| (length == 0).then(|| Ok(Array2::zeros((0, encoder.dim()))));
         Self {
             matrices: lengths.into_iter().map(empty).collect(),
             batches,
             buckets,
             next: 0,
             done: 0,
+            failures: Failures::End,
             encoder,
             kind,
             texts,
         }
     }
 
+    /// A job that fails texts one by one: those whose tokenization failed, and
+    /// those whose vectors are not finite.
+    pub(super) fn of_each(
+        encoder: Encoder,
+        texts: Vec<Result<TokenizedText>>,
+        kind: TextKind,
+    ) -> Self {
+        let mut failed = Vec::new();
+        let texts = texts.into_iter().enumerate().map(|(at, text)| {
+            // A text without tokens is in no batch.
+            text.unwrap_or_else(|error| {
+                failed.push((at, error));
+                TokenizedText::default()
+            })
+        });
+        let texts = texts.collect();
+        let mut job = Self::new(encoder, texts, kind);
+        job.failures = Failures::Keep;
+        for (at, error) in failed {
+            job.matrices[at] = Some(Err(error));
+        }
+        job
+    }
+
     /// Runs the next batch and returns its number of texts; `None` if all
     /// batches are done.
     ///
     /// # Errors
-    /// [`Error::Inference`] if the engine fails, [`Error::Cancelled`] and
+    /// [`Error::Inference`] if the engine fails, [`Error::NonFiniteVector`] for
+    /// a text with such a vector, [`Error::Cancelled`] and
     /// [`Error::DeadlineExceeded`] as the encoder's control says. The next call
     /// tries the batch again.
     pub fn run_next(&mut self) -> Result<Option<usize>> {
@@ -122,7 +163,14 @@ impl EncodeJob {
         self.finish_on(&mut Workers::default())
     }
 
-    pub(super) fn finish_on(mut self, workers: &mut Workers) -> Result<Vec<Embedding>> {
+    pub(super) fn finish_on(self, workers: &mut Workers) -> Result<Vec<Embedding>> {
+        self.finish_each_on(workers)?.into_iter().collect()
+    }
+
+    pub(super) fn finish_each_on(
+        mut self,
+        workers: &mut Workers,
+    ) -> Result<Vec<Result<Embedding>>> {
         let end = self.batches.len();
         for (at, rows) in (self.next..).zip(self.run_until(end, workers)?) {
             self.store(at, rows);
@@ -131,26 +179,31 @@ impl EncodeJob {
         let pooling = plan.pooling.filter(|_| self.kind == TextKind::Document);
         let texts = self.texts.into_iter();
         let matrices = self.matrices.into_iter().flatten();
-        let embeddings: Vec<Embedding> = texts
+        let embeddings: Vec<Result<Embedding>> = texts
             .zip(matrices)
             .map(|(text, matrix)| {
                 let source = TokenSource::new(shared.tokenizer.clone(), text);
-                Embedding::with_source(matrix, source)
+                Ok(Embedding::with_source(matrix?, source))
             })
             .collect();
-        match pooling {
-            None => Ok(embeddings),
-            Some(pooling) => {
-                span!("pool", documents = embeddings.len());
-                let scheduling = shared.backend.scheduling();
-                let share = Share {
-                    count: embeddings.len(),
-                    most: scheduling.parallelism,
-                    lent: scheduling.threads,
-                };
-                workers.map(share, |at| embeddings[at].pooled(pooling))
-            }
-        }
+        let Some(pooling) = pooling else {
+            return Ok(embeddings);
+        };
+        span!("pool", documents = embeddings.len());
+        let scheduling = shared.backend.scheduling();
+        let share = Share {
+            count: embeddings.len(),
+            most: scheduling.parallelism,
+            lent: scheduling.threads,
+        };
+        let pooled = workers.map(share, |at| match &embeddings[at] {
+            Ok(embedding) => embedding.pooled(pooling).map(Some),
+            Err(_) => Ok(None),
+        })?;
+        let pairs = embeddings.into_iter().zip(pooled);
+        Ok(pairs
+            .map(|(embedding, pooled)| pooled.map_or(embedding, Ok))
+            .collect())
     }
 
     /// How many workers run the remaining batches, and in which mode.
@@ -167,7 +220,7 @@ impl EncodeJob {
     }
 
     /// Runs the batches before `end`; results in their order.
-    fn run_until(&self, end: usize, workers: &mut Workers) -> Result<Vec<Vec<Array2<f32>>>> {
+    fn run_until(&self, end: usize, workers: &mut Workers) -> Result<Vec<Matrices>> {
         let batches = &self.batches[self.next..end];
         let (most, mode) = match batches.len() {
             0 | 1 => (1, RunMode::Exclusive),
@@ -182,7 +235,12 @@ impl EncodeJob {
         };
         workers.map(share, |at| {
             control.check(done.load(Ordering::Relaxed))?;
-            let rows = self.run(&batches[at], mode)?;
+            let mut rows = self.run(&batches[at], mode)?;
+            if self.failures == Failures::End
+                && let Some(failed) = rows.iter().position(Result::is_err)
+            {
+                return rows.swap_remove(failed).map(|_| Matrices::new());
+            }
             let texts = batches[at].len();
             let done = done.fetch_add(texts, Ordering::Relaxed) + texts;
             control.report(done, self.texts.len());
@@ -190,8 +248,8 @@ impl EncodeJob {
         })
     }
 
-    /// Runs one batch; a matrix `[tokens, dim]` per text.
-    fn run(&self, batch: &[usize], mode: RunMode) -> Result<Vec<Array2<f32>>> {
+    /// Runs one batch.
+    fn run(&self, batch: &[usize], mode: RunMode) -> Result<Matrices> {
         let encoder = &self.encoder;
         let members = batch.iter().map(|&text| &self.texts[text]);
         let longest = members.clone().map(TokenizedText::len).max().unwrap_or(0);
@@ -205,19 +263,29 @@ impl EncodeJob {
         let input = TokenBatch::new(shape, members.clone(), pad_id);
         let states = encoder.shared.backend.run(&input, mode)?;
         let states = shaped(encoder, &input, &states)?;
+        let texts = batch.iter().zip(members);
         Ok(states
             .outer_iter()
-            .zip(members)
-            .map(|(rows, text)| kept_rows(rows, text, encoder.plan.normalization))
+            .zip(texts)
+            .map(|(rows, (&index, text))| {
+                let rows = kept_rows(rows, text, encoder.plan.normalization);
+                rows.map_err(|found| {
+                    let index = encoder.control.in_stream(index);
+                    Error::non_finite_vector(index, found.row, found.norm)
+                })
+            })
             .collect())
     }
 
-    fn store(&mut self, batch: usize, rows: Vec<Array2<f32>>) {
+    fn store(&mut self, batch: usize, rows: Matrices) {
         for (&text, matrix) in self.batches[batch].iter().zip(rows) {
             self.matrices[text] = Some(matrix);
         }
     }
 }
+
+/// A matrix `[tokens, dim]` for each text of a batch.
+type Matrices = Vec<Result<Array2<f32>>>;
 
 /// The output of a batch, `[rows, length, dim]`.
 fn shaped<'a>(
@@ -241,7 +309,7 @@ fn kept_rows(
     states: ArrayView2<'_, f32>,
     text: &TokenizedText,
     normalization: Normalization,
-) -> Array2<f32> {
+) -> Result<Array2<f32>, NonFiniteRow> {
     let count = text.kept().iter().filter(|&&kept| kept).count();
     let mut matrix = Array2::zeros((count, states.ncols()));
     let rows = states.outer_iter().zip(text.kept());
@@ -249,6 +317,6 @@ fn kept_rows(
     for (mut row, (states, _)) in matrix.rows_mut().into_iter().zip(kept) {
         row.assign(&states);
     }
-    normalization.apply(&mut matrix);
-    matrix
+    normalization.apply(&mut matrix)?;
+    Ok(matrix)
 }

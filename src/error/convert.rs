@@ -21,6 +21,16 @@ impl From<multivec_graph::Error> for Error {
                 engine: "multivec",
                 source,
             },
+            Graph::InvalidFile {
+                file,
+                expected,
+                found,
+                ..
+            } => Self::InvalidFile {
+                file,
+                expected,
+                found,
+            },
             Graph::ModelMismatch {
                 file,
                 what,

@@ -129,6 +129,30 @@ pub enum Error {
         /// Tokens of the text, not counting special tokens.
         found: usize,
     },
+    /// A file of the model is not what its place says, such as a Git LFS
+    /// pointer, or is truncated.
+    #[error("{file}: expected {expected}, found {found}")]
+    #[non_exhaustive]
+    InvalidFile {
+        /// The file.
+        file: String,
+        /// What was expected.
+        expected: String,
+        /// What was found.
+        found: String,
+    },
+    /// The model gave a text a vector that is NaN or infinite, as after an
+    /// overflow of 16-bit floats, or with a damaged file.
+    #[error("text {index}: expected vectors of finite numbers, found norm {norm} in row {row}")]
+    #[non_exhaustive]
+    NonFiniteVector {
+        /// Position of the text in the call.
+        index: usize,
+        /// The first such row among those that are kept.
+        row: usize,
+        /// Its L2 norm.
+        norm: f32,
+    },
     /// Two matrices that must have the same shape do not.
     #[error("{what}: expected dimension {expected}, found {found}")]
     #[non_exhaustive]
@@ -225,8 +249,10 @@ impl Error {
             Self::Tokenization { .. } => "tokenization",
             Self::InvalidModel { .. } => "invalid_model",
             Self::ModelMismatch { .. } => "model_mismatch",
+            Self::InvalidFile { .. } => "invalid_file",
             Self::InvalidOption { .. } => "invalid_option",
             Self::TextTooLong { .. } => "text_too_long",
+            Self::NonFiniteVector { .. } => "non_finite_vector",
             Self::DimensionMismatch { .. } => "dimension_mismatch",
             Self::Inference { .. } => "inference",
             Self::EngineUnavailable { .. } => "engine_unavailable",
@@ -236,5 +262,28 @@ impl Error {
             Self::FingerprintMismatch { .. } => "fingerprint_mismatch",
             Self::InvalidInput { .. } => "invalid_input",
         }
+    }
+    /// The position of the text that this is about, in its call. `None` for
+    /// failures of the whole call, such as those of the engine.
+    pub fn text(&self) -> Option<usize> {
+        match self {
+            Self::Tokenization { index, .. }
+            | Self::TextTooLong { index, .. }
+            | Self::NonFiniteVector { index, .. } => Some(*index),
+            _ => None,
+        }
+    }
+
+    /// The error of a call that continues others, with the position of its text
+    /// counted from the first of them; there were `texts` before this call.
+    #[must_use]
+    pub fn after(mut self, texts: usize) -> Self {
+        if let Self::Tokenization { index, .. }
+        | Self::TextTooLong { index, .. }
+        | Self::NonFiniteVector { index, .. } = &mut self
+        {
+            *index += texts;
+        }
+        self
     }
 }

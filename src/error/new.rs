@@ -118,6 +118,12 @@ impl Error {
         }
     }
 
+    /// Makes an [`Error::NonFiniteVector`] for a row of the text at position
+    /// `index`.
+    pub fn non_finite_vector(index: usize, row: usize, norm: f32) -> Self {
+        Self::NonFiniteVector { index, row, norm }
+    }
+
     /// Makes an [`Error::DimensionMismatch`].
     pub fn dimension_mismatch(what: impl fmt::Display, expected: usize, found: usize) -> Self {
         Self::DimensionMismatch {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use multivec::{BatchLimit, BatchShapes, EncodeOptions, TextKind};
-use multivec_core::batch::{Buckets, PADDING_SHARE, PADDING_TOKENS, plan};
+use multivec_core::batch::{Buckets, PADDING_SHARE, PADDING_TOKENS, plan, plan_unpadded};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -57,6 +57,22 @@ proptest! {
             prop_assert!(padding <= bound, "{} of {}", padding, all);
             let (first, last) = (batch[0], batch[batch.len() - 1]);
             prop_assert!(lengths[first] - lengths[last] <= PADDING_TOKENS);
+        }
+    }
+
+    #[test]
+    fn plans_without_padding_have_every_text_once(
+        lengths in lengths(),
+        limit in limit(),
+        workers in 1..9usize,
+    ) {
+        let batches = plan_unpadded(&lengths, limit, workers);
+        let mut sorted: Vec<usize> = batches.concat();
+        sorted.sort_unstable();
+        prop_assert_eq!(sorted, (0..lengths.len()).collect::<Vec<_>>());
+        for batch in &batches {
+            prop_assert_eq!(size(&lengths, batch).padding, 0);
+            prop_assert!(fits(&lengths, batch, limit), "{:?} in {:?}", batch, limit);
         }
     }
 

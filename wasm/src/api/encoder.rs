@@ -14,7 +14,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::arrays::{TokenColumns, Truncations, bytes, integers, object};
-use super::error::{JsResult, after, to_js};
+use super::error::{JsResult, to_js};
 use super::file::{ModelFile, OWN};
 use super::job::WasmJob;
 use super::options::FileNames;
@@ -94,8 +94,8 @@ impl WasmEncoder {
         let kind = options::text_kind(kind)?;
         let job = self.with(&options)?.start(&texts, kind);
         match job {
-            Ok(job) => Ok(WasmJob::new(job, texts)),
-            Err(error) => Err(to_js(after(before, error))),
+            Ok(job) => Ok(WasmJob::new(job, texts, before)),
+            Err(error) => Err(to_js(error.after(before))),
         }
     }
 

@@ -26,15 +26,6 @@ pub(super) fn to_js(error: Error) -> JsValue {
     new(code, &message)
 }
 
-/// The error of a part of a stream, with positions of texts that count from
-/// the first of the stream.
-pub(super) fn after(before: usize, mut error: Error) -> Error {
-    if let Error::TextTooLong { index, .. } | Error::Tokenization { index, .. } = &mut error {
-        *index += before;
-    }
-    error
-}
-
 /// An `Error` with the properties `message` and `code`.
 pub(super) fn new(code: &str, message: &str) -> JsValue {
     let error: JsValue = js_sys::Error::new(message).into();

@@ -19,15 +19,18 @@ use crate::utf16::Utf16Index;
 #[wasm_bindgen]
 pub struct WasmJob {
     texts: Vec<String>,
+    /// Texts of the stream before these.
+    before: usize,
     // After a panic, wasm-bindgen's own cell would refuse every call with a
     // message about aliasing, which hides what happened.
     job: RefCell<Option<EncodeJob>>,
 }
 
 impl WasmJob {
-    pub(super) fn new(job: EncodeJob, texts: Vec<String>) -> Self {
+    pub(super) fn new(job: EncodeJob, texts: Vec<String>, before: usize) -> Self {
         Self {
             texts,
+            before,
             job: RefCell::new(Some(job)),
         }
     }
@@ -50,14 +53,17 @@ impl WasmJob {
             .as_mut()
             .ok_or_else(finished)
             .and_then(EncodeJob::run_round);
-        done.map(Option::unwrap_or_default).map_err(to_js)
+        done.map(Option::unwrap_or_default)
+            .map_err(|error| to_js(error.after(self.before)))
     }
 
     /// Runs the remaining batches and returns the embeddings of all texts.
     pub fn finish(&self) -> JsResult<JsValue> {
         health::check()?;
         let job = self.job.take().ok_or_else(finished);
-        let embeddings = job.and_then(EncodeJob::finish).map_err(to_js)?;
+        let embeddings = job
+            .and_then(EncodeJob::finish)
+            .map_err(|error| to_js(error.after(self.before)))?;
         object(&EncodedTexts::new(&self.texts, &embeddings))
     }
 }
