@@ -258,3 +258,35 @@ impl ModelConfig {
         serde_json::to_string(self).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_canonical_form_is_as_old_as_its_fingerprints() {
+        let json = br#"{"query_prefix": "[Q] ", "skiplist_words": ["."], "model_name": "a"}"#;
+        let mut config = ModelConfig::from_json("onnx_config.json", json).expect("it is valid");
+        let expected = r#"{"query_prefix":"[Q] ","document_prefix":"[D] ","query_prefix_id":null,"document_prefix_id":null,"query_length":32,"document_length":180,"do_query_expansion":true,"attend_to_expansion_tokens":false,"do_lower_case":false,"skiplist_words":["."],"embedding_dim":null,"uses_token_type_ids":null,"mask_token_id":null,"pad_token_id":null}"#;
+        assert_eq!(config.canonical(), expected);
+        // What is found without being stated, and what no vector depends on.
+        config.tokenizer = TokenizerFacts {
+            file: "tokenizer_config.json".to_owned(),
+            mask_token: Some("[MASK]".to_owned()),
+            unknown_token: Some("<unk>".to_owned()),
+            pad_token: Some("<pad>".to_owned()),
+            truncation_side: Some(Side::Right),
+            padding_side: Some(Side::Left),
+            lower_case: Some(true),
+            ..TokenizerFacts::default()
+        };
+        assert_eq!(config.canonical(), expected);
+        config.tokenizer.mask_token = Some("[M]".to_owned());
+        config.prefix_style = PrefixStyle::Text;
+        config.expansion_length = Some(8);
+        let other = config.canonical();
+        let added =
+            r#","prefix_style":"text","expansion_length":8,"tokenizer":{"mask_token":"[M]"}}"#;
+        assert!(other.ends_with(added), "{other}");
+    }
+}

@@ -10,6 +10,8 @@ mod chunks;
 mod prefix;
 mod prepare;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod text;
 mod vocabulary;
 mod word_cache;
