@@ -1,4 +1,5 @@
 mod contradictions;
+mod damaged;
 mod folders;
 mod formats;
 mod rows;
