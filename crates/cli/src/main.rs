@@ -6,6 +6,7 @@ mod arguments;
 mod commands;
 mod console;
 mod demo;
+mod failure;
 mod flags;
 mod input;
 mod output;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use commands::{encode, info, optimize, quantize, runtime, search, verify};
 use console::{Format, Verdict, is_closed_pipe, print};
+use failure::Failure;
 use multivec::Error;
 
 const FAILURE: u8 = 1;
@@ -59,23 +61,24 @@ fn main() -> ExitCode {
     let done = match &arguments.command {
         Command::Encode(arguments) => encode::run(arguments, format),
         Command::Search(arguments) => search::run(arguments, format),
-        Command::Info(arguments) => info::run(arguments, format),
-        Command::Optimize(arguments) => optimize::run(arguments, format),
-        Command::Quantize(arguments) => quantize::run(arguments, format),
+        Command::Info(arguments) => info::run(arguments, format).map_err(Failure::from),
+        Command::Optimize(arguments) => optimize::run(arguments, format).map_err(Failure::from),
+        Command::Quantize(arguments) => quantize::run(arguments, format).map_err(Failure::from),
         Command::Verify(arguments) => match verify::run(arguments, format) {
             Ok(Verdict::Missed) => return ExitCode::from(FAILURE),
-            other => other.map(drop),
+            other => other.map(drop).map_err(Failure::from),
         },
-        Command::Runtime(arguments) => runtime::run(arguments, format),
+        Command::Runtime(arguments) => runtime::run(arguments, format).map_err(Failure::from),
     };
-    let Err(error) = done else {
+    let Err(failure) = done else {
         return ExitCode::SUCCESS;
     };
-    if is_closed_pipe(&error) {
+    let error = &failure.error;
+    if is_closed_pipe(error) {
         // The reader has seen enough, as `head` does.
         return ExitCode::SUCCESS;
     }
-    let message = flags::message(&error);
+    let message = failure.message();
     eprintln!("error: {message}");
     if format == Format::Json {
         let object = serde_json::json!({

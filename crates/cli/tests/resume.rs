@@ -17,6 +17,8 @@ const TEXTS: usize = 3500;
 struct Run {
     folder: tempfile::TempDir,
     output: PathBuf,
+    /// Flags of each command.
+    flags: &'static [&'static str],
 }
 
 impl Run {
@@ -25,6 +27,7 @@ impl Run {
         let run = Self {
             output: folder.path().join(output),
             folder,
+            flags: &[],
         };
         run.write_input(|_, _| ());
         run
@@ -57,7 +60,8 @@ impl Run {
             .args(["--precision", "fp32", "--kind", "document", "--input"])
             .arg(self.input())
             .arg("--output")
-            .arg(output);
+            .arg(output)
+            .args(self.flags);
         command
     }
 
@@ -234,6 +238,56 @@ fn a_run_resumes_after_a_bad_line_is_corrected() {
     run.write_input(|_, _| ());
     assert_eq!(statistics(&run.finish(&[]))["resumed"], 2048);
     run.assert_complete();
+}
+
+/// Bad lines before and after the commits that a killed run has made.
+#[test]
+fn a_resumed_run_skips_the_same_lines() {
+    for name in ["out.safetensors", "out.jsonl"] {
+        let mut run = Run::new(name);
+        run.flags = &["--on-error", "skip"];
+        run.write_input(|at, line| {
+            if at % 500 == 7 {
+                *line = "{".to_owned();
+            } else if at % 500 == 8 {
+                line.insert(0, '\n');
+            }
+        });
+        let resumed = run.kill_after(1);
+        let done = statistics(&run.finish(&[]));
+        assert_eq!(done["resumed"], resumed);
+        let expected = run.folder.path().join(format!("expected-{name}"));
+        let single = run.command(&expected).output().expect("multivec ends");
+        let single = statistics(&single);
+        for key in ["texts", "tokens", "truncated", "skipped", "skipped_texts"] {
+            assert_eq!(done[key], single[key], "{key}");
+        }
+        assert_eq!(done["skipped"], 7);
+        assert_eq!(done["texts"], TEXTS - 7);
+        let bytes = |file: &Path| fs::read(file).expect("the output is there");
+        assert!(bytes(&run.output) == bytes(&expected), "the files differ");
+    }
+}
+
+/// A run that must not skip lines does not go on after those that were.
+#[test]
+fn a_run_that_skipped_lines_goes_on_skipping_or_starts_over() {
+    let mut run = Run::new("out.jsonl");
+    run.write_input(|at, line| {
+        if at == 1500 {
+            *line = "{".to_owned();
+        }
+    });
+    let failed = run.finish(&[]);
+    assert!(says(&failed, "in.jsonl:1501"), "{failed:?}");
+    assert!(says(&failed, "1024 texts are kept"), "{failed:?}");
+    run.flags = &["--on-error", "skip"];
+    let skipping = run.kill_after(run.commits().len() + 1);
+    assert!(skipping >= 2047, "{skipping}");
+    run.flags = &[];
+    let failed = run.finish(&[]);
+    assert!(says(&failed, "starting over"), "{failed:?}");
+    assert!(says(&failed, "in.jsonl:1501"), "{failed:?}");
 }
 
 #[test]

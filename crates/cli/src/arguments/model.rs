@@ -8,7 +8,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use multivec::{
     Arena, BatchLimit, BatchShapes, Encoder, EncoderBuilder, Engine, GraphForm, LoadOptions,
-    Optimization, Pooling, Precision, Result, TruncationPolicy,
+    Optimization, Padding, Pooling, Precision, Result, TruncationPolicy,
 };
 
 use super::provider::ProviderArguments;
@@ -173,6 +173,12 @@ impl ModelArguments {
         if let form @ GraphForm::Refused { .. } = encoder.info().graph {
             eprintln!(
                 "warning: {}: the graph runs {form}",
+                encoder.info().model_file
+            );
+        }
+        if let padding @ Padding::Avoided { .. } = encoder.info().padding {
+            eprintln!(
+                "warning: {}: only texts of equal length share a batch; padding is {padding}",
                 encoder.info().model_file
             );
         }

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use multivec::{Control, Result, TextKind};
+use multivec::{Control, Encoder, TextKind};
+use serde_json::{Value, json};
 
 use crate::arguments::ModelArguments;
 use crate::console::{Format, print};
-use crate::input::Input;
-use crate::output::{Identity, Output};
+use crate::failure::Failure;
+use crate::input::{Chunk, Input, InputArguments, OnError, Skipped};
+use crate::output::{Identity, Output, Summary};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -19,10 +21,15 @@ pub(crate) struct Arguments {
     /// Whether the texts are queries or documents.
     #[arg(long)]
     kind: KindName,
-    /// Texts: `.jsonl` (objects with `text` and optionally `id`) or plain text,
-    /// one per line; `-` for plain text from stdin.
+    /// Texts: JSON Lines (objects with `text` and optionally `id`) or plain
+    /// text, one per line; `-` for stdin.
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
+    #[command(flatten)]
+    texts: InputArguments,
+    /// What a line that cannot be used does, or a text that cannot be encoded.
+    #[arg(long, default_value = "fail")]
+    on_error: OnError,
     /// Embeddings: `.safetensors` (tensors `0`, `1`, ... of `[tokens, dim]`) or
     /// `.jsonl`. An interrupted run keeps its progress beside this file, and
     /// the same command resumes it.
@@ -36,14 +43,15 @@ enum KindName {
     Document,
 }
 
-pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
+pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> {
     let (kind, kind_name) = match arguments.kind {
         KindName::Query => (TextKind::Query, "query"),
         KindName::Document => (TextKind::Document, "document"),
     };
-    let (mut input, size) = Input::open(&arguments.input)?;
+    let input = Input::open(&arguments.input, &arguments.texts)?;
+    let mut input = input.with_on_error(arguments.on_error);
     let loaded = arguments.model.load()?;
-    let bar = progress(size);
+    let bar = progress(input.size);
     let ticking = bar.clone();
     let control = Control::new().with_progress(move |_| ticking.tick());
     let encoder = &loaded.encoder.with_control(control);
@@ -53,45 +61,39 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
         computed: encoder.fingerprint().computed().to_owned(),
         dim: encoder.dim(),
         options: format!("{:?}", arguments.model.options()?.encode),
+        format: input.format(),
     };
     let mut output = Output::open(&arguments.output, identity, &mut input)?;
     let resumed = output.totals().texts;
     if resumed > 0 {
         eprintln!("note: resuming after {resumed} texts of an earlier run");
     }
-    let mut spent = Duration::ZERO;
-    let mut encode_all = || {
-        loop {
-            if size.is_some() {
-                bar.set_position(input.bytes);
-            }
-            let texts = input.read_chunk()?;
-            if texts.is_empty() {
-                return Ok(());
-            }
-            let start = Instant::now();
-            let plain: Vec<&str> = texts.iter().map(|line| line.text.as_str()).collect();
-            let embeddings = encoder.encode(&plain, kind)?;
-            spent += start.elapsed();
-            for (text, embedding) in texts.iter().zip(&embeddings) {
-                output.write(text, embedding)?;
-            }
-            output.commit(&input)?;
-        }
+    let mut run = Run {
+        encoder,
+        kind,
+        input,
+        output,
+        spent: Duration::ZERO,
     };
-    let done = encode_all();
+    let done = run.encode_all(&bar);
     bar.finish_and_clear();
-    if let Err(error) = done {
+    let Run {
+        input,
+        output,
+        spent,
+        ..
+    } = run;
+    if let Err(failure) = done {
         output.give_up(&input);
-        return Err(error);
+        return Err(failure);
     }
-    let totals = output.finish()?;
+    let Summary { totals, skipped } = output.finish()?;
 
     let info = encoder.info();
     let fingerprint = encoder.fingerprint();
     match format {
         Format::Json => print(
-            &serde_json::json!({
+            &json!({
                 "engine": info.engine,
                 "provider": info.provider,
                 "precision": info.precision.to_string(),
@@ -99,6 +101,8 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
                 "resumed": resumed,
                 "tokens": totals.tokens,
                 "truncated": totals.truncated,
+                "skipped": totals.skipped,
+                "skipped_texts": skipped,
                 "load_ms": milliseconds(loaded.load),
                 "encode_ms": milliseconds(spent),
                 "fingerprint": {
@@ -107,20 +111,92 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
                 },
             })
             .to_string(),
-        ),
-        Format::Text => print(&format!(
-            "{} texts ({} rows, {} truncated) in {:.1} s, after {:.1} s of loading, \
-             with {} on {} ({}), to {}",
-            totals.texts,
-            totals.tokens,
-            totals.truncated,
-            spent.as_secs_f64(),
-            loaded.load.as_secs_f64(),
-            info.engine,
-            info.provider,
-            info.precision,
-            arguments.output.display(),
-        )),
+        )?,
+        Format::Text => {
+            print(&format!(
+                "{} texts ({} rows, {} truncated) in {:.1} s, after {:.1} s of loading, \
+                 with {} on {} ({}), to {}",
+                totals.texts,
+                totals.tokens,
+                totals.truncated,
+                spent.as_secs_f64(),
+                loaded.load.as_secs_f64(),
+                info.engine,
+                info.provider,
+                info.precision,
+                arguments.output.display(),
+            ))?;
+            list(totals.skipped, &skipped)?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints the texts that were left out.
+fn list(count: usize, skipped: &[Skipped]) -> Result<(), Failure> {
+    if count == 0 {
+        return Ok(());
+    }
+    print(&format!("{count} skipped:"))?;
+    for text in skipped {
+        let id = match &text.id {
+            Value::Null => String::new(),
+            id => format!(" (id {id})"),
+        };
+        print(&format!("  line {}{id}: {}", text.line, text.reason))?;
+    }
+    if count > skipped.len() {
+        print(&format!("  and {} more", count - skipped.len()))?;
+    }
+    Ok(())
+}
+
+/// A run in progress.
+struct Run<'a> {
+    encoder: &'a Encoder,
+    kind: TextKind,
+    input: Input,
+    output: Output,
+    /// Time spent encoding.
+    spent: Duration,
+}
+
+impl Run<'_> {
+    fn encode_all(&mut self, bar: &ProgressBar) -> Result<(), Failure> {
+        loop {
+            if self.input.size.is_some() {
+                bar.set_position(self.input.bytes);
+            }
+            let chunk = self.input.read_chunk()?;
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            self.encode(chunk)?;
+            self.output.commit(&self.input)?;
+        }
+    }
+
+    fn encode(&mut self, chunk: Chunk) -> Result<(), Failure> {
+        let Chunk { texts, mut skipped } = chunk;
+        let start = Instant::now();
+        let plain: Vec<&str> = texts.iter().map(|line| line.text.as_str()).collect();
+        let embeddings = self.encoder.encode_each(&plain, self.kind)?;
+        self.spent += start.elapsed();
+        for (at, (text, embedding)) in texts.iter().zip(embeddings).enumerate() {
+            match embedding {
+                Ok(embedding) => self.output.write(text, &embedding)?,
+                Err(error) => {
+                    // Positions count from the start of the input.
+                    let error = error.after(text.index - at);
+                    if self.input.on_error() == OnError::Fail {
+                        return Err(Failure::at(self.input.place(text), error));
+                    }
+                    skipped.push(Skipped::text(text, &error));
+                }
+            }
+        }
+        self.output.skip(skipped);
+        Ok(())
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
         "side_by_side": encoder.concurrency(),
         "graph": info.graph.to_string(),
         "fallback_operators": info.fallback_operators,
+        "padding": info.padding.to_string(),
         "dim": encoder.dim(),
         "query_length": encoder.length(TextKind::Query),
         "document_length": encoder.length(TextKind::Document),

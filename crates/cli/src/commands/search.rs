@@ -4,21 +4,24 @@ use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::ProgressBar;
-use multivec::{Control, Embedding, Match, Ranked, Result, TokenRole, matches, rank};
+use multivec::{Control, Embedding, Error, Match, Ranked, Result, TokenRole, matches, rank};
 use serde_json::{Value, json};
 
 use crate::arguments::ModelArguments;
 use crate::console::{Format, print};
-use crate::input::{Input, InputText};
+use crate::failure::Failure;
+use crate::input::{Input, InputArguments, InputText};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
-    /// Documents: `.jsonl` (objects with `text` and optionally `id`) or plain
-    /// text, one per line; `-` for plain text from stdin.
+    /// Documents: JSON Lines (objects with `text` and optionally `id`) or plain
+    /// text, one per line; `-` for stdin.
     #[arg(long, value_name = "FILE")]
     documents: PathBuf,
+    #[command(flatten)]
+    texts: InputArguments,
     /// Documents to show per query.
     #[arg(long, value_name = "N", default_value_t = 10)]
     top_k: usize,
@@ -30,8 +33,8 @@ pub(crate) struct Arguments {
     queries: Vec<String>,
 }
 
-pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
-    let (mut input, _) = Input::open(&arguments.documents)?;
+pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> {
+    let mut input = Input::open(&arguments.documents, &arguments.texts)?;
     let texts = input.read_all()?;
     let encoder = arguments.model.load()?.encoder;
 
@@ -41,7 +44,8 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
     let control = Control::new().with_progress(move |progress| {
         moving.set_position(progress.done as u64);
     });
-    let documents = encoder.with_control(control).encode_documents(&plain)?;
+    let documents = encoder.with_control(control).encode_documents(&plain);
+    let documents = documents.map_err(|error| placed(error, &input, &texts))?;
     bar.finish_and_clear();
 
     let queries = encoder.encode_queries(&arguments.queries)?;
@@ -78,11 +82,18 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
             })),
         }
     }
-    match format {
-        Format::Text => Ok(()),
-        Format::Json => print(
-            &json!({ "space": encoder.fingerprint().space(), "results": results }).to_string(),
-        ),
+    if format == Format::Json {
+        let found = json!({ "space": encoder.fingerprint().space(), "results": results });
+        print(&found.to_string())?;
+    }
+    Ok(())
+}
+
+/// An error about a document, with its place in the input.
+fn placed(error: Error, input: &Input, documents: &[InputText]) -> Failure {
+    match error.text().and_then(|at| documents.get(at)) {
+        Some(document) => Failure::at(input.place(document), error),
+        None => error.into(),
     }
 }
 

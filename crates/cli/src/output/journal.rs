@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::input::Position;
+use crate::input::{InputFormat, Position, Skipped};
 
 /// What two runs must have in common for one to resume the other's output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub(crate) struct Identity {
     pub(crate) dim: usize,
     /// The encoding options, in a form that differs where they do.
     pub(crate) options: String,
+    /// How the input is read.
+    pub(crate) format: Option<InputFormat>,
 }
 
 /// What was written so far.
@@ -27,6 +29,8 @@ pub(crate) struct Totals {
     /// Rows of vectors.
     pub(crate) tokens: usize,
     pub(crate) truncated: usize,
+    /// Texts of the input that are left out.
+    pub(crate) skipped: usize,
     /// Bytes of the partial file.
     pub(crate) length: u64,
     /// Upper bound of the bytes of the header of a file of tensors.
@@ -35,13 +39,17 @@ pub(crate) struct Totals {
     pub(crate) input: Position,
 }
 
-/// What a commit keeps for the header of a file of tensors.
+/// What a commit keeps for the header of a file of tensors, and for the list of
+/// what was left out.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Record {
+    /// The position of each text in the input.
+    pub(crate) indices: Vec<usize>,
     /// Rows of each text.
     pub(crate) rows: Vec<usize>,
     /// `null` for a text without an id.
     pub(crate) ids: Vec<Value>,
+    pub(crate) skipped: Vec<Skipped>,
 }
 
 #[derive(Serialize, Deserialize)]

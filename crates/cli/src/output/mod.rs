@@ -13,9 +13,12 @@ use multivec::{Embedding, Error, Result};
 use serde_json::{Value, json};
 
 use crate::console::io_error;
-use crate::input::{Input, InputText};
+use crate::input::{Input, InputText, OnError, Skipped};
 pub(crate) use journal::{Identity, Totals};
 use journal::{Journal, Record};
+
+/// Most texts that are listed of those that were left out.
+const LISTED: usize = 1000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
@@ -24,6 +27,13 @@ enum Format {
     /// `.safetensors`: a tensor per text. The partial file has their rows alone,
     /// since the format puts all shapes first.
     Tensors,
+}
+
+/// What is in a file that is complete.
+pub(crate) struct Summary {
+    pub(crate) totals: Totals,
+    /// The first of the texts that were left out.
+    pub(crate) skipped: Vec<Skipped>,
 }
 
 /// A file of embeddings in progress.
@@ -68,7 +78,7 @@ impl Output {
         let kept = partial.metadata().map_err(fail)?.len();
         let found = journal.read(&identity, kept).map_err(fail)?;
         let totals = match found {
-            Some(totals) if input.skip(&totals.input)? => totals,
+            Some(totals) if may_skip(&totals, input) && input.skip(&totals.input)? => totals,
             found => {
                 if found.is_some() || kept > 0 {
                     eprintln!(
@@ -116,7 +126,7 @@ impl Output {
         let view = embedding.view();
         let rows: Vec<Vec<f32>> = view.rows().into_iter().map(|row| row.to_vec()).collect();
         let line = json!({
-            "index": self.totals.texts,
+            "index": text.index,
             "id": text.id,
             "kind": self.identity.kind,
             "space": self.identity.space,
@@ -129,7 +139,7 @@ impl Output {
 
     fn write_rows(&mut self, text: &InputText, embedding: &Embedding) -> Result<io::Result<u64>> {
         let id = text.id.clone().unwrap_or(Value::Null);
-        self.totals.header += tensors::entry_size(self.totals.length, &id);
+        self.totals.header += tensors::entry_size(text.index, self.totals.length, &id);
         if tensors::FRAME + self.totals.header > tensors::LARGEST_HEADER {
             return Err(Error::option(
                 "output",
@@ -138,6 +148,7 @@ impl Output {
                 format!("{} after {} texts", self.path.display(), self.totals.texts),
             ));
         }
+        self.open.indices.push(text.index);
         self.open.rows.push(embedding.tokens());
         self.open.ids.push(id);
         let values = embedding.as_slice();
@@ -146,6 +157,14 @@ impl Output {
             .flat_map(|value| value.to_le_bytes())
             .collect();
         Ok(self.partial.write_all(&bytes).map(|()| bytes.len() as u64))
+    }
+
+    /// Leaves texts out.
+    pub(crate) fn skip(&mut self, mut texts: Vec<Skipped>) {
+        texts.sort_by_key(|text| text.line);
+        self.totals.skipped += texts.len();
+        self.totals.header += texts.len() * tensors::GAP;
+        self.open.skipped.append(&mut texts);
     }
 
     /// Makes everything written so far durable, together with the position of
@@ -164,9 +183,29 @@ impl Output {
     }
 
     /// Completes the file and moves it to its name.
-    pub(crate) fn finish(mut self) -> Result<Totals> {
-        self.try_finish().map_err(|source| self.error(source))?;
-        Ok(self.totals)
+    pub(crate) fn finish(mut self) -> Result<Summary> {
+        let done = self.skipped().and_then(|skipped| {
+            self.try_finish()?;
+            Ok(skipped)
+        });
+        let skipped = done.map_err(|source| self.error(source))?;
+        Ok(Summary {
+            totals: self.totals,
+            skipped,
+        })
+    }
+
+    /// The first texts that were left out.
+    fn skipped(&mut self) -> io::Result<Vec<Skipped>> {
+        let mut skipped = Vec::new();
+        if self.totals.skipped > 0 {
+            self.journal.records(|record| {
+                let room = LISTED - skipped.len();
+                skipped.extend(record.skipped.into_iter().take(room));
+                Ok(())
+            })?;
+        }
+        Ok(skipped)
     }
 
     fn try_finish(&mut self) -> io::Result<()> {
@@ -204,6 +243,11 @@ impl Output {
     fn error(&self, source: io::Error) -> Error {
         io_error(&self.path.display().to_string(), "writing", source)
     }
+}
+
+/// Whether a run goes on after one that has left texts out.
+fn may_skip(totals: &Totals, input: &Input) -> bool {
+    totals.skipped == 0 || input.on_error() == OnError::Skip
 }
 
 /// The path with a second extension.

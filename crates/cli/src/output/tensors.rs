@@ -17,11 +17,14 @@ pub(crate) const LARGEST_HEADER: usize = 100_000_000;
 /// Upper bound of the header's bytes without its entries.
 pub(crate) const FRAME: usize = 2048;
 
+/// Bytes that a text that is left out adds to the header: the place of its id.
+pub(crate) const GAP: usize = ",null".len();
+
 /// Upper bound of the bytes that a text adds to the header.
-pub(crate) fn entry_size(offset: u64, id: &Value) -> usize {
+pub(crate) fn entry_size(index: usize, offset: u64, id: &Value) -> usize {
     let digits = |number: u64| number.checked_ilog10().unwrap_or(0) as usize + 1;
     // Name, shape and two offsets; escaping at most doubles the id.
-    64 + 3 * digits(offset) + 2 * id.to_string().len()
+    64 + digits(index as u64) + 3 * digits(offset) + 2 * id.to_string().len()
 }
 
 /// Writes a file to `path`: the tensors of `rows`, in the shapes that the
@@ -58,19 +61,19 @@ fn write_header(
     journal: &mut Journal,
 ) -> io::Result<u64> {
     let mut out = Counted { out, written: 0 };
-    let (mut index, mut start, mut has_ids) = (0u64, 0u64, false);
+    let (mut start, mut has_ids) = (0u64, false);
     let dim = identity.dim;
     write!(out, "{{")?;
     journal.records(|record| {
         has_ids |= record.ids.iter().any(|id| !id.is_null());
-        for rows in record.rows {
+        for (index, rows) in record.indices.into_iter().zip(record.rows) {
             let end = start + (rows * dim * size_of::<f32>()) as u64;
             write!(
                 out,
                 "\"{index}\":{{\"dtype\":\"F32\",\"shape\":[{rows},{dim}],\
                  \"data_offsets\":[{start},{end}]}},"
             )?;
-            (index, start) = (index + 1, end);
+            start = end;
         }
         Ok(())
     })?;
@@ -85,11 +88,17 @@ fn write_header(
     if has_ids {
         // Values of metadata are strings, this one a list in JSON.
         write!(out, ",\"ids\":\"[")?;
-        let mut separator = "";
+        let (mut separator, mut next) = ("", 0);
         journal.records(|record| {
-            for id in record.ids {
+            for (index, id) in record.indices.into_iter().zip(record.ids) {
+                // Texts that are left out have a place too, so that a tensor's
+                // name is the position of its id.
+                for _ in next..index {
+                    write!(out, "{separator}null")?;
+                    separator = ",";
+                }
                 write!(out, "{separator}{}", escaped(&id.to_string()))?;
-                separator = ",";
+                (separator, next) = (",", index + 1);
             }
             Ok(())
         })?;

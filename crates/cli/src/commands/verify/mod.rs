@@ -17,7 +17,7 @@ use multivec::{
 
 use crate::arguments::{EngineName, ModelArguments, PrecisionName, note_fallback};
 use crate::console::{Format, Verdict, io_error, print};
-use crate::input::Input;
+use crate::input::{Input, InputArguments};
 use multivec::atomic_file::beside;
 use report::{Report, Thresholds};
 
@@ -37,13 +37,15 @@ pub(crate) struct Arguments {
     /// Weights of the reference model.
     #[arg(long, default_value = "fp32")]
     against_precision: PrecisionName,
-    /// Documents to compare: `.jsonl` (objects with `text`) or plain text, one
+    /// Documents to compare: JSON Lines (objects with `text`) or plain text, one
     /// per line [default: a built-in sample].
     #[arg(long, value_name = "FILE")]
     documents: Option<PathBuf>,
     /// Queries in the same formats [default: made from the documents].
     #[arg(long, value_name = "FILE", requires = "documents")]
     queries: Option<PathBuf>,
+    #[command(flatten)]
+    texts: InputArguments,
     /// Write a histogram of the cosines as SVG.
     #[arg(long, value_name = "FILE.svg")]
     picture: Option<PathBuf>,
@@ -112,11 +114,16 @@ impl Arguments {
         let Some(documents) = &self.documents else {
             return Ok(Sample::built_in());
         };
-        let documents = read(documents)?;
+        let documents = self.read(documents)?;
         Ok(match &self.queries {
-            Some(queries) => Sample::new(read(queries)?, documents),
+            Some(queries) => Sample::new(self.read(queries)?, documents),
             None => Sample::of_documents(documents),
         })
+    }
+
+    fn read(&self, path: &Path) -> Result<Vec<String>> {
+        let texts = Input::open(path, &self.texts)?.read_all()?;
+        Ok(texts.into_iter().map(|line| line.text).collect())
     }
 
     /// The options of the model under test. `--library` applies to whichever
@@ -158,11 +165,6 @@ impl Arguments {
         root.map(|root| root.display().to_string())
             .unwrap_or_default()
     }
-}
-
-fn read(path: &Path) -> Result<Vec<String>> {
-    let texts = Input::open(path)?.0.read_all()?;
-    Ok(texts.into_iter().map(|line| line.text).collect())
 }
 
 /// Writes a file atomically.

@@ -1,0 +1,42 @@
+//! Lines that a run goes on without.
+
+use clap::ValueEnum;
+use multivec::Error;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::InputText;
+
+/// What a line that cannot be used does to a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnError {
+    /// Ends it.
+    #[default]
+    Fail,
+    /// Is left out, and listed at the end.
+    Skip,
+}
+
+/// A text that was left out, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Skipped {
+    /// Line number, from 1.
+    pub(crate) line: usize,
+    /// Position of the text in the input, from 0.
+    pub(crate) index: usize,
+    /// `null` for a text without an id.
+    pub(crate) id: Value,
+    pub(crate) reason: String,
+}
+
+impl Skipped {
+    /// A text that could not be encoded.
+    pub(crate) fn text(text: &InputText, error: &Error) -> Self {
+        Self {
+            line: text.line,
+            index: text.index,
+            id: text.id.clone().unwrap_or(Value::Null),
+            reason: error.to_string(),
+        }
+    }
+}
