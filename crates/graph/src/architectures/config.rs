@@ -8,6 +8,8 @@ use crate::error::{Error, Result};
 /// A configuration. Keys that are `null` count as absent.
 pub(super) struct Config<'a> {
     file: &'a str,
+    /// The key of a section, with a dot.
+    path: String,
     values: Map<String, Value>,
 }
 
@@ -20,7 +22,11 @@ impl<'a> Config<'a> {
     pub(super) fn parse(file: &'a str, json: &[u8]) -> Result<Self> {
         let values = serde_json::from_slice(json)
             .map_err(|found| Error::file(file, "an object of JSON", found))?;
-        Ok(Self { file, values })
+        Ok(Self {
+            file,
+            path: String::new(),
+            values,
+        })
     }
 
     /// The part of the configuration under a key, if there is one.
@@ -29,6 +35,7 @@ impl<'a> Config<'a> {
             None => Ok(None),
             Some(Value::Object(values)) => Ok(Some(Config {
                 file: self.file,
+                path: format!("{}{key}.", self.path),
                 values: values.clone(),
             })),
             Some(other) => Err(self.refuse(key, "an object", other)),
@@ -51,6 +58,7 @@ impl<'a> Config<'a> {
         expected: impl Into<String>,
         found: impl std::fmt::Display,
     ) -> Error {
+        let key = format!("{}{key}", self.path);
         Error::mismatch(self.file, key, expected, found)
     }
 

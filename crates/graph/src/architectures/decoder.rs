@@ -1,17 +1,19 @@
 //! Decoders used as encoders, and encoders built like them: Llama, Qwen3,
 //! EuroBERT.
 
-use super::draft::{Bias, Draft, Encoder, HeadKeys, Inputs, Norm, Projections, Sizes};
+use super::draft::{Draft, Encoder, Inputs};
+use super::layers::{Context, FeedForward, HeadNorms, Inner, Projection, SelfAttention};
+use super::parameters::{Bias, HeadKeys, Key, Norm};
 use super::rope;
-use crate::blocks::{Activation, Attention, Heads, Mask, Positions, Rotary};
+use crate::blocks::{Activation, Mask, Positions, Rotary};
 use crate::error::Result;
 
 /// What a family has where the configuration says nothing, and what it has
 /// that others have not.
 struct Form {
     sight: Sight,
-    /// Heads of queries and keys are normalized.
-    normalizes_heads: bool,
+    /// Normalizations of heads of queries and keys.
+    head_norms: Option<[&'static str; 2]>,
     head_columns: Option<usize>,
     epsilon: f64,
     rope_base: f64,
@@ -28,7 +30,7 @@ enum Sight {
 
 const LLAMA: Form = Form {
     sight: Sight::Earlier,
-    normalizes_heads: false,
+    head_norms: None,
     head_columns: None,
     epsilon: 1e-6,
     rope_base: 10_000.,
@@ -36,7 +38,7 @@ const LLAMA: Form = Form {
 };
 
 const QWEN3: Form = Form {
-    normalizes_heads: true,
+    head_norms: Some(["self_attn.q_norm", "self_attn.k_norm"]),
     head_columns: Some(128),
     max_positions: 32_768,
     ..LLAMA
@@ -74,72 +76,42 @@ pub(super) fn eurobert(draft: &mut Draft<'_>) -> Result<Encoder> {
 }
 
 struct Decoder {
-    width: usize,
-    heads: Heads,
-    intermediate: usize,
-    activation: Activation,
+    attention: SelfAttention,
+    feed_forward: FeedForward,
     norm: Norm,
-    attention_bias: Bias,
-    mlp_bias: Bias,
-    normalizes_heads: bool,
-    mask: Mask,
-    rotary: Rotary,
 }
 
 fn encoder(draft: &mut Draft<'_>, form: &Form) -> Result<Encoder> {
     let config = draft.config;
-    let width = config.size("hidden_size", 4096)?;
-    let heads = HeadKeys {
-        count: "num_attention_heads",
-        default: 32,
-        of_keys: Some("num_key_value_heads"),
-        columns: form.head_columns,
-    };
-    let heads = draft.heads(width, heads)?;
     config.forbid(&["use_sliding_window"])?;
     if let Some(kinds) = config.texts("layer_types")?
         && let Some(kind) = kinds.iter().find(|&&kind| kind != "full_attention")
     {
         return Err(config.refuse("layer_types", "`full_attention`", format!("`{kind}`")));
     }
-    if config.get("clip_qkv").is_some() {
-        return Err(config.refuse("clip_qkv", "none", "one"));
+    if let Some(found) = config.get("clip_qkv") {
+        return Err(config.refuse("clip_qkv", "none", found));
     }
+    let model = Decoder::read(draft, form)?;
+    let width = model.norm.width;
     let base = rope::base(config, "rope_theta", form.rope_base)?;
-    draft.weights.find_prefix("embed_tokens.weight")?;
-    let words = draft.table("embed_tokens.weight", width)?;
-    let mut states = draft.lookup(&words, "input_ids");
+    let mut states = draft.words("embed_tokens.weight", width)?;
     let positions = Positions::of_inputs(&mut draft.builder);
     let builder = &mut draft.builder;
     let sees_all = form.sight == Sight::All
         || config.flag("is_causal")? == Some(false)
         || config.is_set("use_bidirectional_attention")?;
-    let model = Decoder {
-        width,
-        heads,
-        intermediate: config.size("intermediate_size", 11_008)?,
-        activation: config.activation("hidden_act", Activation::Silu)?,
-        norm: Norm {
-            width,
-            epsilon: config.number("rms_norm_eps", form.epsilon)? as f32,
-            bias: Bias::Absent,
-        },
-        attention_bias: Bias::flagged(config.is_set("attention_bias")?),
-        mlp_bias: Bias::flagged(config.is_set("mlp_bias")?),
-        normalizes_heads: form.normalizes_heads,
+    let frequencies = rope::frequencies(base, model.attention.heads);
+    let context = Context {
         mask: if sees_all {
             Mask::padding(builder)
         } else {
             Mask::causal(builder, &positions)
         },
-        rotary: Rotary::new(
-            builder,
-            &positions,
-            Rotary::frequencies(base, heads.columns),
-        ),
+        rotary: Some(Rotary::new(builder, &positions, frequencies)),
     };
     for layer in 0..config.layers("num_hidden_layers", 32)? {
-        states = model.layer(draft, &states, &format!("layers.{layer}"))?;
+        states = model.layer(draft, &states, &format!("layers.{layer}"), &context)?;
     }
     Ok(Encoder {
         output: draft.rms_norm(&states, "norm", model.norm)?,
@@ -150,45 +122,63 @@ fn encoder(draft: &mut Draft<'_>, form: &Form) -> Result<Encoder> {
 }
 
 impl Decoder {
-    fn layer(&self, draft: &mut Draft<'_>, states: &str, name: &str) -> Result<String> {
-        let normal = draft.rms_norm(states, &format!("{name}.input_layernorm"), self.norm)?;
-        let attention = format!("{name}.self_attn");
-        let projections = Projections {
-            names: ["q_proj", "k_proj", "v_proj"].map(|part| format!("{attention}.{part}")),
-            inner: self.width,
-            bias: self.attention_bias,
+    fn read(draft: &Draft<'_>, form: &Form) -> Result<Self> {
+        let config = draft.config;
+        let width = config.size("hidden_size", 4096)?;
+        let heads = HeadKeys {
+            count: Key("num_attention_heads", 32),
+            of_keys: Some("num_key_value_heads"),
+            columns: form.head_columns,
         };
-        let mut operands = draft.project(&normal, projections, self.heads)?;
-        if self.normalizes_heads {
-            let norm = Norm {
-                width: self.heads.columns,
-                ..self.norm
-            };
-            for (operand, part) in operands.iter_mut().zip(["q_norm", "k_norm"]) {
-                *operand = draft.rms_norm(operand, &format!("{attention}.{part}"), norm)?;
-            }
-        }
-        let parameters = Attention {
-            heads: self.heads,
-            mask: &self.mask,
-            rotary: Some(&self.rotary),
-        };
-        let context = parameters.apply(&mut draft.builder, &operands);
-        let sizes = Sizes::new(self.heads.width(), self.width);
-        let output = format!("{attention}.o_proj");
-        let attended = draft.linear(&context, &output, sizes, self.attention_bias)?;
-        let states = draft.sum(states, &attended);
+        let epsilon = config.number("rms_norm_eps", form.epsilon)? as f32;
+        let flagged = |key| config.is_set(key).map(Bias::flagged);
+        let mlp_bias = flagged("mlp_bias")?;
+        Ok(Self {
+            attention: SelfAttention {
+                projection: Projection::Apart([
+                    "self_attn.q_proj",
+                    "self_attn.k_proj",
+                    "self_attn.v_proj",
+                ]),
+                output: "self_attn.o_proj",
+                head_norms: form.head_norms.map(|names| HeadNorms { names, epsilon }),
+                width,
+                heads: draft.heads(width, heads)?,
+                bias: flagged("attention_bias")?,
+            },
+            feed_forward: FeedForward {
+                inner: Inner::Pair {
+                    activated: "mlp.gate_proj",
+                    factor: "mlp.up_proj",
+                },
+                outer: "mlp.down_proj",
+                width,
+                intermediate: config.size("intermediate_size", 11_008)?,
+                activation: config.activation("hidden_act", Activation::Silu)?,
+                inner_bias: mlp_bias,
+                outer_bias: mlp_bias,
+            },
+            norm: Norm {
+                width,
+                epsilon,
+                bias: Bias::Absent,
+            },
+        })
+    }
 
+    fn layer(
+        &self,
+        draft: &mut Draft<'_>,
+        states: &str,
+        name: &str,
+        context: &Context,
+    ) -> Result<String> {
+        let normal = draft.rms_norm(states, &format!("{name}.input_layernorm"), self.norm)?;
+        let attended = self.attention.apply(draft, &normal, name, context)?;
+        let states = draft.sum(states, &attended);
         let norm = format!("{name}.post_attention_layernorm");
         let normal = draft.rms_norm(&states, &norm, self.norm)?;
-        let sizes = Sizes::new(self.width, self.intermediate);
-        let mlp = |part: &str| format!("{name}.mlp.{part}");
-        let gate = draft.linear(&normal, &mlp("gate_proj"), sizes, self.mlp_bias)?;
-        let up = draft.linear(&normal, &mlp("up_proj"), sizes, self.mlp_bias)?;
-        let gate = self.activation.apply(&mut draft.builder, &gate);
-        let inner = draft.builder.add("Mul", &[&gate, &up]);
-        let sizes = Sizes::new(self.intermediate, self.width);
-        let outer = draft.linear(&inner, &mlp("down_proj"), sizes, self.mlp_bias)?;
+        let outer = self.feed_forward.apply(draft, &normal, name)?;
         Ok(draft.sum(&states, &outer))
     }
 }

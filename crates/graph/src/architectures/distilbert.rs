@@ -1,86 +1,49 @@
 //! DistilBERT.
 
-use super::draft::{Bias, Draft, Encoder, HeadKeys, Inputs, Norm, Projections, Sizes};
-use crate::blocks::{Activation, Attention, Heads, Mask, Positions};
+use super::bert::WORDS;
+use super::draft::{Draft, Encoder, Inputs};
+use super::layers::{Context, Inner, Projection};
+use super::parameters::Key;
+use super::post_norm::{Keys, Names, PostNorm};
+use crate::blocks::{Mask, Positions};
 use crate::error::Result;
 
-struct DistilBert {
-    width: usize,
-    heads: Heads,
-    intermediate: usize,
-    activation: Activation,
-    norm: Norm,
-}
+const KEYS: Keys = Keys {
+    width: Key("dim", 768),
+    heads: Key("n_heads", 12),
+    layers: Key("n_layers", 6),
+    intermediate: Key("hidden_dim", 3072),
+    activation: "activation",
+    // No configuration states it.
+    epsilon: ("layer_norm_eps", 1e-12),
+};
+
+const NAMES: Names = Names {
+    layers: "transformer.layer",
+    projection: Projection::Apart(["attention.q_lin", "attention.k_lin", "attention.v_lin"]),
+    output: "attention.out_lin",
+    output_norm: "sa_layer_norm",
+    inner: Inner::Plain("ffn.lin1"),
+    outer: "ffn.lin2",
+    outer_norm: "output_layer_norm",
+};
 
 pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
-    let config = draft.config;
-    let width = config.size("dim", 768)?;
-    let model = DistilBert {
-        width,
-        heads: draft.heads(width, HeadKeys::plain("n_heads"))?,
-        intermediate: config.size("hidden_dim", 3072)?,
-        activation: config.activation("activation", Activation::Gelu)?,
-        norm: Norm {
-            width,
-            epsilon: 1e-12,
-            bias: Bias::Present,
-        },
-    };
-    let layers = config.layers("n_layers", 6)?;
-    draft
-        .weights
-        .find_prefix("embeddings.word_embeddings.weight")?;
-    let words = draft.table("embeddings.word_embeddings.weight", width)?;
-    let words = draft.lookup(&words, "input_ids");
+    let layers = PostNorm::read(draft, &KEYS, &NAMES)?;
+    let width = layers.width();
+    let words = draft.words(WORDS, width)?;
     let positions = draft.table("embeddings.position_embeddings.weight", width)?;
     let ids = Positions::of_inputs(&mut draft.builder).0;
     let rows = draft.lookup(&positions, &ids);
-    let mut states = draft.sum_norm([&words, &rows], "embeddings.LayerNorm", model.norm)?;
-    let mask = Mask::padding(&mut draft.builder);
-    for layer in 0..layers {
-        let name = format!("transformer.layer.{layer}");
-        states = model.layer(draft, &states, &name, &mask)?;
-    }
+    let states = draft.sum_norm([&words, &rows], "embeddings.LayerNorm", layers.norm)?;
+    let context = Context {
+        mask: Mask::padding(&mut draft.builder),
+        rotary: None,
+    };
     Ok(Encoder {
-        output: states,
+        output: layers.apply(draft, states, &context)?,
         width,
         max_positions: Some(positions.rows),
         inputs: Inputs::Ids,
     })
-}
-
-impl DistilBert {
-    fn layer(
-        &self,
-        draft: &mut Draft<'_>,
-        states: &str,
-        name: &str,
-        mask: &Mask,
-    ) -> Result<String> {
-        let projections = Projections {
-            names: ["q_lin", "k_lin", "v_lin"].map(|part| format!("{name}.attention.{part}")),
-            inner: self.width,
-            bias: Bias::Present,
-        };
-        let operands = draft.project(states, projections, self.heads)?;
-        let attention = Attention {
-            heads: self.heads,
-            mask,
-            rotary: None,
-        };
-        let context = attention.apply(&mut draft.builder, &operands);
-        let sizes = Sizes::new(self.heads.width(), self.width);
-        let output = format!("{name}.attention.out_lin");
-        let attended = draft.linear(&context, &output, sizes, Bias::Present)?;
-        let norm = format!("{name}.sa_layer_norm");
-        let states = draft.sum_norm([&attended, states], &norm, self.norm)?;
-
-        let sizes = Sizes::new(self.width, self.intermediate);
-        let inner = draft.linear(&states, &format!("{name}.ffn.lin1"), sizes, Bias::Present)?;
-        let inner = self.activation.apply(&mut draft.builder, &inner);
-        let sizes = Sizes::new(self.intermediate, self.width);
-        let outer = draft.linear(&inner, &format!("{name}.ffn.lin2"), sizes, Bias::Present)?;
-        let norm = format!("{name}.output_layer_norm");
-        draft.sum_norm([&outer, &states], &norm, self.norm)
-    }
 }

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use super::OUTPUT;
 use super::config::Config;
 use super::interface::declare;
+use super::parameters::{Bias, HeadKeys, Key, Norm, Sizes};
 use super::weights::{Found, Weights};
-use crate::blocks::{Activation, Heads, layer_norm, product, rms_norm};
+use crate::blocks::{Heads, layer_norm, product, rms_norm};
 use crate::builder::Builder;
 use crate::error::Result;
 use crate::graph::Graph;
@@ -47,98 +48,6 @@ pub(super) struct Table {
     pub(super) rows: usize,
 }
 
-/// Whether a layer has a bias.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bias {
-    Present,
-    Absent,
-}
-
-impl Bias {
-    /// As a flag of the configuration says.
-    pub(super) fn flagged(is_present: bool) -> Self {
-        if is_present {
-            Self::Present
-        } else {
-            Self::Absent
-        }
-    }
-}
-
-/// The keys of a configuration for heads of attention.
-#[derive(Clone, Copy)]
-pub(super) struct HeadKeys {
-    pub(super) count: &'static str,
-    /// How many there are where nothing is stated.
-    pub(super) default: usize,
-    /// For heads of keys and values, where they may be fewer.
-    pub(super) of_keys: Option<&'static str>,
-    /// Columns where nothing is stated; by default those that follow from the
-    /// width.
-    pub(super) columns: Option<usize>,
-}
-
-impl HeadKeys {
-    /// Keys of encoders whose heads are all alike.
-    pub(super) fn plain(count: &'static str) -> Self {
-        Self {
-            count,
-            default: 12,
-            of_keys: None,
-            columns: None,
-        }
-    }
-}
-
-/// A layer normalization.
-#[derive(Clone, Copy)]
-pub(super) struct Norm {
-    pub(super) width: usize,
-    pub(super) epsilon: f32,
-    pub(super) bias: Bias,
-}
-
-/// How the halves of columns are combined.
-#[derive(Clone, Copy)]
-pub(super) struct Gate {
-    pub(super) activation: Activation,
-    /// What the first half is.
-    pub(super) first: Half,
-}
-
-#[derive(Clone, Copy)]
-pub(super) enum Half {
-    Activated,
-    Factor,
-}
-
-/// Layers of queries, keys and values.
-pub(super) struct Projections {
-    pub(super) names: [String; 3],
-    pub(super) inner: usize,
-    pub(super) bias: Bias,
-}
-
-/// Heads that one layer computes for queries, keys and values.
-#[derive(Clone, Copy)]
-pub(super) struct PackedHeads {
-    pub(super) heads: Heads,
-    pub(super) bias: Bias,
-}
-
-/// The sizes of a linear layer.
-#[derive(Clone, Copy)]
-pub(super) struct Sizes {
-    pub(super) inner: usize,
-    pub(super) outer: usize,
-}
-
-impl Sizes {
-    pub(super) fn new(inner: usize, outer: usize) -> Self {
-        Self { inner, outer }
-    }
-}
-
 impl<'a> Draft<'a> {
     pub(super) fn new(config: &'a Config<'a>, weights: &'a WeightIndex) -> Self {
         Self {
@@ -152,14 +61,15 @@ impl<'a> Draft<'a> {
     /// The heads of attention. A head's width is stated, or follows from that
     /// of all.
     pub(super) fn heads(&self, width: usize, keys: HeadKeys) -> Result<Heads> {
-        let count = self.config.size(keys.count, keys.default)?;
+        let Key(count_key, default) = keys.count;
+        let count = self.config.size(count_key, default)?;
         let of_keys = match keys.of_keys {
             Some(key) => self.config.size(key, count)?,
             None => count,
         };
         if count % of_keys != 0 {
-            let expected = format!("a divisor of {}, {count}", keys.count);
-            let key = keys.of_keys.unwrap_or(keys.count);
+            let expected = format!("a divisor of {count_key}, {count}");
+            let key = keys.of_keys.unwrap_or(count_key);
             return Err(self.config.refuse(key, expected, of_keys));
         }
         let stated = self.config.optional_size("head_dim")?;
@@ -168,7 +78,7 @@ impl<'a> Draft<'a> {
             None if width % count == 0 => width / count,
             None => {
                 let expected = format!("a divisor of the width {width}");
-                return Err(self.config.refuse(keys.count, expected, count));
+                return Err(self.config.refuse(count_key, expected, count));
             }
         };
         Ok(Heads {
@@ -204,6 +114,14 @@ impl<'a> Draft<'a> {
         Ok(Table { value, rows })
     }
 
+    /// Rows of the table of tokens, by whose name the prefix of all others is
+    /// found.
+    pub(super) fn words(&mut self, name: &str, columns: usize) -> Result<String> {
+        self.weights.find_prefix(name)?;
+        let table = self.table(name, columns)?;
+        Ok(self.lookup(&table, "input_ids"))
+    }
+
     /// Rows of a table by their ids.
     pub(super) fn lookup(&mut self, table: &Table, ids: &str) -> String {
         self.builder.add("Gather", &[&table.value, ids])
@@ -226,39 +144,6 @@ impl<'a> Draft<'a> {
             (self.first_row(&types), Inputs::Ids)
         };
         Ok((self.sum(states, &rows), inputs))
-    }
-
-    /// Queries, keys and values of three layers, `[batch, length, heads,
-    /// columns]`.
-    pub(super) fn project(
-        &mut self,
-        x: &str,
-        projections: Projections,
-        heads: Heads,
-    ) -> Result<[String; 3]> {
-        let Projections { names, inner, bias } = projections;
-        let counts = [heads.count, heads.of_keys, heads.of_keys];
-        let mut operands = names;
-        for (name, count) in operands.iter_mut().zip(counts) {
-            let sizes = Sizes::new(inner, count * heads.columns);
-            let rows = self.linear(x, name, sizes, bias)?;
-            *name = heads.split(&mut self.builder, &rows, count);
-        }
-        Ok(operands)
-    }
-
-    /// Queries, keys and values of one layer that computes all of them side by
-    /// side.
-    pub(super) fn project_packed(
-        &mut self,
-        x: &str,
-        name: &str,
-        inner: usize,
-        PackedHeads { heads, bias }: PackedHeads,
-    ) -> Result<[String; 3]> {
-        let sizes = Sizes::new(inner, 3 * heads.width());
-        let rows = self.linear(x, name, sizes, bias)?;
-        Ok(heads.split_packed(&mut self.builder, &rows))
     }
 
     /// `x @ weight^T + bias`
@@ -312,18 +197,6 @@ impl<'a> Draft<'a> {
     ) -> Result<String> {
         let sum = self.sum(result, residual);
         self.layer_norm(&sum, name, norm)
-    }
-
-    /// A gated layer: the activation of the first columns times the others, as
-    /// many.
-    pub(super) fn gate(&mut self, x: &str, columns: usize, gate: Gate) -> String {
-        let [first, second] = self.builder.split(x, -1, [columns as i64; 2]);
-        let (activated, factor) = match gate.first {
-            Half::Activated => (first, second),
-            Half::Factor => (second, first),
-        };
-        let activated = gate.activation.apply(&mut self.builder, &activated);
-        self.builder.add("Mul", &[&activated, &factor])
     }
 
     /// The finished graph.

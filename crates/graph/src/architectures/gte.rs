@@ -1,73 +1,49 @@
 //! GTE: `NewModel` of Alibaba-NLP/new-impl, which Snowflake calls `gte`.
 
+use super::bert::WORDS;
 use super::config::Config;
-use super::draft::{
-    Bias, Draft, Encoder, Gate, Half, HeadKeys, Inputs, Norm, PackedHeads, Projections, Sizes,
-};
-use crate::blocks::{Activation, Attention, Heads, Mask, Positions, Rotary};
+use super::draft::{Draft, Encoder, Inputs};
+use super::layers::{Inner, Projection};
+use super::parameters::Bias;
+use super::post_norm::{KEYS, Names, PostNorm};
+use super::rope;
+use crate::blocks::Heads;
 use crate::error::Result;
 
-struct Gte {
-    width: usize,
-    heads: Heads,
-    intermediate: usize,
-    activation: Activation,
-    norm: Norm,
-    packing: Packing,
-    mask: Mask,
-    rotary: Rotary,
-}
+const NAMES: Names = Names {
+    layers: "encoder.layer",
+    projection: Projection::Together("attention.qkv_proj"),
+    output: "attention.o_proj",
+    output_norm: "attn_ln",
+    inner: Inner::FactorThenActivated("mlp.up_gate_proj"),
+    outer: "mlp.down_proj",
+    outer_norm: "mlp_ln",
+};
 
-/// How queries, keys and values are computed.
-#[derive(Clone, Copy)]
-enum Packing {
-    Together,
-    Apart,
-}
+const APART: Projection =
+    Projection::Apart(["attention.q_proj", "attention.k_proj", "attention.v_proj"]);
 
 pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
     let config = draft.config;
     config.only("position_embedding_type", "rope")?;
     config.only("layer_norm_type", "layer_norm")?;
     config.forbid(&["logn_attention_scale", "logn_attention_clip1"])?;
-    let width = config.size("hidden_size", 768)?;
-    let heads = draft.heads(width, HeadKeys::plain("num_attention_heads"))?;
-    let norm = Norm {
-        width,
-        epsilon: config.number("layer_norm_eps", 1e-12)? as f32,
-        bias: Bias::Present,
-    };
-    let frequencies = frequencies(config, heads.columns)?;
-    draft
-        .weights
-        .find_prefix("embeddings.word_embeddings.weight")?;
-    let words = draft.table("embeddings.word_embeddings.weight", width)?;
-    let words = draft.lookup(&words, "input_ids");
+    let mut layers = PostNorm::read(draft, &KEYS, &NAMES)?;
+    layers.feed_forward.inner_bias = Bias::Absent;
+    if config.flag("pack_qkv")? == Some(false) {
+        layers.attention.projection = APART;
+    }
+    let width = layers.width();
+    let frequencies = frequencies(config, layers.attention.heads)?;
+    let words = draft.words(WORDS, width)?;
     let (embedded, inputs) = match config.index("type_vocab_size", 1)? {
         0 => (words, Inputs::Ids),
         _ => draft.add_types(&words, width)?,
     };
-    let mut states = draft.layer_norm(&embedded, "embeddings.LayerNorm", norm)?;
-    let builder = &mut draft.builder;
-    let positions = Positions::of_inputs(builder);
-    let model = Gte {
-        width,
-        heads,
-        intermediate: config.size("intermediate_size", 3072)?,
-        activation: config.activation("hidden_act", Activation::Gelu)?,
-        norm,
-        packing: match config.flag("pack_qkv")? {
-            Some(false) => Packing::Apart,
-            _ => Packing::Together,
-        },
-        mask: Mask::padding(builder),
-        rotary: Rotary::new(builder, &positions, frequencies),
-    };
-    for layer in 0..config.layers("num_hidden_layers", 12)? {
-        states = model.layer(draft, &states, &format!("encoder.layer.{layer}"))?;
-    }
+    let states = draft.layer_norm(&embedded, "embeddings.LayerNorm", layers.norm)?;
+    let context = rope::context(&mut draft.builder, frequencies);
     Ok(Encoder {
-        output: states,
+        output: layers.apply(draft, states, &context)?,
         width,
         max_positions: Some(config.size("max_position_embeddings", 2048)?),
         inputs,
@@ -76,65 +52,17 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
 
 /// Frequencies of the rotary embedding, scaled as their code does for texts of
 /// every length.
-fn frequencies(config: &Config<'_>, columns: usize) -> Result<Vec<f32>> {
+fn frequencies(config: &Config<'_>, heads: Heads) -> Result<Vec<f32>> {
     let base = config.number("rope_theta", 10_000.)?;
     let Some(scaling) = config.section("rope_scaling")? else {
-        return Ok(Rotary::frequencies(base, columns));
+        return Ok(rope::frequencies(base, heads));
     };
     scaling.only("type", "ntk")?;
     if scaling.get("mixed_b").is_some() {
-        return Err(scaling.refuse("rope_scaling.mixed_b", "none", "one"));
+        return Err(scaling.refuse("mixed_b", "none", "one"));
     }
     let factor = scaling.number("factor", 1.)?;
-    let divisor = factor.powf(2. / columns as f64) as f32;
-    let scaled = Rotary::frequencies(base * factor, columns);
+    let divisor = factor.powf(2. / heads.columns as f64) as f32;
+    let scaled = rope::frequencies(base * factor, heads);
     Ok(scaled.into_iter().map(|angle| angle / divisor).collect())
-}
-
-impl Gte {
-    fn layer(&self, draft: &mut Draft<'_>, states: &str, name: &str) -> Result<String> {
-        let attention = format!("{name}.attention");
-        let operands = match self.packing {
-            Packing::Together => {
-                let packed = PackedHeads {
-                    heads: self.heads,
-                    bias: Bias::Present,
-                };
-                let name = format!("{attention}.qkv_proj");
-                draft.project_packed(states, &name, self.width, packed)?
-            }
-            Packing::Apart => {
-                let projections = Projections {
-                    names: ["q_proj", "k_proj", "v_proj"].map(|part| format!("{attention}.{part}")),
-                    inner: self.width,
-                    bias: Bias::Present,
-                };
-                draft.project(states, projections, self.heads)?
-            }
-        };
-        let parameters = Attention {
-            heads: self.heads,
-            mask: &self.mask,
-            rotary: Some(&self.rotary),
-        };
-        let context = parameters.apply(&mut draft.builder, &operands);
-        let sizes = Sizes::new(self.heads.width(), self.width);
-        let output = format!("{attention}.o_proj");
-        let attended = draft.linear(&context, &output, sizes, Bias::Present)?;
-        let norm = format!("{name}.attn_ln");
-        let states = draft.sum_norm([&attended, states], &norm, self.norm)?;
-
-        let sizes = Sizes::new(self.width, 2 * self.intermediate);
-        let inner = format!("{name}.mlp.up_gate_proj");
-        let inner = draft.linear(&states, &inner, sizes, Bias::Absent)?;
-        let gate = Gate {
-            activation: self.activation,
-            first: Half::Factor,
-        };
-        let inner = draft.gate(&inner, self.intermediate, gate);
-        let sizes = Sizes::new(self.intermediate, self.width);
-        let outer = format!("{name}.mlp.down_proj");
-        let outer = draft.linear(&inner, &outer, sizes, Bias::Present)?;
-        draft.sum_norm([&outer, &states], &format!("{name}.mlp_ln"), self.norm)
-    }
 }

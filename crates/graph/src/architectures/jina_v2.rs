@@ -2,86 +2,67 @@
 //!
 //! Source: jinaai/jina-bert-implementation.
 
-use super::bert::Bert;
-use super::draft::{Bias, Draft, Encoder, Gate, Half, Sizes};
+use super::bert::{self, WORDS};
+use super::draft::{Draft, Encoder};
+use super::layers::{Context, Inner};
+use super::parameters::Bias;
+use super::post_norm::{KEYS, Names, PostNorm};
 use crate::blocks::{Activation, Mask, Pairs, Positions};
 use crate::builder::Builder;
 use crate::error::Result;
 use crate::onnx::{FLOAT, NodeProto};
 
-/// How layers after attention are built.
-#[derive(Clone, Copy)]
-enum FeedForward {
-    /// As in BERT.
-    Plain,
-    Gated(Activation),
-}
+const GATED: Names = Names {
+    inner: Inner::ActivatedThenFactor("mlp.gated_layers"),
+    outer: "mlp.wo",
+    outer_norm: "mlp.layernorm",
+    ..bert::NAMES
+};
 
 pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
-    let bert = Bert::read(draft)?;
     let config = draft.config;
-    let key = "feed_forward_type";
-    let feed_forward = match config.text(key)?.unwrap_or("original") {
-        "original" => FeedForward::Plain,
-        "geglu" => FeedForward::Gated(Activation::Gelu),
-        "reglu" => FeedForward::Gated(Activation::Relu),
-        other => {
-            let expected = "original, geglu or reglu";
-            return Err(config.refuse(key, expected, format!("`{other}`")));
-        }
-    };
-    draft
-        .weights
-        .find_prefix("embeddings.word_embeddings.weight")?;
+    config.forbid(&["is_decoder", "add_cross_attention"])?;
+    let layers = layers(draft)?;
+    let width = layers.width();
+    let words = draft.words(WORDS, width)?;
     // A variant normalizes queries and keys, and has other gates.
-    if let Some(found) = draft
+    let other = draft
         .weights
-        .get("encoder.layer.0.attention.self.layer_norm_q.weight")
-    {
+        .get("encoder.layer.0.attention.self.layer_norm_q.weight");
+    if let Some(found) = other {
         return Err(found.mismatch("none, as in jinaai/jina-bert-implementation"));
     }
-    let words = draft.table("embeddings.word_embeddings.weight", bert.width)?;
-    let words = draft.lookup(&words, "input_ids");
-    let (embedded, inputs) = draft.add_types(&words, bert.width)?;
-    let mut states = draft.layer_norm(&embedded, "embeddings.LayerNorm", bert.norm)?;
-    let distances = distances(&mut draft.builder, bert.heads.count);
+    let (embedded, inputs) = draft.add_types(&words, width)?;
+    let states = draft.layer_norm(&embedded, "embeddings.LayerNorm", layers.norm)?;
+    let distances = distances(&mut draft.builder, layers.attention.heads.count);
     let mask = Mask::padding(&mut draft.builder);
-    let mask = mask.with_bias(&mut draft.builder, &distances);
-    for layer in 0..bert.layers {
-        let name = format!("encoder.layer.{layer}");
-        states = bert.attend(draft, &states, &name, &mask)?;
-        states = match feed_forward {
-            FeedForward::Plain => bert.feed_forward(draft, &states, &name)?,
-            FeedForward::Gated(activation) => {
-                let gate = Gate {
-                    activation,
-                    first: Half::Activated,
-                };
-                gated(&bert, draft, [&states, &name], gate)?
-            }
-        };
-    }
+    let context = Context {
+        mask: mask.with_bias(&mut draft.builder, &distances),
+        rotary: None,
+    };
     Ok(Encoder {
-        output: states,
-        width: bert.width,
+        output: layers.apply(draft, states, &context)?,
+        width,
         max_positions: Some(config.size("max_position_embeddings", 8192)?),
         inputs,
     })
 }
 
-fn gated(
-    bert: &Bert,
-    draft: &mut Draft<'_>,
-    [states, layer]: [&str; 2],
-    gate: Gate,
-) -> Result<String> {
-    let name = format!("{layer}.mlp");
-    let sizes = Sizes::new(bert.width, 2 * bert.intermediate);
-    let inner = draft.linear(states, &format!("{name}.gated_layers"), sizes, Bias::Absent)?;
-    let inner = draft.gate(&inner, bert.intermediate, gate);
-    let sizes = Sizes::new(bert.intermediate, bert.width);
-    let outer = draft.linear(&inner, &format!("{name}.wo"), sizes, Bias::Present)?;
-    draft.sum_norm([&outer, states], &format!("{name}.layernorm"), bert.norm)
+fn layers(draft: &Draft<'_>) -> Result<PostNorm> {
+    let key = "feed_forward_type";
+    let activation = match draft.config.text(key)?.unwrap_or("original") {
+        "original" => return PostNorm::read(draft, &KEYS, &bert::NAMES),
+        "geglu" => Activation::Gelu,
+        "reglu" => Activation::Relu,
+        other => {
+            let expected = "original, geglu or reglu";
+            return Err((draft.config).refuse(key, expected, format!("`{other}`")));
+        }
+    };
+    let mut layers = PostNorm::read(draft, &KEYS, &GATED)?;
+    layers.feed_forward.activation = activation;
+    layers.feed_forward.inner_bias = Bias::Absent;
+    Ok(layers)
 }
 
 /// What is added to scores, `[heads, length, length]`: a head's slope times the

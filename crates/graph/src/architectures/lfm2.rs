@@ -4,79 +4,73 @@
 //! LiquidAI publishes it with LFM2.5 encoders.
 
 use super::config::Config;
-use super::draft::{Bias, Draft, Encoder, HeadKeys, Inputs, Norm, Projections, Sizes};
+use super::draft::{Draft, Encoder, Inputs};
+use super::layers::{Context, FeedForward, HeadNorms, Inner, Projection, SelfAttention};
+use super::parameters::{Bias, HeadKeys, Key, Norm, Sizes};
 use super::rope;
-use crate::blocks::{Activation, Attention, Convolution, Heads, Mask, Positions, Rotary};
+use crate::blocks::{Activation, Convolution, Mask, Positions, Rotary};
 use crate::error::Result;
 
 const ATTENTION: &str = "full_attention";
 const CONVOLUTION: &str = "conv";
 
 struct Lfm2 {
-    width: usize,
-    heads: Heads,
-    intermediate: usize,
+    attention: SelfAttention,
+    feed_forward: FeedForward,
     norm: Norm,
-    conv_bias: Bias,
     convolution: Convolution,
-    mask: Mask,
-    rotary: Rotary,
+    conv_bias: Bias,
+}
+
+/// What layers have in common.
+struct Shared {
+    context: Context,
     /// 0 for padding, `[batch, length, 1]`.
     tokens: String,
 }
 
 pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
     let config = draft.config;
-    let width = config.size("hidden_size", 2560)?;
-    let heads = HeadKeys {
-        count: "num_attention_heads",
-        default: 32,
-        of_keys: Some("num_key_value_heads"),
-        columns: None,
-    };
-    let heads = draft.heads(width, heads)?;
-    let kinds = layer_kinds(config)?;
     let classes = config.texts("architectures")?.unwrap_or_default();
     let sees_all = classes
         .iter()
         .any(|class| class.starts_with("Lfm2Bidirectional"));
     let taps = config.size("conv_L_cache", 3)?;
+    let convolution = if sees_all {
+        Convolution::centered(taps)
+    } else {
+        Convolution::causal(taps)
+    };
+    let model = Lfm2::read(draft, convolution)?;
+    let width = model.norm.width;
+    let kinds = layer_kinds(config)?;
     let base = rope::base(config, "rope_theta", 1_000_000.)?;
-
-    draft.weights.find_prefix("embed_tokens.weight")?;
-    let words = draft.table("embed_tokens.weight", width)?;
-    let mut states = draft.lookup(&words, "input_ids");
+    let mut states = draft.words("embed_tokens.weight", width)?;
     let builder = &mut draft.builder;
     let positions = Positions::of_inputs(builder);
-    let model = Lfm2 {
-        width,
-        heads,
-        intermediate: intermediate(config)?,
-        norm: Norm {
-            width,
-            epsilon: config.number("norm_eps", 1e-5)? as f32,
-            bias: Bias::Absent,
+    let frequencies = rope::frequencies(base, model.attention.heads);
+    let shared = Shared {
+        context: Context {
+            mask: if sees_all {
+                Mask::padding(builder)
+            } else {
+                Mask::causal(builder, &positions)
+            },
+            rotary: Some(Rotary::new(builder, &positions, frequencies)),
         },
-        conv_bias: Bias::flagged(config.is_set("conv_bias")?),
-        convolution: if sees_all {
-            Convolution::centered(taps)
-        } else {
-            Convolution::causal(taps)
-        },
-        mask: if sees_all {
-            Mask::padding(builder)
-        } else {
-            Mask::causal(builder, &positions)
-        },
-        rotary: Rotary::new(
-            builder,
-            &positions,
-            Rotary::frequencies(base, heads.columns),
-        ),
         tokens: Mask::column_of_tokens(builder),
     };
     for (layer, kind) in kinds.iter().enumerate() {
-        states = model.layer(draft, &states, &format!("layers.{layer}"), kind)?;
+        let name = format!("layers.{layer}");
+        let normal = draft.rms_norm(&states, &format!("{name}.operator_norm"), model.norm)?;
+        let mixed = match kind.as_str() {
+            ATTENTION => (model.attention).apply(draft, &normal, &name, &shared.context)?,
+            _ => model.convolve(draft, &normal, &format!("{name}.conv"), &shared)?,
+        };
+        states = draft.sum(&mixed, &states);
+        let normal = draft.rms_norm(&states, &format!("{name}.ffn_norm"), model.norm)?;
+        let outer = model.feed_forward.apply(draft, &normal, &name)?;
+        states = draft.sum(&states, &outer);
     }
     Ok(Encoder {
         output: draft.rms_norm(&states, "embedding_norm", model.norm)?,
@@ -131,53 +125,63 @@ fn intermediate(config: &Config<'_>) -> Result<usize> {
 }
 
 impl Lfm2 {
-    fn layer(&self, draft: &mut Draft<'_>, states: &str, name: &str, kind: &str) -> Result<String> {
-        let normal = draft.rms_norm(states, &format!("{name}.operator_norm"), self.norm)?;
-        let mixed = match kind {
-            ATTENTION => self.attend(draft, &normal, &format!("{name}.self_attn"))?,
-            _ => self.convolve(draft, &normal, &format!("{name}.conv"))?,
+    fn read(draft: &Draft<'_>, convolution: Convolution) -> Result<Self> {
+        let config = draft.config;
+        let width = config.size("hidden_size", 2560)?;
+        let heads = HeadKeys {
+            count: Key("num_attention_heads", 32),
+            of_keys: Some("num_key_value_heads"),
+            columns: None,
         };
-        let states = draft.sum(&mixed, states);
-        let normal = draft.rms_norm(&states, &format!("{name}.ffn_norm"), self.norm)?;
-        let layer = |part: &str| format!("{name}.feed_forward.{part}");
-        let sizes = Sizes::new(self.width, self.intermediate);
-        let gate = draft.linear(&normal, &layer("w1"), sizes, Bias::Absent)?;
-        let up = draft.linear(&normal, &layer("w3"), sizes, Bias::Absent)?;
-        let gate = Activation::Silu.apply(&mut draft.builder, &gate);
-        let inner = draft.builder.add("Mul", &[&gate, &up]);
-        let sizes = Sizes::new(self.intermediate, self.width);
-        let outer = draft.linear(&inner, &layer("w2"), sizes, Bias::Absent)?;
-        Ok(draft.sum(&states, &outer))
-    }
-
-    fn attend(&self, draft: &mut Draft<'_>, x: &str, name: &str) -> Result<String> {
-        let projections = Projections {
-            names: ["q_proj", "k_proj", "v_proj"].map(|part| format!("{name}.{part}")),
-            inner: self.width,
-            bias: Bias::Absent,
-        };
-        let mut operands = draft.project(x, projections, self.heads)?;
-        let norm = Norm {
-            width: self.heads.columns,
-            ..self.norm
-        };
-        for (operand, part) in operands.iter_mut().zip(["q_layernorm", "k_layernorm"]) {
-            *operand = draft.rms_norm(operand, &format!("{name}.{part}"), norm)?;
-        }
-        let attention = Attention {
-            heads: self.heads,
-            mask: &self.mask,
-            rotary: Some(&self.rotary),
-        };
-        let context = attention.apply(&mut draft.builder, &operands);
-        let sizes = Sizes::new(self.heads.width(), self.width);
-        draft.linear(&context, &format!("{name}.out_proj"), sizes, Bias::Absent)
+        let epsilon = config.number("norm_eps", 1e-5)? as f32;
+        Ok(Self {
+            attention: SelfAttention {
+                projection: Projection::Apart([
+                    "self_attn.q_proj",
+                    "self_attn.k_proj",
+                    "self_attn.v_proj",
+                ]),
+                output: "self_attn.out_proj",
+                head_norms: Some(HeadNorms {
+                    names: ["self_attn.q_layernorm", "self_attn.k_layernorm"],
+                    epsilon,
+                }),
+                width,
+                heads: draft.heads(width, heads)?,
+                bias: Bias::Absent,
+            },
+            feed_forward: FeedForward {
+                inner: Inner::Pair {
+                    activated: "feed_forward.w1",
+                    factor: "feed_forward.w3",
+                },
+                outer: "feed_forward.w2",
+                width,
+                intermediate: intermediate(config)?,
+                activation: Activation::Silu,
+                inner_bias: Bias::Absent,
+                outer_bias: Bias::Absent,
+            },
+            norm: Norm {
+                width,
+                epsilon,
+                bias: Bias::Absent,
+            },
+            convolution,
+            conv_bias: Bias::flagged(config.is_set("conv_bias")?),
+        })
     }
 
     /// A convolution between two gates.
-    fn convolve(&self, draft: &mut Draft<'_>, x: &str, name: &str) -> Result<String> {
-        let width = self.width;
-        let x = draft.builder.add("Mul", &[x, &self.tokens]);
+    fn convolve(
+        &self,
+        draft: &mut Draft<'_>,
+        x: &str,
+        name: &str,
+        shared: &Shared,
+    ) -> Result<String> {
+        let width = self.norm.width;
+        let x = draft.builder.add("Mul", &[x, &shared.tokens]);
         let sizes = Sizes::new(width, 3 * width);
         let rows = draft.linear(&x, &format!("{name}.in_proj"), sizes, self.conv_bias)?;
         let [before, after, rows] = draft.builder.split(&rows, -1, [width as i64; 3]);
@@ -185,9 +189,7 @@ impl Lfm2 {
 
         let shape = [width, 1, self.convolution.taps()];
         let weights = draft.weight(&[&format!("{name}.conv.weight")], &shape)?;
-        let mut rows = self
-            .convolution
-            .apply(&mut draft.builder, &rows, &weights, width);
+        let mut rows = (self.convolution).apply(&mut draft.builder, &rows, &weights, width);
         if self.conv_bias == Bias::Present {
             let bias = draft.weight(&[&format!("{name}.conv.bias")], &[width])?;
             rows = draft.sum(&rows, &bias);

@@ -17,10 +17,13 @@ mod gte;
 mod interface;
 mod jina_v2;
 mod jina_v3;
+mod layers;
 mod lfm2;
 mod modernbert;
 mod mpnet;
 mod nomic;
+mod parameters;
+mod post_norm;
 mod rope;
 mod weights;
 
@@ -54,12 +57,15 @@ pub struct Architecture {
 /// The name of the output of architectures' graphs.
 pub const OUTPUT: &str = "token_embeddings";
 
+/// The key by which families of the same name are told apart.
+const POSITIONS: &str = "position_embedding_type";
+
 /// Writes a family's graph.
 type Family = fn(&mut Draft<'_>) -> Result<Encoder>;
 
 /// The families by `model_type`.
 const FAMILIES: [(&str, Family); 18] = [
-    ("bert", bert::bert),
+    ("bert", bert),
     ("bidirectional_pplx_qwen3", decoder::qwen3_bidirectional),
     ("camembert", bert::roberta),
     ("distilbert", distilbert::encoder),
@@ -76,8 +82,24 @@ const FAMILIES: [(&str, Family); 18] = [
     ("nomic_bert", nomic::encoder),
     ("qwen3", decoder::qwen3),
     ("roberta", bert::roberta),
-    ("xlm-roberta", bert::roberta),
+    ("xlm-roberta", xlm_roberta),
 ];
+
+/// BERT, or Jina's second version, which calls itself so.
+fn bert(draft: &mut Draft<'_>) -> Result<Encoder> {
+    match draft.config.text(POSITIONS)? {
+        Some("alibi") => jina_v2::encoder(draft),
+        _ => bert::bert(draft),
+    }
+}
+
+/// XLM-RoBERTa, or Jina's third version, which calls itself so.
+fn xlm_roberta(draft: &mut Draft<'_>) -> Result<Encoder> {
+    match draft.config.text(POSITIONS)? {
+        Some("rotary") => jina_v3::encoder(draft),
+        _ => bert::roberta(draft),
+    }
+}
 
 /// The values of `model_type` whose models [`build`] can write.
 pub fn model_types() -> impl Iterator<Item = &'static str> {

@@ -1,54 +1,32 @@
 //! ModernBERT: Ettin, mxbai-edge and others.
 
 use super::config::Config;
-use super::draft::{Bias, Draft, Encoder, Gate, Half, HeadKeys, Inputs, Norm, PackedHeads, Sizes};
+use super::draft::{Draft, Encoder, Inputs};
+use super::layers::{Context, FeedForward, Inner, Projection, SelfAttention};
+use super::parameters::{Bias, HeadKeys, Key, Norm};
 use super::rope;
-use crate::blocks::{Activation, Attention, Heads, Mask, Positions, Rotary};
+use crate::blocks::{Activation, Mask, Positions, Rotary};
 use crate::error::Result;
 
 const FULL: &str = "full_attention";
 const SLIDING: &str = "sliding_attention";
+/// The table of tokens.
+const WORDS: &str = "embeddings.tok_embeddings.weight";
 
 struct ModernBert {
-    width: usize,
-    heads: Heads,
-    intermediate: usize,
-    activation: Activation,
+    attention: SelfAttention,
+    feed_forward: FeedForward,
     norm: Norm,
-    attention_bias: Bias,
-    mlp_bias: Bias,
-}
-
-/// What layers of a kind have in common.
-struct Kind {
-    mask: Mask,
-    rotary: Rotary,
 }
 
 pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
     let config = draft.config;
-    let width = config.size("hidden_size", 768)?;
-    let model = ModernBert {
-        width,
-        heads: draft.heads(width, HeadKeys::plain("num_attention_heads"))?,
-        intermediate: config.size("intermediate_size", 1152)?,
-        activation: config.activation("hidden_activation", Activation::Gelu)?,
-        norm: Norm {
-            width,
-            epsilon: config.number("norm_eps", 1e-5)? as f32,
-            bias: Bias::flagged(config.is_set("norm_bias")?),
-        },
-        attention_bias: Bias::flagged(config.is_set("attention_bias")?),
-        mlp_bias: Bias::flagged(config.is_set("mlp_bias")?),
-    };
+    config.forbid(&["is_causal", "causal_mask", "is_decoder"])?;
+    let model = ModernBert::read(draft)?;
+    let width = model.norm.width;
     let layers = layer_kinds(config)?;
-    draft
-        .weights
-        .find_prefix("embeddings.tok_embeddings.weight")?;
-    let words = draft.table("embeddings.tok_embeddings.weight", width)?;
-    let embedded = draft.lookup(&words, "input_ids");
-    let mut states = draft.layer_norm(&embedded, "embeddings.norm", model.norm)?;
-
+    let words = draft.words(WORDS, width)?;
+    let mut states = draft.layer_norm(&words, "embeddings.norm", model.norm)?;
     let positions = Positions::of_inputs(&mut draft.builder);
     let (mut full, mut sliding) = (None, None);
     for (layer, kind) in layers.iter().enumerate() {
@@ -57,11 +35,11 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
         } else {
             &mut sliding
         };
-        let kind = match slot {
-            Some(kind) => &*kind,
-            None => slot.insert(model.kind(draft, kind, &positions)?),
+        let context = match slot {
+            Some(context) => &*context,
+            None => slot.insert(model.context(draft, kind, &positions)?),
         };
-        states = model.layer(draft, &states, layer, kind)?;
+        states = model.layer(draft, &states, layer, context)?;
     }
     Ok(Encoder {
         output: draft.layer_norm(&states, "final_norm", model.norm)?,
@@ -108,17 +86,50 @@ fn rope_base(config: &Config<'_>, kind: &str) -> Result<f64> {
 }
 
 impl ModernBert {
-    fn kind(&self, draft: &mut Draft<'_>, kind: &str, positions: &Positions) -> Result<Kind> {
+    fn read(draft: &Draft<'_>) -> Result<Self> {
+        let config = draft.config;
+        let width = config.size("hidden_size", 768)?;
+        let heads = HeadKeys::plain(Key("num_attention_heads", 12));
+        let flagged = |key| config.is_set(key).map(Bias::flagged);
+        let mlp_bias = flagged("mlp_bias")?;
+        Ok(Self {
+            attention: SelfAttention {
+                projection: Projection::Together("attn.Wqkv"),
+                output: "attn.Wo",
+                head_norms: None,
+                width,
+                heads: draft.heads(width, heads)?,
+                bias: flagged("attention_bias")?,
+            },
+            feed_forward: FeedForward {
+                inner: Inner::ActivatedThenFactor("mlp.Wi"),
+                outer: "mlp.Wo",
+                width,
+                intermediate: config.size("intermediate_size", 1152)?,
+                activation: config.activation("hidden_activation", Activation::Gelu)?,
+                inner_bias: mlp_bias,
+                outer_bias: mlp_bias,
+            },
+            norm: Norm {
+                width,
+                epsilon: config.number("norm_eps", 1e-5)? as f32,
+                bias: flagged("norm_bias")?,
+            },
+        })
+    }
+
+    /// What layers of a kind have in common.
+    fn context(&self, draft: &mut Draft<'_>, kind: &str, positions: &Positions) -> Result<Context> {
         let base = rope_base(draft.config, kind)?;
         let window = draft.config.index("local_attention", 128)? / 2;
         let builder = &mut draft.builder;
-        let frequencies = Rotary::frequencies(base, self.heads.columns);
-        Ok(Kind {
+        let frequencies = rope::frequencies(base, self.attention.heads);
+        Ok(Context {
             mask: match kind {
                 FULL => Mask::padding(builder),
                 _ => Mask::windowed(builder, positions, window),
             },
-            rotary: Rotary::new(builder, positions, frequencies),
+            rotary: Some(Rotary::new(builder, positions, frequencies)),
         })
     }
 
@@ -127,7 +138,7 @@ impl ModernBert {
         draft: &mut Draft<'_>,
         states: &str,
         layer: usize,
-        kind: &Kind,
+        context: &Context,
     ) -> Result<String> {
         let name = format!("layers.{layer}");
         // The first layer reads what the embeddings normalized.
@@ -135,33 +146,10 @@ impl ModernBert {
             0 => states.to_owned(),
             _ => draft.layer_norm(states, &format!("{name}.attn_norm"), self.norm)?,
         };
-        let packed = PackedHeads {
-            heads: self.heads,
-            bias: self.attention_bias,
-        };
-        let operands =
-            draft.project_packed(&normal, &format!("{name}.attn.Wqkv"), self.width, packed)?;
-        let attention = Attention {
-            heads: self.heads,
-            mask: &kind.mask,
-            rotary: Some(&kind.rotary),
-        };
-        let context = attention.apply(&mut draft.builder, &operands);
-        let sizes = Sizes::new(self.heads.width(), self.width);
-        let output = format!("{name}.attn.Wo");
-        let attended = draft.linear(&context, &output, sizes, self.attention_bias)?;
+        let attended = self.attention.apply(draft, &normal, &name, context)?;
         let states = draft.sum(&attended, states);
-
         let normal = draft.layer_norm(&states, &format!("{name}.mlp_norm"), self.norm)?;
-        let sizes = Sizes::new(self.width, 2 * self.intermediate);
-        let inner = draft.linear(&normal, &format!("{name}.mlp.Wi"), sizes, self.mlp_bias)?;
-        let gate = Gate {
-            activation: self.activation,
-            first: Half::Activated,
-        };
-        let inner = draft.gate(&inner, self.intermediate, gate);
-        let sizes = Sizes::new(self.intermediate, self.width);
-        let outer = draft.linear(&inner, &format!("{name}.mlp.Wo"), sizes, self.mlp_bias)?;
+        let outer = self.feed_forward.apply(draft, &normal, &name)?;
         Ok(draft.sum(&outer, &states))
     }
 }

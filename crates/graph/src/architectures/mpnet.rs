@@ -1,7 +1,10 @@
 //! MPNet, whose scores depend on the distance of tokens.
 
-use super::draft::{Bias, Draft, Encoder, HeadKeys, Inputs, Norm, Projections, Sizes};
-use crate::blocks::{Activation, Attention, Heads, Mask, Pairs, Positions, after_padding};
+use super::bert::WORDS;
+use super::draft::{Draft, Encoder, Inputs};
+use super::layers::{Context, Inner, Projection};
+use super::post_norm::{KEYS, Names, PostNorm};
+use crate::blocks::{Mask, Pairs, Positions, after_padding};
 use crate::error::Result;
 use crate::onnx::NodeProto;
 
@@ -10,113 +13,59 @@ const PADDING: i64 = 1;
 /// From this distance on, all are the same.
 const FARTHEST: i64 = 128;
 
-struct MpNet {
-    width: usize,
-    heads: Heads,
-    intermediate: usize,
-    activation: Activation,
-    norm: Norm,
-}
+const NAMES: Names = Names {
+    layers: "encoder.layer",
+    projection: Projection::Apart(["attention.attn.q", "attention.attn.k", "attention.attn.v"]),
+    output: "attention.attn.o",
+    output_norm: "attention.LayerNorm",
+    inner: Inner::Plain("intermediate.dense"),
+    outer: "output.dense",
+    outer_norm: "output.LayerNorm",
+};
 
 pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
-    let config = draft.config;
-    let width = config.size("hidden_size", 768)?;
-    let model = MpNet {
-        width,
-        heads: draft.heads(width, HeadKeys::plain("num_attention_heads"))?,
-        intermediate: config.size("intermediate_size", 3072)?,
-        activation: config.activation("hidden_act", Activation::Gelu)?,
-        norm: Norm {
-            width,
-            epsilon: config.number("layer_norm_eps", 1e-12)? as f32,
-            bias: Bias::Present,
-        },
-    };
-    draft
-        .weights
-        .find_prefix("embeddings.word_embeddings.weight")?;
-    let words = draft.table("embeddings.word_embeddings.weight", width)?;
-    let words = draft.lookup(&words, "input_ids");
+    let layers = PostNorm::read(draft, &KEYS, &NAMES)?;
+    let width = layers.width();
+    let words = draft.words(WORDS, width)?;
     let positions = draft.table("embeddings.position_embeddings.weight", width)?;
     let ids = after_padding(&mut draft.builder, PADDING);
     let rows = draft.lookup(&positions, &ids);
-    let mut states = draft.sum_norm([&words, &rows], "embeddings.LayerNorm", model.norm)?;
-
-    let distances = model.distances(draft)?;
+    let states = draft.sum_norm([&words, &rows], "embeddings.LayerNorm", layers.norm)?;
+    let distances = distances(draft, layers.attention.heads.count)?;
     let mask = Mask::padding(&mut draft.builder);
-    let mask = mask.with_bias(&mut draft.builder, &distances);
-    for layer in 0..config.layers("num_hidden_layers", 12)? {
-        let name = format!("encoder.layer.{layer}");
-        states = model.layer(draft, &states, &name, &mask)?;
-    }
+    let context = Context {
+        mask: mask.with_bias(&mut draft.builder, &distances),
+        rotary: None,
+    };
     Ok(Encoder {
-        output: states,
+        output: layers.apply(draft, states, &context)?,
         width,
         max_positions: Some(positions.rows.saturating_sub(PADDING as usize + 1)),
         inputs: Inputs::Ids,
     })
 }
 
-impl MpNet {
-    /// What is added to scores, `[heads, length, length]`.
-    fn distances(&self, draft: &mut Draft<'_>) -> Result<String> {
-        let key = "relative_attention_num_buckets";
-        let count = draft.config.size(key, 32)?;
-        if count < 4 {
-            return Err(draft.config.refuse(key, "at least 4", count));
-        }
-        let names = ["encoder.relative_attention_bias.weight"];
-        let table = draft.weight(&names, &[count, self.heads.count])?;
-        let builder = &mut draft.builder;
-        let Pairs { seen, seeing } = Positions::of_inputs(builder).pairs(builder);
-        let difference = builder.add("Sub", &[&seen, &seeing]);
-        let [least, most] = [-FARTHEST, FARTHEST].map(|bound| builder.int(bound));
-        let difference = builder.add("Max", &[&difference, &least]);
-        let difference = builder.add("Min", &[&difference, &most]);
-        let at = builder.add("Sub", &[&difference, &least]);
-        let buckets = builder.ints(&buckets(count as i64));
-        let ids = builder.add("Gather", &[&buckets, &at]);
-        let rows = builder.add("Gather", &[&table, &ids]);
-        let heads_first = |node: NodeProto| node.with_ints("perm", &[2, 0, 1]);
-        Ok(builder.add_with("Transpose", &[&rows], heads_first))
+/// What is added to scores, `[heads, length, length]`.
+fn distances(draft: &mut Draft<'_>, heads: usize) -> Result<String> {
+    let key = "relative_attention_num_buckets";
+    let count = draft.config.size(key, 32)?;
+    if count < 4 {
+        return Err(draft.config.refuse(key, "at least 4", count));
     }
-
-    fn layer(
-        &self,
-        draft: &mut Draft<'_>,
-        states: &str,
-        name: &str,
-        mask: &Mask,
-    ) -> Result<String> {
-        let attention = format!("{name}.attention");
-        let projections = Projections {
-            names: ["q", "k", "v"].map(|part| format!("{attention}.attn.{part}")),
-            inner: self.width,
-            bias: Bias::Present,
-        };
-        let operands = draft.project(states, projections, self.heads)?;
-        let parameters = Attention {
-            heads: self.heads,
-            mask,
-            rotary: None,
-        };
-        let context = parameters.apply(&mut draft.builder, &operands);
-        let sizes = Sizes::new(self.heads.width(), self.width);
-        let output = format!("{attention}.attn.o");
-        let attended = draft.linear(&context, &output, sizes, Bias::Present)?;
-        let norm = format!("{attention}.LayerNorm");
-        let states = draft.sum_norm([&attended, states], &norm, self.norm)?;
-
-        let sizes = Sizes::new(self.width, self.intermediate);
-        let dense = format!("{name}.intermediate.dense");
-        let inner = draft.linear(&states, &dense, sizes, Bias::Present)?;
-        let inner = self.activation.apply(&mut draft.builder, &inner);
-        let sizes = Sizes::new(self.intermediate, self.width);
-        let dense = format!("{name}.output.dense");
-        let outer = draft.linear(&inner, &dense, sizes, Bias::Present)?;
-        let norm = format!("{name}.output.LayerNorm");
-        draft.sum_norm([&outer, &states], &norm, self.norm)
-    }
+    let names = ["encoder.relative_attention_bias.weight"];
+    let table = draft.weight(&names, &[count, heads])?;
+    let builder = &mut draft.builder;
+    let Pairs { seen, seeing } = Positions::of_inputs(builder).pairs(builder);
+    let difference = builder.add("Sub", &[&seen, &seeing]);
+    let [least, most] = [-FARTHEST, FARTHEST].map(|bound| builder.int(bound));
+    let difference = builder.add("Max", &[&difference, &least]);
+    let difference = builder.add("Min", &[&difference, &most]);
+    let at = builder.add("Sub", &[&difference, &least]);
+    let buckets = builder.ints(&buckets(count as i64));
+    let ids = builder.add("Gather", &[&buckets, &at]);
+    let rows = builder.add("Gather", &[&table, &ids]);
+    let heads_first = |node: NodeProto| node.with_ints("perm", &[2, 0, 1]);
+    Ok(builder.add_with("Transpose", &[&rows], heads_first))
 }
 
 /// The row of the table for each difference of positions from `-FARTHEST` to

@@ -1,133 +1,126 @@
 //! NomicBERT, as transformers has it, and as the models' own code does
 //! (`modeling_hf_nomic_bert.py`), which names its options as GPT-2 does.
 
+use super::bert::WORDS;
 use super::config::Config;
-use super::draft::{Bias, Draft, Encoder, HeadKeys, Norm, PackedHeads, Sizes};
+use super::draft::{Draft, Encoder};
+use super::layers::{Inner, Projection};
+use super::parameters::{Bias, Key};
+use super::post_norm::{self, Keys, Names, PostNorm};
 use super::rope;
-use crate::blocks::{Activation, Attention, Heads, Mask, Positions, Rotary};
+use crate::blocks::Activation;
 use crate::error::Result;
 
-struct Nomic {
-    width: usize,
-    heads: Heads,
-    intermediate: usize,
-    feed_forward: FeedForward,
-    norm: Norm,
-    biases: Biases,
-    mask: Mask,
-    rotary: Rotary,
-}
-
-/// The layers after attention.
-#[derive(Clone, Copy)]
-enum FeedForward {
-    Plain(Activation),
-    /// The second of two products is activated.
-    Gated(Activation),
-}
-
-#[derive(Clone, Copy)]
-struct Biases {
-    attention: Bias,
-    inner: Bias,
-    outer: Bias,
-}
-
-/// The keys of sizes.
-struct Keys {
-    width: &'static str,
-    heads: &'static str,
-    layers: &'static str,
-    intermediate: &'static str,
-    epsilon: &'static str,
-    positions: &'static str,
-}
-
-const KEYS: Keys = Keys {
-    width: "hidden_size",
-    heads: "num_attention_heads",
-    layers: "num_hidden_layers",
-    intermediate: "intermediate_size",
-    epsilon: "layer_norm_eps",
-    positions: "max_position_embeddings",
-};
-
 const GPT2_KEYS: Keys = Keys {
-    width: "n_embd",
-    heads: "n_head",
-    layers: "n_layer",
-    intermediate: "n_inner",
-    epsilon: "layer_norm_epsilon",
-    positions: "n_positions",
+    width: Key("n_embd", 768),
+    heads: Key("n_head", 12),
+    layers: Key("n_layer", 12),
+    intermediate: Key("n_inner", 3072),
+    // Names other functions than transformers does.
+    activation: "",
+    epsilon: ("layer_norm_epsilon", 1e-5),
 };
+
+const NAMES: Names = Names {
+    layers: "encoder.layers",
+    projection: Projection::Together("attn.Wqkv"),
+    output: "attn.out_proj",
+    output_norm: "norm1",
+    inner: Inner::Pair {
+        activated: "mlp.fc12",
+        factor: "mlp.fc11",
+    },
+    outer: "mlp.fc2",
+    outer_norm: "norm2",
+};
+
+/// What the two codes tell in different ways.
+struct Nomic {
+    layers: PostNorm,
+    rope_base: f64,
+    max_positions: usize,
+}
 
 pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
-    let config = draft.config;
-    let is_original = config.has(GPT2_KEYS.width);
-    let keys = if is_original { &GPT2_KEYS } else { &KEYS };
-    let (feed_forward, biases, base) = if is_original {
-        original(config)?
+    let Nomic {
+        layers,
+        rope_base,
+        max_positions,
+    } = if draft.config.has("n_embd") {
+        original(draft)?
     } else {
-        let feed_forward = FeedForward::Gated(config.activation("hidden_act", Activation::Silu)?);
-        let biases = Biases {
-            attention: Bias::Absent,
-            inner: Bias::Absent,
-            outer: Bias::Absent,
-        };
-        (
-            feed_forward,
-            biases,
-            rope::base(config, "rope_theta", 1000.)?,
-        )
+        of_transformers(draft)?
     };
-    let width = config.size(keys.width, 768)?;
-    let heads = draft.heads(width, HeadKeys::plain(keys.heads))?;
-    let norm = Norm {
-        width,
-        epsilon: config.number(keys.epsilon, 1e-12)? as f32,
-        bias: Bias::Present,
-    };
-    draft
-        .weights
-        .find_prefix("embeddings.word_embeddings.weight")?;
-    let words = draft.table("embeddings.word_embeddings.weight", width)?;
-    let words = draft.lookup(&words, "input_ids");
+    let width = layers.width();
+    let words = draft.words(WORDS, width)?;
     let (embedded, inputs) = draft.add_types(&words, width)?;
-    let mut states = draft.layer_norm(&embedded, "emb_ln", norm)?;
-    let builder = &mut draft.builder;
-    let positions = Positions::of_inputs(builder);
-    let model = Nomic {
-        width,
-        heads,
-        intermediate: config.size(keys.intermediate, 3072)?,
-        feed_forward,
-        norm,
-        biases,
-        mask: Mask::padding(builder),
-        rotary: Rotary::new(
-            builder,
-            &positions,
-            Rotary::frequencies(base, heads.columns),
-        ),
-    };
-    for layer in 0..config.layers(keys.layers, 12)? {
-        states = model.layer(draft, &states, &format!("encoder.layers.{layer}"))?;
-    }
-    let mut max_positions = config.size(keys.positions, 2048)?;
-    if config.get("rotary_scaling_factor").is_some() {
-        // Beyond these, angles would depend on the text's length.
-        max_positions = max_positions.min(config.size("max_trained_positions", 2048)?);
-    }
+    let states = draft.layer_norm(&embedded, "emb_ln", layers.norm)?;
+    let frequencies = rope::frequencies(rope_base, layers.attention.heads);
+    let context = rope::context(&mut draft.builder, frequencies);
     Ok(Encoder {
-        output: states,
+        output: layers.apply(draft, states, &context)?,
         width,
         max_positions: Some(max_positions),
         inputs,
     })
 }
 
-/// Options of the models' own code.
-fn original(config: &Config<'_>) -> Result<(FeedForward, Biases, f64)> {
+fn of_transformers(draft: &Draft<'_>) -> Result<Nomic> {
+    let config = draft.config;
+    let mut layers = PostNorm::read(draft, &post_norm::KEYS, &NAMES)?;
+    layers.attention.bias = Bias::Absent;
+    let feed_forward = &mut layers.feed_forward;
+    feed_forward.activation = config.activation("hidden_act", Activation::Silu)?;
+    feed_forward.inner_bias = Bias::Absent;
+    feed_forward.outer_bias = Bias::Absent;
+    Ok(Nomic {
+        layers,
+        rope_base: rope::base(config, "rope_theta", 1000.)?,
+        max_positions: config.size("max_position_embeddings", 2048)?,
+    })
+}
+
+fn original(draft: &Draft<'_>) -> Result<Nomic> {
+    let config = draft.config;
+    refuse_others(config)?;
+    let mut layers = PostNorm::read(draft, &GPT2_KEYS, &NAMES)?;
+    let feed_forward = &mut layers.feed_forward;
+    let key = "activation_function";
+    match config.text(key)?.unwrap_or("gelu") {
+        "swiglu" => feed_forward.activation = Activation::Silu,
+        "geglu" => feed_forward.activation = Activation::Gelu,
+        // Their code takes the exact function for all of these names.
+        "gelu" | "gelu_new" | "gelu_fast" | "gelu_pytorch_tanh" => {
+            feed_forward.activation = Activation::Gelu;
+            feed_forward.inner = Inner::Plain("mlp.fc1");
+        }
+        other => {
+            let expected = "swiglu, geglu or gelu";
+            return Err(config.refuse(key, expected, format!("`{other}`")));
+        }
+    }
+    let bias = |key| {
+        config
+            .flag(key)
+            .map(|flag| Bias::flagged(flag != Some(false)))
+    };
+    feed_forward.inner_bias = bias("mlp_fc1_bias")?;
+    feed_forward.outer_bias = bias("mlp_fc2_bias")?;
+    layers.attention.bias = bias("qkv_proj_bias")?;
+    let mut max_positions = config.size("n_positions", 2048)?;
+    if config.get("rotary_scaling_factor").is_some() {
+        // Beyond these, angles would depend on the text's length.
+        max_positions = max_positions.min(config.size("max_trained_positions", 2048)?);
+    }
+    Ok(Nomic {
+        layers,
+        rope_base: config.number("rotary_emb_base", 10_000.)?,
+        max_positions,
+    })
+}
+
+/// Refuses options of the models' own code that change what is computed.
+fn refuse_others(config: &Config<'_>) -> Result<()> {
     config.forbid(&[
         "prenorm",
         "use_rms_norm",
@@ -138,75 +131,13 @@ fn original(config: &Config<'_>) -> Result<(FeedForward, Biases, f64)> {
     ])?;
     rope::whole(config, "rotary_emb_fraction")?;
     for key in ["moe_every_n_layers", "num_experts"] {
-        if config.index(key, 0)? > 0 {
-            return Err(config.refuse(key, "0", config.index(key, 0)?));
+        let count = config.index(key, 0)?;
+        if count > 0 {
+            return Err(config.refuse(key, "0", count));
         }
     }
-    if config.get("rotary_emb_scale_base").is_some() {
-        return Err(config.refuse("rotary_emb_scale_base", "none", "one"));
-    }
-    let name = config.text("activation_function")?.unwrap_or("gelu");
-    let feed_forward = match name {
-        "swiglu" => FeedForward::Gated(Activation::Silu),
-        "geglu" => FeedForward::Gated(Activation::Gelu),
-        // Their code takes the exact function for these names, too.
-        "gelu" | "gelu_new" | "gelu_fast" | "gelu_pytorch_tanh" => {
-            FeedForward::Plain(Activation::Gelu)
-        }
-        other => {
-            let expected = "swiglu, geglu or gelu";
-            return Err(config.refuse("activation_function", expected, format!("`{other}`")));
-        }
-    };
-    let bias = |key| Ok(Bias::flagged(config.flag(key)?.unwrap_or(true)));
-    let biases = Biases {
-        attention: bias("qkv_proj_bias")?,
-        inner: bias("mlp_fc1_bias")?,
-        outer: bias("mlp_fc2_bias")?,
-    };
-    Ok((
-        feed_forward,
-        biases,
-        config.number("rotary_emb_base", 10_000.)?,
-    ))
-}
-
-impl Nomic {
-    fn layer(&self, draft: &mut Draft<'_>, states: &str, name: &str) -> Result<String> {
-        let packed = PackedHeads {
-            heads: self.heads,
-            bias: self.biases.attention,
-        };
-        let operands =
-            draft.project_packed(states, &format!("{name}.attn.Wqkv"), self.width, packed)?;
-        let attention = Attention {
-            heads: self.heads,
-            mask: &self.mask,
-            rotary: Some(&self.rotary),
-        };
-        let context = attention.apply(&mut draft.builder, &operands);
-        let sizes = Sizes::new(self.heads.width(), self.width);
-        let output = format!("{name}.attn.out_proj");
-        let attended = draft.linear(&context, &output, sizes, self.biases.attention)?;
-        let norm = format!("{name}.norm1");
-        let states = draft.sum_norm([&attended, states], &norm, self.norm)?;
-
-        let sizes = Sizes::new(self.width, self.intermediate);
-        let mlp = |part: &str| format!("{name}.mlp.{part}");
-        let inner = match self.feed_forward {
-            FeedForward::Plain(activation) => {
-                let inner = draft.linear(&states, &mlp("fc1"), sizes, self.biases.inner)?;
-                activation.apply(&mut draft.builder, &inner)
-            }
-            FeedForward::Gated(activation) => {
-                let up = draft.linear(&states, &mlp("fc11"), sizes, self.biases.inner)?;
-                let gate = draft.linear(&states, &mlp("fc12"), sizes, self.biases.inner)?;
-                let gate = activation.apply(&mut draft.builder, &gate);
-                draft.builder.add("Mul", &[&up, &gate])
-            }
-        };
-        let sizes = Sizes::new(self.intermediate, self.width);
-        let outer = draft.linear(&inner, &mlp("fc2"), sizes, self.biases.outer)?;
-        draft.sum_norm([&outer, &states], &format!("{name}.norm2"), self.norm)
+    match config.get("rotary_emb_scale_base") {
+        Some(found) => Err(config.refuse("rotary_emb_scale_base", "none", found)),
+        None => Ok(()),
     }
 }

@@ -1,7 +1,24 @@
 //! What configurations say of rotary position embedding.
 
 use super::config::Config;
+use super::layers::Context;
+use crate::blocks::{Heads, Mask, Positions, Rotary};
+use crate::builder::Builder;
 use crate::error::Result;
+
+/// What attentions share that see all tokens, rotated by their positions.
+pub(super) fn context(builder: &mut Builder, frequencies: Vec<f32>) -> Context {
+    let positions = Positions::of_inputs(builder);
+    Context {
+        mask: Mask::padding(builder),
+        rotary: Some(Rotary::new(builder, &positions, frequencies)),
+    }
+}
+
+/// Angles from one position to the next, for each pair of columns.
+pub(super) fn frequencies(base: f64, heads: Heads) -> Vec<f32> {
+    Rotary::frequencies(base, heads.columns)
+}
 
 /// The base of the angles. `key` is that of older configurations; newer ones
 /// have a section `rope_parameters`.

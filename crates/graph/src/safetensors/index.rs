@@ -5,10 +5,10 @@ use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use super::header::{self, Entry, PREFIX, header_length};
-use crate::FILE_START;
 use crate::error::{Error, Result};
 use crate::external::{ExternalLocation, StoredType};
 use crate::onnx::{FLOAT, TensorProto};
+use crate::wrong_file::FILE_START;
 
 /// Where each weight of a model is.
 #[derive(Clone, Debug, Default)]
