@@ -6,6 +6,7 @@
 //! and no browser, and gives the same results with all of them. On servers, use
 //! the crate `multivec`, which adds ONNX Runtime and model directories.
 //!
+//! [`model`] turns the files of a folder into a description of the model in it.
 //! The path of a text through the modules: [`tokenize`] → [`batch`] →
 //! [`Backend`] → [`encoder`] → [`Embedding`] → [`pool`], [`score`].
 //!
@@ -38,7 +39,8 @@ pub use backend::{
     Backend, BackendInfo, GraphForm, Padding, Precision, RunMode, Scheduling, TokenStates,
 };
 pub use config::{
-    ModelConfig, PrefixStyle, Preparation, Side, SkiplistTexts, TextKind, TokenizerFacts, UnknownWords,
+    ModelConfig, PrefixStyle, Preparation, Side, SkiplistTexts, TextKind, TokenizerFacts,
+    UnknownWords,
 };
 pub use embedding::{Embedding, Token};
 pub use encoder::{

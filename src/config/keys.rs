@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use multivec_graph::describe_wrong_file;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
@@ -17,9 +18,11 @@ pub(crate) struct Keys {
 
 impl Keys {
     pub(crate) fn parse(file: &str, json: &[u8]) -> Result<Self> {
-        let map =
-            serde_json::from_slice(json).map_err(|source| Error::config_syntax(file, source))?;
-        Ok(Self::of(file, map))
+        let map = serde_json::from_slice(json);
+        Ok(Self::of(
+            file,
+            map.map_err(|source| syntax(file, json, source))?,
+        ))
     }
 
     /// An object inside of a file.
@@ -120,6 +123,15 @@ impl Keys {
             let count = value.as_u64().filter(|n| (1..=1_000_000).contains(n))?;
             usize::try_from(count).ok()
         })
+    }
+}
+
+/// The error of a file that cannot be parsed, which names other things that are
+/// often in its place.
+pub(crate) fn syntax(file: &str, json: &[u8], source: serde_json::Error) -> Error {
+    match describe_wrong_file(json) {
+        Some(found) => Error::config_syntax(file, format!("found {found}")),
+        None => Error::config_syntax(file, source),
     }
 }
 

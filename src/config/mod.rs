@@ -11,7 +11,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-pub(crate) use keys::{Keys, shorten};
+pub(crate) use keys::{Keys, shorten, syntax};
 use layout::is_default;
 pub use layout::{PrefixStyle, Preparation, Side, SkiplistTexts, UnknownWords};
 pub use tokenizer::TokenizerFacts;

@@ -40,6 +40,7 @@ impl fmt::Display for Format {
 
 /// A model as its files describe it, see [`describe`](super::describe).
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ModelDescription {
     /// The format that the files are in.
@@ -82,6 +83,7 @@ impl ModelDescription {
 
 /// The transformer of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Transformer {
     /// The folder of its files; empty for that of the model.
@@ -100,6 +102,11 @@ pub struct Transformer {
 
 /// A file that has weights.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum WeightsFile {
     /// Path of a `model.safetensors`.
@@ -121,6 +128,11 @@ impl WeightsFile {
 
 /// A module behind the transformer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Module {
     /// A linear layer.
@@ -129,8 +141,25 @@ pub enum Module {
     Normalize,
 }
 
+impl fmt::Display for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dense(dense) => {
+                let Dense { in_features, out_features, .. } = dense;
+                write!(f, "Dense {in_features} to {out_features}")?;
+                match dense.activation {
+                    Activation::Identity => Ok(()),
+                    activation => write!(f, ", {activation:?}"),
+                }
+            }
+            Self::Normalize => f.write_str("Normalize"),
+        }
+    }
+}
+
 /// `activation(x · weightᵀ + bias)`, perhaps with `x` added.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Dense {
     /// The folder of its files, for messages; empty for that of the model.
@@ -153,6 +182,11 @@ pub struct Dense {
 
 /// Where the tensors of a Dense module are.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum DenseWeights {
     /// In a safetensors file of its own, at this path.
@@ -163,6 +197,11 @@ pub enum DenseWeights {
 
 /// An activation function, as `torch.nn` defines it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Activation {
     /// None.
@@ -181,6 +220,11 @@ pub enum Activation {
 
 /// What a Dense module adds to its output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Residual {
     /// Nothing.

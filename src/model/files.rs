@@ -41,10 +41,7 @@ impl<'a> Files<'a> {
 
     /// A file's name in messages.
     pub(super) fn name(&self, path: &str) -> String {
-        match self.location() {
-            "" => path.to_owned(),
-            location => format!("{}/{path}", location.trim_end_matches('/')),
-        }
+        self.folder.name(path)
     }
 
     /// The JSON object in a file; `None` without such a file.

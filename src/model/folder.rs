@@ -59,6 +59,14 @@ impl ModelFolder {
         &self.location
     }
 
+    /// A file's name in messages.
+    pub fn name(&self, path: &str) -> String {
+        match self.location.trim_end_matches('/') {
+            "" => path.to_owned(),
+            location => format!("{location}/{path}"),
+        }
+    }
+
     /// The paths of all files, in order.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.paths.iter().map(String::as_str)

@@ -2,10 +2,13 @@
 //!
 //! [`describe`] reads the formats in which multi-vector models are published.
 //! It knows no file system: a [`ModelFolder`] lists the files and holds the
-//! content of the small ones. Sources: PyLate 1.6 (`models/colbert.py`,
+//! content of the small ones. [`build_graph`] and [`complete_graph`] turn a
+//! description into a graph. Sources: PyLate 1.6 (`models/colbert.py`,
 //! `models/Dense.py`), sentence-transformers 6.2 (`multi_vector_encoder`,
 //! `base/modules`), Stanford's ColBERT (`infra/config/settings.py`).
 
+mod assemble;
+mod choice;
 mod dense;
 mod description;
 mod exported;
@@ -22,6 +25,9 @@ mod tokenizer;
 mod transformer;
 
 use crate::error::{Error, Result};
+pub use assemble::{
+    BuiltGraph, Completed, ModelStore, build_graph, complete_graph, stored_precision, weight_files,
+};
 pub use description::{
     Activation, Dense, DenseWeights, Format, ModelDescription, Module, Residual, Transformer,
     Unused, WeightsFile,

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::files::Files;
 use super::{MODULES, SENTENCE_TRANSFORMERS};
-use crate::config::{Keys, shorten};
+use crate::config::{Keys, shorten, syntax};
 use crate::error::{Error, Result};
 
 /// An entry of `modules.json`.
@@ -59,7 +59,7 @@ pub(super) fn read(files: &Files) -> Result<Vec<Entry>> {
         ));
     };
     let list: Vec<Value> =
-        serde_json::from_slice(json).map_err(|source| Error::config_syntax(&name, source))?;
+        serde_json::from_slice(json).map_err(|source| syntax(&name, json, source))?;
     let entries: Vec<Entry> = list
         .into_iter()
         .map(|value| entry(&name, value))

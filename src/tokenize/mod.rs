@@ -19,6 +19,7 @@ mod word_cache;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use multivec_graph::describe_wrong_file;
 use tokenizers::{PostProcessor, PostProcessorWrapper, Tokenizer, TruncationDirection};
 
 use crate::config::{ModelConfig, Preparation, Side, TextKind};
@@ -116,7 +117,10 @@ impl TextTokenizer {
     /// an id that is not in the vocabulary, or contradicts the tokenizer.
     pub fn from_json(file: &str, json: &[u8], config: &ModelConfig) -> Result<Self> {
         let invalid = |source| Error::invalid_tokenizer(file, source);
-        check::check(json).map_err(|error| invalid(error.into()))?;
+        check::check(json).map_err(|error| match describe_wrong_file(json) {
+            Some(found) => invalid(format!("found {found}").into()),
+            None => invalid(error.into()),
+        })?;
         let mut tokenizer = Tokenizer::from_bytes(json).map_err(invalid)?;
         adjust(file, &mut tokenizer, config)?;
         let ids = SpecialIds::resolve(file, &tokenizer, config)?;

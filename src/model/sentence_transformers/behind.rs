@@ -83,7 +83,10 @@ fn is_of_tokens(files: &Files, entry: &Entry) -> Result<bool> {
         ("token_embeddings", "token_embeddings") => Ok(true),
         ("sentence_embedding", _) => {
             let reason = "it normalizes sentence embeddings, and there are none";
-            files.leave_file(&path, reason);
+            match files.has(&path) {
+                true => files.leave_file(&path, reason),
+                false => files.leave_key(MODULES, &entry.class, reason),
+            }
             Ok(false)
         }
         _ => Err(Error::config_value(

@@ -299,6 +299,17 @@ fn values_that_are_wrong() {
         let broken = folder(MULTI).with_file(path, "{");
         refused(&broken, "config_syntax", &[path]);
     }
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\n";
+    for path in ["modules.json", "config.json"] {
+        let replaced = folder(MULTI).with_file(path, pointer);
+        refused(
+            &replaced,
+            "config_syntax",
+            &[path, "found a Git LFS pointer"],
+        );
+    }
+    let page = folder(MULTI).with_file(st, "<!DOCTYPE html>");
+    refused(&page, "config_syntax", &[st, "found a web page"]);
     let marker = with(STANFORD, "artifact.metadata", "query_token_id", json!(1));
     refused(&marker, "config_value", &["artifact.metadata", "a string"]);
 }

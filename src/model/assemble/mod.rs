@@ -1,0 +1,122 @@
+//! From a description to the graph of the whole model.
+//!
+//! Weights stay where they are: tensors of the graph name the files and places
+//! that hold them.
+
+mod append;
+mod complete;
+
+use multivec_graph::safetensors::{WeightIndex, shard_files};
+use multivec_graph::{ExternalLocation, Graph, StoredType, architectures};
+
+use super::description::{ModelDescription, WeightsFile};
+use super::files::join;
+use crate::backend::Precision;
+use crate::error::{Error, Result};
+use append::append;
+pub use complete::{Completed, complete_graph};
+
+/// The files of a model, as each platform opens them. Paths are those of the
+/// [description](ModelDescription).
+pub trait ModelStore {
+    /// The folder's path or address, for messages.
+    fn location(&self) -> String;
+
+    /// A file's name in messages.
+    fn name(&self, path: &str) -> String;
+
+    /// The content of a small file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::MissingFile`] if it cannot be read.
+    fn read(&self, path: &str) -> Result<Vec<u8>>;
+
+    /// Adds the tensors of a safetensors file, under its path, to an index.
+    ///
+    /// # Errors
+    /// Those of `read` and of [`WeightIndex::read_file`].
+    fn index(&self, path: &str, index: &mut WeightIndex) -> Result<()>;
+}
+
+/// A graph of a model without ONNX.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct BuiltGraph {
+    /// The graph, with all modules. Its tensors name files by their paths.
+    pub graph: Graph,
+    /// The paths of the files that hold its weights: the transformer's, then
+    /// those of modules.
+    pub files: Vec<String>,
+    /// The content of the transformer's `config.json`, which the graph depends
+    /// on as well.
+    pub config: Vec<u8>,
+}
+
+/// Builds the graph of safetensors weights, with the modules behind the
+/// transformer.
+///
+/// # Errors
+/// [`Error::MissingFile`] without the transformer's configuration or a file,
+/// [`Error::InvalidFile`] for weights that cannot be read,
+/// [`Error::ModelMismatch`] if the architecture is not implemented or a tensor
+/// does not fit it, and those of `store`.
+pub fn build_graph(
+    description: &ModelDescription,
+    weights: &WeightsFile,
+    store: &impl ModelStore,
+) -> Result<BuiltGraph> {
+    let Some(transformer) = &description.transformer else {
+        let what = "the configuration of the transformer";
+        return Err(Error::missing_file(store.location(), what, "config.json"));
+    };
+    let mut files = weight_files(weights, store)?;
+    let config = store.read(&transformer.config)?;
+    let mut index = WeightIndex::new();
+    for file in &files {
+        store.index(file, &mut index)?;
+    }
+    let mut graph =
+        architectures::build(&store.name(&transformer.config), &config, &index)?.graph;
+    let name = files.first().map_or_else(String::new, |file| store.name(file));
+    let target = append::Target {
+        graph: &mut graph,
+        file: &name,
+        output: architectures::OUTPUT,
+        index: Some(&index),
+    };
+    files.extend(append(description, target, store)?);
+    Ok(BuiltGraph {
+        graph,
+        files,
+        config,
+    })
+}
+
+/// The paths of the files that hold weights.
+///
+/// # Errors
+/// Those of `store`, and [`Error::InvalidFile`] for an index of several files
+/// that is not valid.
+pub fn weight_files(weights: &WeightsFile, store: &impl ModelStore) -> Result<Vec<String>> {
+    let WeightsFile::SafetensorsIndex(path) = weights else {
+        return Ok(vec![weights.path().to_owned()]);
+    };
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let files = shard_files(&store.name(path), &store.read(path)?)?;
+    Ok(files.iter().map(|file| join(folder, file)).collect())
+}
+
+/// The precision of a graph's weights as they are stored; `named` is what the
+/// file's name says.
+pub fn stored_precision(graph: &Graph, named: Precision) -> Precision {
+    if named.is_quantized() {
+        return named;
+    }
+    let tensors = graph.initializers().iter();
+    let halves = tensors.filter_map(|tensor| match ExternalLocation::of(tensor)?.stored {
+        StoredType::Float16 => Some(Precision::Fp16),
+        StoredType::BFloat16 => Some(Precision::Bf16),
+        _ => None,
+    });
+    halves.last().unwrap_or(named)
+}
