@@ -17,6 +17,11 @@ export interface EngineInfo {
   threadsLimit: string | null;
   /** Precision of the weights. */
   precision: Precision;
+  /**
+   * Whether texts of different lengths share a batch: `avoided` where padding
+   * changes the vectors of the model, which takes longer.
+   */
+  padding: "allowed" | "avoided";
   /** Columns of an embedding. */
   dim: number;
   /** Most tokens of a query. */

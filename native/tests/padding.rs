@@ -8,7 +8,6 @@ use multivec::{
     ModelConfig, ModelParts, Optimization, Padding, Precision, Result, RunMode, TextKind,
     TokenBatch, TokenStates, WeightsHasher,
 };
-use multivec_testing::engines::open;
 use multivec_testing::folders::fixture;
 use multivec_testing::models::refused;
 use multivec_testing::parity::largest_difference;
@@ -68,8 +67,12 @@ fn padding_is_allowed_otherwise() {
         for optimization in [Optimization::Checked, Optimization::Off] {
             for precision in [Precision::Fp32, Precision::Int8] {
                 for model in TINY {
-                    let encoder = open(&fixture(model.name), precision, engine, optimization);
-                    let encoder = encoder.expect("the model loads");
+                    let encoder = EncoderBuilder::from_dir(fixture(model.name))
+                        .with_precision(precision)
+                        .with_engine(engine)
+                        .with_optimization(optimization)
+                        .build()
+                        .expect("the model loads");
                     let info = encoder.info();
                     assert_eq!(info.padding, Padding::Allowed, "{info:?}");
                 }

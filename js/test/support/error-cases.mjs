@@ -19,6 +19,8 @@ export async function runErrorCases(multivec, { files, origin, refused, options 
   const larger = bytes(JSON.stringify(vocabulary));
   const renamed = replaced(files.model, "input_ids", "input_idz");
   const unknown = replaced(replaced(files.model, "Softmax", "Softest"), "Transpose", "Transport");
+  // The weights of the projection, the last in the file.
+  const spoilt = files.model.slice().fill(0xff, -2000, -1000);
   const encoder = await load();
   const disposed = await load();
   disposed.dispose();
@@ -61,6 +63,18 @@ export async function runErrorCases(multivec, { files, origin, refused, options 
     ["invalid_input", "no source", () => Encoder.load(undefined, options)],
     ["invalid_input", "a file that is none", () => load({ model: 7 })],
     ["text_too_long", "a long text", () => encoder.encodeDocuments(["a ".repeat(100)], { truncation: "error" })],
+    [
+      "non_finite_vector",
+      "weights that are NaN",
+      async () => {
+        const own = await load({ model: spoilt });
+        try {
+          await own.encodeQuery("a");
+        } finally {
+          own.dispose();
+        }
+      },
+    ],
     ["dimension_mismatch", "scores", () => maxSim(row(2), row(3))],
     ["dimension_mismatch", "ranks", () => rank(row(2), [row(3)])],
     ["dimension_mismatch", "stored rows", () => Embedding.fromRows(new Float32Array(3), 2)],

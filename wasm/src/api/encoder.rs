@@ -1,25 +1,17 @@
 //! The encoder.
 
-use js_sys::Uint8Array;
 use multivec_core::tokenize::{TextTokenizer, TokenizedText};
-use multivec_core::{
-    EncodeOptions, Encoder, Error, ModelConfig, ModelParts, Precision, Result, TextKind,
-    WeightsHasher,
-};
-use multivec_graph::Graph;
-use multivec_graph::onnx::TensorProto;
-use multivec_tract::{TractBackend, TractGraph};
+use multivec_core::{Encoder, Padding, TextKind};
 use serde::Serialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::arrays::{TokenColumns, Truncations, bytes, integers, object};
 use super::error::{JsResult, to_js};
-use super::file::{ModelFile, OWN};
 use super::job::WasmJob;
-use super::options::FileNames;
+use super::load::ModelFiles;
 use super::{health, options};
-use crate::threads::{POOL, threads};
+use crate::threads::POOL;
 use crate::utf16::Utf16Index;
 
 /// A loaded model.
@@ -30,29 +22,38 @@ pub struct WasmEncoder {
 
 #[wasm_bindgen]
 impl WasmEncoder {
-    /// Loads a model from its three files. The bytes of `model` stay with
-    /// JavaScript; weights are copied one by one. `names`, an object
-    /// `{ model, tokenizer, config }`, has the file names for messages.
+    /// Reads what the files of a model say: which of them to load, see [`Plan`].
+    /// `files` is `{ location, paths, contents }`: the folder's address for
+    /// messages, all paths in it, and the content of small files by their
+    /// paths, as `Uint8Array`s.
+    ///
+    /// [`Plan`]: super::listing::Plan
+    pub fn plan(files: JsValue, precision: JsValue) -> JsResult<JsValue> {
+        health::check()?;
+        let files = options::listing(files)?;
+        let precision = options::precision(precision)?;
+        object(&files.plan(precision).map_err(to_js)?)
+    }
+
+    /// Loads a model. `files` are as in [`plan`](Self::plan), with the
+    /// tokenizer among the contents. `large` are `{ path, size, read }`, whose
+    /// bytes stay with JavaScript: weights are copied one by one, by
+    /// `read(start, end)`. `weights` is the path of those to load.
     #[wasm_bindgen(constructor)]
     pub fn new(
-        model: Uint8Array,
-        tokenizer: Vec<u8>,
-        config: Vec<u8>,
-        names: JsValue,
-        precision: JsValue,
+        files: JsValue,
+        large: JsValue,
+        weights: &str,
         options: JsValue,
     ) -> JsResult<WasmEncoder> {
         health::check()?;
-        let names = options::file_names(names)?;
-        let precision = options::precision(precision)?;
-        let options = options::encode_options(&options)?;
-        let files = Files {
-            model,
-            tokenizer,
-            config,
-            names,
+        let files = ModelFiles {
+            listing: options::listing(files)?,
+            large: options::parted_files(large)?,
         };
-        load(files, precision, &options)
+        let options = options::encode_options(&options)?;
+        files
+            .load(weights, &options)
             .map(|encoder| Self { encoder })
             .map_err(to_js)
     }
@@ -67,6 +68,10 @@ impl WasmEncoder {
             engine_version: &info.engine_version,
             provider: &info.provider,
             precision: info.precision.to_string(),
+            padding: match info.padding {
+                Padding::Allowed => "allowed",
+                _ => "avoided",
+            },
             threads: POOL.size(),
             dim: info.dim,
             query_length: self.encoder.length(TextKind::Query),
@@ -129,6 +134,7 @@ struct Info<'a> {
     engine_version: &'a str,
     provider: &'a str,
     precision: String,
+    padding: &'a str,
     threads: usize,
     dim: Option<usize>,
     query_length: usize,
@@ -177,36 +183,4 @@ impl TokenizedTexts {
         self.lengths.push(tokenized.len() as u32);
         self.truncations.push(tokenized.truncation());
     }
-}
-
-/// A model's files.
-struct Files {
-    model: Uint8Array,
-    tokenizer: Vec<u8>,
-    config: Vec<u8>,
-    names: FileNames,
-}
-
-fn load(files: Files, precision: Precision, options: &EncodeOptions) -> Result<Encoder> {
-    let names = files.names;
-    let config = ModelConfig::from_json(&names.config, &files.config)?;
-    let parts = ModelParts::new(config, &names.tokenizer, &files.tokenizer)?;
-    // Frees its memory for the weights.
-    drop(files.tokenizer);
-    let model = ModelFile {
-        name: &names.model,
-        bytes: files.model,
-    };
-    let mut weights = WeightsHasher::new();
-    weights
-        .update_reader(model.reader())
-        .map_err(|source| Error::io(&names.model, "reading", source))?;
-    let graph = Graph::scan(&names.model, OWN, model.reader())?;
-    let external = |tensor: &TensorProto| model.read(tensor);
-    let graph = TractGraph::new(&names.model, graph, precision, &external)
-        .with_normalization(options.normalization)
-        .fused()
-        .with_threads(threads());
-    let backend = TractBackend::open(graph)?.with_concurrency(POOL.size());
-    Encoder::new(parts, Box::new(backend), weights, options)
 }

@@ -1,6 +1,6 @@
 //! Flags that choose a model and how it is loaded.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
@@ -30,8 +30,11 @@ pub(crate) struct ModelArguments {
     #[arg(long)]
     no_optimize: bool,
     /// Weights to load [default: INT8 if the model has them].
-    #[arg(long)]
+    #[arg(long, conflicts_with = "file")]
     precision: Option<PrecisionName>,
+    /// File of weights to load, by its path in the model directory.
+    #[arg(long, value_name = "FILE", requires = "model")]
+    file: Option<String>,
     /// Maximum tokens of a query, including special tokens [default: the
     /// model's].
     #[arg(long, value_name = "N")]
@@ -176,9 +179,10 @@ impl ModelArguments {
                 encoder.info().model_file
             );
         }
-        if let padding @ Padding::Avoided { .. } = encoder.info().padding {
+        if let Padding::Avoided { distance, .. } = encoder.info().padding {
             eprintln!(
-                "warning: {}: only texts of equal length share a batch; padding is {padding}",
+                "warning: {}: padding changes vectors by {distance:.1e}, so only texts of equal \
+                 length share a batch",
                 encoder.info().model_file
             );
         }
@@ -189,9 +193,15 @@ impl ModelArguments {
         })
     }
 
+    /// The model directory, if one is named.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.model.as_deref()
+    }
+
     pub(crate) fn options(&self) -> Result<LoadOptions> {
         let mut options = LoadOptions::default();
         options.precision = self.precision.map(Precision::from);
+        options.file.clone_from(&self.file);
         options.engine = self.engine.into();
         options.optimization = if self.no_optimize {
             Optimization::Off
