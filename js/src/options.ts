@@ -15,7 +15,7 @@ export interface EncodeOptions {
   /** What to do with longer texts: truncate them, or throw `text_too_long`. */
   truncation?: "truncate" | "error";
   /** Whether rows are scaled to an L2 norm of 1. Fixed when the encoder is loaded. */
-  normalization?: "l2" | "off";
+  normalization?: "model" | "l2" | "off";
   /** Documents keep about one row in `poolFactor`; 1 pools nothing. */
   poolFactor?: number;
   /** How many first rows are never pooled; 1 by default. */

@@ -19,7 +19,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let model = std::env::args().nth(1);
     let model = model.as_deref().unwrap_or("models/minilm-colbert");
     let has_fp32 = ModelDirectory::open(model)?
-        .model(Precision::Fp32)
+        .weights(Precision::Fp32)
         .is_some();
     let sample = Sample::built_in();
 

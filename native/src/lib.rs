@@ -19,6 +19,7 @@
 //! [`Encoder::new`].
 //!
 //! Cargo features:
+//! - `hub`: models by their ids, see [`EncoderBuilder`]
 //! - `quantize`: INT8 models made from FP32 models
 //! - `tract`: an engine in Rust, for machines without ONNX Runtime
 //! - `serde`: options of encoding, results and reports implement `Serialize`,
@@ -28,6 +29,9 @@
 #[cfg(feature = "quantize")]
 #[doc(hidden)]
 pub mod atomic_file;
+mod export;
+#[cfg(feature = "hub")]
+pub mod hub;
 mod load;
 mod model;
 mod onnxruntime;
@@ -37,11 +41,13 @@ mod options;
 mod quantize;
 mod trace;
 
+pub use export::{Exported, export_model};
 pub use load::EncoderBuilder;
-pub use model::{ModelBytes, ModelDirectory};
+pub use model::{Chosen, ModelBytes, ModelDirectory};
 pub use multivec_core::batch::{BatchLimit, BatchShapes, TokenBatch};
 pub use multivec_core::encoder::{Normalization, QueryExpansion};
 pub use multivec_core::fidelity;
+pub use multivec_core::model::{ModelDescription, WeightsFile};
 pub use multivec_core::pool::Pooling;
 pub use multivec_core::score::{
     Match, Ranked, matches, max_sim, max_sim_many, rank, rerank, similarity,
@@ -58,7 +64,7 @@ pub use multivec_core::{
 #[cfg(feature = "quantize")]
 pub use multivec_graph::quantize::{LayerKind, WeightRange};
 pub use onnxruntime::{Candidate, OnnxRuntime};
-pub use optimize::optimize_graph;
+pub use optimize::{optimize_graph, optimize_model};
 pub use options::{
     AmdOptions, Arena, ComputeUnits, CoreMlOptions, CudaOptions, DirectMlOptions, Engine,
     LoadOptions, OpenVinoOptions, Optimization, Provider, TensorRtOptions, Tf32,

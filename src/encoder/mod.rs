@@ -64,6 +64,7 @@ struct Shared {
     /// The backend's, with what the probe has found.
     info: BackendInfo,
     defaults: Defaults,
+    origin: Option<String>,
     /// That of the loaded graph.
     normalization: Normalization,
     dim: usize,
@@ -121,6 +122,7 @@ impl Encoder {
             backend,
             info,
             defaults: parts.defaults,
+            origin: parts.origin,
             normalization: plan.normalization,
             dim,
         };
@@ -397,6 +399,12 @@ impl Encoder {
     /// Identity of the embedding space, to be stored with the vectors.
     pub fn fingerprint(&self) -> &Fingerprint {
         &self.fingerprint
+    }
+
+    /// Where the model was published, if it was loaded by its id: repository
+    /// and commit, such as `org/name@commit`.
+    pub fn origin(&self) -> Option<&str> {
+        self.shared.origin.as_deref()
     }
 
     fn encode_one(&self, text: &str, kind: TextKind) -> Result<Embedding> {

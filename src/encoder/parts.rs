@@ -14,6 +14,7 @@ pub struct ModelParts {
     pub(super) tokenizer: TextTokenizer,
     pub(super) tokenizer_hash: blake3::Hash,
     pub(super) defaults: Defaults,
+    pub(super) origin: Option<String>,
 }
 
 /// What the model's files say of choices that options leave to them.
@@ -38,6 +39,7 @@ impl ModelParts {
                 normalization: Normalization::L2,
                 pooling: None,
             },
+            origin: None,
         })
     }
 
@@ -53,6 +55,14 @@ impl ModelParts {
             pooling: model.pooling,
         };
         Ok(parts)
+    }
+
+    /// Says where the model was published, see
+    /// [`Encoder::origin`](super::Encoder::origin).
+    #[must_use]
+    pub fn with_origin(mut self, origin: impl Into<String>) -> Self {
+        self.origin = Some(origin.into());
+        self
     }
 
     /// Whether the model's own rows have unit length; never

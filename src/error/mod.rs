@@ -40,6 +40,18 @@ pub enum Error {
         /// Accepted file names.
         expected: String,
     },
+    /// A model hub refused a request, could not be reached, or sent something
+    /// else than it announced.
+    #[error("{address}: expected {expected}, found {found}")]
+    #[non_exhaustive]
+    Hub {
+        /// The address that was asked, without credentials.
+        address: String,
+        /// What was asked for.
+        expected: String,
+        /// What came.
+        found: String,
+    },
     /// The configuration is not a JSON object.
     #[error("{file}: expected a JSON object: {source}")]
     #[non_exhaustive]
@@ -243,6 +255,7 @@ impl Error {
         match self {
             Self::Io { .. } => "io",
             Self::MissingFile { .. } => "missing_file",
+            Self::Hub { .. } => "hub",
             Self::ConfigSyntax { .. } => "config_syntax",
             Self::ConfigValue { .. } => "config_value",
             Self::InvalidTokenizer { .. } => "invalid_tokenizer",

@@ -28,6 +28,19 @@ impl Error {
         }
     }
 
+    /// Makes an [`Error::Hub`]; `address` has no credentials in it.
+    pub fn hub(
+        address: impl fmt::Display,
+        expected: impl fmt::Display,
+        found: impl fmt::Display,
+    ) -> Self {
+        Self::Hub {
+            address: address.to_string(),
+            expected: expected.to_string(),
+            found: found.to_string(),
+        }
+    }
+
     /// Makes an [`Error::ConfigSyntax`].
     pub fn config_syntax(file: impl fmt::Display, source: impl Into<Source>) -> Self {
         Self::ConfigSyntax {

@@ -14,7 +14,7 @@ mod output;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::{encode, info, optimize, quantize, runtime, search, verify};
+use commands::{encode, export, info, optimize, quantize, runtime, search, verify};
 use console::{Format, Verdict, is_closed_pipe, print};
 use failure::Failure;
 use multivec::Error;
@@ -41,6 +41,8 @@ enum Command {
     Search(search::Arguments),
     /// Load a model and show its engine, graph, lengths and fingerprint.
     Info(info::Arguments),
+    /// Write a model as one ONNX graph, in the layout of pylate-onnx-export.
+    Export(export::Arguments),
     /// Write a copy of a model with its graph fused for ONNX Runtime.
     Optimize(optimize::Arguments),
     /// Write an INT8 model, made from the FP32 model.
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Command::Encode(arguments) => encode::run(arguments, format),
         Command::Search(arguments) => search::run(arguments, format),
         Command::Info(arguments) => info::run(arguments, format).map_err(Failure::from),
+        Command::Export(arguments) => export::run(arguments, format).map_err(Failure::from),
         Command::Optimize(arguments) => optimize::run(arguments, format).map_err(Failure::from),
         Command::Quantize(arguments) => quantize::run(arguments, format).map_err(Failure::from),
         Command::Verify(arguments) => match verify::run(arguments, format) {

@@ -87,11 +87,7 @@ impl Error {
     }
 
     /// Creates an [`Error::InvalidFile`].
-    pub fn file(
-        file: &str,
-        expected: impl Into<String>,
-        found: impl std::fmt::Display,
-    ) -> Self {
+    pub fn file(file: &str, expected: impl Into<String>, found: impl std::fmt::Display) -> Self {
         Self::InvalidFile {
             file: file.to_owned(),
             expected: expected.into(),

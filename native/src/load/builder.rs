@@ -21,7 +21,7 @@ use crate::trace::span;
 /// Setters never fail; [`build`](Self::build) checks everything.
 #[derive(Clone, Debug)]
 pub struct EncoderBuilder {
-    source: Source,
+    pub(super) source: Source,
     options: LoadOptions,
 }
 
@@ -31,13 +31,23 @@ impl EncoderBuilder {
         Self::new(Source::Directory(root.into()))
     }
 
+    /// Loads from the files of a model directory in memory, by their paths in
+    /// it, such as `config.json` and `1_Dense/model.safetensors`.
+    pub fn from_files<P: Into<String>, C: Into<Vec<u8>>>(
+        files: impl IntoIterator<Item = (P, C)>,
+    ) -> Self {
+        let files = files.into_iter();
+        let files = files.map(|(path, content)| (path.into(), content.into().into()));
+        Self::new(Source::Files(files.collect()))
+    }
+
     /// Loads from bytes.
     pub fn from_bytes(mut bytes: ModelBytes) -> Self {
         let model = std::mem::take(&mut bytes.model).into();
         Self::new(Source::Bytes { rest: bytes, model })
     }
 
-    fn new(source: Source) -> Self {
+    pub(super) fn new(source: Source) -> Self {
         Self {
             source,
             options: LoadOptions::default(),
@@ -55,6 +65,13 @@ impl EncoderBuilder {
     #[must_use]
     pub fn with_encode_options(mut self, options: EncodeOptions) -> Self {
         self.options.encode = options;
+        self
+    }
+
+    /// Loads the weights in this file, named by its path in the directory.
+    #[must_use]
+    pub fn with_file(mut self, file: impl Into<String>) -> Self {
+        self.options.file = Some(file.into());
         self
     }
 
@@ -184,10 +201,12 @@ impl EncoderBuilder {
     /// `ConfigValue`, `InvalidTokenizer`, `InvalidModel` and `ModelMismatch`
     /// if something is wrong with the model, `InvalidOption` for options out
     /// of range, `EngineUnavailable` if the engine cannot be loaded,
-    /// `ProviderUnavailable` if the provider cannot run the model.
+    /// `ProviderUnavailable` if the provider cannot run the model, `Hub` if a
+    /// hub cannot give it.
     pub fn build(&self) -> Result<Encoder> {
-        let (source, options) = (&self.source, &self.options);
         span!("load");
+        let source = self.source.open()?;
+        let (source, options) = (source.as_ref(), &self.options);
         let engine = engine::choose(options)?;
         if engine == Engine::Tract {
             let options = &LoadOptions {

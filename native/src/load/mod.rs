@@ -2,6 +2,8 @@
 
 mod builder;
 mod engine;
+#[cfg(feature = "hub")]
+mod hub;
 mod onnxruntime;
 mod provider;
 #[cfg(test)]

@@ -37,7 +37,10 @@ pub(super) fn load(source: &Source, options: &LoadOptions, provider: Provider) -
         },
         parts: &files.parts,
         precision: files.precision,
-        normalization: options.encode.normalization,
+        normalization: options
+            .encode
+            .normalization
+            .resolve(files.parts.normalization()),
         content: files.weights.to_hex(),
     };
     let backend = match options.optimization {

@@ -22,7 +22,10 @@ pub(super) fn load(
         },
         parts: &files.parts,
         precision: files.precision,
-        normalization: options.encode.normalization,
+        normalization: options
+            .encode
+            .normalization
+            .resolve(files.parts.normalization()),
         content: files.weights.to_hex(),
     };
     Ok(Box::new(match options.optimization {

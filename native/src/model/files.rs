@@ -1,13 +1,12 @@
 //! Reads and hashes the files of a model.
 
-use std::path::Path;
-
 use multivec_core::encoder::Normalization;
 use multivec_core::{Error, ModelConfig, ModelParts, Precision, Result, WeightsHasher};
-use multivec_graph::Bytes;
 use multivec_graph::passes::remove_final_normalization;
+use multivec_graph::{Bytes, ExternalLocation, Promise, StoredType, adapt_interface};
 
-use super::directory::ModelDirectory;
+use super::assemble::{Assembled, assemble};
+use super::directory::{Chosen, ModelDirectory};
 use super::graph::ModelGraph;
 use crate::options::{LoadOptions, Provider};
 
@@ -52,23 +51,19 @@ pub(crate) struct ModelFiles {
 }
 
 impl ModelFiles {
-    pub(crate) fn from_dir(root: &Path, options: &LoadOptions) -> Result<Self> {
-        let directory = ModelDirectory::open(root)?;
-        // Other devices than the CPU are not faster with INT8.
-        let has_fp32 = directory.model(Precision::Fp32).is_some();
-        let wants_fp32 = options.provider != Provider::Cpu && has_fp32;
-        let precision = options.precision.or(wants_fp32.then_some(Precision::Fp32));
-        let (path, precision) = directory.choose(precision)?;
+    pub(crate) fn from_directory(
+        directory: &ModelDirectory,
+        options: &LoadOptions,
+    ) -> Result<Self> {
+        let chosen = directory.choose_for(options)?;
         let parts = directory.parts()?;
-        let mut model = ModelGraph::open(path)?;
-        let mut weights = WeightsHasher::new();
-        model.hash(&mut weights)?;
-        model.normalize(options.encode.normalization);
+        let Assembled { mut model, hasher } = assemble(directory, chosen.weights)?;
+        model.normalize(options.encode.normalization.resolve(parts.normalization()));
         Ok(Self {
+            precision: model.precision(chosen.precision),
             parts,
             model,
-            weights,
-            precision,
+            weights: hasher,
         })
     }
 
@@ -91,7 +86,12 @@ impl ModelFiles {
             _ => "model.onnx",
         };
         let mut model = ModelGraph::parse(file, model.clone())?;
-        model.normalize(options.encode.normalization);
+        let promise = Promise {
+            width: parts.config().embedding_dim,
+            ..Promise::default()
+        };
+        adapt_interface(&mut model.graph, file, promise)?;
+        model.normalize(options.encode.normalization.resolve(parts.normalization()));
         Ok(Self {
             parts,
             model,
@@ -101,11 +101,40 @@ impl ModelFiles {
     }
 }
 
+impl ModelDirectory {
+    /// The weights that these options ask for.
+    pub(crate) fn choose_for(&self, options: &LoadOptions) -> Result<Chosen<'_>> {
+        if let Some(file) = &options.file {
+            return self.choose_file(file);
+        }
+        // Other devices than the CPU are not faster with INT8.
+        let has_fp32 = self.weights(Precision::Fp32).is_some();
+        let wants_fp32 = options.provider != Provider::Cpu && has_fp32;
+        self.choose(options.precision.or(wants_fp32.then_some(Precision::Fp32)))
+    }
+}
+
 impl ModelGraph {
     /// Removes normalization at the end of the graph if it is turned off.
     fn normalize(&mut self, normalization: Normalization) {
         if normalization == Normalization::Off && remove_final_normalization(&mut self.graph) {
             self.path = None;
         }
+    }
+
+    /// The precision of the weights as they are stored; `named` is what the
+    /// file's name says.
+    fn precision(&self, named: Precision) -> Precision {
+        if named.is_quantized() {
+            return named;
+        }
+        let tensors = self.graph.initializers().iter();
+        let stored = tensors.filter_map(|tensor| Some(ExternalLocation::of(tensor)?.stored));
+        let halves = stored.filter_map(|stored| match stored {
+            StoredType::Float16 => Some(Precision::Fp16),
+            StoredType::BFloat16 => Some(Precision::Bf16),
+            _ => None,
+        });
+        halves.last().unwrap_or(named)
     }
 }

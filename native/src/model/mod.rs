@@ -1,13 +1,19 @@
 //! The files of a model.
 
+mod assemble;
 mod directory;
 mod files;
+mod folder;
 mod graph;
+mod place;
+mod precision;
 mod read;
+mod weights;
 
-pub use directory::ModelDirectory;
+pub(crate) use assemble::{Assembled, assemble};
+pub use directory::{Chosen, ModelDirectory};
 pub use files::ModelBytes;
 pub(crate) use files::ModelFiles;
-pub(crate) use graph::{ModelGraph, WeightFiles};
-#[cfg(any(feature = "quantize", test))]
+pub(crate) use graph::ModelGraph;
 pub(crate) use read::read;
+pub(crate) use weights::WeightFiles;

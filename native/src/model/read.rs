@@ -1,9 +1,10 @@
-//! Reading of whole files.
+//! Reading of files.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read, Seek};
 use std::path::Path;
 
-use multivec_graph::{Error, Result};
+use multivec_graph::{Error, FILE_START, Result, describe_wrong_file};
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|source| reading(path, source))
@@ -11,4 +12,19 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
 
 pub(super) fn reading(path: &Path, source: std::io::Error) -> Error {
     Error::io(path.display().to_string(), "reading", source)
+}
+
+/// Refuses a file that is one of the things that are often found in the place
+/// of a model.
+pub(super) fn wrong_file(path: &Path, mut file: &File, expected: &str) -> Result<()> {
+    let failed = |source| reading(path, source);
+    let mut start = Vec::new();
+    file.take(FILE_START as u64)
+        .read_to_end(&mut start)
+        .map_err(failed)?;
+    file.rewind().map_err(failed)?;
+    match describe_wrong_file(&start) {
+        Some(found) => Err(Error::file(&path.display().to_string(), expected, found)),
+        None => Ok(()),
+    }
 }

@@ -10,12 +10,13 @@ use std::path::Path;
 
 use multivec_core::encoder::Normalization;
 use multivec_core::equivalence::Probes;
+use multivec_core::model::WeightsFile;
 use multivec_core::{Backend, GraphForm, ModelParts, Precision, Result};
 use multivec_graph::lower::{self, Operators};
 use multivec_graph::{self as graph, Fused, Graph};
 use multivec_kernels::{Granularity, SharedGranularity};
 
-use crate::model::ModelGraph;
+use crate::model::{ModelDirectory, ModelGraph, assemble};
 use crate::trace::event;
 use cache::{Cache, Verdict};
 pub(crate) use onnxruntime::OrtGraphs;
@@ -179,7 +180,23 @@ impl<R: GraphRunner> GraphLoader<'_, R> {
 /// [`Error::Io`](crate::Error::Io) if the file cannot be read,
 /// [`Error::InvalidModel`](crate::Error::InvalidModel) if it is no ONNX model.
 pub fn optimize_graph(model: &Path) -> Result<(Vec<u8>, Fused)> {
-    let model = ModelGraph::open(model)?;
+    optimized(ModelGraph::open(model)?)
+}
+
+/// As [`optimize_graph`], of weights in any form, with what follows the
+/// transformer.
+///
+/// # Errors
+/// [`Error::Io`](crate::Error::Io) for files that cannot be read, and those of
+/// models that are not valid.
+pub fn optimize_model(
+    directory: &ModelDirectory,
+    weights: &WeightsFile,
+) -> Result<(Vec<u8>, Fused)> {
+    optimized(assemble(directory, weights)?.model)
+}
+
+fn optimized(model: ModelGraph) -> Result<(Vec<u8>, Fused)> {
     let mut graph = model.graph;
     let fused = graph::fuse(&mut graph);
     lower::for_onnxruntime(&mut graph, Operators::Contrib);

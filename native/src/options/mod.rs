@@ -82,6 +82,9 @@ pub struct LoadOptions {
     /// The precision to load; by default INT8 where the model has it and the
     /// provider is the CPU, FP32 otherwise.
     pub precision: Option<Precision>,
+    /// The file of weights to load, by its path in the directory; without it,
+    /// [`ModelDirectory::choose`](crate::ModelDirectory::choose) decides.
+    pub file: Option<String>,
     /// The hardware path.
     pub provider: Provider,
     /// Threads of each session. Always 1 with tract.
@@ -121,6 +124,13 @@ impl LoadOptions {
     #[must_use]
     pub fn with_engine(mut self, engine: Engine) -> Self {
         self.engine = engine;
+        self
+    }
+
+    /// Loads the weights in this file of the directory.
+    #[must_use]
+    pub fn with_file(mut self, file: impl Into<String>) -> Self {
+        self.file = Some(file.into());
         self
     }
 

@@ -30,7 +30,7 @@ use multivec_core::fidelity::Sample;
 use multivec_core::{Precision, Result};
 use multivec_graph::quantize;
 
-use crate::model::{ModelDirectory, ModelGraph};
+use crate::model::{ModelDirectory, assemble};
 use crate::onnxruntime::OnnxRuntime;
 use calibrate::calibrate;
 use error::failed;
@@ -61,15 +61,16 @@ pub fn quantize_model(
     progress: &mut dyn FnMut(QuantizeStep),
 ) -> Result<QuantizeReport> {
     options.check()?;
-    let (path, _) = directory.choose(Some(Precision::Fp32))?;
-    let destination = Destination::new(directory, path, output, options.existing)?;
+    let chosen = directory.choose(Some(Precision::Fp32))?;
+    let path = directory.root().join(chosen.weights.path());
+    let destination = Destination::new(directory, &path, output, options.existing)?;
     let runtime = OnnxRuntime::load(options.library.as_deref())?;
     let parts = directory.parts()?;
 
-    let model = ModelGraph::open(path)?;
+    let model = assemble(directory, chosen.weights)?.model;
     let layers = quantize::layers(&model.graph, model.file())?;
     destination.check_weights_of(&model)?;
-    let bytes_before = size(path, &model)?;
+    let bytes_before = model.size()?;
     destination.make()?;
     let mut workspace = Workspace::store(destination.folder(), model)?;
     let smoothable = quantize::smoothable(workspace.graph(), &layers);
@@ -104,16 +105,6 @@ pub fn quantize_model(
         bytes_before,
         bytes_after,
     })
-}
-
-/// The size of a model in bytes, including external weights.
-fn size(path: &Path, model: &ModelGraph) -> Result<u64> {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let beside = model
-        .external_files()
-        .map(|name| length(&folder.join(name)))
-        .sum::<Result<u64>>()?;
-    Ok(length(path)? + beside)
 }
 
 fn length(path: &Path) -> Result<u64> {

@@ -33,8 +33,7 @@ impl Destination {
     ) -> Result<Self> {
         let home = model.parent().unwrap_or(Path::new(""));
         if let Some(output) = output {
-            let root = directory.config().parent().unwrap_or(Path::new(""));
-            if is_same(output, home) || is_same(output, root) {
+            if is_same(output, home) || is_same(output, directory.root()) {
                 return Err(Error::option(
                     "output",
                     "another directory than the model's, or none to write beside the model",
@@ -102,16 +101,17 @@ impl Destination {
         Ok((file, data))
     }
 
-    /// Copies configuration and tokenizer to another directory.
+    /// Copies all but the transformer's weights to another directory.
     pub(super) fn copy_rest(&self, directory: &ModelDirectory) -> Result<()> {
         if !self.is_apart {
             return Ok(());
         }
-        for (source, name) in [
-            (directory.config(), "onnx_config.json"),
-            (directory.tokenizer(), "tokenizer.json"),
-        ] {
-            self.put(name, &crate::model::read(source)?)?;
+        for name in directory.files_besides_weights() {
+            let path = self.folder.join(name);
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder).map_err(|error| failed(folder, "creating", error))?;
+            }
+            self.put(name, &directory.read(name)?)?;
         }
         Ok(())
     }

@@ -19,6 +19,8 @@ use serde_wasm_bindgen::Deserializer as FromJs;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::error::{JsResult, new, to_js};
+use super::file::PartedFile;
+use super::listing::Listing;
 
 /// `EncodeOptions` as JavaScript spells them.
 #[derive(Default, Deserialize)]
@@ -63,8 +65,9 @@ enum TruncationName {
 
 #[derive(Deserialize)]
 #[serde(remote = "Normalization", rename_all = "lowercase")]
-#[serde(expecting = "`l2` or `off`")]
+#[serde(expecting = "`model`, `l2` or `off`")]
 enum NormalizationName {
+    Model,
     L2,
     Off,
 }
@@ -90,14 +93,6 @@ enum Kind {
 enum Weights {
     Fp32,
     Int8,
-}
-
-/// Names of a model's files, for messages.
-#[derive(Deserialize)]
-pub(super) struct FileNames {
-    pub(super) model: String,
-    pub(super) tokenizer: String,
-    pub(super) config: String,
 }
 
 /// Reads `EncodeOptions`; absent keys have the core's defaults.
@@ -158,17 +153,25 @@ pub(super) fn text_kind(value: JsValue) -> JsResult<TextKind> {
     })
 }
 
-/// Reads the precision of weights.
-pub(super) fn precision(value: JsValue) -> JsResult<Precision> {
-    Ok(match read("precision", FromJs::from(value))? {
+/// Reads the precision of weights; `undefined` leaves it open.
+pub(super) fn precision(value: JsValue) -> JsResult<Option<Precision>> {
+    if value.is_undefined() {
+        return Ok(None);
+    }
+    Ok(Some(match read("precision", FromJs::from(value))? {
         Weights::Fp32 => Precision::Fp32,
         Weights::Int8 => Precision::Int8,
-    })
+    }))
 }
 
-/// Reads the names of a model's files.
-pub(super) fn file_names(value: JsValue) -> JsResult<FileNames> {
-    read("names", FromJs::from(value))
+/// Reads the files of a model.
+pub(super) fn listing(value: JsValue) -> JsResult<Listing> {
+    read("files", FromJs::from(value))
+}
+
+/// Reads files that are read in parts.
+pub(super) fn parted_files(value: JsValue) -> JsResult<Vec<PartedFile>> {
+    read("files", FromJs::from(value))
 }
 
 /// The strings of an array, which come after `before` others.

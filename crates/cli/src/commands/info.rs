@@ -1,7 +1,7 @@
 //! `multivec info`.
 
 use clap::Args;
-use multivec::{Result, TextKind};
+use multivec::{ModelDirectory, Result, TextKind, WeightsFile};
 use serde_json::{Value, json};
 
 use crate::arguments::ModelArguments;
@@ -41,6 +41,7 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
         "space": encoder.fingerprint().space(),
         "computed": encoder.fingerprint().computed(),
     });
+    let facts = with_description(facts, &arguments.model)?;
     match (format, &facts) {
         (Format::Text, Value::Object(facts)) => facts.iter().try_for_each(|(key, value)| {
             let value = match value {
@@ -56,4 +57,38 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
         }),
         _ => print(&facts.to_string()),
     }
+}
+
+/// Adds what the files of a model directory say.
+fn with_description(mut facts: Value, model: &ModelArguments) -> Result<Value> {
+    let Some(root) = model.folder() else {
+        return Ok(facts);
+    };
+    let directory = ModelDirectory::open(root)?;
+    let description = directory.description();
+    let modules: Vec<String> = description
+        .modules
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let weights: Vec<&str> = description.weights.iter().map(WeightsFile::path).collect();
+    let unused = description.unused.iter().map(|unused| match &unused.key {
+        Some(key) => format!("{} `{key}` ({})", unused.file, unused.reason),
+        None => format!("{} ({})", unused.file, unused.reason),
+    });
+    let family = description
+        .transformer
+        .as_ref()
+        .map(|family| family.model_type.as_str());
+    let described = json!({
+        "format": description.format.to_string(),
+        "family": family.unwrap_or("not stated"),
+        "modules": modules,
+        "weights": weights,
+        "unused": unused.collect::<Vec<_>>(),
+    });
+    if let (Value::Object(facts), Value::Object(described)) = (&mut facts, described) {
+        facts.extend(described);
+    }
+    Ok(facts)
 }

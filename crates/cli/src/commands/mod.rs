@@ -1,6 +1,7 @@
 //! A module for each command.
 
 pub(crate) mod encode;
+pub(crate) mod export;
 pub(crate) mod info;
 pub(crate) mod optimize;
 pub(crate) mod quantize;

@@ -5,7 +5,7 @@ use std::iter;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use multivec::{Error, Fused, ModelDirectory, Precision, Result, optimize_graph};
+use multivec::{Error, Fused, ModelDirectory, Precision, Result, optimize_model};
 use serde_json::{Map, Value};
 
 use crate::arguments::PrecisionName;
@@ -27,15 +27,15 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
     let directory = ModelDirectory::open(&arguments.model)?;
     let precision = arguments.precision.map(Precision::from);
-    let (model, precision) = directory.choose(precision)?;
-    let (graph, fused) = optimize_graph(model)?;
-    let name = match precision {
+    let chosen = directory.choose(precision)?;
+    let (graph, fused) = optimize_model(&directory, chosen.weights)?;
+    let name = match chosen.precision {
         Precision::Int8 => "model_int8.onnx",
         _ => "model.onnx",
     };
     let output = &arguments.output;
     let file = output.join(name);
-    if is_same(&file, model) {
+    if is_same(&file, &directory.root().join(chosen.weights.path())) {
         return Err(Error::option(
             "output",
             "a directory other than the model's",
@@ -44,10 +44,13 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
     }
     fs::create_dir_all(output).map_err(|error| failed(output, "creating", error))?;
     for (source, name) in [
-        (directory.config(), "onnx_config.json"),
+        (
+            PathBuf::from(&directory.description().config.file),
+            "onnx_config.json",
+        ),
         (directory.tokenizer(), "tokenizer.json"),
     ] {
-        fs::copy(source, output.join(name)).map_err(|error| failed(source, "copying", error))?;
+        fs::copy(&source, output.join(name)).map_err(|error| failed(&source, "copying", error))?;
     }
     fs::write(&file, graph).map_err(|error| failed(&file, "writing", error))?;
     let counts = Fused::NAMES.into_iter().zip(fused.counts());

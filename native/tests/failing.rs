@@ -1,0 +1,88 @@
+//! Models that were once refused, or taken wrongly.
+
+use std::path::PathBuf;
+
+use multivec::{Embedding, Encoder, EncoderBuilder, Engine, Error, Result};
+
+const TEXT: &str = "Bees make honey, and plants turn light into food.";
+
+fn folder(name: &str) -> PathBuf {
+    [
+        env!("CARGO_MANIFEST_DIR"),
+        "../tests/fixtures/failing",
+        name,
+    ]
+    .iter()
+    .collect()
+}
+
+fn load(name: &str, engine: Engine) -> Result<Encoder> {
+    EncoderBuilder::from_dir(folder(name))
+        .with_engine(engine)
+        .build()
+}
+
+fn engines() -> Vec<Engine> {
+    let mut engines = vec![Engine::OnnxRuntime];
+    engines.extend(cfg!(feature = "tract").then_some(Engine::Tract));
+    engines
+}
+
+/// The vectors of a text alone, which have to be those in a padded batch.
+fn encode(name: &str, engine: Engine) -> Embedding {
+    let encoder = load(name, engine).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let alone = encoder.encode_document(TEXT).expect("it encodes");
+    let batch = encoder
+        .encode_documents(&["Short.", TEXT])
+        .expect("they encode");
+    is_close(&alone, &batch[1], name);
+    alone
+}
+
+fn is_close(one: &Embedding, other: &Embedding, name: &str) {
+    assert_eq!(
+        [one.tokens(), one.dim()],
+        [other.tokens(), other.dim()],
+        "{name}"
+    );
+    let pairs = one.as_slice().iter().zip(other.as_slice());
+    let distance = pairs
+        .map(|(one, other)| (one - other).abs())
+        .fold(0., f32::max);
+    assert!(distance < 1e-4, "{name}: {distance}");
+}
+
+#[test]
+fn they_load_with_the_promised_columns_on_every_engine() {
+    for (name, dim) in [
+        // A bare transformer beside a Dense module, which is applied.
+        ("01-bare-onnx-beside-dense", 32),
+        ("02-mve-6.2-config", 32),
+        ("04-tract-extra-outputs", 32),
+        ("09-fp16-output", 32),
+        ("10-int32-inputs", 32),
+        ("11-position-ids", 32),
+    ] {
+        let found = engines().into_iter().map(|engine| encode(name, engine));
+        let found: Vec<Embedding> = found.collect();
+        assert_eq!(found[0].dim(), dim, "{name}");
+        for other in &found[1..] {
+            is_close(&found[0], other, name);
+        }
+    }
+}
+
+#[test]
+fn outputs_that_leave_a_choice_are_listed() {
+    for engine in engines() {
+        let error = load("03-first-of-two-outputs", engine).expect_err("it is ambiguous");
+        assert!(matches!(error, Error::ModelMismatch { .. }), "{error}");
+        let message = error.to_string();
+        for output in [
+            "`last_hidden_state` [batch, length, 64]",
+            "`colbert_vecs` [batch, length, 32]",
+        ] {
+            assert!(message.contains(output), "{message}");
+        }
+    }
+}
