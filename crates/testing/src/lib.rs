@@ -12,6 +12,8 @@ mod fixtures;
 pub mod folders;
 pub mod graphs;
 #[cfg(not(target_arch = "wasm32"))]
+pub mod hub;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod models;
 pub mod notation;
 pub mod operators;
