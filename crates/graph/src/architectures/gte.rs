@@ -27,7 +27,7 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
     let config = draft.config;
     config.only("position_embedding_type", "rope")?;
     config.only("layer_norm_type", "layer_norm")?;
-    config.forbid(&["logn_attention_scale", "logn_attention_clip1"])?;
+    config.forbid(&["logn_attention_scale"])?;
     let mut layers = PostNorm::read(draft, &KEYS, &NAMES)?;
     layers.feed_forward.inner_bias = Bias::Absent;
     if config.flag("pack_qkv")? == Some(false) {

@@ -5,27 +5,15 @@ use crate::error::Error;
 use crate::external::ExternalLocation;
 use crate::fuse;
 use crate::safetensors::WeightIndex;
-use crate::testing::{fixture, fixture_bytes, graph, node, operators};
+use crate::testing::{fixture, fixture_bytes, graph, node, operators, weight_index};
 
 const GRAPH: &str = "model.onnx";
 
-/// A file of zeros with tensors of these shapes.
+/// Weights beside a layer's configuration.
 fn weights(tensors: &[(&str, &[usize])]) -> WeightIndex {
-    let mut end = 0;
-    let mut entries = Vec::new();
-    for (name, shape) in tensors {
-        let start = end;
-        end += 4 * shape.iter().product::<usize>();
-        entries.push(format!(
-            r#""{name}":{{"dtype":"F32","shape":{shape:?},"data_offsets":[{start},{end}]}}"#
-        ));
-    }
-    let header = format!("{{{}}}", entries.join(","));
-    let mut index = WeightIndex::new();
-    let length = 8 + header.len() as u64 + end as u64;
-    let added = index.add_file("1_Dense/model.safetensors", header.as_bytes(), length);
-    added.expect("a valid header");
-    index
+    let owned = |&(name, shape): &(&str, &[usize])| (name.to_owned(), shape.to_vec());
+    let tensors: Vec<_> = tensors.iter().map(owned).collect();
+    weight_index("1_Dense/model.safetensors", &tensors)
 }
 
 fn config(activation: &str, rest: &str) -> String {

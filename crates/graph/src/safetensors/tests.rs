@@ -126,3 +126,26 @@ fn shards_share_an_index() {
         assert_eq!(error.code(), "invalid_file");
     }
 }
+
+#[test]
+fn damaged_headers_are_read_or_refused() {
+    let whole = file(HEADER, 46);
+    let (mut read_anyway, mut refused) = (0, 0);
+    for round in 0..20_000 {
+        let mut bytes = whole.clone();
+        let at = (round * 40_503) % (bytes.len() - 46);
+        bytes[at] ^= 1 << (round % 8);
+        bytes[(round * 7_919) % (HEADER.len() + 8)] = b"0987{}[],:\"-eF"[round % 14];
+        match read(&bytes) {
+            Ok(_) => read_anyway += 1,
+            Err(error) => {
+                assert_eq!(error.code(), "invalid_file");
+                refused += 1;
+            }
+        }
+    }
+    assert!(
+        read_anyway > 100 && refused > 1_000,
+        "{read_anyway} {refused}"
+    );
+}

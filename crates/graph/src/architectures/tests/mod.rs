@@ -1,3 +1,5 @@
+mod declared;
+
 use std::io::Cursor;
 
 use super::*;
@@ -116,6 +118,37 @@ fn every_value_has_a_shape() {
 }
 
 #[test]
+fn no_weight_of_an_encoder_is_left_out() {
+    for (name, left) in [
+        (
+            "mv-pylate-bert",
+            &["pooler.dense.bias", "pooler.dense.weight"][..],
+        ),
+        ("mv-pylate-modernbert", &[]),
+        ("mv-st-lfm2", &[]),
+        ("dense-distilbert-mean", &[]),
+        (
+            "dense-mpnet-mean",
+            &["pooler.dense.bias", "pooler.dense.weight"],
+        ),
+        ("dense-nomic-mean", &[]),
+        ("dense-eurobert-mean", &[]),
+        ("dense-qwen3-last", &[]),
+    ] {
+        let index = weights(&format!("tests/fixtures/hub/{name}"));
+        assert_eq!(unused(&architecture(name), &index), left, "{name}");
+    }
+}
+
+/// Weights that a graph does not read.
+fn unused<'a>(architecture: &Architecture, index: &'a WeightIndex) -> Vec<&'a str> {
+    let names = index.names();
+    names
+        .filter(|name| architecture.graph.initializer(name).is_none())
+        .collect()
+}
+
+#[test]
 fn configurations_state_sizes() {
     let found = architecture("mv-pylate-bert");
     assert_eq!(found.model_type, "bert");
@@ -164,6 +197,23 @@ fn what_is_not_implemented_is_refused_by_name() {
     assert!(refused(&[("model_type", "t5".into())]).contains("xlm-roberta"));
     let error = build("config.json", b"[1", &WeightIndex::new());
     assert_eq!(error.expect_err("no JSON").code(), "invalid_file");
+}
+
+#[test]
+fn damaged_configurations_are_read_or_refused() {
+    for name in ["mv-pylate-bert", "mv-pylate-modernbert", "mv-st-lfm2"] {
+        let folder = format!("tests/fixtures/hub/{name}");
+        let whole = fixture_bytes(&format!("{folder}/config.json"));
+        let index = weights(&folder);
+        let mut refused = 0;
+        for round in 0..1_000 {
+            let mut config = whole.clone();
+            let at = (round * 40_503) % config.len();
+            config[at] = b"0987{}[],:\"-etn."[round % 16];
+            refused += usize::from(build("config.json", &config, &index).is_err());
+        }
+        assert!(refused > 100, "{name}: {refused}");
+    }
 }
 
 #[test]

@@ -1,0 +1,273 @@
+//! Families without a published model among the fixtures, by the names and
+//! shapes of their weights.
+
+use serde_json::{Value, json};
+
+use super::{Architecture, build, unused};
+use crate::fuse;
+use crate::testing::weight_index;
+
+const WIDTH: usize = 8;
+const INNER: usize = 12;
+
+/// Names and shapes of weights.
+#[derive(Default)]
+struct Tensors(Vec<(String, Vec<usize>)>);
+
+impl Tensors {
+    fn add(&mut self, name: &str, shape: &[usize]) {
+        self.0.push((name.to_owned(), shape.to_vec()));
+    }
+
+    fn linear(&mut self, name: &str, shape: [usize; 2]) {
+        self.add(&format!("{name}.weight"), &shape);
+        self.add(&format!("{name}.bias"), &shape[..1]);
+    }
+
+    fn norm(&mut self, name: &str, width: usize) {
+        self.add(&format!("{name}.weight"), &[width]);
+        self.add(&format!("{name}.bias"), &[width]);
+    }
+}
+
+fn bert_layer(tensors: &mut Tensors, prefix: &str) {
+    let attention = format!("{prefix}encoder.layer.0.attention");
+    for part in ["self.query", "self.key", "self.value", "output.dense"] {
+        tensors.linear(&format!("{attention}.{part}"), [WIDTH, WIDTH]);
+    }
+    tensors.norm(&format!("{attention}.output.LayerNorm"), WIDTH);
+}
+
+fn bert_feed_forward(tensors: &mut Tensors, prefix: &str) {
+    let layer = format!("{prefix}encoder.layer.0");
+    tensors.linear(&format!("{layer}.intermediate.dense"), [INNER, WIDTH]);
+    tensors.linear(&format!("{layer}.output.dense"), [WIDTH, INNER]);
+    tensors.norm(&format!("{layer}.output.LayerNorm"), WIDTH);
+}
+
+fn embeddings(tensors: &mut Tensors, prefix: &str, columns: usize) {
+    for (table, rows) in [("word", 9), ("token_type", 2), ("position", 7)] {
+        let name = format!("{prefix}embeddings.{table}_embeddings.weight");
+        tensors.add(&name, &[rows, columns]);
+    }
+    tensors.norm(&format!("{prefix}embeddings.LayerNorm"), columns);
+}
+
+/// Builds a family with one layer of two heads, and checks that no weight is
+/// left out.
+fn built(tensors: &Tensors, options: Value) -> Architecture {
+    let mut config = json!({
+        "hidden_size": WIDTH,
+        "intermediate_size": INNER,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "max_position_embeddings": 7,
+    });
+    for (key, value) in options.as_object().expect("options") {
+        config[key] = value.clone();
+    }
+    let index = weight_index("model.safetensors", &tensors.0);
+    let config = config.to_string();
+    let found = build("config.json", config.as_bytes(), &index).expect("a known family");
+    assert_eq!(unused(&found, &index), [""; 0], "{config}");
+    assert_eq!(found.width, WIDTH);
+    found
+}
+
+fn attentions(found: &Architecture) -> usize {
+    fuse(&mut found.graph.clone()).attentions
+}
+
+#[test]
+fn electra_widens_its_embeddings() {
+    let mut tensors = Tensors::default();
+    embeddings(&mut tensors, "electra.", 4);
+    tensors.linear("electra.embeddings_project", [WIDTH, 4]);
+    bert_layer(&mut tensors, "electra.");
+    bert_feed_forward(&mut tensors, "electra.");
+    let found = built(
+        &tensors,
+        json!({"model_type": "electra", "embedding_size": 4}),
+    );
+    assert_eq!((attentions(&found), found.max_positions), (1, Some(7)));
+}
+
+#[test]
+fn ernie_adds_the_first_task() {
+    let mut tensors = Tensors::default();
+    embeddings(&mut tensors, "", WIDTH);
+    tensors.add("embeddings.task_type_embeddings.weight", &[3, WIDTH]);
+    bert_layer(&mut tensors, "");
+    bert_feed_forward(&mut tensors, "");
+    let found = built(
+        &tensors,
+        json!({"model_type": "ernie", "use_task_id": true}),
+    );
+    assert_eq!(attentions(&found), 1);
+}
+
+#[test]
+fn jinas_second_version_has_gates() {
+    let mut tensors = Tensors::default();
+    tensors.add("embeddings.word_embeddings.weight", &[9, WIDTH]);
+    tensors.add("embeddings.token_type_embeddings.weight", &[2, WIDTH]);
+    tensors.norm("embeddings.LayerNorm", WIDTH);
+    bert_layer(&mut tensors, "");
+    let layer = "encoder.layer.0.mlp";
+    let gates = format!("{layer}.gated_layers.weight");
+    tensors.add(&gates, &[2 * INNER, WIDTH]);
+    tensors.linear(&format!("{layer}.wo"), [WIDTH, INNER]);
+    tensors.norm(&format!("{layer}.layernorm"), WIDTH);
+    let options = json!({
+        "model_type": "bert",
+        "position_embedding_type": "alibi",
+        "feed_forward_type": "geglu",
+    });
+    let found = built(&tensors, options);
+    assert_eq!(found.max_positions, Some(7));
+}
+
+/// Layers that compute queries, keys and values together.
+fn packed(tensors: &mut Tensors, prefix: &str, qkv: &str, output: &str) {
+    tensors.add(
+        &format!("{prefix}embeddings.word_embeddings.weight"),
+        &[9, WIDTH],
+    );
+    tensors.norm(&format!("{prefix}emb_ln"), WIDTH);
+    let layer = format!("{prefix}encoder.layers.0");
+    tensors.linear(&format!("{layer}.{qkv}"), [3 * WIDTH, WIDTH]);
+    tensors.linear(&format!("{layer}.{output}"), [WIDTH, WIDTH]);
+    tensors.linear(&format!("{layer}.mlp.fc1"), [INNER, WIDTH]);
+    tensors.linear(&format!("{layer}.mlp.fc2"), [WIDTH, INNER]);
+    tensors.norm(&format!("{layer}.norm1"), WIDTH);
+    tensors.norm(&format!("{layer}.norm2"), WIDTH);
+}
+
+#[test]
+fn jinas_third_version_is_rotary() {
+    let mut tensors = Tensors::default();
+    packed(&mut tensors, "roberta.", "mixer.Wqkv", "mixer.out_proj");
+    let types = "roberta.embeddings.token_type_embeddings.weight";
+    tensors.add(types, &[1, WIDTH]);
+    let options = json!({
+        "model_type": "xlm-roberta",
+        "position_embedding_type": "rotary",
+        "rotary_emb_base": 20000.,
+        "lora_adaptations": null,
+    });
+    let found = built(&tensors, options);
+    let fused = fuse(&mut found.graph.clone());
+    assert_eq!((fused.attentions, fused.rotary), (1, 1));
+    let inputs: Vec<&str> = found.graph.free_inputs().collect();
+    assert_eq!(inputs, ["input_ids", "attention_mask"]);
+}
+
+#[test]
+fn nomics_own_options_are_those_of_gpt2() {
+    let mut tensors = Tensors::default();
+    packed(&mut tensors, "", "attn.Wqkv", "attn.out_proj");
+    let types = "embeddings.token_type_embeddings.weight";
+    tensors.add(types, &[2, WIDTH]);
+    let options = json!({
+        "model_type": "nomic_bert",
+        "n_embd": WIDTH,
+        "n_head": 2,
+        "n_layer": 1,
+        "n_inner": INNER,
+        "n_positions": 8192,
+        "max_trained_positions": 2048,
+        "rotary_scaling_factor": 2.,
+        "activation_function": "gelu",
+    });
+    let found = built(&tensors, options);
+    assert_eq!((attentions(&found), found.max_positions), (1, Some(2048)));
+}
+
+#[test]
+fn gte_has_scaled_angles() {
+    let mut tensors = Tensors::default();
+    tensors.add("new.embeddings.word_embeddings.weight", &[9, WIDTH]);
+    tensors.norm("new.embeddings.LayerNorm", WIDTH);
+    let layer = "new.encoder.layer.0";
+    tensors.linear(&format!("{layer}.attention.qkv_proj"), [3 * WIDTH, WIDTH]);
+    tensors.linear(&format!("{layer}.attention.o_proj"), [WIDTH, WIDTH]);
+    let gates = format!("{layer}.mlp.up_gate_proj.weight");
+    tensors.add(&gates, &[2 * INNER, WIDTH]);
+    tensors.linear(&format!("{layer}.mlp.down_proj"), [WIDTH, INNER]);
+    tensors.norm(&format!("{layer}.attn_ln"), WIDTH);
+    tensors.norm(&format!("{layer}.mlp_ln"), WIDTH);
+    let options = json!({
+        "model_type": "new",
+        "type_vocab_size": 0,
+        "rope_scaling": {"type": "ntk", "factor": 8.},
+    });
+    assert_eq!(attentions(&built(&tensors, options)), 1);
+}
+
+fn decoder(tensors: &mut Tensors, prefix: &str) {
+    tensors.add(&format!("{prefix}embed_tokens.weight"), &[9, WIDTH]);
+    tensors.add(&format!("{prefix}norm.weight"), &[WIDTH]);
+    let layer = format!("{prefix}layers.0");
+    for norm in ["input_layernorm", "post_attention_layernorm"] {
+        tensors.add(&format!("{layer}.{norm}.weight"), &[WIDTH]);
+    }
+    for part in ["q", "k", "v", "o"] {
+        let name = format!("{layer}.self_attn.{part}_proj.weight");
+        tensors.add(&name, &[WIDTH, WIDTH]);
+    }
+    for (part, shape) in [
+        ("gate", [INNER, WIDTH]),
+        ("up", [INNER, WIDTH]),
+        ("down", [WIDTH, INNER]),
+    ] {
+        tensors.add(&format!("{layer}.mlp.{part}_proj.weight"), &shape);
+    }
+}
+
+#[test]
+fn decoders_see_what_their_configuration_says() {
+    let mut tensors = Tensors::default();
+    decoder(&mut tensors, "model.");
+    for (options, expected) in [
+        (json!({"model_type": "llama"}), 0),
+        (json!({"model_type": "llama", "is_causal": false}), 1),
+        (json!({"model_type": "llama_bidirec"}), 1),
+        (json!({"model_type": "eurobert"}), 1),
+    ] {
+        // Causal attention is not fused.
+        assert_eq!(attentions(&built(&tensors, options)), expected);
+    }
+}
+
+#[test]
+fn convolutions_of_lfm2_may_see_both_sides() {
+    let mut tensors = Tensors::default();
+    tensors.add("lfm2.embed_tokens.weight", &[9, WIDTH]);
+    tensors.add("lfm2.embedding_norm.weight", &[WIDTH]);
+    let layer = "lfm2.layers.0";
+    for norm in ["operator_norm", "ffn_norm"] {
+        tensors.add(&format!("{layer}.{norm}.weight"), &[WIDTH]);
+    }
+    for (name, shape) in [
+        ("conv.in_proj", vec![3 * WIDTH, WIDTH]),
+        ("conv.out_proj", vec![WIDTH, WIDTH]),
+        ("conv.conv", vec![WIDTH, 1, 4]),
+        ("feed_forward.w1", vec![16, WIDTH]),
+        ("feed_forward.w2", vec![WIDTH, 16]),
+        ("feed_forward.w3", vec![16, WIDTH]),
+    ] {
+        tensors.add(&format!("{layer}.{name}.weight"), &shape);
+    }
+    for class in ["Lfm2Model", "Lfm2BidirectionalModel"] {
+        let options = json!({
+            "model_type": "lfm2",
+            "architectures": [class],
+            "full_attn_idxs": [],
+            "conv_L_cache": 4,
+            // 2 / 3 of it, rounded up.
+            "intermediate_size": 18,
+            "block_multiple_of": 8,
+        });
+        built(&tensors, options);
+    }
+}
