@@ -2,7 +2,7 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::expect_used, clippy::panic)]
 
-use js_sys::{Array, JSON, Reflect, Uint8Array};
+use js_sys::{Array, Function, JSON, Object, Reflect, Uint8Array};
 use multivec_testing::TINY_BERT;
 use multivec_wasm::api::WasmEncoder;
 use wasm_bindgen::{JsCast, JsValue};
@@ -54,17 +54,32 @@ fn code<T>(result: Result<T, JsValue>) -> String {
     get(&error, "code").as_string().expect("a code")
 }
 
-const NAMES: &str = r#"{ "model": "model.onnx", "tokenizer": "t.json", "config": "c.json" }"#;
-
 fn load(model: &[u8], options: &str) -> Result<WasmEncoder, JsValue> {
-    WasmEncoder::new(
-        Uint8Array::from(model),
-        TINY_BERT.tokenizer.to_vec(),
-        TINY_BERT.config.to_vec(),
-        json(NAMES),
-        "fp32".into(),
-        json(options),
-    )
+    load_with(TINY_BERT.tokenizer, model, options)
+}
+
+fn load_with(tokenizer: &[u8], model: &[u8], options: &str) -> Result<WasmEncoder, JsValue> {
+    let (contents, files, file) = (Object::new(), Object::new(), Object::new());
+    set(&contents, "tokenizer.json", &Uint8Array::from(tokenizer));
+    set(
+        &contents,
+        "onnx_config.json",
+        &Uint8Array::from(TINY_BERT.config),
+    );
+    set(&files, "location", &"".into());
+    set(&files, "paths", &json(r#"["model.onnx"]"#));
+    set(&files, "contents", &contents);
+    let read = "return this.slice(start, end)";
+    let read = Function::new_with_args("start, end", read);
+    set(&file, "path", &"model.onnx".into());
+    set(&file, "size", &(model.len() as f64).into());
+    set(&file, "read", &read.bind0(&Uint8Array::from(model)));
+    let large = Array::of1(&file);
+    WasmEncoder::new(files.into(), large.into(), "model.onnx", json(options))
+}
+
+fn set(object: &Object, key: &str, value: &JsValue) {
+    Reflect::set(object, &key.into(), value).expect("an object");
 }
 
 fn tiny() -> WasmEncoder {
@@ -115,7 +130,8 @@ fn spans_count_utf16_code_units() {
 
 #[wasm_bindgen_test]
 fn errors_have_codes() {
-    assert_eq!(code(load(b"<html>", "{}")), "invalid_model");
+    assert_eq!(code(load(b"<html>", "{}")), "invalid_file");
+    assert_eq!(code(load(b"no protobuf", "{}")), "invalid_model");
     let encoder = tiny();
     let start = |options: &str| encoder.start(json("[]"), "query".into(), json(options), 0);
     for options in [
@@ -159,14 +175,8 @@ fn a_vocabulary_larger_than_the_models() {
     let vocabulary = get(&get(&tokenizer, "model"), "vocab");
     Reflect::set(&vocabulary, &"extraordinary".into(), &2050.into()).expect("an object");
     let tokenizer: String = JSON::stringify(&tokenizer).expect("JSON").into();
-    let loaded = WasmEncoder::new(
-        Uint8Array::from(TINY_BERT.fp32.expect("a graph")),
-        tokenizer.into_bytes(),
-        TINY_BERT.config.to_vec(),
-        json(NAMES),
-        "fp32".into(),
-        json("{}"),
-    );
+    let model = TINY_BERT.fp32.expect("a graph");
+    let loaded = load_with(tokenizer.as_bytes(), model, "{}");
     assert_eq!(code(loaded), "model_mismatch");
     // Nothing has panicked: this instance goes on.
     assert!(tiny().info().is_ok());

@@ -6,6 +6,7 @@
 mod append;
 mod complete;
 
+use multivec_graph::onnx::{BFLOAT16, FLOAT16};
 use multivec_graph::safetensors::{WeightIndex, shard_files};
 use multivec_graph::{ExternalLocation, Graph, StoredType, architectures};
 
@@ -75,9 +76,10 @@ pub fn build_graph(
     for file in &files {
         store.index(file, &mut index)?;
     }
-    let mut graph =
-        architectures::build(&store.name(&transformer.config), &config, &index)?.graph;
-    let name = files.first().map_or_else(String::new, |file| store.name(file));
+    let mut graph = architectures::build(&store.name(&transformer.config), &config, &index)?.graph;
+    let name = files
+        .first()
+        .map_or_else(String::new, |file| store.name(file));
     let target = append::Target {
         graph: &mut graph,
         file: &name,
@@ -106,17 +108,27 @@ pub fn weight_files(weights: &WeightsFile, store: &impl ModelStore) -> Result<Ve
     Ok(files.iter().map(|file| join(folder, file)).collect())
 }
 
-/// The precision of a graph's weights as they are stored; `named` is what the
-/// file's name says.
+/// The precision of a graph's weights: 16-bit floats if most are stored as such,
+/// else `named`, which the file's name says. Asked before a graph is made to
+/// compute in 32 bits.
 pub fn stored_precision(graph: &Graph, named: Precision) -> Precision {
     if named.is_quantized() {
         return named;
     }
-    let tensors = graph.initializers().iter();
-    let halves = tensors.filter_map(|tensor| match ExternalLocation::of(tensor)?.stored {
-        StoredType::Float16 => Some(Precision::Fp16),
-        StoredType::BFloat16 => Some(Precision::Bf16),
-        _ => None,
-    });
-    halves.last().unwrap_or(named)
+    let (mut others, mut halves, mut brain_halves) = (0u64, 0u64, 0u64);
+    for tensor in graph.initializers() {
+        let stored = ExternalLocation::of(tensor).map(|location| location.stored);
+        let count = match (tensor.data_type, stored) {
+            (Some(FLOAT16), _) | (_, Some(StoredType::Float16)) => &mut halves,
+            (Some(BFLOAT16), _) | (_, Some(StoredType::BFloat16)) => &mut brain_halves,
+            _ => &mut others,
+        };
+        let sizes = tensor.dims.iter().map(|&size| size.max(0) as u64);
+        *count = count.saturating_add(sizes.fold(1, u64::saturating_mul));
+    }
+    match halves.max(brain_halves) {
+        most if most < others => named,
+        most if most == halves => Precision::Fp16,
+        _ => Precision::Bf16,
+    }
 }

@@ -6,6 +6,8 @@ mod error;
 mod file;
 mod health;
 mod job;
+mod listing;
+mod load;
 mod options;
 mod pool;
 #[cfg(target_feature = "atomics")]

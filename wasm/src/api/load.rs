@@ -1,0 +1,170 @@
+//! From a model's files to an encoder.
+
+use multivec_core::model::{
+    ModelDescription, ModelStore, WeightsFile, build_graph, complete_graph, describe,
+    stored_precision,
+};
+use multivec_core::{EncodeOptions, Encoder, Error, ModelParts, Precision, Result, WeightsHasher};
+use multivec_graph::onnx::TensorProto;
+use multivec_graph::passes::widen_half_precision;
+use multivec_graph::safetensors::WeightIndex;
+use multivec_graph::{
+    Bytes, ExternalLocation, FILE_START, Graph, describe_wrong_file, widen_stored,
+};
+use multivec_tract::{TractBackend, TractGraph};
+
+use super::file::PartedFile;
+use super::listing::Listing;
+use crate::threads::{POOL, threads};
+
+/// The files of a model.
+pub(super) struct ModelFiles {
+    pub(super) listing: Listing,
+    /// Those that are read in parts.
+    pub(super) large: Vec<PartedFile>,
+}
+
+/// A graph, the files that hold its weights, and the hash of what it depends on
+/// beside them.
+struct Assembled {
+    graph: Graph,
+    files: Vec<String>,
+    precision: Precision,
+    hasher: WeightsHasher,
+}
+
+impl ModelFiles {
+    /// Loads the weights at a path.
+    pub(super) fn load(&self, weights: &str, options: &EncodeOptions) -> Result<Encoder> {
+        let description = describe(&self.listing.folder())?;
+        let chosen = description
+            .weights
+            .iter()
+            .find(|one| one.path() == weights)
+            .ok_or_else(|| self.listing.missing(weights))?;
+        // In a block: its memory is free for the weights afterwards.
+        let parts = {
+            let path = &description.tokenizer;
+            let tokenizer = self.listing.content(path)?;
+            ModelParts::of(&description, &self.listing.name(path), &tokenizer)?
+        };
+        let mut model = self.assemble(&description, chosen)?;
+        self.hash(weights, &mut model)?;
+        let external = |tensor: &TensorProto| self.tensor(weights, tensor);
+        model.graph.read_small(&external)?;
+        let name = self.listing.name(weights);
+        let graph = TractGraph::new(&name, model.graph, model.precision, &external)
+            .with_normalization(options.normalization.resolve(parts.normalization()))
+            .fused()
+            .with_threads(threads());
+        let backend = TractBackend::open(graph)?.with_concurrency(POOL.size());
+        Encoder::new(parts, Box::new(backend), model.hasher, options)
+    }
+
+    fn assemble(&self, description: &ModelDescription, weights: &WeightsFile) -> Result<Assembled> {
+        let mut hasher = WeightsHasher::new();
+        let WeightsFile::Onnx(path) = weights else {
+            let built = build_graph(description, weights, self)?;
+            hasher.update(&built.config);
+            return Ok(Assembled {
+                precision: stored_precision(&built.graph, weights.named_precision()),
+                graph: built.graph,
+                files: built.files,
+                hasher,
+            });
+        };
+        let mut graph = self.graph(path)?;
+        let precision = stored_precision(&graph, weights.named_precision());
+        widen_half_precision(&mut graph);
+        let mut files = vec![path.clone()];
+        let completed = complete_graph(description, &mut graph, &self.name(path), self)?;
+        files.extend(completed.files);
+        Ok(Assembled {
+            graph,
+            files,
+            precision,
+            hasher,
+        })
+    }
+
+    /// Hashes the files of the graph at a path.
+    fn hash(&self, path: &str, model: &mut Assembled) -> Result<()> {
+        let external = model.graph.external_files().into_iter();
+        let others = external
+            .filter_map(|name| self.beside(path, name))
+            .map(|file| file.path.as_str())
+            .filter(|name| !model.files.iter().any(|file| file == name));
+        let others: Vec<&str> = others.collect();
+        for file in model.files.iter().map(String::as_str).chain(others) {
+            let hashed = model.hasher.update_reader(self.file(file)?.reader());
+            hashed.map_err(|source| Error::io(self.name(file), "reading", source))?;
+        }
+        Ok(())
+    }
+
+    fn graph(&self, path: &str) -> Result<Graph> {
+        let (file, name) = (self.file(path)?, self.name(path));
+        let start = file.read(0, file.size().min(FILE_START as u64))?;
+        if let Some(found) = describe_wrong_file(&start) {
+            return Err(multivec_graph::Error::file(&name, "an ONNX model", found).into());
+        }
+        Ok(Graph::scan(&name, path, file.reader())?)
+    }
+
+    fn file(&self, path: &str) -> Result<&PartedFile> {
+        let found = self.large.iter().find(|file| file.path == path);
+        found.ok_or_else(|| self.listing.missing(path))
+    }
+
+    /// A file that tensors of the graph at `path` name: by its path, or beside
+    /// the graph.
+    fn beside(&self, path: &str, name: &str) -> Option<&PartedFile> {
+        let folder = path.rsplit_once('/').map(|(folder, _)| folder);
+        self.file(name)
+            .or_else(|_| self.file(&format!("{}/{name}", folder.unwrap_or("."))))
+            .ok()
+    }
+
+    /// The bytes of a tensor of the graph at `path`.
+    fn tensor(&self, path: &str, tensor: &TensorProto) -> multivec_graph::Result<Bytes> {
+        let name = tensor.name.as_deref().unwrap_or_default();
+        let fail = |expected: &str, found: String| {
+            let source = format!("expected the tensor `{name}` {expected}, found it {found}");
+            multivec_graph::Error::invalid(self.name(path), source)
+        };
+        let place = ExternalLocation::of(tensor);
+        let place = place.ok_or_else(|| fail("in a file", "nowhere".to_owned()))?;
+        let file = self.beside(path, place.file).ok_or_else(|| {
+            let found = format!("in `{}`, which is not among them", place.file);
+            fail("in the model's files", found)
+        })?;
+        let end = match place.length {
+            Some(length) => place.offset.checked_add(length),
+            None => Some(file.size()),
+        };
+        let end = end.filter(|&end| place.offset <= end && end <= file.size());
+        let end = end.ok_or_else(|| {
+            let expected = format!("within the {} bytes of {}", file.size(), file.path);
+            fail(&expected, format!("at {}", place.offset))
+        })?;
+        Ok(widen_stored(tensor, file.read(place.offset, end)?))
+    }
+}
+
+impl ModelStore for ModelFiles {
+    fn location(&self) -> String {
+        self.listing.location()
+    }
+
+    fn name(&self, path: &str) -> String {
+        self.listing.name(path)
+    }
+
+    fn read(&self, path: &str) -> Result<Vec<u8>> {
+        self.listing.content(path)
+    }
+
+    fn index(&self, path: &str, index: &mut WeightIndex) -> Result<()> {
+        Ok(index.read_file(path, self.file(path)?.reader())?)
+    }
+}
