@@ -1,3 +1,4 @@
+mod assembled;
 mod contradictions;
 mod damaged;
 mod folders;
