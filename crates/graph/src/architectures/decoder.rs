@@ -101,7 +101,7 @@ fn encoder(draft: &mut Draft<'_>, form: &Form) -> Result<Encoder> {
     let sees_all = form.sight == Sight::All
         || config.flag("is_causal")? == Some(false)
         || config.is_set("use_bidirectional_attention")?;
-    let frequencies = rope::frequencies(base, model.attention.heads);
+    let frequencies = rope::frequencies(config, base, model.attention.heads)?;
     let context = Context {
         mask: if sees_all {
             Mask::padding(builder)

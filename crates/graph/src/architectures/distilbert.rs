@@ -13,7 +13,7 @@ const KEYS: Keys = Keys {
     heads: Key("n_heads", 12),
     layers: Key("n_layers", 6),
     intermediate: Key("hidden_dim", 3072),
-    activation: "activation",
+    activation: Some("activation"),
     // No configuration states it.
     epsilon: ("layer_norm_eps", 1e-12),
 };

@@ -67,7 +67,7 @@ impl<'a> Draft<'a> {
             Some(key) => self.config.size(key, count)?,
             None => count,
         };
-        if count % of_keys != 0 {
+        if !count.is_multiple_of(of_keys) {
             let expected = format!("a divisor of {count_key}, {count}");
             let key = keys.of_keys.unwrap_or(count_key);
             return Err(self.config.refuse(key, expected, of_keys));
@@ -75,7 +75,7 @@ impl<'a> Draft<'a> {
         let stated = self.config.optional_size("head_dim")?;
         let columns = match stated.or(keys.columns) {
             Some(columns) => columns,
-            None if width % count == 0 => width / count,
+            None if width.is_multiple_of(count) => width / count,
             None => {
                 let expected = format!("a divisor of the width {width}");
                 return Err(self.config.refuse(count_key, expected, count));

@@ -55,7 +55,7 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
 fn frequencies(config: &Config<'_>, heads: Heads) -> Result<Vec<f32>> {
     let base = config.number("rope_theta", 10_000.)?;
     let Some(scaling) = config.section("rope_scaling")? else {
-        return Ok(rope::frequencies(base, heads));
+        return rope::frequencies(config, base, heads);
     };
     scaling.only("type", "ntk")?;
     if scaling.get("mixed_b").is_some() {
@@ -63,6 +63,6 @@ fn frequencies(config: &Config<'_>, heads: Heads) -> Result<Vec<f32>> {
     }
     let factor = scaling.number("factor", 1.)?;
     let divisor = factor.powf(2. / heads.columns as f64) as f32;
-    let scaled = rope::frequencies(base * factor, heads);
+    let scaled = rope::frequencies(config, base * factor, heads)?;
     Ok(scaled.into_iter().map(|angle| angle / divisor).collect())
 }

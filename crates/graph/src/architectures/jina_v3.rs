@@ -43,7 +43,7 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
     let words = draft.words(WORDS, width)?;
     let (embedded, inputs) = draft.add_types(&words, width)?;
     let states = draft.layer_norm(&embedded, "emb_ln", layers.norm)?;
-    let frequencies = rope::frequencies(base, layers.attention.heads);
+    let frequencies = rope::frequencies(config, base, layers.attention.heads)?;
     let context = rope::context(&mut draft.builder, frequencies);
     Ok(Encoder {
         output: layers.apply(draft, states, &context)?,

@@ -48,7 +48,7 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
     let mut states = draft.words("embed_tokens.weight", width)?;
     let builder = &mut draft.builder;
     let positions = Positions::of_inputs(builder);
-    let frequencies = rope::frequencies(base, model.attention.heads);
+    let frequencies = rope::frequencies(config, base, model.attention.heads)?;
     let shared = Shared {
         context: Context {
             mask: if sees_all {

@@ -123,7 +123,7 @@ impl ModernBert {
         let base = rope_base(draft.config, kind)?;
         let window = draft.config.index("local_attention", 128)? / 2;
         let builder = &mut draft.builder;
-        let frequencies = rope::frequencies(base, self.attention.heads);
+        let frequencies = rope::frequencies(draft.config, base, self.attention.heads)?;
         Ok(Context {
             mask: match kind {
                 FULL => Mask::padding(builder),

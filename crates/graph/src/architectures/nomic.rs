@@ -17,7 +17,7 @@ const GPT2_KEYS: Keys = Keys {
     layers: Key("n_layer", 12),
     intermediate: Key("n_inner", 3072),
     // Names other functions than transformers does.
-    activation: "",
+    activation: None,
     epsilon: ("layer_norm_epsilon", 1e-5),
 };
 
@@ -55,7 +55,7 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
     let words = draft.words(WORDS, width)?;
     let (embedded, inputs) = draft.add_types(&words, width)?;
     let states = draft.layer_norm(&embedded, "emb_ln", layers.norm)?;
-    let frequencies = rope::frequencies(rope_base, layers.attention.heads);
+    let frequencies = rope::frequencies(draft.config, rope_base, layers.attention.heads)?;
     let context = rope::context(&mut draft.builder, frequencies);
     Ok(Encoder {
         output: layers.apply(draft, states, &context)?,

@@ -34,7 +34,7 @@ pub(super) struct Keys {
     pub(super) heads: Key,
     pub(super) layers: Key,
     pub(super) intermediate: Key,
-    pub(super) activation: &'static str,
+    pub(super) activation: Option<&'static str>,
     /// That of the epsilon of normalizations, and its value where it is absent.
     pub(super) epsilon: (&'static str, f64),
 }
@@ -45,7 +45,7 @@ pub(super) const KEYS: Keys = Keys {
     heads: Key("num_attention_heads", 12),
     layers: Key("num_hidden_layers", 12),
     intermediate: Key("intermediate_size", 3072),
-    activation: "hidden_act",
+    activation: Some("hidden_act"),
     epsilon: ("layer_norm_eps", 1e-12),
 };
 
@@ -71,7 +71,10 @@ impl PostNorm {
                 outer: names.outer,
                 width,
                 intermediate: size(keys.intermediate)?,
-                activation: config.activation(keys.activation, Activation::Gelu)?,
+                activation: match keys.activation {
+                    Some(key) => config.activation(key, Activation::Gelu)?,
+                    None => Activation::Gelu,
+                },
                 inner_bias: Bias::Present,
                 outer_bias: Bias::Present,
             },

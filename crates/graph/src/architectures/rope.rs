@@ -16,8 +16,14 @@ pub(super) fn context(builder: &mut Builder, frequencies: Vec<f32>) -> Context {
 }
 
 /// Angles from one position to the next, for each pair of columns.
-pub(super) fn frequencies(base: f64, heads: Heads) -> Vec<f32> {
-    Rotary::frequencies(base, heads.columns)
+pub(super) fn frequencies(config: &Config<'_>, base: f64, heads: Heads) -> Result<Vec<f32>> {
+    if base <= 0. {
+        return Err(config.refuse("rope_theta", "a number above 0", base));
+    }
+    if !heads.columns.is_multiple_of(2) {
+        return Err(config.refuse("head_dim", "an even number", heads.columns));
+    }
+    Ok(Rotary::frequencies(base, heads.columns))
 }
 
 /// The base of the angles. `key` is that of older configurations; newer ones

@@ -37,7 +37,7 @@ enum Residual {
     /// The rows that the layer reads.
     Rows,
     /// These rows, multiplied by weights `[outer, inner]`.
-    Projected(TensorProto),
+    Projected(Box<TensorProto>),
 }
 
 /// `config.json` of a layer. Other keys do not change what it computes.
@@ -87,18 +87,22 @@ impl Dense {
         })?;
         let (inner, outer) = (config.in_features, config.out_features);
         let read = |name: &str, shape: &[usize]| read(weights, name, shape);
+        let matrix = [outer, inner];
         Ok(Self {
             file: weights.file_names(),
-            weights: read("linear.weight", &[outer, inner])?,
-            bias: match config.bias {
-                true => Some(read("linear.bias", &[outer])?),
-                false => None,
+            weights: read("linear.weight", &matrix)?,
+            bias: if config.bias {
+                Some(read("linear.bias", &[outer])?)
+            } else {
+                None
             },
             activation,
-            residual: match (config.use_residual, inner == outer) {
-                (false, _) => Residual::None,
-                (true, true) => Residual::Rows,
-                (true, false) => Residual::Projected(read("residual.weight", &[outer, inner])?),
+            residual: if !config.use_residual {
+                Residual::None
+            } else if inner == outer {
+                Residual::Rows
+            } else {
+                Residual::Projected(Box::new(read("residual.weight", &matrix)?))
             },
             inner,
             outer,

@@ -200,6 +200,21 @@ fn what_is_not_implemented_is_refused_by_name() {
 }
 
 #[test]
+fn options_of_sections_are_named_with_them() {
+    let folder = "tests/fixtures/hub/mv-st-lfm2";
+    let config = fixture_bytes(&format!("{folder}/config.json"));
+    let mut config: serde_json::Value = serde_json::from_slice(&config).expect("JSON");
+    config["rope_parameters"]["rope_type"] = "yarn".into();
+    let config = config.to_string();
+    let error = build("config.json", config.as_bytes(), &weights(folder));
+    let error = error.expect_err("scaled angles").to_string();
+    assert!(
+        error.contains("rope_parameters.rope_type: expected `default`"),
+        "{error}"
+    );
+}
+
+#[test]
 fn damaged_configurations_are_read_or_refused() {
     for name in ["mv-pylate-bert", "mv-pylate-modernbert", "mv-st-lfm2"] {
         let folder = format!("tests/fixtures/hub/{name}");
