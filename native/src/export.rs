@@ -12,7 +12,7 @@ use multivec_graph::onnx::EXTERNAL;
 use multivec_graph::{WeightsWriter, embed_bytes};
 use serde_json::{Map, Value};
 
-use crate::model::{Assembled, ModelDirectory, ModelGraph, assemble};
+use crate::model::{Assembled, Halves, ModelDirectory, ModelGraph, assemble};
 
 const MODEL: &str = "model.onnx";
 const INT8_MODEL: &str = "model_int8.onnx";
@@ -55,7 +55,7 @@ pub fn export_model(
         return Err(Error::option("output", expected, output.display()));
     }
     let parts = directory.parts()?;
-    let Assembled { mut model, .. } = assemble(directory, weights)?;
+    let Assembled { mut model, .. } = assemble(directory, weights, Halves::Kept)?;
     let description = directory.description();
     if parts.normalization() == Normalization::L2 && description.format != Format::Exported {
         let file = model.file().to_owned();

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use multivec::{
-    Embedding, Encoder, EncoderBuilder, Engine, ModelDirectory, Optimization, export_model,
+    Embedding, Encoder, EncoderBuilder, Engine, ModelDirectory, Optimization, Precision,
+    export_model,
 };
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -129,6 +130,24 @@ fn models_give_the_vectors_of_their_libraries() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn the_precision_of_weights_is_told() {
+    for (name, expected) in [
+        ("mv-pylate-modernbert-f16", Precision::Fp16),
+        ("mv-pylate-modernbert", Precision::Fp32),
+    ] {
+        let folder = Path::new(FOLDERS).join(name);
+        let encoder = load(&folder, Engine::OnnxRuntime, Optimization::Checked);
+        assert_eq!(encoder.info().precision, expected);
+        assert!(
+            encoder
+                .fingerprint()
+                .computed()
+                .contains(&expected.to_string())
+        );
     }
 }
 

@@ -22,6 +22,8 @@ pub const INT8: i32 = 3;
 pub const INT32: i32 = 6;
 pub const INT64: i32 = 7;
 pub const BOOL: i32 = 9;
+pub const FLOAT16: i32 = 10;
+pub const BFLOAT16: i32 = 16;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct ModelProto {

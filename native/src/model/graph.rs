@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use multivec_core::WeightsHasher;
+use multivec_graph::passes::widen_half_precision;
 use multivec_graph::{Bytes, FILE_START, Graph, Result, describe_wrong_file};
 
 use super::read::{reading, wrong_file};
@@ -89,6 +90,20 @@ impl ModelGraph {
     /// Reads the tensors that passes look at.
     pub(super) fn read_small(&mut self) -> Result<()> {
         self.graph.read_small(&|tensor| self.weights.read(tensor))
+    }
+
+    /// Makes a graph of 16-bit floats compute in 32 bits. Its files are held,
+    /// since engines would not widen what is in them.
+    pub(super) fn widen(&mut self) -> Result<()> {
+        if !widen_half_precision(&mut self.graph) {
+            return Ok(());
+        }
+        self.path = None;
+        let files = self.external_files();
+        let held = files.map(|name| HeldFile::open(name, &self.weights.beside(name)?));
+        let held = held.collect::<Result<Vec<_>>>()?;
+        self.weights.held.extend(held);
+        Ok(())
     }
 
     /// Checks where external files are, and holds those that are links, which

@@ -10,7 +10,7 @@ mod precision;
 mod read;
 mod weights;
 
-pub(crate) use assemble::{Assembled, assemble};
+pub(crate) use assemble::{Assembled, Halves, assemble};
 pub use directory::{Chosen, ModelDirectory};
 pub use files::ModelBytes;
 pub(crate) use files::ModelFiles;

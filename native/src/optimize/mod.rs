@@ -16,7 +16,7 @@ use multivec_graph::lower::{self, Operators};
 use multivec_graph::{self as graph, Fused, Graph};
 use multivec_kernels::{Granularity, SharedGranularity};
 
-use crate::model::{ModelDirectory, ModelGraph, assemble};
+use crate::model::{Halves, ModelDirectory, ModelGraph, assemble};
 use crate::trace::event;
 use cache::{Cache, Verdict};
 pub(crate) use onnxruntime::OrtGraphs;
@@ -193,7 +193,7 @@ pub fn optimize_model(
     directory: &ModelDirectory,
     weights: &WeightsFile,
 ) -> Result<(Vec<u8>, Fused)> {
-    optimized(assemble(directory, weights)?.model)
+    optimized(assemble(directory, weights, Halves::Widened)?.model)
 }
 
 fn optimized(model: ModelGraph) -> Result<(Vec<u8>, Fused)> {

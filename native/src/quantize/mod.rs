@@ -30,7 +30,7 @@ use multivec_core::fidelity::Sample;
 use multivec_core::{Precision, Result};
 use multivec_graph::quantize;
 
-use crate::model::{ModelDirectory, assemble};
+use crate::model::{Halves, ModelDirectory, assemble};
 use crate::onnxruntime::OnnxRuntime;
 use calibrate::calibrate;
 use error::failed;
@@ -67,7 +67,7 @@ pub fn quantize_model(
     let runtime = OnnxRuntime::load(options.library.as_deref())?;
     let parts = directory.parts()?;
 
-    let model = assemble(directory, chosen.weights)?.model;
+    let model = assemble(directory, chosen.weights, Halves::Widened)?.model;
     let layers = quantize::layers(&model.graph, model.file())?;
     destination.check_weights_of(&model)?;
     let bytes_before = model.size()?;

@@ -1,10 +1,9 @@
 use super::types::{Declared, set_element};
 use super::*;
 use crate::error::Error;
-use crate::onnx::{FLOAT, INT32, INT64, NodeProto, TensorProto};
+use crate::onnx::{FLOAT, FLOAT16, INT32, INT64, NodeProto, TensorProto};
 use crate::testing::{self, node, operators};
 
-const FLOAT16: i32 = 10;
 const MASK: &str = "attention_mask";
 
 /// A graph whose inputs and outputs have these elements.

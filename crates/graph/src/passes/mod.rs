@@ -2,6 +2,7 @@
 
 mod clean;
 mod final_normalization;
+mod half;
 mod integer_products;
 mod mask_lookup;
 mod nan_guard;
@@ -9,6 +10,7 @@ mod value_info;
 
 pub(crate) use clean::clean;
 pub use final_normalization::remove_final_normalization;
+pub use half::widen_half_precision;
 pub use integer_products::float_integer_products;
 pub use mask_lookup::replace_mask_lookup;
 pub use nan_guard::lift_nan_guards;
