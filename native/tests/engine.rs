@@ -16,14 +16,6 @@ fn load(engine: Engine) -> Result<Encoder> {
         .build()
 }
 
-#[cfg(not(feature = "tract"))]
-#[test]
-fn tract_is_refused_by_builds_without_it() {
-    let error = load(Engine::Tract).expect_err("this build has no tract");
-    assert_eq!(error.code(), "engine_unavailable");
-    assert!(error.to_string().contains("feature `tract`"), "{error}");
-}
-
 #[cfg(feature = "tract")]
 #[test]
 fn both_engines_give_the_same_vectors() {

@@ -2,11 +2,21 @@
 
 use std::error::Error;
 
-use multivec::{EncoderBuilder, rank};
+use multivec::{EncoderBuilder, Engine, rank};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let model = std::env::args().nth(1).ok_or("expected a model's folder")?;
-    let encoder = EncoderBuilder::from_dir(model).build()?;
+    let builder = EncoderBuilder::from_dir(model);
+    let refused = builder.clone().with_engine(Engine::Tract).build();
+    let refused = refused
+        .err()
+        .map(|error| error.to_string())
+        .unwrap_or_default();
+    assert!(
+        refused.contains("feature `tract`"),
+        "no feature is on by default: {refused}"
+    );
+    let encoder = builder.build()?;
     let documents = encoder.encode_documents(&[
         "The Moon causes the tides of the oceans.",
         "Bees collect nectar and turn it into honey.",

@@ -80,7 +80,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "package",
-        run: |_| package::run(),
+        run: |_| package::run(package::Build::Each),
         about: "builds and uses the packages of the crates",
     },
     Task {

@@ -44,17 +44,14 @@ pub(crate) fn rust_version() -> Result<String> {
     value("rust-version = \"")
 }
 
-/// The profile for development, without what it says of our own crates.
-pub(crate) fn development_profile() -> Result<String> {
+/// The packages that have a profile of their own for development.
+pub(crate) fn optimized_packages() -> Result<Vec<String>> {
     let text = text()?;
-    let mut is_part = false;
-    let lines = text.lines().filter(|line| {
-        if line.starts_with('[') {
-            is_part = line.starts_with("[profile.dev") && !line.contains(".multivec-");
-        }
-        is_part
+    let names = text.lines().filter_map(|line| {
+        line.strip_prefix("[profile.dev.package.")?
+            .strip_suffix(']')
     });
-    Ok(lines.flat_map(|line| [line, "\n"]).collect())
+    Ok(names.map(str::to_owned).collect())
 }
 
 /// The rest of the first line that starts so, without the closing quote.

@@ -1,5 +1,7 @@
 //! `cargo xtask package`: the crates as they would be published, each built
-//! from its tarball, and used by a project outside of the repository.
+//! from its tarball alone. `cargo xtask test` builds them all at once, which
+//! takes a third of the time. Both use them in a project outside of the
+//! repository.
 
 use std::env;
 use std::fs;
@@ -9,40 +11,53 @@ use std::process::Command;
 use crate::command::{Result, cargo, executable, program, root, step, target};
 use crate::{manifest, setup};
 
-pub(crate) fn run() -> Result {
+/// Whether each package is built before it is used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Build {
+    Each,
+    Together,
+}
+
+pub(crate) fn run(build: Build) -> Result {
     setup::node_packages()?;
-    forget_older_packages()?;
-    step(
-        "packages of the crates, each built from its own",
-        profiled(cargo().arg("package"))?
-            .args(["--workspace", "--allow-dirty", "--quiet"])
-            .args(
-                manifest::UNPUBLISHED
-                    .iter()
-                    .flat_map(|name| ["--exclude", name]),
-            ),
-    )?;
+    let mut package = cargo();
+    package
+        .args(["package", "--workspace", "--allow-dirty", "--quiet"])
+        .args(
+            manifest::UNPUBLISHED
+                .iter()
+                .flat_map(|name| ["--exclude", name]),
+        );
+    let what = if build == Build::Each {
+        forget_older_packages()?;
+        "packages of the crates, each built from its own"
+    } else {
+        package.arg("--no-verify");
+        "packages of the crates"
+    };
+    step(what, unoptimized(&mut package)?)?;
     // Of one name, so that what is built of it replaces what was.
     let outside = env::temp_dir().join("multivec-packages");
     let used = use_from(&outside);
-    remove(&outside)?;
+    fs::remove_dir_all(&outside).map_err(|error| format!("{}: {error}", outside.display()))?;
     used
 }
 
-/// Other crates are taken from the builds of the workspace, which their
-/// profiles have to equal: a package has none. Ours are not optimized.
-fn profiled(command: &mut Command) -> Result<&mut Command> {
-    let profile = target().join("package-profile.toml");
-    let mut text = manifest::development_profile()?;
-    for name in manifest::PUBLISHED {
-        text += &format!("\n[profile.dev.package.{name}]\nopt-level = 0\n");
+/// Dependencies are built once for all of these, and not optimized, although
+/// the profile of the workspace is in the core's manifest.
+fn unoptimized(command: &mut Command) -> Result<&mut Command> {
+    for name in manifest::optimized_packages()? {
+        let level = format!("profile.dev.package.{name}.opt-level=0");
+        command.args(["--config", &level]);
     }
-    fs::write(&profile, text).map_err(|error| format!("{}: {error}", profile.display()))?;
     Ok(command
-        .arg("--config")
-        .arg(profile)
-        .env("CARGO_TARGET_DIR", target())
+        .env("CARGO_TARGET_DIR", folder())
+        .env("CARGO_PROFILE_DEV_DEBUG", "false")
         .env("CARGO_INCREMENTAL", "0"))
+}
+
+fn folder() -> PathBuf {
+    target().join("package-check")
 }
 
 /// Cargo takes a crate of a certain version for one that never changes, so
@@ -52,34 +67,14 @@ fn forget_older_packages() -> Result {
     let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
     // Those that were unpacked from a folder, not from a registry.
     let unpacked = home.map(|home| entries(&home.join("registry/src"), "-"));
-    for folder in unpacked.into_iter().flatten() {
+    let built = folder().join("debug/.fingerprint");
+    for folder in unpacked.into_iter().flatten().chain([built]) {
         for package in entries(&folder, "multivec") {
-            remove(&package)?;
-        }
-    }
-    let debug = target().join("debug");
-    for list in entries(&debug.join("deps"), "multivec") {
-        if list.extension().is_none_or(|extension| extension != "d") || !is_of_a_package(&list)? {
-            continue;
-        }
-        // `multivec_core-HASH.d` and `multivec-core-HASH`
-        let name = list.file_stem().unwrap_or_default().to_string_lossy();
-        let build = debug.join(".fingerprint").join(name.replace('_', "-"));
-        if build.is_dir() {
-            remove(&build)?;
+            fs::remove_dir_all(&package)
+                .map_err(|error| format!("{}: {error}", package.display()))?;
         }
     }
     Ok(())
-}
-
-/// Whether a list of sources names those of an unpacked crate.
-fn is_of_a_package(list: &Path) -> Result<bool> {
-    let text = fs::read_to_string(list).map_err(|error| format!("{}: {error}", list.display()))?;
-    Ok(text.replace('\\', "/").contains("registry/src/-"))
-}
-
-fn remove(folder: &Path) -> Result {
-    fs::remove_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))
 }
 
 /// What is in a folder and starts so.
@@ -104,15 +99,18 @@ fn use_from(outside: &Path) -> Result {
     let version = manifest::version()?;
     let mut text = format!(
         "[package]\nname = \"smoke\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-         [dependencies]\nmultivec = \"{version}\"\n\n[patch.crates-io]\n"
+         [dependencies]\nmultivec = \"{version}\"\n\n\
+         [workspace]\nmembers = [\"{command_line}-{version}\"]\nresolver = \"3\"\n\n\
+         [patch.crates-io]\n",
+        command_line = manifest::COMMAND_LINE,
     );
     for name in manifest::PUBLISHED {
         let package = format!("{name}-{version}");
-        let tarball = target().join("package").join(format!("{package}.crate"));
+        let tarball = folder().join("package").join(format!("{package}.crate"));
         step(
             &format!("{package}, unpacked"),
             program("tar")
-                // With new dates, by which cargo sees that they are.
+                // With new dates, by which cargo sees that they changed.
                 .arg("-xzmf")
                 .arg(tarball)
                 .arg("-C")
@@ -128,17 +126,30 @@ fn use_from(outside: &Path) -> Result {
     let model = root().join("models/minilm-colbert");
     step(
         "a project outside of the repository that uses them",
-        profiled(cargo().arg("run"))?
-            .args(["--quiet", "--offline", "--manifest-path"])
+        unoptimized(cargo().arg("run"))?
+            .args([
+                "--quiet",
+                "--offline",
+                "--package",
+                "smoke",
+                "--manifest-path",
+            ])
             .arg(outside.join("Cargo.toml"))
             .arg("--")
             .arg(&model)
             .env("XDG_CACHE_HOME", outside),
     )?;
     step(
+        "the packaged command line, built",
+        unoptimized(cargo().arg("build"))?
+            .args(["--quiet", "--offline", "--package", manifest::COMMAND_LINE])
+            .arg("--manifest-path")
+            .arg(outside.join("Cargo.toml")),
+    )?;
+    step(
         "the packaged command line",
         program(
-            &target()
+            &folder()
                 .join("debug")
                 .join(executable("multivec"))
                 .to_string_lossy(),

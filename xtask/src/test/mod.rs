@@ -44,8 +44,7 @@ pub(crate) fn crates() -> Result {
     lints()?;
     tests()?;
     documentation()?;
-    without_features()?;
-    package::run()
+    package::run(package::Build::Together)
 }
 
 fn format() -> Result {
@@ -83,16 +82,6 @@ fn documentation() -> Result {
             .args(["doc", "--no-deps", "--quiet"])
             .arg(ALL)
             .env("RUSTDOCFLAGS", "--deny warnings"),
-    )
-}
-
-/// What the features of the other steps would hide.
-fn without_features() -> Result {
-    step(
-        "tests of a build without tract",
-        cargo()
-            .args(runner())
-            .args(["--package", "multivec", "--test", "engine"]),
     )
 }
 
