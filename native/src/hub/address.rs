@@ -64,7 +64,10 @@ mod tests {
         let from = "https://hub:1/a/b?c";
         assert_eq!(origin(from), "https://hub:1");
         assert_eq!(redirected(from, "/d").as_deref(), Some("https://hub:1/d"));
-        assert_eq!(redirected(from, "https://x/d").as_deref(), Some("https://x/d"));
+        assert_eq!(
+            redirected(from, "https://x/d").as_deref(),
+            Some("https://x/d")
+        );
         assert_eq!(redirected(from, "http://x/d"), None);
         assert_eq!(redirected(from, "//x/d"), None);
         assert_eq!(redirected(from, "d"), None);
@@ -73,7 +76,10 @@ mod tests {
     #[test]
     fn secrets_are_not_shown() {
         let shown = |address| super::shown(address);
-        assert_eq!(shown("https://user:pass@hub/a/b@c?X=signature"), "https://hub/a/b@c");
+        assert_eq!(
+            shown("https://user:pass@hub/a/b@c?X=signature"),
+            "https://hub/a/b@c"
+        );
         assert_eq!(shown("https://hub/a@b"), "https://hub/a@b");
     }
 

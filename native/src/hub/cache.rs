@@ -97,7 +97,10 @@ impl Cache {
         if self.listing(&listing.commit).as_ref() == Some(listing) {
             return Ok(());
         }
-        write(&self.listing_path(&listing.commit), &listing::to_json(listing))
+        write(
+            &self.listing_path(&listing.commit),
+            &listing::to_json(listing),
+        )
     }
 
     fn listing_path(&self, commit: &str) -> PathBuf {

@@ -175,7 +175,11 @@ impl Client {
             address = next;
         }
         let found = "a chain of redirects without an end";
-        Err(fatal(Error::hub(shown(request.address), request.what, found)))
+        Err(fatal(Error::hub(
+            shown(request.address),
+            request.what,
+            found,
+        )))
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -228,7 +232,9 @@ fn patience(headers: &HeaderMap) -> Option<Duration> {
 }
 
 fn transport(error: ureq::Error, address: &str, what: &str) -> Problem {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, InvalidData, UnexpectedEof};
+    use io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionReset, InvalidData, UnexpectedEof,
+    };
 
     let reason = error.to_string();
     let (is_unreachable, is_broken) = match &error {

@@ -126,7 +126,9 @@ impl Download<'_> {
             if start == Start::EarlierRun {
                 return Ok(Content::Other);
             }
-            return Err(self.error(format_args!("{found} bytes with the hash {other}, not {etag}")));
+            return Err(self.error(format_args!(
+                "{found} bytes with the hash {other}, not {etag}"
+            )));
         }
         file.sync_all().map_err(failed)?;
         drop(file);
@@ -188,7 +190,8 @@ impl Download<'_> {
                 Err(source) => return Ok(Some(format!("{done} bytes, then: {source}"))),
             };
             let bytes = buffer.get(..read).unwrap_or_default();
-            file.write_all(bytes).map_err(|source| self.failed(source))?;
+            file.write_all(bytes)
+                .map_err(|source| self.failed(source))?;
             *done += read as u64;
             if let Some(size) = size.filter(|size| *done > *size) {
                 return Err(self.error(format_args!("more than its {size} bytes")));

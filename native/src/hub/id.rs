@@ -79,9 +79,9 @@ fn is_plain(letter: char) -> bool {
 /// Whether this can be the name of a branch, a tag or a commit, and of a file.
 pub(super) fn is_revision(text: &str) -> bool {
     text.len() <= 255
-        && text.split('/').all(|part| {
-            !part.is_empty() && !part.starts_with('.') && part.chars().all(is_plain)
-        })
+        && text
+            .split('/')
+            .all(|part| !part.is_empty() && !part.starts_with('.') && part.chars().all(is_plain))
 }
 
 #[cfg(test)]
@@ -93,11 +93,14 @@ mod tests {
     #[test]
     fn ids_are_told_from_paths() {
         let id: HubId = "org/name-1.5_b@refs/pr/1".parse().expect("an id");
-        assert_eq!((id.name(), id.revision()), ("org/name-1.5_b", Some("refs/pr/1")));
+        assert_eq!(
+            (id.name(), id.revision()),
+            ("org/name-1.5_b", Some("refs/pr/1"))
+        );
         assert_eq!(id.to_string(), "org/name-1.5_b@refs/pr/1");
         for text in [
-            "", "name", "a/b/c", "./name", "../name", "/name", "org/", "org/.git", "a b/c",
-            "a/b@", "a/b@../c", "a/b@c\\d", "a--b/c", "a\\b/c", "C:/b", "a/b?c", "a/b@x y",
+            "", "name", "a/b/c", "./name", "../name", "/name", "org/", "org/.git", "a b/c", "a/b@",
+            "a/b@../c", "a/b@c\\d", "a--b/c", "a\\b/c", "C:/b", "a/b?c", "a/b@x y",
         ] {
             let error = HubId::from_str(text).expect_err(text);
             assert_eq!(error.code(), "invalid_option", "{text}");

@@ -97,7 +97,9 @@ mod tests {
     #[test]
     fn listings_have_files_of_models() {
         let commit = "0123456789abcdef0123456789abcdef01234567";
-        let names = ["b/c.json", "a.json", "../x", "/y", ".git/z", "a/b/c/d", ".hidden", "a.json"];
+        let names = [
+            "b/c.json", "a.json", "../x", "/y", ".git/z", "a/b/c/d", ".hidden", "a.json",
+        ];
         let names: Vec<Value> = names
             .iter()
             .map(|name| serde_json::json!({ "rfilename": name, "size": 1 }))
@@ -111,7 +113,13 @@ mod tests {
 
     #[test]
     fn other_answers_are_refused() {
-        for json in ["", "[]", "<html>", r#"{"sha": "main"}"#, r#"{"sha": "../../x", "siblings": []}"#] {
+        for json in [
+            "",
+            "[]",
+            "<html>",
+            r#"{"sha": "main"}"#,
+            r#"{"sha": "../../x", "siblings": []}"#,
+        ] {
             parse(json.as_bytes()).expect_err(json);
         }
         let no_files = format!(r#"{{"sha": "{}"}}"#, "a".repeat(40));

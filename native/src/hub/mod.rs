@@ -23,21 +23,21 @@ mod repository;
 mod settings;
 mod verify;
 
-use std::path::PathBuf;
-
 use multivec_core::Result;
 
+use crate::model::ModelDirectory;
 use crate::options::LoadOptions;
 pub use id::HubId;
 pub use options::{HubEvent, HubOptions, Network};
 pub(crate) use repository::Repository;
 
 /// A model in the cache.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct HubModel {
-    /// The folder of this commit, a model directory.
-    pub folder: PathBuf,
+    /// What the repository has at this commit, of which the folder has at least
+    /// the files that were asked for.
+    pub directory: ModelDirectory,
     /// The commit, 40 hexadecimal digits.
     pub commit: String,
     /// The repository and the commit, as [`Encoder::origin`](crate::Encoder::origin)
@@ -55,9 +55,8 @@ pub struct HubModel {
 /// be written, and those of [`describe`](multivec_core::model::describe).
 pub fn pull(id: &str, hub: &HubOptions, options: &LoadOptions) -> Result<HubModel> {
     let repository = Repository::open(id, hub)?;
-    let directory = repository.directory(options)?;
     Ok(HubModel {
-        folder: directory.root().to_owned(),
+        directory: repository.directory(options)?,
         commit: repository.commit().to_owned(),
         origin: repository.origin(),
     })

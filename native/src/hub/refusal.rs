@@ -34,7 +34,9 @@ impl Refusal<'_> {
                 ": the model's licence has to be accepted on its page, and a token sent of who did"
             }
             (401, _, Credentials::None) => ": there is no such model, or it needs a token",
-            (401, _, Credentials::Token) => ": there is no such model, or this token may not read it",
+            (401, _, Credentials::Token) => {
+                ": there is no such model, or this token may not read it"
+            }
             (403, _, Credentials::None) => ": it needs a token, or a licence that is accepted",
             (403, _, Credentials::Token) => {
                 ": this token may not read it, or its licence was not accepted"

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use multivec_core::model::{DenseWeights, Module, ModelFolder, WeightsFile};
+use multivec_core::model::{DenseWeights, ModelFolder, Module, WeightsFile};
 use multivec_core::{Error, Result};
 use multivec_graph::Graph;
 use multivec_graph::safetensors::shard_files;
@@ -82,7 +82,12 @@ impl Repository {
                     let text = reason.to_string();
                     let repository = Self::cached(id, revision, cache, reason)?;
                     let origin = &repository.origin();
-                    event!(WARN, origin = origin, reason = text, "the hub cannot be reached");
+                    event!(
+                        WARN,
+                        origin = origin,
+                        reason = text,
+                        "the hub cannot be reached"
+                    );
                     let reason = &text;
                     settings.report(&HubEvent::Unreachable { reason, origin });
                     return Ok(repository);
@@ -273,7 +278,11 @@ fn revision(id: &HubId, options: &HubOptions) -> Result<String> {
     let revision = match (id.revision(), &options.revision) {
         (Some(one), Some(other)) if one != other => {
             let expected = format!("`{one}`, as the id says");
-            return Err(Error::option("revision", expected, format_args!("`{other}`")));
+            return Err(Error::option(
+                "revision",
+                expected,
+                format_args!("`{other}`"),
+            ));
         }
         (Some(revision), _) => revision,
         (None, Some(revision)) => revision,
@@ -281,7 +290,11 @@ fn revision(id: &HubId, options: &HubOptions) -> Result<String> {
     };
     if !is_revision(revision) {
         let expected = "the name of a branch, a tag or a commit";
-        return Err(Error::option("revision", expected, format_args!("`{revision}`")));
+        return Err(Error::option(
+            "revision",
+            expected,
+            format_args!("`{revision}`"),
+        ));
     }
     Ok(revision.to_owned())
 }

@@ -36,7 +36,8 @@ impl Settings {
         let path = |name: &str| get(name).map(|path| expand(&path));
         let home = || {
             path("HF_HOME").or_else(|| {
-                let cache = path("XDG_CACHE_HOME").or_else(|| Some(dirs::home_dir()?.join(".cache")));
+                let cache =
+                    path("XDG_CACHE_HOME").or_else(|| Some(dirs::home_dir()?.join(".cache")));
                 Some(cache?.join("huggingface"))
             })
         };
@@ -75,7 +76,9 @@ impl Settings {
             }
             get("HF_TOKEN")
                 .or_else(|| get("HUGGING_FACE_HUB_TOKEN"))
-                .or_else(|| read_token(&path("HF_TOKEN_PATH").or_else(|| Some(home()?.join("token")))?))
+                .or_else(|| {
+                    read_token(&path("HF_TOKEN_PATH").or_else(|| Some(home()?.join("token")))?)
+                })
         };
         let token = options.token.clone().or_else(implicit);
         let token = token.map(|token| token.trim().to_owned());

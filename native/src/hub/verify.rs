@@ -40,7 +40,11 @@ pub(super) fn other_hash(etag: &str, file: &mut File) -> io::Result<Option<Strin
         }
     }
     let bytes = context.finish();
-    let found: String = bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let found: String = bytes
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     Ok((found != etag).then_some(found))
 }
 

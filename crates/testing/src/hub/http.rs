@@ -71,7 +71,12 @@ impl Reply {
     }
 
     /// Writes the head, and the body as far as `end`.
-    pub(super) fn write(&self, stream: &mut TcpStream, request: &Request, end: usize) -> io::Result<()> {
+    pub(super) fn write(
+        &self,
+        stream: &mut TcpStream,
+        request: &Request,
+        end: usize,
+    ) -> io::Result<()> {
         let mut head = format!("HTTP/1.1 {} Status\r\nConnection: close\r\n", self.status);
         head += &format!("Content-Length: {}\r\n", self.body.len());
         for (name, value) in &self.headers {

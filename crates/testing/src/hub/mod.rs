@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use http::{Reply, Request};
-pub use repository::Repository;
+pub use repository::{Repository, sha256};
 
 /// Which of the two origins was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +134,10 @@ impl State {
             authorization: request.header("authorization"),
             range: request.header("range"),
         });
-        let found = self.planned.iter().position(|planned| line.contains(&planned.pattern));
+        let found = self
+            .planned
+            .iter()
+            .position(|planned| line.contains(&planned.pattern));
         let fault = found.map(|at| self.planned.remove(at).fault);
         let reply = match origin {
             Origin::Hub => self.of_hub(request),
@@ -145,9 +148,10 @@ impl State {
 
     fn of_hub(&self, request: &Request) -> Reply {
         let unknown = |code| Reply::status(404).with("X-Error-Code", code);
-        let found = self.repositories.iter().find_map(|repository| {
-            Some((repository, repository.asked_for(&request.target)?))
-        });
+        let found = self
+            .repositories
+            .iter()
+            .find_map(|repository| Some((repository, repository.asked_for(&request.target)?)));
         let Some((repository, asked)) = found else {
             // A hub does not tell what is missing from what is private.
             return match request.header("authorization") {
@@ -157,9 +161,13 @@ impl State {
         };
         let expected = repository.token.map(|token| format!("Bearer {token}"));
         if expected.is_some() && request.header("authorization") != expected {
-            return Reply::status(if request.header("authorization").is_some() { 403 } else { 401 })
-                .with("X-Error-Code", "GatedRepo")
-                .with("X-Error-Message", "Access to this model is restricted.");
+            return Reply::status(if request.header("authorization").is_some() {
+                403
+            } else {
+                401
+            })
+            .with("X-Error-Code", "GatedRepo")
+            .with("X-Error-Message", "Access to this model is restricted.");
         }
         let Some(commit) = repository.commit(&asked.revision) else {
             return unknown("RevisionNotFound");
@@ -174,7 +182,10 @@ impl State {
             let etag = repository::sha256(content);
             // What is behind the question mark is a secret.
             Reply::status(302)
-                .with("Location", &format!("{}/{etag}?Signature=secret", self.storage))
+                .with(
+                    "Location",
+                    &format!("{}/{etag}?Signature=secret", self.storage),
+                )
                 .with("X-Linked-Size", &content.len().to_string())
                 .with("X-Linked-Etag", &format!("\"{etag}\""))
         } else {
@@ -184,21 +195,37 @@ impl State {
     }
 
     fn of_storage(&self, request: &Request, fault: Option<&Fault>) -> Reply {
-        if request.header("authorization").is_some() || !request.target.ends_with("?Signature=secret") {
+        if request.header("authorization").is_some()
+            || !request.target.ends_with("?Signature=secret")
+        {
             return Reply::status(400);
         }
-        let name = request.target.trim_start_matches('/').split('?').next().unwrap_or_default();
-        let commits = self.repositories.iter().flat_map(|repository| &repository.commits);
+        let name = request
+            .target
+            .trim_start_matches('/')
+            .split('?')
+            .next()
+            .unwrap_or_default();
+        let commits = self
+            .repositories
+            .iter()
+            .flat_map(|repository| &repository.commits);
         let mut files = commits.flat_map(|commit| commit.files.values());
         let Some(content) = files.find(|content| repository::sha256(content) == name) else {
             return Reply::status(404);
         };
-        let range = request.header("range").filter(|_| !matches!(fault, Some(Fault::NoRange)));
+        let range = request
+            .header("range")
+            .filter(|_| !matches!(fault, Some(Fault::NoRange)));
         let Some(range) = range else {
             return Reply::body(content.clone());
         };
-        let start = range.strip_prefix("bytes=").and_then(|range| range.strip_suffix('-'));
-        let start: usize = start.and_then(|start| start.parse().ok()).expect("an open range");
+        let start = range
+            .strip_prefix("bytes=")
+            .and_then(|range| range.strip_suffix('-'));
+        let start: usize = start
+            .and_then(|start| start.parse().ok())
+            .expect("an open range");
         match content.get(start..) {
             Some([]) | None => Reply::status(416),
             Some(rest) => {

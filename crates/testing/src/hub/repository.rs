@@ -68,11 +68,17 @@ impl Repository {
 
     /// The commit that a revision is at.
     pub fn hash(&self, revision: &str) -> String {
-        self.commit(revision).expect("there is such a revision").hash.clone()
+        self.commit(revision)
+            .expect("there is such a revision")
+            .hash
+            .clone()
     }
 
     pub(super) fn commit(&self, revision: &str) -> Option<&Commit> {
-        let hash = self.revisions.get(revision).map_or(revision, String::as_str);
+        let hash = self
+            .revisions
+            .get(revision)
+            .map_or(revision, String::as_str);
         self.commits.iter().find(|commit| commit.hash == hash)
     }
 
@@ -105,11 +111,17 @@ impl Commit {
 fn read(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) {
     for entry in fs::read_dir(folder).expect("the folder can be read") {
         let path = entry.expect("an entry").path();
-        let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("a name");
         if path.is_dir() {
             read(&path, &format!("{prefix}{name}/"), files);
         } else {
-            files.insert(format!("{prefix}{name}"), fs::read(&path).expect("it can be read"));
+            files.insert(
+                format!("{prefix}{name}"),
+                fs::read(&path).expect("it can be read"),
+            );
         }
     }
 }
@@ -121,7 +133,7 @@ pub(super) fn is_large(path: &str) -> bool {
         .any(|ending| path.ends_with(ending))
 }
 
-pub(super) fn sha256(content: &[u8]) -> String {
+pub fn sha256(content: &[u8]) -> String {
     hex(digest(&SHA256, content).as_ref())
 }
 
