@@ -1,6 +1,6 @@
 //! Jina's third version, and its ColBERT: XLM-RoBERTa with rotary embedding.
 //!
-//! Source: jinaai/xlm-roberta-flash-implementation.
+//! Source: jinaai/xlm-roberta-flash-implementation, and transformers.
 
 use super::bert::WORDS;
 use super::draft::{Draft, Encoder};
@@ -29,7 +29,8 @@ const NAMES: Names = Names {
     outer_norm: "norm2",
 };
 
-pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
+/// As the models' own code has it, without adapters.
+pub(super) fn original(draft: &mut Draft<'_>) -> Result<Encoder> {
     let config = draft.config;
     if let Some(adapters) = config.texts("lora_adaptations")?
         && !adapters.is_empty()
@@ -37,13 +38,25 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
         let found = adapters.join(", ");
         return Err(config.refuse("lora_adaptations", "none", found));
     }
+    let base = config.number("rotary_emb_base", 10_000.)?;
+    encoder(draft, base)
+}
+
+/// As transformers has it, where adapters are files of their own.
+pub(super) fn of_transformers(draft: &mut Draft<'_>) -> Result<Encoder> {
+    draft.config.only("position_embedding_type", "rotary")?;
+    let base = rope::base(draft.config, "rope_theta", 20_000.)?;
+    encoder(draft, base)
+}
+
+fn encoder(draft: &mut Draft<'_>, rope_base: f64) -> Result<Encoder> {
+    let config = draft.config;
     let layers = PostNorm::read(draft, &KEYS, &NAMES)?;
     let width = layers.width();
-    let base = config.number("rotary_emb_base", 10_000.)?;
     let words = draft.words(WORDS, width)?;
     let (embedded, inputs) = draft.add_types(&words, width)?;
     let states = draft.layer_norm(&embedded, "emb_ln", layers.norm)?;
-    let frequencies = rope::frequencies(config, base, layers.attention.heads)?;
+    let frequencies = rope::frequencies(config, rope_base, layers.attention.heads)?;
     let context = rope::context(&mut draft.builder, frequencies);
     Ok(Encoder {
         output: layers.apply(draft, states, &context)?,

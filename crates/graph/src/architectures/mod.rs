@@ -64,7 +64,7 @@ const POSITIONS: &str = "position_embedding_type";
 type Family = fn(&mut Draft<'_>) -> Result<Encoder>;
 
 /// The families by `model_type`.
-const FAMILIES: [(&str, Family); 18] = [
+const FAMILIES: [(&str, Family); 19] = [
     ("bert", bert),
     ("bidirectional_pplx_qwen3", decoder::qwen3_bidirectional),
     ("camembert", bert::roberta),
@@ -73,6 +73,7 @@ const FAMILIES: [(&str, Family); 18] = [
     ("ernie", bert::bert),
     ("eurobert", decoder::eurobert),
     ("gte", gte::encoder),
+    ("jina_embeddings_v3", jina_v3::of_transformers),
     ("lfm2", lfm2::encoder),
     ("llama", decoder::llama),
     ("llama_bidirec", decoder::llama_bidirectional),
@@ -96,7 +97,7 @@ fn bert(draft: &mut Draft<'_>) -> Result<Encoder> {
 /// XLM-RoBERTa, or Jina's third version, which calls itself so.
 fn xlm_roberta(draft: &mut Draft<'_>) -> Result<Encoder> {
     match draft.config.text(POSITIONS)? {
-        Some("rotary") => jina_v3::encoder(draft),
+        Some("rotary") => jina_v3::original(draft),
         _ => bert::roberta(draft),
     }
 }

@@ -149,16 +149,23 @@ fn jinas_third_version_is_rotary() {
     packed(&mut tensors, "roberta.", "mixer.Wqkv", "mixer.out_proj");
     let types = "roberta.embeddings.token_type_embeddings.weight";
     tensors.add(types, &[1, WIDTH]);
-    let options = json!({
+    let own = json!({
         "model_type": "xlm-roberta",
         "position_embedding_type": "rotary",
         "rotary_emb_base": 20000.,
         "lora_adaptations": null,
     });
-    let found = built(&tensors, options);
-    let fused = fuse(&mut found.graph.clone());
+    let of_transformers = json!({
+        "model_type": "jina_embeddings_v3",
+        "position_embedding_type": "rotary",
+        "rope_parameters": {"rope_theta": 20000., "rope_type": "default"},
+        "lora_adaptations": ["separation"],
+    });
+    let found = [own, of_transformers].map(|options| built(&tensors, options));
+    assert_eq!(found[0].graph, found[1].graph);
+    let fused = fuse(&mut found[0].graph.clone());
     assert_eq!((fused.attentions, fused.rotary), (1, 1));
-    let inputs: Vec<&str> = found.graph.free_inputs().collect();
+    let inputs: Vec<&str> = found[0].graph.free_inputs().collect();
     assert_eq!(inputs, ["input_ids", "attention_mask"]);
 }
 
