@@ -6,9 +6,9 @@ pub(crate) const NAME: &str = "minilm-colbert (embedded)";
 
 /// The help of `--model`.
 pub(crate) const MODEL_HELP: &str = if cfg!(demo_model) {
-    "Model directory [default: the embedded demo model]"
+    "Model directory, or id [default: the embedded demo model]"
 } else {
-    "Model directory; required, since this build embeds no demo model"
+    "Model directory, or id; required, since this build embeds no demo model"
 };
 
 /// The embedded model.

@@ -5,12 +5,16 @@ use std::borrow::Cow;
 use multivec::Error;
 
 /// Flags that are not named after the library's option.
-const RENAMED: [(&str, &str); 5] = [
+const RENAMED: [(&str, &str); 9] = [
     ("batch_limit", "--batch-size or --token-budget"),
+    ("cache_dir", "HF_HUB_CACHE"),
+    ("endpoint", "HF_ENDPOINT"),
     ("pooling", "--pool-factor"),
+    ("revision", "--model"),
     ("target", "--min-mean or --min-p1"),
     ("target.mean", "--min-mean"),
     ("target.p1", "--min-p1"),
+    ("token", "HF_TOKEN"),
 ];
 
 /// An error as the command line reports it.

@@ -6,9 +6,12 @@ mod arguments;
 mod commands;
 mod console;
 mod demo;
+#[cfg(feature = "hub")]
+mod downloads;
 mod failure;
 mod flags;
 mod input;
+mod models;
 mod output;
 
 use std::process::ExitCode;
@@ -41,6 +44,9 @@ enum Command {
     Search(search::Arguments),
     /// Load a model and show its engine, graph, lengths and fingerprint.
     Info(info::Arguments),
+    /// Download a model of a hub into the cache, as loading it does.
+    #[cfg(feature = "hub")]
+    Pull(commands::pull::Arguments),
     /// Write a model as one ONNX graph, in the layout of pylate-onnx-export.
     Export(export::Arguments),
     /// Write a copy of a model with its graph fused for ONNX Runtime.
@@ -64,6 +70,8 @@ fn main() -> ExitCode {
         Command::Encode(arguments) => encode::run(arguments, format),
         Command::Search(arguments) => search::run(arguments, format),
         Command::Info(arguments) => info::run(arguments, format).map_err(Failure::from),
+        #[cfg(feature = "hub")]
+        Command::Pull(arguments) => commands::pull::run(arguments, format).map_err(Failure::from),
         Command::Export(arguments) => export::run(arguments, format).map_err(Failure::from),
         Command::Optimize(arguments) => optimize::run(arguments, format).map_err(Failure::from),
         Command::Quantize(arguments) => quantize::run(arguments, format).map_err(Failure::from),

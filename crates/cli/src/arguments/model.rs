@@ -1,18 +1,18 @@
 //! Flags that choose a model and how it is loaded.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use multivec::{
-    Arena, BatchLimit, BatchShapes, Encoder, EncoderBuilder, Engine, GraphForm, LoadOptions,
+    Arena, BatchLimit, BatchShapes, Encoder, Engine, GraphForm, LoadOptions, ModelDirectory,
     Optimization, Padding, Pooling, Precision, Result, TruncationPolicy,
 };
 
 use super::provider::ProviderArguments;
-use crate::demo;
+use crate::{demo, models};
 
 /// Parses counts, which cannot be 0.
 fn at_least_one() -> RangedU64ValueParser<usize> {
@@ -21,7 +21,7 @@ fn at_least_one() -> RangedU64ValueParser<usize> {
 
 #[derive(Args)]
 pub(crate) struct ModelArguments {
-    #[arg(long, value_name = "DIR", help = demo::MODEL_HELP)]
+    #[arg(long, value_name = "DIR|ID", help = demo::MODEL_HELP)]
     pub(crate) model: Option<PathBuf>,
     /// Engine that runs the model.
     #[arg(long, default_value = "auto")]
@@ -167,7 +167,7 @@ impl ModelArguments {
     pub(crate) fn load_with(&self, options: LoadOptions) -> Result<LoadedModel> {
         let start = Instant::now();
         let (builder, name) = match &self.model {
-            Some(root) => (EncoderBuilder::from_dir(root), root.display().to_string()),
+            Some(model) => (models::builder(model), model.display().to_string()),
             None => (demo::builder()?, demo::NAME.to_owned()),
         };
         let engine = options.engine;
@@ -187,15 +187,19 @@ impl ModelArguments {
             );
         }
         Ok(LoadedModel {
+            name: encoder.origin().map_or(name, str::to_owned),
             encoder,
-            name,
             load: start.elapsed(),
         })
     }
 
-    /// The model directory, if one is named.
-    pub(crate) fn folder(&self) -> Option<&Path> {
-        self.model.as_deref()
+    /// The directory of the model that was loaded, if a model is named.
+    pub(crate) fn directory(&self) -> Result<Option<ModelDirectory>> {
+        let options = self.options()?;
+        let model = self.model.as_deref();
+        model
+            .map(|model| models::loaded_directory(model, &options))
+            .transpose()
     }
 
     pub(crate) fn options(&self) -> Result<LoadOptions> {

@@ -59,11 +59,12 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> 
         kind: kind_name.to_owned(),
         space: encoder.fingerprint().space().to_owned(),
         computed: encoder.fingerprint().computed().to_owned(),
+        origin: encoder.origin().map(str::to_owned),
         dim: encoder.dim(),
         options: format!("{:?}", arguments.model.options()?.encode),
         format: input.format(),
     };
-    let mut output = Output::open(&arguments.output, identity, &mut input)?;
+    let output = Output::open(&arguments.output, identity, &mut input)?;
     let resumed = output.totals().texts;
     if resumed > 0 {
         eprintln!("note: resuming after {resumed} texts of an earlier run");
@@ -94,6 +95,7 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> 
     match format {
         Format::Json => print(
             &json!({
+                "origin": encoder.origin(),
                 "engine": info.engine,
                 "provider": info.provider,
                 "precision": info.precision.to_string(),

@@ -3,16 +3,17 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use multivec::{ModelDirectory, Precision, Result, export_model};
+use multivec::{LoadOptions, Precision, Result, export_model};
 use serde_json::json;
 
 use crate::arguments::PrecisionName;
 use crate::console::{Format, print};
+use crate::models;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Model directory.
-    #[arg(long, value_name = "DIR")]
+    /// Model directory, or id.
+    #[arg(long, value_name = "DIR|ID")]
     model: PathBuf,
     /// Output directory; created if it does not exist.
     #[arg(long, value_name = "DIR")]
@@ -26,8 +27,11 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
-    let directory = ModelDirectory::open(&arguments.model)?;
     let precision = arguments.precision.map_or(Precision::Fp32, Precision::from);
+    let mut options = LoadOptions::default();
+    options.precision = Some(precision);
+    options.file.clone_from(&arguments.file);
+    let directory = models::directory(&arguments.model, &options)?;
     let chosen = match &arguments.file {
         Some(file) => directory.choose_file(file)?,
         None => directory.choose(Some(precision))?,

@@ -1,7 +1,7 @@
 //! `multivec info`.
 
 use clap::Args;
-use multivec::{ModelDirectory, Result, TextKind, WeightsFile};
+use multivec::{Result, TextKind, WeightsFile};
 use serde_json::{Value, json};
 
 use crate::arguments::ModelArguments;
@@ -19,6 +19,7 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
     let (info, config) = (encoder.info(), encoder.config());
     let facts = json!({
         "model": loaded.name,
+        "origin": encoder.origin(),
         "name": config.model_name,
         "file": info.model_file,
         "precision": info.precision.to_string(),
@@ -61,10 +62,9 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
 
 /// Adds what the files of a model directory say.
 fn with_description(mut facts: Value, model: &ModelArguments) -> Result<Value> {
-    let Some(root) = model.folder() else {
+    let Some(directory) = model.directory()? else {
         return Ok(facts);
     };
-    let directory = ModelDirectory::open(root)?;
     let description = directory.description();
     let modules: Vec<String> = description
         .modules

@@ -4,6 +4,8 @@ pub(crate) mod encode;
 pub(crate) mod export;
 pub(crate) mod info;
 pub(crate) mod optimize;
+#[cfg(feature = "hub")]
+pub(crate) mod pull;
 pub(crate) mod quantize;
 pub(crate) mod runtime;
 pub(crate) mod search;

@@ -5,16 +5,17 @@ use std::iter;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use multivec::{Error, Fused, ModelDirectory, Precision, Result, optimize_model};
+use multivec::{Error, Fused, LoadOptions, Precision, Result, optimize_model};
 use serde_json::{Map, Value};
 
 use crate::arguments::PrecisionName;
 use crate::console::{Format, io_error, print};
+use crate::models;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Model directory.
-    #[arg(long, value_name = "DIR")]
+    /// Model directory, or id.
+    #[arg(long, value_name = "DIR|ID")]
     model: PathBuf,
     /// Output directory; created if it does not exist.
     #[arg(long, value_name = "DIR")]
@@ -25,8 +26,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
-    let directory = ModelDirectory::open(&arguments.model)?;
     let precision = arguments.precision.map(Precision::from);
+    let mut options = LoadOptions::default();
+    options.precision = precision;
+    let directory = models::directory(&arguments.model, &options)?;
     let chosen = directory.choose(precision)?;
     let (graph, fused) = optimize_model(&directory, chosen.weights)?;
     let name = match chosen.precision {

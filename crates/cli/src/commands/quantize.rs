@@ -5,17 +5,18 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use multivec::{
-    Existing, Fidelity, FidelityTarget, LayerKind, LayerReport, ModelDirectory, Precision,
+    Error, Existing, Fidelity, FidelityTarget, LayerKind, LayerReport, LoadOptions, Precision,
     QuantizeOptions, QuantizeReport, QuantizeStep, Result, WeightRange, quantize_model,
 };
 use serde_json::{Value, json};
 
 use crate::console::{Format, print};
+use crate::models;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Directory of the FP32 model.
-    #[arg(long, value_name = "DIR")]
+    /// Directory of the FP32 model, or id.
+    #[arg(long, value_name = "DIR|ID")]
     model: PathBuf,
     /// Output directory, created if it does not exist [default: the model's own,
     /// which then has both].
@@ -72,7 +73,13 @@ impl Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
-    let directory = ModelDirectory::open(&arguments.model)?;
+    if arguments.output.is_none() && models::is_of_hub(&arguments.model) {
+        let expected = "a directory, since the model's own is in the cache of a hub";
+        return Err(Error::option("output", expected, "none"));
+    }
+    let mut load = LoadOptions::default();
+    load.precision = Some(Precision::Fp32);
+    let directory = models::directory(&arguments.model, &load)?;
     let bar = ProgressBar::new(0);
     if let Ok(style) = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} {elapsed}") {
         bar.set_style(style);

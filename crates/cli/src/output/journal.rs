@@ -15,6 +15,8 @@ pub(crate) struct Identity {
     pub(crate) kind: String,
     pub(crate) space: String,
     pub(crate) computed: String,
+    /// Repository and commit of a model of a hub.
+    pub(crate) origin: Option<String>,
     pub(crate) dim: usize,
     /// The encoding options, in a form that differs where they do.
     pub(crate) options: String,

@@ -125,13 +125,16 @@ impl Output {
     fn write_line(&mut self, text: &InputText, embedding: &Embedding) -> io::Result<u64> {
         let view = embedding.view();
         let rows: Vec<Vec<f32>> = view.rows().into_iter().map(|row| row.to_vec()).collect();
-        let line = json!({
+        let mut line = json!({
             "index": text.index,
             "id": text.id,
             "kind": self.identity.kind,
             "space": self.identity.space,
             "embedding": rows,
         });
+        if let Some(origin) = &self.identity.origin {
+            line["origin"] = origin.as_str().into();
+        }
         let line = format!("{line}\n");
         self.partial.write_all(line.as_bytes())?;
         Ok(line.len() as u64)

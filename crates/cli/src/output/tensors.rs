@@ -78,11 +78,13 @@ fn write_header(
         Ok(())
     })?;
     write!(out, "\"__metadata__\":{{\"format\":\"multivec\"")?;
-    for (key, value) in [
+    let stated = [
         ("kind", &identity.kind),
         ("space", &identity.space),
         ("computed", &identity.computed),
-    ] {
+    ];
+    let origin = identity.origin.iter().map(|origin| ("origin", origin));
+    for (key, value) in stated.into_iter().chain(origin) {
         write!(out, ",\"{key}\":{}", Value::from(value.as_str()))?;
     }
     if has_ids {

@@ -11,13 +11,12 @@ use indicatif::ProgressBar;
 use multivec::fidelity::{
     Comparison, Cosines, EncodedSample, Sample, batch_invariance, ranking_agreement,
 };
-use multivec::{
-    Encoder, EncoderBuilder, Engine, Error, LoadOptions, Optimization, Precision, Result,
-};
+use multivec::{Encoder, Engine, Error, LoadOptions, Optimization, Precision, Result};
 
 use crate::arguments::{EngineName, ModelArguments, PrecisionName, note_fallback};
 use crate::console::{Format, Verdict, io_error, print};
 use crate::input::{Input, InputArguments};
+use crate::models;
 use multivec::atomic_file::beside;
 use report::{Report, Thresholds};
 
@@ -28,8 +27,8 @@ const BATCHED: usize = 62;
 pub(crate) struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
-    /// Directory of the reference model [default: the same model].
-    #[arg(long, value_name = "DIR")]
+    /// Directory of the reference model, or its id [default: the same model].
+    #[arg(long, value_name = "DIR|ID")]
     against: Option<PathBuf>,
     /// Engine of the reference model.
     #[arg(long, default_value = "auto")]
@@ -153,9 +152,7 @@ impl Arguments {
             Error::option("against", expected, "none")
         })?;
         let engine = against.engine;
-        let encoder = EncoderBuilder::from_dir(root)
-            .with_options(against)
-            .build()?;
+        let encoder = models::builder(root).with_options(against).build()?;
         note_fallback(engine, &encoder);
         Ok(encoder)
     }
