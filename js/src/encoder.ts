@@ -5,7 +5,9 @@ import { Embedding, splitTexts } from "./embedding.js";
 import type { Engine } from "./engine/engine.js";
 import { LocalEngine } from "./engine/local.js";
 import { EncoderError, optionError } from "./errors.js";
-import { type FileOptions, loadFiles } from "./loading/load.js";
+import { deleteModel, isModelCached } from "./loading/cached.js";
+import { loadFiles } from "./loading/load.js";
+import type { CachedModelOptions, FileOptions } from "./loading/options.js";
 import type { ModelSource } from "./loading/source.js";
 import {
   type CallOptions,
@@ -62,12 +64,12 @@ export class Encoder {
   /**
    * Loads a model.
    *
-   * @param source address of a folder with the model, or its three files; in
-   *   Node an address or a path
+   * @param source the id of a model on a hub, the address of a folder with the
+   *   model, or its files; in Node also the path of a folder
    * @throws EncoderError about loading (`http`, `network`, `not_a_model`,
    *   `integrity`, `missing_file`, `io`, `out_of_memory`), a model that cannot
    *   work (`config_syntax`, `config_value`, `invalid_tokenizer`,
-   *   `invalid_model`, `model_mismatch`, `inference`), options
+   *   `invalid_model`, `invalid_file`, `model_mismatch`, `inference`), options
    *   (`invalid_option`, `invalid_input`) or the platform (`unsupported`,
    *   `worker`)
    */
@@ -85,10 +87,13 @@ export class Encoder {
     signal?.addEventListener("abort", stop, { once: true });
     try {
       signal?.throwIfAborted();
-      const [files] = await Promise.all([loadFiles(source, { ...options, signal: abort.signal }), engine.ready()]);
-      const info = await engine.load({ ...files.bytes, names: files.names, precision: files.precision }, encode);
+      const loading = loadFiles(source, { ...options, signal: abort.signal }, (files, precision) =>
+        engine.plan({ files, precision }),
+      );
+      const [{ hub, ...files }] = await Promise.all([loading, engine.ready()]);
+      const info = await engine.load(files, encode);
       signal?.throwIfAborted();
-      return new Encoder(engine, info, encode);
+      return new Encoder(engine, { ...info, hub }, encode);
     } catch (error) {
       abort.abort(error);
       engine.dispose();
@@ -97,6 +102,28 @@ export class Encoder {
     } finally {
       signal?.removeEventListener("abort", stop);
     }
+  }
+
+  /**
+   * Whether the cache has all files of a model, so that it loads without its
+   * server.
+   *
+   * @param source the model's id, or the address of its folder
+   * @throws EncoderError `invalid_input`, `invalid_option` or `unsupported`
+   */
+  static isCached(source: string | URL, options: CachedModelOptions = {}): Promise<boolean> {
+    return isModelCached(source, options);
+  }
+
+  /**
+   * Removes the files of a model from the cache, except for those that other
+   * models need too. Without `precision` all of them are removed.
+   *
+   * @param source the model's id, or the address of its folder
+   * @throws EncoderError as {@link Encoder.isCached}
+   */
+  static delete(source: string | URL, options: CachedModelOptions = {}): Promise<void> {
+    return deleteModel(source, options);
   }
 
   /**

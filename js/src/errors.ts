@@ -7,6 +7,7 @@ export type CoreErrorCode =
   | "invalid_tokenizer"
   | "tokenization"
   | "invalid_model"
+  | "invalid_file"
   | "model_mismatch"
   | "invalid_option"
   | "text_too_long"
@@ -25,7 +26,7 @@ export type CoreErrorCode =
  *
  * - `http`: the server answered with an error status, see {@link EncoderError.status}.
  * - `network`: no answer, or the connection broke: offline, or blocked by CORS.
- * - `not_a_model`: a web page or a Git LFS pointer instead of a file.
+ * - `not_a_model`: a web page, a Git LFS pointer or nothing instead of a file.
  * - `integrity`: the length or SHA-256 differs from what was expected.
  * - `out_of_memory`: the model or a batch does not fit.
  * - `unsupported`: the platform lacks what an option asks for.

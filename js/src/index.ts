@@ -9,8 +9,9 @@ export {
   type PackageErrorCode,
 } from "./errors.js";
 export type { CacheOption, ModelCache } from "./loading/cache.js";
-export type { FileOptions, LoadProgress } from "./loading/load.js";
-export type { FileKind, FileSource, ModelFiles, ModelSource } from "./loading/source.js";
+export type { HubOptions } from "./loading/hub.js";
+export type { CachedModelOptions, FileOptions, HubInfo, LoadProgress } from "./loading/options.js";
+export type { FileKind, FileSource, FolderFiles, ModelFiles, ModelSource } from "./loading/source.js";
 export type {
   CallOptions,
   EncodeOptions,

@@ -1,6 +1,7 @@
 // The interface of the WebAssembly module, written by hand: wasm-bindgen types
 // plain objects as `any`.
 
+import type { HubInfo } from "./loading/options.js";
 import type { EncodeOptions, PoolOptions, Precision, TextKind } from "./options.js";
 
 /** The engine, the model, and the embedding space. */
@@ -15,8 +16,8 @@ export interface EngineInfo {
   threads: number;
   /** Why there is one thread, unless one was asked for; else `null`. */
   threadsLimit: string | null;
-  /** Precision of the weights. */
-  precision: Precision;
+  /** Precision of the weights as they are stored; those of 16 bits are computed with in 32. */
+  precision: Precision | "fp16" | "bf16" | "int4";
   /**
    * Whether texts of different lengths share a batch: `avoided` where padding
    * changes the vectors of the model, which takes longer.
@@ -32,13 +33,39 @@ export interface EngineInfo {
   modelName: string | null;
   /** Identity of the embedding space, to be stored with vectors, and how they are computed. */
   fingerprint: { space: string; computed: string };
+  /** Where a model of a hub came from; `null` for others. */
+  hub: HubInfo | null;
 }
 
-/** @internal Names that messages use for the files. */
-export interface FileNames {
-  model: string;
+/** @internal The files of a model: a listing, and the content of small ones. */
+export interface Listing {
+  /** Address of the folder, for messages. */
+  location: string;
+  paths: string[];
+  contents: Record<string, Uint8Array>;
+}
+
+/** @internal Weights that a model could be loaded from. */
+export interface WeightsPlan {
+  path: string;
+  /** The files that hold them; `null` as long as the content of `path`, which names them, was not given. */
+  files: string[] | null;
+}
+
+/** @internal The files that a model needs beside those that describe it. */
+export interface Plan {
   tokenizer: string;
-  config: string;
+  /** The best first. */
+  weights: WeightsPlan[];
+  /** Files with the weights of modules. */
+  modules: string[];
+}
+
+/** @internal A file that is read in parts. */
+export interface PartedFile {
+  path: string;
+  size: number;
+  read(start: number, end: number): Uint8Array;
 }
 
 /** @internal Tokens of several texts, one entry a token in each list. */
@@ -92,7 +119,7 @@ export interface WasmJob {
 
 /** @internal */
 export interface WasmEncoder {
-  info(): Omit<EngineInfo, "threadsLimit">;
+  info(): Omit<EngineInfo, "hub" | "threadsLimit">;
   start(texts: readonly string[], kind: TextKind, options: EncodeOptions, before: number): WasmJob;
   tokenize(texts: readonly string[], kind: TextKind, options: EncodeOptions): TokenizedTexts;
   pool(data: Float32Array, dim: number, options: PoolOptions): PooledRows;
@@ -101,14 +128,10 @@ export interface WasmEncoder {
 
 /** @internal */
 export interface WasmModule {
-  WasmEncoder: new (
-    model: Uint8Array,
-    tokenizer: Uint8Array,
-    config: Uint8Array,
-    names: FileNames,
-    precision: Precision,
-    options: EncodeOptions,
-  ) => WasmEncoder;
+  WasmEncoder: {
+    new (files: Listing, large: readonly PartedFile[], weights: string, options: EncodeOptions): WasmEncoder;
+    plan(files: Listing, precision: Precision | undefined): Plan;
+  };
 }
 
 /** @internal The build `threads`. */

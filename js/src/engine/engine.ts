@@ -1,13 +1,14 @@
+import type { Collected } from "../loading/collect.js";
 import type { EncodeOptions, EncodeProgress, PoolOptions, Precision, TextKind } from "../options.js";
-import type { EncodedTexts, EngineInfo, FileNames, PooledRows, TokenizedTexts } from "../wasm.js";
+import type { EncodedTexts, EngineInfo, Listing, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
 
-/** @internal The files of a model. */
-export interface EngineFiles {
-  model: Uint8Array;
-  tokenizer: Uint8Array;
-  config: Uint8Array;
-  names: FileNames;
-  precision: Precision;
+/** @internal What an engine says of itself and of the model. */
+export type OwnInfo = Omit<EngineInfo, "hub">;
+
+/** @internal Which files a plan is asked for. */
+export interface PlanRequest {
+  files: Listing;
+  precision: Precision | undefined;
 }
 
 /** @internal Texts to be encoded or tokenized. */
@@ -46,8 +47,10 @@ export interface Control {
 export interface Engine {
   /** Resolves once the WebAssembly module has started, which needs no model: a failure shows early. */
   ready(): Promise<null>;
+  /** Reads what the files of a model say. */
+  plan(request: PlanRequest): Promise<Plan>;
   /** Loads the model; the buffers of `files` are transferred. */
-  load(files: EngineFiles, options: EncodeOptions): Promise<EngineInfo>;
+  load(files: Collected, options: EncodeOptions): Promise<OwnInfo>;
   encode(request: EncodeRequest, control: Control): Promise<EncodedTexts>;
   tokenize(request: TextsRequest): Promise<TokenizedTexts>;
   pool(request: PoolRequest): Promise<PooledRows>;

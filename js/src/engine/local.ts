@@ -2,12 +2,14 @@
 
 import type { Build } from "../build.js";
 import { EncoderError } from "../errors.js";
+import type { Collected } from "../loading/collect.js";
 import type { EncodeOptions } from "../options.js";
 import { nextTask } from "../platform.js";
 import { loadRuntime, type RuntimeOptions } from "../runtime.js";
-import type { EncodedTexts, EngineInfo, PooledRows, TokenizedTexts, WasmEncoder, WasmModule } from "../wasm.js";
-import type { Control, EncodeRequest, Engine, EngineFiles, PoolRequest, TextsRequest } from "./engine.js";
+import type { EncodedTexts, Plan, PooledRows, TokenizedTexts, WasmEncoder, WasmModule } from "../wasm.js";
+import type { Control, EncodeRequest, Engine, OwnInfo, PlanRequest, PoolRequest, TextsRequest } from "./engine.js";
 import { toEncoderError } from "./failure.js";
+import { partedFile } from "./parts.js";
 
 /** @internal */
 export interface EngineOptions extends RuntimeOptions, Build {}
@@ -32,12 +34,19 @@ export class LocalEngine implements Engine {
     return null;
   }
 
-  async load(files: EngineFiles, options: EncodeOptions): Promise<EngineInfo> {
+  async plan({ files, precision }: PlanRequest): Promise<Plan> {
     const runtime = await this.#runtime;
     if (runtime === undefined || this.#disposed) throw disposed();
+    return guard(() => runtime.WasmEncoder.plan(files, precision));
+  }
+
+  async load(files: Collected, options: EncodeOptions): Promise<OwnInfo> {
+    const runtime = await this.#runtime;
+    const { large, weights, ...listing } = files;
+    const parts = await Promise.all(large.map(partedFile));
+    if (runtime === undefined || this.#disposed) throw disposed();
     return guard(() => {
-      const { model, tokenizer, config, names, precision } = files;
-      this.#encoder = new runtime.WasmEncoder(model, tokenizer, config, names, precision, options);
+      this.#encoder = new runtime.WasmEncoder(listing, parts, weights, options);
       return { ...this.#encoder.info(), threadsLimit: this.#options.threadsLimit };
     });
   }

@@ -1,17 +1,32 @@
 // One file from the web: from the cache, resumed, or downloaded.
 
-import { EncoderError, messageOf } from "../errors.js";
+import { EncoderError } from "../errors.js";
 import type { ModelCache } from "./cache.js";
 import { CacheEntry, PART } from "./entry.js";
 import { Range, rangeOf, validatorOf } from "./range.js";
-import { type FileKind, withoutQuery } from "./source.js";
-import { allocate, checkContent, checkHash, sha256 } from "./verify.js";
+import { request, unreachable } from "./request.js";
+import { withoutQuery } from "./source.js";
+import {
+  allocate,
+  type ContentHash,
+  checkContent,
+  checkContentHash,
+  checkHash,
+  expectation,
+  sha256,
+} from "./verify.js";
 
 /** @internal */
 export interface Download {
   url: URL;
-  kind: FileKind;
+  /** Its name in the folder. */
+  path: string;
   cache: ModelCache | undefined;
+  /** Identifies the file in the cache. */
+  key: string;
+  /** What a hub says of the file: keys of files with a hash are of their content. */
+  hash: ContentHash | undefined;
+  size: number | null;
   sha256: string | undefined;
   requestInit: RequestInit | undefined;
   signal: AbortSignal;
@@ -19,25 +34,28 @@ export interface Download {
 }
 
 /** @internal Whether the cache has the whole file. */
-export async function isCached(cache: ModelCache | undefined, url: URL): Promise<boolean> {
+export async function isCached(cache: ModelCache | undefined, key: string): Promise<boolean> {
   if (cache === undefined) return false;
-  return (await CacheEntry.open(cache, url.href)).manifest?.complete === true;
+  return (await CacheEntry.open(cache, key)).manifest?.complete === true;
 }
 
 /** @internal */
 export async function download(job: Download): Promise<Uint8Array> {
-  const entry = job.cache && (await CacheEntry.open(job.cache, job.url.href));
+  const entry = job.cache && (await CacheEntry.open(job.cache, job.key));
   if (entry?.manifest?.complete) {
     const bytes = await fromCache(entry, job);
     if (bytes !== undefined) return bytes;
     await entry.remove();
   }
-  const bytes = (await resume(entry, job)) ?? (await receive(await request(job), undefined, entry, job));
+  const bytes = (await resume(entry, job)) ?? (await receive(await ask(job), undefined, entry, job));
   const where = withoutQuery(job.url);
   try {
-    checkContent(job.kind, bytes, where);
-    const found = entry || job.sha256 ? await sha256(bytes) : null;
+    checkContent(job.path, bytes, where);
+    checkSize(bytes.length, job.size, where);
+    const isHashed = entry !== undefined || job.sha256 !== undefined || job.hash?.algorithm === "sha256";
+    const found = isHashed ? await sha256(bytes) : null;
     await checkHash(found, job.sha256, where);
+    if (job.hash !== undefined) await checkContentHash({ bytes, sha256: found }, job.hash, where);
     await entry?.complete(found);
   } catch (error) {
     await entry?.remove();
@@ -64,18 +82,29 @@ async function fromCache(entry: CacheEntry, job: Download): Promise<Uint8Array |
   return bytes;
 }
 
+function checkSize(found: number, expected: number | null, where: string): void {
+  if (expected === null || found === expected) return;
+  const truncated = found < expected ? ", a truncated file" : "";
+  throw new EncoderError("integrity", `${where}: expected ${expected} bytes, found ${found}${truncated}`, {
+    url: where,
+  });
+}
+
 // Continues an earlier download; `undefined` where it cannot be resumed.
 async function resume(entry: CacheEntry | undefined, job: Download): Promise<Uint8Array | undefined> {
   const { length, validator } = entry?.manifest ?? {};
-  if (entry === undefined || length === undefined || !validator || entry.size === 0 || entry.size >= length)
-    return undefined;
+  if (entry === undefined || length === undefined || entry.size === 0 || entry.size >= length) return undefined;
+  // Of a file that is known by its content, any part will do.
+  if (!validator && job.hash === undefined) return undefined;
   const start = entry.size;
   const bytes = allocate(length, withoutQuery(job.url));
   const whole = await entry.read(bytes, (loaded) => job.onProgress("cache", loaded, length));
   if (!whole) return undefined;
   let response: Response;
   try {
-    response = await request(job, { Range: `bytes=${start}-`, "If-Range": validator });
+    // Without a preflight request where only the range is asked for.
+    const condition = job.hash === undefined && validator ? { "If-Range": validator } : {};
+    response = await ask(job, { Range: `bytes=${start}-`, ...condition });
   } catch (error) {
     // 416: the file has changed. No answer: another origin may allow only
     // requests without these headers, so try one before giving up.
@@ -91,48 +120,17 @@ async function resume(entry: CacheEntry | undefined, job: Download): Promise<Uin
   return receive(response, range && { bytes, start }, entry, job);
 }
 
-async function request(job: Download, headers: Record<string, string> = {}): Promise<Response> {
+async function ask(job: Download, headers: Record<string, string> = {}): Promise<Response> {
   const where = withoutQuery(job.url);
-  const init: RequestInit = { ...job.requestInit, signal: job.signal };
-  const all = new Headers(job.requestInit?.headers);
-  for (const [name, value] of Object.entries(headers)) all.set(name, value);
-  init.headers = all;
-  let response: Response;
-  try {
-    response = await fetch(job.url, init);
-  } catch (cause) {
-    throw networkError(job, where, cause, "");
-  }
-  if (!response.ok) {
+  const response = await request(job.url, { init: job.requestInit, headers, signal: job.signal });
+  const type = response.headers.get("content-type") ?? "";
+  if (/\b(text\/html|application\/xhtml)/i.test(type)) {
     await response.body?.cancel();
-    const text = `HTTP ${response.status}${response.statusText && ` ${response.statusText}`}`;
-    throw new EncoderError("http", `${where}: expected the file, found ${text}`, {
-      status: response.status,
+    throw new EncoderError("not_a_model", `${where}: expected ${expectation(job.path)}, found a web page (${type})`, {
       url: where,
     });
   }
-  if (/\b(text\/html|application\/xhtml)/i.test(response.headers.get("content-type") ?? "")) {
-    await response.body?.cancel();
-    const expected = job.kind === "model" ? "an ONNX model" : "a JSON file";
-    throw new EncoderError(
-      "not_a_model",
-      `${where}: expected ${expected}, found a web page (${response.headers.get("content-type")})`,
-      { url: where },
-    );
-  }
   return response;
-}
-
-function networkError(job: Download, where: string, cause: unknown, after: string): unknown {
-  if (job.signal.aborted) return job.signal.reason;
-  const reason =
-    globalThis.navigator?.onLine === false
-      ? "this device is offline"
-      : "the server cannot be reached, or it is of another origin and does not allow this one (CORS)";
-  return new EncoderError("network", `${where}: no answer${after}: ${reason}: ${messageOf(cause)}`, {
-    url: where,
-    cause,
-  });
 }
 
 // Reads a body, after what `started` has, and caches it as it arrives.
@@ -168,13 +166,17 @@ async function receive(
   } catch (cause) {
     await save(1);
     if (cause instanceof EncoderError) throw cause;
-    throw networkError(job, where, cause, ` after ${target.loaded} bytes`);
+    throw unreachable({ where, signal: job.signal, cause, after: ` after ${target.loaded} bytes` });
   }
   if (target.total !== null && target.loaded < target.total) {
     await save(1);
-    throw new EncoderError("integrity", `${where}: expected ${target.total} bytes, found ${target.loaded}`, {
-      url: where,
-    });
+    throw new EncoderError(
+      "integrity",
+      `${where}: expected ${target.total} bytes, found ${target.loaded}, a truncated file`,
+      {
+        url: where,
+      },
+    );
   }
   const bytes = target.finish();
   if (target.total === null) {

@@ -1,13 +1,13 @@
-// Where a model can be loaded from, and the files that it has there.
+// What users pass as a model, and where its files are.
 
-import { EncoderError, show } from "../errors.js";
-import type { Precision } from "../options.js";
+import { EncoderError, optionError, show } from "../errors.js";
 import { node } from "../platform.js";
+import { type HubModel, type HubOptions, hubModel } from "./hub.js";
 
 /** One file: an address, or its bytes, which are copied, never detached. */
 export type FileSource = string | URL | Blob | ArrayBuffer | Uint8Array;
 
-/** The three files of a model. */
+/** The three files of a model that was exported to ONNX. */
 export interface ModelFiles {
   /** The ONNX graph with its weights. */
   model: FileSource;
@@ -17,80 +17,100 @@ export interface ModelFiles {
   config: FileSource;
 }
 
-/** One of the three files. */
+/** What a file is for: weights, the tokenizer, or anything that is said about them. */
 export type FileKind = keyof ModelFiles;
 
-/** Address of a folder with a model in a known layout, or the model's files. */
-export type ModelSource = string | URL | ModelFiles;
+/** All files of a model's folder by their paths in it, such as `1_Dense/model.safetensors`. */
+export type FolderFiles = { readonly [path: string]: FileSource };
+
+/**
+ * The id of a model on a hub, such as `"lightonai/GTE-ModernColBERT-v1"`, or
+ * the address of a folder with the model, or its files.
+ */
+export type ModelSource = string | URL | ModelFiles | FolderFiles;
+
+/** @internal Bytes in memory, or of a file that the user picked. */
+export type Content = Blob | ArrayBuffer | Uint8Array;
 
 /** @internal Where bytes come from: the web, a disk, or memory. */
-export type Place =
-  | { type: "web"; url: URL }
-  | { type: "disk"; path: string }
-  | { type: "memory"; bytes: Blob | ArrayBuffer | Uint8Array };
+export type Place = { type: "web"; url: URL } | { type: "disk"; path: string } | { type: "memory"; bytes: Content };
 
-/** @internal A place, and the name of the file there. */
-export interface Candidate {
-  name: string;
-  place: Place;
-  precision?: Precision;
-}
+/** @internal The address of a folder or file. */
+export type Address = Exclude<Place, { type: "memory" }>;
 
-const CONFIGS = ["onnx_config.json", "config_sentence_transformers.json"];
-const TOKENIZERS = ["tokenizer.json"];
-// In the same order as the native crate.
-const MODELS: Record<Precision, string[]> = {
-  int8: ["model_int8.onnx", "onnx/model_int8.onnx", "model_quantized.onnx", "onnx/model_quantized.onnx"],
-  fp32: ["model.onnx", "onnx/model.onnx"],
-};
+/** @internal A source, understood. */
+export type Source =
+  | { type: "hub"; model: HubModel }
+  | { type: "folder"; address: Address }
+  | { type: "files"; places: Map<string, Place> }
+  | { type: "three"; files: Record<FileKind, { name: string; place: Place }> };
 
-/** @internal Where each file may be, best first. */
-export type Candidates = Record<FileKind, Candidate[]>;
-
-/** @internal Whether a source is a folder, whose files have to be found. */
-export function isFolder(source: ModelSource): source is string | URL {
-  return typeof source === "string" || source instanceof URL;
-}
+// One slash, and no dot or slash in front: what is left are ids of hubs.
+const ID = /^[a-z0-9][\w.-]*\/[a-z0-9][\w.-]*$/i;
 
 /** @internal */
-export function candidates(source: ModelSource, precision: Precision | undefined): Candidates {
-  if (isFolder(source)) {
-    const folder = address(source);
-    const at = (names: string[], known?: Precision) =>
-      names.map((name) => ({ name, place: child(folder, name), ...(known && { precision: known }) }));
-    const models =
-      precision === undefined
-        ? [...at(MODELS.int8, "int8"), ...at(MODELS.fp32, "fp32")]
-        : at(MODELS[precision], precision);
-    return { config: at(CONFIGS), tokenizer: at(TOKENIZERS), model: models };
+export async function understand(source: ModelSource, options: HubOptions): Promise<Source> {
+  if (typeof source === "string" && ID.test(source) && (isOfHub(options) || !(await isOnDisk(source)))) {
+    return { type: "hub", model: hubModel(source, options) };
   }
+  for (const option of ["revision", "token", "endpoint"] as const) {
+    if (options[option] !== undefined) {
+      throw optionError(option, "none but for the id of a model on a hub", "one for another source");
+    }
+  }
+  if (typeof source === "string" || source instanceof URL) return { type: "folder", address: address(source) };
   if (typeof source !== "object" || source === null) {
-    throw new EncoderError("invalid_input", `the model: expected an address or files, found ${show(source)}`);
+    throw new EncoderError("invalid_input", `the model: expected an id, an address or files, found ${show(source)}`);
   }
-  return {
-    config: [file("config", source.config)],
-    tokenizer: [file("tokenizer", source.tokenizer)],
-    model: [file("model", source.model)],
+  // Every path has a name with a dot, the three keys have none.
+  if (Object.keys(source).some((key) => key.includes("."))) {
+    const files = Object.entries(source as FolderFiles);
+    return { type: "files", places: new Map(files.map(([path, one]) => [path, place(path, one)])) };
+  }
+  const { model, tokenizer, config } = source as ModelFiles;
+  const files = {
+    model: named("model", model),
+    tokenizer: named("tokenizer", tokenizer),
+    config: named("config", config),
   };
+  return { type: "three", files };
 }
 
-function file(kind: FileKind, source: FileSource): Candidate {
-  if (typeof source === "string" || source instanceof URL) {
-    const place = address(source);
-    const path = place.type === "disk" ? place.path.replaceAll("\\", "/") : place.url.pathname;
-    return { name: path.slice(path.lastIndexOf("/") + 1), place };
+function isOfHub({ revision, token, endpoint }: HubOptions): boolean {
+  return revision !== undefined || token !== undefined || endpoint !== undefined;
+}
+
+async function isOnDisk(path: string): Promise<boolean> {
+  const found = await node()
+    ?.fs.stat(path)
+    .catch(() => undefined);
+  return found?.isDirectory() === true;
+}
+
+function named(kind: FileKind, source: FileSource): { name: string; place: Place } {
+  const found = place(kind, source);
+  return { name: nameOf(found) ?? kind, place: found };
+}
+
+function nameOf(place: Place): string | undefined {
+  if (place.type === "memory") {
+    const name = (place.bytes as { name?: unknown }).name;
+    return typeof name === "string" ? name : undefined;
   }
+  const path = place.type === "disk" ? place.path.replaceAll("\\", "/") : place.url.pathname;
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+function place(name: string, source: FileSource): Place {
+  if (typeof source === "string" || source instanceof URL) return address(source);
   if (source instanceof Blob || source instanceof ArrayBuffer || source instanceof Uint8Array) {
-    const name = (source as { name?: unknown }).name;
-    return { name: typeof name === "string" ? name : kind, place: { type: "memory", bytes: source } };
+    return { type: "memory", bytes: source };
   }
   throw new EncoderError(
     "invalid_input",
-    `the file \`${kind}\`: expected an address, a Blob, an ArrayBuffer or a Uint8Array, found ${show(source)}`,
+    `the file \`${name}\`: expected an address, a Blob, an ArrayBuffer or a Uint8Array, found ${show(source)}`,
   );
 }
-
-type Address = Exclude<Place, { type: "memory" }>;
 
 function address(source: string | URL): Address {
   const parts = node();
@@ -114,17 +134,16 @@ function parse(text: string): URL {
   }
 }
 
-function child(folder: Address, name: string): Place {
-  if (folder.type === "disk") {
-    return { type: "disk", path: `${folder.path.replace(/[\\/]+$/, "")}/${name}` };
-  }
+/** @internal The place of a file in a folder. */
+export function child(folder: Address, path: string): Address {
+  if (folder.type === "disk") return { type: "disk", path: `${folder.path.replace(/[\\/]+$/, "")}/${path}` };
   const url = new URL(folder.url);
-  url.pathname = `${url.pathname.replace(/\/+$/, "")}/${name}`;
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/${path}`;
   return { type: "web", url };
 }
 
-/** @internal How messages name a place. */
-export function describe({ name, place }: Candidate): string {
+/** @internal How messages name a place; `name` is that of bytes in memory. */
+export function describe(name: string, place: Place): string {
   if (place.type === "web") return withoutQuery(place.url);
   return place.type === "disk" ? place.path : name;
 }

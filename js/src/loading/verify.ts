@@ -1,6 +1,5 @@
 import { EncoderError, messageOf } from "../errors.js";
 import { hex } from "./cache.js";
-import type { FileKind } from "./source.js";
 
 /** @internal The SHA-256 of bytes in lower-case hexadecimal; `null` where the platform has none (pages without HTTPS). */
 export async function sha256(bytes: Uint8Array): Promise<string | null> {
@@ -8,21 +7,62 @@ export async function sha256(bytes: Uint8Array): Promise<string | null> {
   return subtle === undefined ? null : hex(await subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
 }
 
+/** @internal The hash by which a hub knows a file: of its bytes, or of the object that git keeps. */
+export interface ContentHash {
+  algorithm: "sha256" | "git";
+  value: string;
+}
+
+/** @internal A file and its SHA-256, which is `null` where the platform has no hashes. */
+export interface Hashed {
+  bytes: Uint8Array;
+  sha256: string | null;
+}
+
+/** @internal Refuses bytes that are not those of a hash; unchecked where the platform has no hashes. */
+export async function checkContentHash(file: Hashed, expected: ContentHash, where: string): Promise<void> {
+  const found = expected.algorithm === "sha256" ? file.sha256 : await gitHash(file.bytes);
+  if (found !== null && found !== expected.value) {
+    throw new EncoderError("integrity", `${where}: expected the hash ${expected.value}, found ${found}`, {
+      url: where,
+    });
+  }
+}
+
+// Source: Git, "Git Internals - Git Objects".
+async function gitHash(bytes: Uint8Array): Promise<string | null> {
+  const subtle = globalThis.crypto?.subtle as SubtleCrypto | undefined;
+  const header = new TextEncoder().encode(`blob ${bytes.length}\0`);
+  const object = new Uint8Array(header.length + bytes.length);
+  object.set(header);
+  object.set(bytes, header.length);
+  return subtle === undefined ? null : hex(await subtle.digest("SHA-1", object));
+}
+
+/** @internal What is expected of a file, for messages. */
+export function expectation(name: string): string {
+  if (name.endsWith(".safetensors")) return "a safetensors file";
+  return /\.(json|metadata)$|^(config|tokenizer)$/.test(name) ? "a JSON file" : "an ONNX model";
+}
+
 /**
- * Refuses what is clearly another kind of file than expected.
+ * Refuses what is clearly another kind of file than expected. `start` are the
+ * first bytes of the file `name`.
  *
  * @internal
  */
-export function checkContent(kind: FileKind, bytes: Uint8Array, where: string): void {
-  const start = new TextDecoder().decode(bytes.subarray(0, 256)).trimStart().toLowerCase();
-  const found = /^<(!doctype|html|head|body|\?xml|!--|error)/.test(start)
-    ? "a web page"
-    : start.startsWith("version https://git-lfs")
-      ? "a Git LFS pointer, not the file it points to"
-      : undefined;
+export function checkContent(name: string, start: Uint8Array, where: string): void {
+  const text = new TextDecoder().decode(start.subarray(0, 256)).trimStart().toLowerCase();
+  const found =
+    start.length === 0
+      ? "an empty file"
+      : /^<(!doctype|html|head|body|\?xml|!--|error)/.test(text)
+        ? "a web page"
+        : text.startsWith("version https://git-lfs")
+          ? "a Git LFS pointer, not the file it points to"
+          : undefined;
   if (found === undefined) return;
-  const expected = kind === "model" ? "an ONNX model" : "a JSON file";
-  throw new EncoderError("not_a_model", `${where}: expected ${expected}, found ${found}`, { url: where });
+  throw new EncoderError("not_a_model", `${where}: expected ${expectation(name)}, found ${found}`, { url: where });
 }
 
 /** @internal */

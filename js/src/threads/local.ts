@@ -1,10 +1,19 @@
 // The engine in the calling thread, which is a worker of the application's, with helper threads.
 
-import type { Control, EncodeRequest, Engine, EngineFiles, PoolRequest, TextsRequest } from "../engine/engine.js";
+import type {
+  Control,
+  EncodeRequest,
+  Engine,
+  OwnInfo,
+  PlanRequest,
+  PoolRequest,
+  TextsRequest,
+} from "../engine/engine.js";
 import { type EngineOptions, LocalEngine } from "../engine/local.js";
 import type { EncoderError } from "../errors.js";
+import type { Collected } from "../loading/collect.js";
 import type { EncodeOptions } from "../options.js";
-import type { EncodedTexts, EngineInfo, PooledRows, TokenizedTexts } from "../wasm.js";
+import type { EncodedTexts, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
 import { Helpers } from "./helpers.js";
 
 /** @internal */
@@ -26,7 +35,11 @@ export class HelpedEngine implements Engine {
     return Promise.race([this.#engine.ready(), this.#failure]);
   }
 
-  load(files: EngineFiles, options: EncodeOptions): Promise<EngineInfo> {
+  plan(request: PlanRequest): Promise<Plan> {
+    return Promise.race([this.#engine.plan(request), this.#failure]);
+  }
+
+  load(files: Collected, options: EncodeOptions): Promise<OwnInfo> {
     return Promise.race([this.#engine.load(files, options), this.#failure]);
   }
 

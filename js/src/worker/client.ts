@@ -1,12 +1,21 @@
 // The page's side of an engine in a worker.
 
-import type { Control, EncodeRequest, Engine, EngineFiles, PoolRequest, TextsRequest } from "../engine/engine.js";
+import type {
+  Control,
+  EncodeRequest,
+  Engine,
+  OwnInfo,
+  PlanRequest,
+  PoolRequest,
+  TextsRequest,
+} from "../engine/engine.js";
 import type { EngineOptions } from "../engine/local.js";
 import { disposed } from "../engine/local.js";
 import { EncoderError, fromData, messageOf } from "../errors.js";
+import type { Collected } from "../loading/collect.js";
 import type { EncodeOptions, EncodeProgress } from "../options.js";
 import { Helpers } from "../threads/helpers.js";
-import type { EncodedTexts, EngineInfo, PooledRows, TokenizedTexts } from "../wasm.js";
+import type { EncodedTexts, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
 import type { Answer, Call, CallRequest, Calls, Request } from "./protocol.js";
 import { spawnWorker } from "./spawn.js";
 
@@ -38,8 +47,13 @@ export class WorkerEngine implements Engine {
     return this.#call("ready", null);
   }
 
-  load(files: EngineFiles, options: EncodeOptions): Promise<EngineInfo> {
-    const buffers = [files.model, files.tokenizer, files.config].map((bytes) => bytes.buffer as ArrayBuffer);
+  plan(request: PlanRequest): Promise<Plan> {
+    return this.#call("plan", request);
+  }
+
+  load(files: Collected, options: EncodeOptions): Promise<OwnInfo> {
+    const all = [...Object.values(files.contents), ...files.large.map(({ bytes }) => bytes)];
+    const buffers = all.flatMap((bytes) => (bytes instanceof Blob ? [] : [bytes.buffer as ArrayBuffer]));
     return this.#call("load", { files, options }, {}, [...new Set(buffers)]);
   }
 

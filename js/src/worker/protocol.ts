@@ -1,15 +1,17 @@
 // The messages between page and worker. An answer has the id of its request.
 
-import type { EncodeRequest, EngineFiles, PoolRequest, TextsRequest } from "../engine/engine.js";
+import type { EncodeRequest, OwnInfo, PlanRequest, PoolRequest, TextsRequest } from "../engine/engine.js";
 import type { EngineOptions } from "../engine/local.js";
 import type { ErrorData } from "../errors.js";
+import type { Collected } from "../loading/collect.js";
 import type { EncodeOptions } from "../options.js";
-import type { EncodedTexts, EngineInfo, PooledRows, TokenizedTexts } from "../wasm.js";
+import type { EncodedTexts, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
 
 /** @internal The calls, with their arguments and results. */
 export interface Calls {
   ready: { takes: null; gives: null };
-  load: { takes: { files: EngineFiles; options: EncodeOptions }; gives: EngineInfo };
+  plan: { takes: PlanRequest; gives: Plan };
+  load: { takes: { files: Collected; options: EncodeOptions }; gives: OwnInfo };
   encode: { takes: EncodeRequest; gives: EncodedTexts };
   tokenize: { takes: TextsRequest; gives: TokenizedTexts };
   pool: { takes: PoolRequest; gives: PooledRows };

@@ -53,6 +53,8 @@ async function run(request: CallRequest, signal: AbortSignal): Promise<Calls[Cal
   switch (request.call) {
     case "ready":
       return engine.ready();
+    case "plan":
+      return engine.plan(request.args);
     case "load":
       return engine.load(request.args.files, request.args.options);
     case "encode": {

@@ -6,15 +6,26 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { loadFiles } from "../../dist/loading/load.js";
+import { LocalEngine } from "../../dist/engine/local.js";
+import { loadFiles as loadWith } from "../../dist/loading/load.js";
 import { demoModel, fixtures, modelFiles } from "../support/fixtures.mjs";
 import { startServer } from "../support/server.mjs";
 
 const sha = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const demo = modelFiles("minilm-colbert");
 const MODEL = "/demo/model_int8.onnx";
+const engine = new LocalEngine({ wasm: "base", threads: 1, threadsLimit: null });
 let server;
 let cache;
+
+/** The weights' path, and the bytes of the three files of an exported model. */
+async function loadFiles(source, options) {
+  const planner = (files, precision) => engine.plan({ files, precision });
+  const { weights, contents, large } = await loadWith(source, options, planner);
+  const config = Object.keys(contents).find((path) => path !== "tokenizer.json");
+  const bytes = { model: large[0].bytes, tokenizer: contents["tokenizer.json"], config: contents[config] };
+  return { weights, config, bytes };
+}
 
 before(async () => {
   server = await startServer({ "/demo/": demoModel, "/tiny/": join(fixtures, "tiny-bert") });
@@ -42,15 +53,15 @@ function largest() {
 }
 
 describe("layouts", () => {
-  test("prefers INT8, and reports the precision", async () => {
-    const { precision, names, bytes } = await load("/tiny");
-    assert.deepEqual([precision, names.model, names.config], ["int8", "model_int8.onnx", "onnx_config.json"]);
+  test("prefers INT8", async () => {
+    const { weights, config, bytes } = await load("/tiny");
+    assert.deepEqual([weights, config], ["model_int8.onnx", "onnx_config.json"]);
     assert.deepEqual(bytes.model, modelFiles("tiny-bert").model);
   });
 
   test("loads the requested precision", async () => {
-    const { precision, names } = await load("/tiny/", { precision: "fp32" });
-    assert.deepEqual([precision, names.model], ["fp32", "model.onnx"]);
+    const { weights } = await load("/tiny/", { precision: "fp32" });
+    assert.equal(weights, "model.onnx");
   });
 
   test("finds graphs in onnx/ and the older name of the configuration", async () => {
@@ -58,11 +69,8 @@ describe("layouts", () => {
     server.behaviour.set("/hub/onnx/model.onnx", { body: model });
     server.behaviour.set("/hub/config_sentence_transformers.json", { body: config });
     server.behaviour.set("/hub/tokenizer.json", { body: modelFiles("tiny-bert").tokenizer });
-    const { names, precision } = await load("/hub");
-    assert.deepEqual(
-      [names.model, names.config, precision],
-      ["onnx/model.onnx", "config_sentence_transformers.json", "fp32"],
-    );
+    const { weights, config: name } = await load("/hub");
+    assert.deepEqual([weights, name], ["onnx/model.onnx", "config_sentence_transformers.json"]);
     server.takeLog();
     await load("/hub");
     assert.deepEqual(server.takeLog(), [], "a cached model asks for nothing");
@@ -77,13 +85,10 @@ describe("layouts", () => {
   });
 
   test("copies bytes, and reads the precision from the graph", async () => {
-    for (const [name, precision] of [
-      ["model.onnx", "fp32"],
-      ["model_int8.onnx", "int8"],
-    ]) {
+    for (const name of ["model.onnx", "model_int8.onnx"]) {
       const { model, tokenizer, config } = modelFiles("tiny-bert", name);
       const found = await loadFiles({ model, tokenizer: new Blob([tokenizer]), config: config.buffer }, {});
-      assert.equal(found.precision, precision);
+      assert.equal(found.weights, name);
       assert.notEqual(found.bytes.model.buffer, model.buffer);
       assert.deepEqual(found.bytes.model, model);
     }
@@ -222,6 +227,7 @@ describe("resumption", () => {
     assert.deepEqual(events.at(-1), {
       phase: "network",
       file: "model",
+      path: "model_int8.onnx",
       loaded: demo.model.length,
       total: demo.model.length,
     });

@@ -8,25 +8,30 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { demoModel } from "../support/fixtures.mjs";
+import { demoModel, hubFixtures } from "../support/fixtures.mjs";
+import { repository, startHub } from "../support/hub.mjs";
 import { readmeCode } from "../support/readme.mjs";
 import { startServer } from "../support/server.mjs";
 
 const cwd = fileURLToPath(new URL("../../", import.meta.url));
+const ID = "lightonai/GTE-ModernColBERT-v1";
 let server;
+let hub;
 let home;
 before(async () => {
   server = await startServer({ "/demo/": demoModel });
+  hub = await startHub({ [ID]: repository(join(hubFixtures, "mv-pylate-modernbert")) });
   home = mkdtempSync(join(tmpdir(), "multivec-home-"));
 });
 after(async () => {
-  await server.close();
+  await Promise.all([server.close(), hub.close()]);
   rmSync(home, { recursive: true });
 });
 
 const EXPECTED = [
   /\n1 \d+\.\d\d\n0 \d+\.\d\d\n$/,
   /^[0-9a-f]{32}\n$/,
+  /^true [0-9a-f]{40}\n$/,
   /^\w+ 0\.\d\d\n/,
   /^true\n\[ 1, 0 \]\ntrue\n$/,
   /^3 true\n$/,
@@ -34,7 +39,10 @@ const EXPECTED = [
 
 for (const [index, expected] of EXPECTED.entries()) {
   test(`block ${index}`, async () => {
-    const codes = readmeCode({ "/models/minilm-colbert/": `${server.origin}/demo/` });
+    const codes = readmeCode({
+      "/models/minilm-colbert/": `${server.origin}/demo/`,
+      'revision: "main"': `revision: "main", endpoint: "${hub.origin}"`,
+    });
     assert.equal(codes.length, EXPECTED.length);
     // In this folder, the package can be imported by its own name.
     const args = ["--input-type=module", "-e", codes[index]];

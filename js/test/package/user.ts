@@ -5,6 +5,8 @@ import {
   Encoder,
   EncoderError,
   type EncoderErrorCode,
+  type FolderFiles,
+  type HubInfo,
   type LoadOptions,
   type Match,
   type ModelCache,
@@ -78,4 +80,14 @@ export function describe(error: unknown): EncoderErrorCode | undefined {
   // @ts-expect-error: no such code
   if (error instanceof EncoderError && error.code === "no_such_code") return undefined;
   return error instanceof EncoderError ? error.code : undefined;
+}
+
+export async function fromHub(files: FolderFiles): Promise<HubInfo | null> {
+  const hub = { revision: "main", token: "x", endpoint: new URL("http://localhost") };
+  const { info } = await Encoder.load("org/name", hub);
+  (await Encoder.load({ "config.json": new Blob(), ...files })).dispose();
+  // @ts-expect-error: a file that is none
+  await Encoder.load({ "config.json": 7 });
+  if (await Encoder.isCached("org/name", { revision: "main" })) await Encoder.delete("org/name", { precision: "fp32" });
+  return info.hub;
 }

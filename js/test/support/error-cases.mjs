@@ -45,7 +45,16 @@ export async function runErrorCases(multivec, { files, origin, refused, options 
     ["invalid_model", "a model that is none", () => load({ model: bytes("no protobuf at all") })],
     ["invalid_model", "a model that was cut off", () => load({ model: files.model.slice(0, files.model.length / 2) })],
     ["invalid_model", "operators that do not exist", () => load({ model: unknown })],
-    ["config_value", "another dimension than the model's", () => load({ config: config({ embedding_dim: 31 }) })],
+    ["model_mismatch", "another dimension than the model's", () => load({ config: config({ embedding_dim: 31 }) })],
+    [
+      "invalid_file",
+      "weights that were cut off",
+      () => {
+        const config = { architectures: ["HF_ColBERT"], model_type: "bert", hidden_size: 64 };
+        const folder = { "config.json": bytes(JSON.stringify(config)), "tokenizer.json": files.tokenizer };
+        return Encoder.load({ ...folder, "model.safetensors": bytes("\x10\0\0\0\0\0\0\0{") }, options);
+      },
+    ],
     ["model_mismatch", "an input by another name", () => load({ model: renamed })],
     ["model_mismatch", "a vocabulary larger than the model's", () => load({ tokenizer: larger })],
     ["invalid_option", "an unknown precision", () => load({}, { precision: "int4" })],

@@ -1,6 +1,6 @@
 // The fixtures of the repository, which the Rust tests use as well.
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -42,4 +42,19 @@ export function reference(name) {
 export function modelFiles(name, model = "model_int8.onnx") {
   const read = (file) => new Uint8Array(readFileSync(join(modelFolder(name), file)));
   return { model: read(model), tokenizer: read("tokenizer.json"), config: read("onnx_config.json") };
+}
+
+export const hubFixtures = join(fixtures, "hub");
+
+/** Names of the models that are laid out as on hubs, with references. */
+export const hubModels = readdirSync(hubFixtures).filter((name) => name.startsWith("mv-"));
+
+/** The files of such a model by their paths. */
+export function hubFiles(name) {
+  const folder = join(hubFixtures, name);
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = entries.map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+  return Object.fromEntries(
+    paths.map((path) => [path.slice(folder.length + 1).replaceAll("\\", "/"), new Uint8Array(readFileSync(path))]),
+  );
 }

@@ -2,8 +2,10 @@
 // `{ encode(kind, texts, options), tokenize(kind, texts), maxSim(query, document) }`.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { compare } from "./compare.mjs";
-import { reference } from "./fixtures.mjs";
+import { hubFixtures, readSafetensors, reference } from "./fixtures.mjs";
 
 const KINDS = [
   ["query", "queries"],
@@ -64,6 +66,31 @@ export async function checkVectors(driver, name, bounds, options = {}) {
   if (bounds.lowest !== undefined) assert.ok(all.lowest >= bounds.lowest, text);
   if (bounds.mean !== undefined) assert.ok(all.mean >= bounds.mean, text);
   return all;
+}
+
+/**
+ * Compares the rows of a model of hubs with those of the library that made it.
+ * Those of 16-bit weights were computed in 16 bits, which moves components by up
+ * to 4.2e-3; here weights are widened.
+ */
+export async function checkHubModel(driver, name) {
+  const folder = join(hubFixtures, name);
+  const texts = JSON.parse(readFileSync(join(folder, "reference.json"), "utf8"));
+  const tensors = readSafetensors(join(folder, "reference.safetensors"));
+  const bound = name.endsWith("f16") ? 5e-3 : 1e-4;
+  let most = 0;
+  for (const [kind, key] of KINDS) {
+    const found = await driver.encode(kind, texts[key]);
+    assert.ok(found.length > 5);
+    for (const [index, { data, dim }] of found.entries()) {
+      const { data: expected, shape } = tensors[`${key}.${index}`];
+      assert.deepEqual([data.length / dim, dim], shape, `${name} ${key} ${index}`);
+      const { difference } = compare(data, expected, dim);
+      assert.ok(difference <= bound, `${name} ${key} ${index}: ${difference}`);
+      most = Math.max(most, difference);
+    }
+  }
+  return most;
 }
 
 /** Compares pooled documents. Of FP32 only: INT8 can move a row to another cluster. */

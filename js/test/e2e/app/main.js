@@ -43,6 +43,13 @@ globalThis.api = {
     }
     return { info: encoder.info, phases: [...phases], last, ms: performance.now() - start };
   },
+  /** Loads from the files of a folder, in base64 by their paths. */
+  loadFiles(files, options) {
+    const blobs = Object.entries(files).map(([path, text]) => [path, new Blob([bytesOf(text)])]);
+    return this.load(Object.fromEntries(blobs), options);
+  },
+  isCached: (source, options) => Encoder.isCached(source, options),
+  delete: (source, options) => Encoder.delete(source, options),
   async encode(kind, texts, options) {
     const method = kind === "query" ? "encodeQueries" : "encodeDocuments";
     const found = await encoder[method](texts, options);

@@ -1,0 +1,133 @@
+// Models in the layouts of hubs, and a hub of another origin, in a real browser.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, beforeEach, describe, test } from "node:test";
+import { build } from "vite";
+import { hubFiles, hubFixtures, hubModels } from "../support/fixtures.mjs";
+import { repository, startHub } from "../support/hub.mjs";
+import { checkHubModel } from "../support/parity.mjs";
+import { startServer } from "../support/server.mjs";
+import { CSP, launch, openPage } from "./support/browser.mjs";
+import { makeProject } from "./support/packed.mjs";
+
+const ID = "org/mv-pylate-bert";
+const WEIGHTS = "model.safetensors";
+const repositories = {};
+let project;
+let app;
+let models;
+let hub;
+let browser;
+let page;
+
+before(async () => {
+  project = makeProject();
+  await build({
+    root: join(project.folder, "src"),
+    logLevel: "error",
+    build: { outDir: "../dist", emptyOutDir: true },
+  });
+  app = await startServer({ "/": join(project.folder, "dist") }, { headers: { "content-security-policy": CSP } });
+  models = await startServer({ "/": hubFixtures }, { cors: true });
+  hub = await startHub(repositories);
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await Promise.all([app, models, hub].map((server) => server?.close()));
+  project?.remove();
+});
+beforeEach(async () => {
+  for (const name of hubModels) repositories[`org/${name}`] = repository(join(hubFixtures, name));
+  for (const key of Object.keys(hub.faults)) delete hub.faults[key];
+  // A profile of its own, with an empty cache.
+  await page?.context().close();
+  ({ page } = await openPage(browser, app.origin));
+  hub.takeLog();
+});
+
+const call = (name, ...args) => page.evaluate(([name, args]) => globalThis.api[name](...args), [name, args]);
+const fromHub = (id = ID, options = {}) => call("load", id, { endpoint: hub.origin, ...options });
+const driver = {
+  encode: async (kind, texts, options) =>
+    (await call("encode", kind, texts, options)).map(({ data, dim }) => {
+      const { buffer } = Uint8Array.from(Buffer.from(data, "base64"));
+      return { data: new Float32Array(buffer), dim };
+    }),
+};
+
+for (const options of [{}, { worker: false, wasm: "base" }]) {
+  describe(JSON.stringify(options), () => {
+    for (const name of hubModels) {
+      test(name, async (context) => {
+        const files = Object.entries(hubFiles(name)).map(([path, bytes]) => [path, Buffer.from(bytes)]);
+        const base64 = Object.fromEntries(files.map(([path, bytes]) => [path, bytes.toString("base64")]));
+        const sources = {
+          address: () => call("load", `${models.origin}/${name}`, options),
+          blobs: () => call("loadFiles", base64, options),
+          id: () => fromHub(`org/${name}`, options),
+        };
+        const spaces = new Set();
+        for (const [from, start] of Object.entries(sources)) {
+          const loaded = await start();
+          assert.equal(loaded.failed, undefined, JSON.stringify(loaded));
+          spaces.add(loaded.info.fingerprint.space);
+          context.diagnostic(`${from}, ${loaded.info.provider}: ${await checkHubModel(driver, name)}`);
+        }
+        assert.equal(spaces.size, 1);
+      });
+    }
+  });
+}
+
+test("a token reaches the hub alone", async () => {
+  repositories[ID].token = "hub_secret";
+  assert.deepEqual((await fromHub()).status, 401);
+  hub.takeLog();
+  const { info } = await fromHub(ID, { token: "hub_secret" });
+  assert.deepEqual(info.hub, { id: ID, revision: "main", commit: hub.commitOf(ID), offline: false });
+  const log = hub.takeLog();
+  assert.ok(log.some(({ token }) => token === "Bearer hub_secret"));
+  assert.ok(log.every(({ origin, token }) => origin === "api" || token === undefined));
+});
+
+test("the cache serves where the hub cannot be reached, and only there", async () => {
+  await fromHub();
+  hub.takeLog();
+  const { phases } = await fromHub();
+  assert.deepEqual(phases, ["cache"]);
+  assert.equal(hub.takeLog().length, 1);
+  hub.faults.status = 503;
+  await page.reload();
+  await page.waitForFunction(() => globalThis.ready === true);
+  const offline = await fromHub();
+  assert.deepEqual([offline.info?.hub.offline, offline.phases], [true, ["cache"]]);
+  for (const status of [401, 403, 404]) {
+    hub.faults.status = status;
+    assert.deepEqual((await fromHub()).status, status);
+  }
+});
+
+test("a busy hub, and a broken transfer", async () => {
+  hub.faults.busy = 1;
+  hub.faults.cut = { [WEIGHTS]: 500_000 };
+  assert.equal((await fromHub()).code, "network");
+  delete hub.faults.cut;
+  hub.takeLog();
+  assert.equal((await fromHub()).failed, undefined);
+  const resumed = hub.takeLog().filter(({ path }) => path === WEIGHTS);
+  assert.deepEqual(resumed.length, 1);
+  assert.match(resumed[0].range, /^bytes=[1-9]\d*-$/);
+  await checkHubModel(driver, "mv-pylate-bert");
+});
+
+test("deleting a model empties the cache", async () => {
+  const options = { endpoint: hub.origin };
+  await fromHub();
+  assert.equal(await call("isCached", ID, options), true);
+  await call("delete", ID, options);
+  assert.equal(await call("isCached", ID, options), false);
+  const left = await page.evaluate(async () => (await (await caches.open("multivec")).keys()).length);
+  assert.equal(left, 1);
+});
