@@ -81,6 +81,11 @@ impl<'a> Draft<'a> {
                 return Err(self.config.refuse(count_key, expected, count));
             }
         };
+        let width = count.checked_mul(columns);
+        if width.is_none_or(|width| width > Config::LARGEST) {
+            let expected = format!("at most {} columns in all", Config::LARGEST);
+            return Err((self.config).refuse("head_dim", expected, columns));
+        }
         Ok(Heads {
             count,
             of_keys,
@@ -105,11 +110,12 @@ impl<'a> Draft<'a> {
 
     /// Adds a table of that many columns.
     pub(super) fn table(&mut self, name: &str, columns: usize) -> Result<Table> {
-        let rows = self.weights.get(name).map_or(0, |found| {
-            let rows = found.weight.shape.first().copied();
-            rows.and_then(|rows| usize::try_from(rows).ok())
-                .unwrap_or_default()
-        });
+        let Some(found) = self.weights.get(name) else {
+            let expected = format!("a table of {columns} columns");
+            return Err(self.weights.missing(name, &expected));
+        };
+        let rows = found.weight.shape.first().copied().unwrap_or_default();
+        let rows = usize::try_from(rows).unwrap_or_default();
         let value = self.weight(&[name], &[rows, columns])?;
         Ok(Table { value, rows })
     }

@@ -69,7 +69,8 @@ impl<'a> Weights<'a> {
         Ok(found)
     }
 
-    fn missing(&self, name: &str, expected: &str) -> Error {
+    /// An error about a weight that is not there.
+    pub(super) fn missing(&self, name: &str, expected: &str) -> Error {
         let what = format!("the tensor `{}{name}`", self.prefix);
         Error::mismatch(&self.index.file_names(), what, expected, "none")
     }

@@ -239,4 +239,13 @@ fn weights_have_to_be_there_and_fit() {
     assert!(message.contains("[129, 64]"), "{message}");
     assert!(message.contains("[128, 64]"), "{message}");
     assert!(message.starts_with("model.safetensors: "), "{message}");
+    let distilbert = [("dim", 64.into()), ("n_heads", 4.into())];
+    let distilbert = [&distilbert[..], &[("model_type", "distilbert".into())]].concat();
+    let message = refused(&distilbert);
+    assert!(message.contains("transformer.layer.0."), "{message}");
+    let message = refused(&[("model_type", "modernbert".into())]);
+    assert!(message.contains("embeddings.tok_embeddings"), "{message}");
+    let heads = [("num_attention_heads", 1_000_000), ("head_dim", 1_000_000)];
+    let message = refused(&heads.map(|(key, size)| (key, size.into())));
+    assert!(message.contains("head_dim: expected at most"), "{message}");
 }
