@@ -14,6 +14,8 @@ export interface RequestOptions {
 
 /** How often a server that is busy is asked again. */
 const REPEATS = 3;
+/** The wait before the first repetition where the server states none, in milliseconds; it doubles. */
+const FIRST_WAIT = 1_000;
 /** The longest wait that a server may ask for, in milliseconds. */
 const LONGEST_WAIT = 60_000;
 
@@ -23,7 +25,7 @@ export async function request(url: URL, options: RequestOptions): Promise<Respon
   for (let repeats = 0; ; repeats += 1) {
     const response = await ask(url, options);
     if (response.ok) return response;
-    const wait = repeats < REPEATS ? waitOf(response) : undefined;
+    const wait = repeats < REPEATS ? waitOf(response, repeats) : undefined;
     await response.body?.cancel();
     if (wait === undefined) {
       const text = `HTTP ${response.status}${response.statusText && ` ${response.statusText}`}`;
@@ -55,10 +57,12 @@ async function ask(url: URL, { init, headers = {}, signal, patience }: RequestOp
   }
 }
 
-// Milliseconds after which a busy server wants to be asked again.
-function waitOf(response: Response): number | undefined {
-  const text = response.headers.get("retry-after");
-  if (text === null || (response.status !== 429 && response.status !== 503)) return undefined;
+// Milliseconds after which a busy server is to be asked again.
+function waitOf({ status, headers }: Response, repeats: number): number | undefined {
+  const text = headers.get("retry-after");
+  if (status !== 429 && (status !== 503 || text === null)) return undefined;
+  // Pages seldom may see what another origin asks for.
+  if (text === null) return FIRST_WAIT * 2 ** repeats;
   const wait = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
   return wait <= LONGEST_WAIT ? Math.max(0, wait) : undefined;
 }
