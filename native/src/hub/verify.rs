@@ -60,7 +60,7 @@ mod tests {
     fn both_kinds_of_hashes_are_checked() {
         let mut file = tempfile::tempfile().expect("a temporary file");
         file.write_all(b"hello\n").expect("written");
-        let mut check = |etag| {
+        let mut check = |etag: &str| {
             file.rewind().expect("rewound");
             other_hash(etag, &mut file).expect("read")
         };
