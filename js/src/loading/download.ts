@@ -12,6 +12,7 @@ import {
   checkContent,
   checkContentHash,
   checkHash,
+  checkTensors,
   expectation,
   sha256,
 } from "./verify.js";
@@ -52,6 +53,7 @@ export async function download(job: Download): Promise<Uint8Array> {
   try {
     checkContent(job.path, bytes, where);
     checkSize(bytes.length, job.size, where);
+    checkTensors(job.path, bytes, where);
     const isHashed = entry !== undefined || job.sha256 !== undefined || job.hash?.algorithm === "sha256";
     const found = isHashed ? await sha256(bytes) : null;
     await checkHash(found, job.sha256, where);

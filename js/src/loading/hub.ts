@@ -17,8 +17,9 @@ export interface HubOptions {
 /** The public hub. */
 const ENDPOINT = "https://huggingface.co";
 const COMMIT = /^[0-9a-f]{40}$/;
-/** Files of the largest repository that can be a model's. */
+/** Files of the largest repository that can be a model's, and how deep they are, as in folders on disk. */
 const MOST_FILES = 10_000;
+const DEPTH = 2;
 
 /** @internal A model on a hub. */
 export interface HubModel {
@@ -91,16 +92,17 @@ export function readListing(json: Uint8Array, where: string): HubListing {
   if (!isObject(answer) || !Array.isArray(answer.siblings)) throw wrong("no list of files");
   const { sha, siblings } = answer;
   if (typeof sha !== "string" || !COMMIT.test(sha)) throw wrong("no commit");
-  if (siblings.length > MOST_FILES) throw wrong(`${siblings.length} files`);
   const files = siblings.map(readFile).filter((file) => file !== undefined);
+  if (files.length > MOST_FILES) throw wrong(`${files.length} files, more than ${MOST_FILES}`);
   return { commit: sha, files: new Map(files.map((file) => [file.path, file])) };
 }
 
 function readFile(entry: unknown): HubFile | undefined {
   if (!isObject(entry) || typeof entry.rfilename !== "string") return undefined;
   const { rfilename: path, size, blobId, lfs } = entry;
+  const parts = path.split("/");
   // Such a path would lead out of the repository.
-  if (path.split("/").some((part) => part === "" || part === "." || part === "..")) return undefined;
+  if (parts.length > DEPTH + 1 || parts.some((part) => part === "" || part === "." || part === "..")) return undefined;
   const length = Number.isSafeInteger(size) ? (size as number) : null;
   if (isObject(lfs) && typeof lfs.sha256 === "string" && /^[0-9a-f]{64}$/.test(lfs.sha256)) {
     return { path, size: length, hash: { algorithm: "sha256", value: lfs.sha256 } };
@@ -112,10 +114,14 @@ function readFile(entry: unknown): HubFile | undefined {
 /** @internal What a failed request for the list means. */
 export function explain(error: unknown, { id, revision, token }: HubModel): unknown {
   if (!(error instanceof EncoderError) || error.code !== "http") return error;
+  const hint = `a folder of that name is "./${id}"`;
   const reasons: Record<number, string> = {
-    401: token === undefined ? "the model needs the option `token`, or does not exist" : "the token is not valid",
+    401:
+      token === undefined
+        ? `the model needs the option \`token\`, or does not exist (${hint})`
+        : "the token is not valid",
     403: "the token may not read the model, or its terms have to be accepted first",
-    404: "the hub has no such model or revision",
+    404: `the hub has no such model or revision (${hint})`,
   };
   const reason = reasons[error.status ?? 0];
   if (reason === undefined) return error;

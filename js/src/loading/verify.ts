@@ -1,5 +1,6 @@
 import { EncoderError, messageOf } from "../errors.js";
 import { hex } from "./cache.js";
+import { decodeJson, isObject } from "./json.js";
 
 /** @internal The SHA-256 of bytes in lower-case hexadecimal; `null` where the platform has none (pages without HTTPS). */
 export async function sha256(bytes: Uint8Array): Promise<string | null> {
@@ -63,6 +64,26 @@ export function checkContent(name: string, start: Uint8Array, where: string): vo
           : undefined;
   if (found === undefined) return;
   throw new EncoderError("not_a_model", `${where}: expected ${expectation(name)}, found ${found}`, { url: where });
+}
+
+/** @internal Refuses a safetensors file that is shorter than its header says, before it is kept. */
+export function checkTensors(name: string, bytes: Uint8Array, where: string): void {
+  if (!name.endsWith(".safetensors") || bytes.length < 8) return;
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  const header = bytes.length < 8 + length ? undefined : decodeJson(bytes.subarray(8, 8 + length));
+  const entries = isObject(header) ? Object.values(header) : [];
+  const ends = entries.map((entry) =>
+    isObject(entry) && Array.isArray(entry.data_offsets) ? entry.data_offsets[1] : 0,
+  );
+  const expected = ends.reduce((most: number, end) => Math.max(most, Number(end)), 0) + 8 + length;
+  // What else may be wrong is found when it is read.
+  if (bytes.length < expected) {
+    throw new EncoderError(
+      "integrity",
+      `${where}: expected ${expected} bytes, found ${bytes.length}, a truncated file`,
+      { url: where },
+    );
+  }
 }
 
 /** @internal */

@@ -106,11 +106,17 @@ describe("layouts", () => {
       ["1_Dense/model.safetensors", pointer, "not_a_model", /1_Dense\/model\.safetensors: .*Git LFS/],
       ["tokenizer.json", pointer, "not_a_model", /tokenizer\.json: expected a JSON file/],
       ["modules.json", text("[{"), "config_syntax", /modules\.json/],
+      ["config_sentence_transformers.json", text('{"model_type":"SparseEncoder"}'), "config_value", /a sparse model/],
       ["config.json", text('{"model_type":"rwkv","hidden_size":64}'), "model_mismatch", /rwkv/],
     ]) {
       await failure(load({ ...all, [path]: bytes }), { code }, pattern);
-      server.behaviour.set("/mv-pylate-bert/x", {});
     }
+    // Without a length, and not kept.
+    const cut = `/mv-pylate-bert/${WEIGHTS}`;
+    server.behaviour.set(cut, { body: all[WEIGHTS].slice(0, 5000), headers: { "content-length": undefined } });
+    await failure(load(`${server.origin}/mv-pylate-bert`), { code: "integrity" }, /found 5000, a truncated file/);
+    server.behaviour.clear();
+    (await load(`${server.origin}/mv-pylate-bert`)).dispose();
     const { "1_Dense/model.safetensors": _, ...incomplete } = all;
     await failure(load(incomplete), { code: "missing_file" }, /1_Dense\/model\.safetensors/);
     await failure(load({ "README.md": text("nothing") }), { code: "missing_file" }, /onnx_config\.json/);

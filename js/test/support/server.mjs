@@ -20,7 +20,7 @@ const CORS = { "access-control-allow-origin": "*", "access-control-expose-header
  * Serves folders: `mounts` maps prefixes of paths to folders.
  *
  * `behaviour.set(path, {...})` changes how a path answers:
- * `status`; `body` and `type`; `headers`; `cutAfter` bytes, after which the
+ * `status`; `body` and `type`; `headers`, where `undefined` leaves one out; `cutAfter` bytes, after which the
  * connection breaks; `noRange`; `noPreflight`; `pauseAfter` bytes, where it waits for the
  * promise `resume`, or until the client gives up.
  */
@@ -40,7 +40,8 @@ export async function startServer(mounts, { headers = {}, cors = false, port = 0
     log.push(entry);
     const send = (status, all) => {
       entry.status = status;
-      response.writeHead(status, { ...all, ...headers, ...special.headers, ...(cors && CORS) });
+      const given = Object.entries({ ...all, ...headers, ...special.headers, ...(cors && CORS) });
+      response.writeHead(status, Object.fromEntries(given.filter(([, value]) => value !== undefined)));
     };
     if (request.method === "OPTIONS") {
       // A preflight request, which browsers send before headers that CORS restricts.
