@@ -14,6 +14,7 @@ export type CoreErrorCode =
   | "non_finite_vector"
   | "dimension_mismatch"
   | "inference"
+  | "hub"
   | "engine_unavailable"
   | "provider_unavailable"
   | "cancelled"

@@ -15,14 +15,18 @@ impl Error {
         }
     }
 
-    /// Makes an [`Error::MissingFile`].
+    /// Makes an [`Error::MissingFile`]. Files in memory have an empty location.
     pub fn missing_file(
         location: impl fmt::Display,
         what: &'static str,
         expected: impl fmt::Display,
     ) -> Self {
+        let location = location.to_string();
         Self::MissingFile {
-            location: location.to_string(),
+            location: match location.as_str() {
+                "" => "the files".to_owned(),
+                _ => location,
+            },
             what,
             expected: expected.to_string(),
         }

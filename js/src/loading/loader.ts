@@ -55,6 +55,10 @@ export class Loader {
     const { id, revision } = model;
     const name = recordName(nameOf(model), this.#options.precision);
     const known = await this.#records.complete(name);
+    // A commit never changes.
+    if (known?.commit === revision) {
+      return { ...(await this.#fromCache(model, known)), hub: { id, revision, commit: revision, offline: false } };
+    }
     try {
       const listing = await this.#list(model, known && PATIENCE);
       const { commit } = listing;
@@ -65,10 +69,14 @@ export class Loader {
     } catch (error) {
       if (!isUnreachable(error) || known === undefined || known.commit === null) throw error;
       const { commit } = known;
-      const files = new Map(known.files.map(({ path, hash, size }) => [path, { path, hash: hash ?? undefined, size }]));
-      const folder = hubFolder(model, { commit, files }, this.#options.requestInit);
-      return { ...(await this.#again(folder, known)), hub: { id, revision, commit, offline: true } };
+      return { ...(await this.#fromCache(model, known)), hub: { id, revision, commit, offline: true } };
     }
+  }
+
+  #fromCache(model: HubModel, known: LoadRecord): Promise<Collected> {
+    const files = new Map(known.files.map(({ path, hash, size }) => [path, { path, hash: hash ?? undefined, size }]));
+    const commit = known.commit ?? model.revision;
+    return this.#again(hubFolder(model, { commit, files }, this.#options.requestInit), known);
   }
 
   async three(files: (Source & { type: "three" })["files"]): Promise<Collected> {

@@ -24,8 +24,9 @@ export type FileKind = keyof ModelFiles;
 export type FolderFiles = { readonly [path: string]: FileSource };
 
 /**
- * The id of a model on a hub, such as `"lightonai/GTE-ModernColBERT-v1"`, or
- * the address of a folder with the model, or its files.
+ * The id of a model on a hub, such as `"lightonai/GTE-ModernColBERT-v1"`,
+ * perhaps with `@` and a revision; or the address of a folder with the model,
+ * or its files.
  */
 export type ModelSource = string | URL | ModelFiles | FolderFiles;
 
@@ -46,12 +47,16 @@ export type Source =
   | { type: "three"; files: Record<FileKind, { name: string; place: Place }> };
 
 // One slash, and no dot or slash in front: what is left are ids of hubs.
-const ID = /^[a-z0-9][\w.-]*\/[a-z0-9][\w.-]*$/i;
+const ID = /^([a-z0-9_][\w.-]*\/[a-z0-9_][\w.-]*)(?:@(.+))?$/i;
 
 /** @internal */
 export async function understand(source: ModelSource, options: HubOptions): Promise<Source> {
-  if (typeof source === "string" && ID.test(source) && (isOfHub(options) || !(await isOnDisk(source)))) {
-    return { type: "hub", model: hubModel(source, options) };
+  const [, id, revision] = (typeof source === "string" && ID.exec(source)) || [];
+  if (id !== undefined && (isOfHub(options) || !(await isOnDisk(source as string)))) {
+    if (revision !== undefined && options.revision !== undefined) {
+      throw optionError("revision", `none beside that of ${source}`, options.revision);
+    }
+    return { type: "hub", model: hubModel(id, revision === undefined ? options : { ...options, revision }) };
   }
   for (const option of ["revision", "token", "endpoint"] as const) {
     if (options[option] !== undefined) {

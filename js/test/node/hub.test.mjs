@@ -180,6 +180,17 @@ describe("the hub", () => {
     );
   });
 
+  test("a commit that is cached costs no request", async () => {
+    const commit = hub.commitOf(ID);
+    (await fromHub(`${ID}@${commit}`)).dispose();
+    hub.takeLog();
+    const encoder = await fromHub(ID, { revision: commit });
+    assert.deepEqual(encoder.info.hub, { id: ID, revision: commit, commit, offline: false });
+    encoder.dispose();
+    assert.deepEqual(hub.takeLog(), []);
+    await failure(fromHub(`${ID}@v1`, { revision: "main" }), { code: "invalid_option" }, /revision/);
+  });
+
   test("is served from the cache where it cannot be reached, and only there", async () => {
     (await fromHub()).dispose();
     const commit = hub.commitOf(ID);

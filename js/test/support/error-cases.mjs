@@ -45,7 +45,7 @@ export async function runErrorCases(multivec, { files, origin, refused, options 
     ["invalid_model", "a model that is none", () => load({ model: bytes("no protobuf at all") })],
     ["invalid_model", "a model that was cut off", () => load({ model: files.model.slice(0, files.model.length / 2) })],
     ["invalid_model", "operators that do not exist", () => load({ model: unknown })],
-    ["model_mismatch", "another dimension than the model's", () => load({ config: config({ embedding_dim: 31 }) })],
+    ["config_value", "another dimension than the model's", () => load({ config: config({ embedding_dim: 31 }) })],
     [
       "invalid_file",
       "weights that were cut off",

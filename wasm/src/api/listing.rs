@@ -50,11 +50,12 @@ impl Listing {
         let folder = ModelFolder::new(&self.location);
         let folder = self.paths.iter().fold(folder, ModelFolder::with_path);
         let contents = self.contents.iter();
-        contents
-            .filter(|(path, _)| ModelFolder::reads(path))
-            .fold(folder, |folder, (path, content)| {
-                folder.with_file(path, content.bytes.to_vec())
-            })
+        contents.fold(folder, |folder, (path, content)| {
+            match ModelFolder::reads(path) {
+                true => folder.with_file(path, content.bytes.to_vec()),
+                false => folder.with_path(path),
+            }
+        })
     }
 
     /// What to load; of a precision, or INT8 if there is such.
