@@ -65,8 +65,7 @@ pub fn export_model(
     let config = config(directory, &parts)?;
     let failed = |path: &Path, source| Error::io(path.display(), "writing", source);
     fs::create_dir_all(output).map_err(|source| failed(output, source))?;
-    let named = directory.choose_file(weights.path())?;
-    let name = match named.precision {
+    let name = match weights.named_precision() {
         Precision::Int8 => INT8_MODEL,
         _ => MODEL,
     };

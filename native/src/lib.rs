@@ -43,7 +43,7 @@ mod trace;
 
 pub use export::{Exported, export_model};
 pub use load::EncoderBuilder;
-pub use model::{Chosen, ModelBytes, ModelDirectory};
+pub use model::{ModelBytes, ModelDirectory};
 pub use multivec_core::batch::{BatchLimit, BatchShapes, TokenBatch};
 pub use multivec_core::encoder::{Normalization, QueryExpansion};
 pub use multivec_core::fidelity;

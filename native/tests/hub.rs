@@ -163,7 +163,7 @@ fn exported_models_give_the_same_vectors() {
         let chosen = directory.choose(None).expect("it has weights");
         let output = tempfile::tempdir().expect("a temporary folder");
         let exported =
-            export_model(&directory, chosen.weights, output.path()).expect("it is written");
+            export_model(&directory, chosen, output.path()).expect("it is written");
         assert_eq!(exported.data, None);
         let encoder = load(output.path(), Engine::OnnxRuntime, Optimization::Checked);
         for (name, expected) in [

@@ -7,6 +7,7 @@ use prost::Message;
 
 /// ONNX element types.
 pub const FLOAT: i32 = 1;
+pub const FLOAT64: i32 = 11;
 pub const INT64: i32 = 7;
 
 #[derive(Clone, PartialEq, Message)]

@@ -262,3 +262,40 @@ fn transport(error: ureq::Error, address: &str, what: &str) -> Problem {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_unreachable(error: ureq::Error) -> bool {
+        let problem = transport(error, "https://hub/a", "a file");
+        matches!(problem.failure, Failure::Unreachable(_))
+    }
+
+    #[test]
+    fn hubs_that_are_down_are_told_from_those_that_refuse() {
+        let io = |kind: io::ErrorKind| ureq::Error::Io(kind.into());
+        assert!(is_unreachable(ureq::Error::Timeout(ureq::Timeout::Connect)));
+        assert!(is_unreachable(ureq::Error::HostNotFound));
+        assert!(is_unreachable(io(io::ErrorKind::ConnectionRefused)));
+        assert!(is_unreachable(io(io::ErrorKind::NetworkUnreachable)));
+        // Certificates that are not trusted.
+        assert!(!is_unreachable(io(io::ErrorKind::InvalidData)));
+        assert!(!is_unreachable(ureq::Error::BadUri(String::new())));
+    }
+
+    #[test]
+    fn waits_are_read() {
+        let wait = |name: &'static str, value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().ok()?);
+            patience(&headers)
+        };
+        assert_eq!(wait("retry-after", " 7 "), Some(Duration::from_secs(7)));
+        let limit = "\"api\";r=0;t=55";
+        assert_eq!(wait("ratelimit", limit), Some(Duration::from_secs(55)));
+        for other in ["", "-1", "soon", "99999999999999999999999"] {
+            assert_eq!(wait("retry-after", other), None, "{other}");
+        }
+    }
+}

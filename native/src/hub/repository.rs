@@ -25,6 +25,8 @@ use crate::options::LoadOptions;
 use crate::trace::event;
 
 const REVISION: &str = "main";
+/// Why a hub is not asked.
+const OFFLINE: &str = "the hub must not be asked";
 /// Downloads side by side.
 const WORKERS: usize = 4;
 
@@ -44,7 +46,7 @@ pub(crate) struct Repository {
 enum Source {
     Hub(Client),
     /// From nowhere, for this reason.
-    Cache(Error),
+    Cache(String),
 }
 
 impl Repository {
@@ -56,10 +58,10 @@ impl Repository {
         let cache = Cache::of(&settings.cache, id.name());
         let mut repository = if settings.network == Network::Offline {
             let endpoint = shown(&settings.endpoint);
-            let expected = format!("{}@{revision} in {}", id.name(), cache.root().display());
-            let found = "that it is not, or not as a whole, while the hub must not be asked";
-            let reason = Error::hub(endpoint, expected, found);
-            Self::cached(id, revision, cache, reason)?
+            let place = cache.root().display().to_string();
+            let expected = format!("{}@{revision} in {place}, since {OFFLINE}", id.name());
+            Self::cached(id, revision, cache, OFFLINE.to_owned())
+                .ok_or_else(|| Error::hub(endpoint, expected, "no such model there"))?
         } else {
             Self::listed(id, revision, cache, &settings)?
         };
@@ -75,20 +77,21 @@ impl Repository {
             Some(listing) => listing,
             None => match listing::request(&client, &id, &revision) {
                 Ok(listing) => {
-                    cache.keep_listing(&listing)?;
+                    // Of use later, and not where this cache cannot be written.
+                    drop(cache.keep_listing(&listing));
                     listing
                 }
-                Err(Failure::Unreachable(reason)) => {
-                    let text = reason.to_string();
-                    let repository = Self::cached(id, revision, cache, reason)?;
-                    let origin = &repository.origin();
+                Err(Failure::Unreachable(error)) => {
+                    let reason = &*error.to_string();
+                    let repository = Self::cached(id, revision, cache, reason.to_owned());
+                    let repository = repository.ok_or(error)?;
+                    let origin = &*repository.origin();
                     event!(
                         WARN,
                         origin = origin,
-                        reason = text,
+                        reason = reason,
                         "the hub cannot be reached"
                     );
-                    let reason = &text;
                     settings.report(&HubEvent::Unreachable { reason, origin });
                     return Ok(repository);
                 }
@@ -106,14 +109,12 @@ impl Repository {
         })
     }
 
-    /// What is cached; fails with `reason` if nothing is.
-    fn cached(id: HubId, revision: String, cache: Cache, reason: Error) -> Result<Self> {
-        let Some(commit) = cache.find(&revision) else {
-            return Err(reason);
-        };
+    /// What is cached, if anything is, and why nothing else serves.
+    fn cached(id: HubId, revision: String, cache: Cache, reason: String) -> Option<Self> {
+        let commit = cache.find(&revision)?;
         let listing = cache.listing(&commit);
         let folder = listing.map(|listing| folder(&cache, &commit, listing.files));
-        Ok(Self {
+        Some(Self {
             id,
             revision,
             commit,
@@ -139,7 +140,7 @@ impl Repository {
             return ModelDirectory::open(snapshot);
         };
         let directory = ModelDirectory::listed(snapshot, folder.clone())?;
-        let weights = directory.choose_for(options)?.weights;
+        let weights = directory.choose_for(options)?;
         let description = directory.description();
         let mut files = vec![weights.path().to_owned(), description.tokenizer.clone()];
         for module in &description.modules {
@@ -156,7 +157,8 @@ impl Repository {
         self.ensure(&files)?;
         self.ensure(&self.parts_of(folder, weights)?)?;
         if let Source::Hub(_) = &self.source {
-            self.cache.keep_revision(&self.revision, &self.commit)?;
+            // As the listing.
+            drop(self.cache.keep_revision(&self.revision, &self.commit));
         }
         Ok(directory)
     }
@@ -224,8 +226,9 @@ impl Repository {
         let client = match &self.source {
             Source::Hub(client) => client,
             Source::Cache(reason) => {
-                let expected = format!("{first} of {} in the cache", self.origin());
-                return Err(Error::hub(self.cache.root().display(), expected, reason));
+                let expected = format!("{first} of {}, since {reason}", self.origin());
+                let place = self.cache.root().display();
+                return Err(Error::hub(place, expected, "no such file there"));
             }
         };
         let next = AtomicUsize::new(0);

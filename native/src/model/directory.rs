@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use multivec_core::model::{DenseWeights, Module};
 use multivec_core::model::{ModelDescription, ModelFolder, WeightsFile, describe};
 use multivec_core::{Error, ModelParts, Precision, Result};
-use multivec_graph::{Bytes, architectures};
+use multivec_graph::Bytes;
 
 use super::place::Place;
-use super::precision;
 use super::weights::HeldFile;
 
 /// The files of a model directory.
@@ -22,16 +21,6 @@ pub struct ModelDirectory {
     place: Place,
     folder: ModelFolder,
     description: ModelDescription,
-}
-
-/// Weights that were chosen, and the precision that their name states.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Chosen<'a> {
-    /// The file, relative to the directory.
-    pub weights: &'a WeightsFile,
-    /// By the name of the file.
-    pub precision: Precision,
 }
 
 impl ModelDirectory {
@@ -134,23 +123,8 @@ impl ModelDirectory {
 
     /// The weights of a precision, if the directory has such: of FP32 those that
     /// are not quantized.
-    pub fn weights(&self, precision: Precision) -> Option<Chosen<'_>> {
-        let mut found: Vec<Chosen<'_>> = self.all_weights().collect();
-        found.retain(|chosen| match precision {
-            Precision::Fp32 => !chosen.precision.is_quantized(),
-            other => chosen.precision == other,
-        });
-        // Stable: what is equal stays in the order of the description.
-        found.sort_by_key(|chosen| {
-            let is_exact = chosen.precision == precision;
-            let has_family = self.can_be_read(chosen.weights);
-            (
-                !is_exact,
-                !has_family,
-                precision::rank(chosen.weights.path()),
-            )
-        });
-        found.first().copied()
+    pub fn weights(&self, precision: Precision) -> Option<&WeightsFile> {
+        self.description.weights_of(precision).first().copied()
     }
 
     /// The weights to load: by default INT8 if there are any, otherwise those
@@ -159,32 +133,21 @@ impl ModelDirectory {
     ///
     /// # Errors
     /// [`Error::MissingFile`] if the directory has none of that precision.
-    pub fn choose(&self, precision: Option<Precision>) -> Result<Chosen<'_>> {
+    pub fn choose(&self, precision: Option<Precision>) -> Result<&WeightsFile> {
         let order: &[Precision] = match &precision {
             Some(precision) => std::slice::from_ref(precision),
             None => &[Precision::Int8, Precision::Fp32, Precision::Int4],
         };
         let chosen = order.iter().find_map(|&precision| self.weights(precision));
         chosen.ok_or_else(|| {
+            const FLOATS: &str = "model.safetensors, model.onnx, onnx/model.onnx";
+            const INTEGERS: &str = "model_int8.onnx, onnx/model_int8.onnx, \
+                                    model_quantized.onnx, onnx/model_quantized.onnx";
             let (what, names) = match precision {
-                Some(Precision::Int8) => {
-                    ("the INT8 model", "model_int8.onnx, model_quantized.onnx")
-                }
-                Some(Precision::Fp32) => ("the FP32 model", "model.safetensors, model.onnx"),
-                _ => (
-                    "the model",
-                    "model.safetensors, model.onnx, model_int8.onnx",
-                ),
+                Some(Precision::Int8) => ("the INT8 model", INTEGERS.to_owned()),
+                Some(Precision::Fp32) => ("the FP32 model", FLOATS.to_owned()),
+                _ => ("the model", format!("{FLOATS}, {INTEGERS}")),
             };
-            let found: Vec<&str> = self
-                .all_weights()
-                .map(|chosen| chosen.weights.path())
-                .collect();
-            let found = match found.as_slice() {
-                [] => String::new(),
-                found => format!(", beside {}", found.join(", ")),
-            };
-            let names = format!("{names}, in it or in its folder onnx{found}");
             Error::missing_file(self.root().display(), what, names)
         })
     }
@@ -193,32 +156,13 @@ impl ModelDirectory {
     ///
     /// # Errors
     /// [`Error::MissingFile`] if it is none of the model's weights.
-    pub fn choose_file(&self, file: &str) -> Result<Chosen<'_>> {
-        let mut all = self.all_weights();
-        all.find(|chosen| chosen.weights.path() == file)
-            .ok_or_else(|| {
-                let known: Vec<&str> = self
-                    .all_weights()
-                    .map(|chosen| chosen.weights.path())
-                    .collect();
-                let known = format!("`{file}`; it has {}", known.join(", "));
-                Error::missing_file(self.root().display(), "the weights in the file", known)
-            })
-    }
-
-    fn all_weights(&self) -> impl Iterator<Item = Chosen<'_>> {
-        self.description.weights.iter().map(|weights| Chosen {
-            weights,
-            precision: precision::of(weights),
+    pub fn choose_file(&self, file: &str) -> Result<&WeightsFile> {
+        let mut all = self.description.weights.iter();
+        all.find(|weights| weights.path() == file).ok_or_else(|| {
+            let all = self.description.weights.iter();
+            let known: Vec<&str> = all.map(WeightsFile::path).collect();
+            let known = format!("`{file}`; it has {}", known.join(", "));
+            Error::missing_file(self.root().display(), "the weights in the file", known)
         })
-    }
-
-    /// Whether a graph is there, or can be written.
-    fn can_be_read(&self, weights: &WeightsFile) -> bool {
-        let family = self.description.transformer.as_ref();
-        matches!(weights, WeightsFile::Onnx(_))
-            || family.is_some_and(|family| {
-                architectures::model_types().any(|known| known == family.model_type)
-            })
     }
 }

@@ -1,12 +1,13 @@
 //! Reads and hashes the files of a model.
 
 use multivec_core::encoder::Normalization;
+use multivec_core::model::WeightsFile;
 use multivec_core::{Error, ModelConfig, ModelParts, Precision, Result, WeightsHasher};
 use multivec_graph::passes::remove_final_normalization;
 use multivec_graph::{Bytes, Promise, adapt_interface};
 
 use super::assemble::{Assembled, Halves, assemble};
-use super::directory::{Chosen, ModelDirectory};
+use super::directory::ModelDirectory;
 use super::graph::ModelGraph;
 use crate::options::{LoadOptions, Provider};
 
@@ -66,13 +67,9 @@ impl ModelFiles {
         let Assembled {
             mut model,
             hasher,
-            stored,
-        } = assemble(directory, chosen.weights, halves)?;
+            precision,
+        } = assemble(directory, chosen, halves)?;
         model.normalize(options.encode.normalization.resolve(parts.normalization()));
-        let precision = match chosen.precision {
-            named if named.is_quantized() => named,
-            named => stored.unwrap_or(named),
-        };
         Ok(Self {
             precision,
             parts,
@@ -104,7 +101,12 @@ impl ModelFiles {
             width: parts.config().embedding_dim,
             ..Promise::default()
         };
-        adapt_interface(&mut model.graph, file, promise)?;
+        // A single output of another width contradicts the configuration, which
+        // is found later and names both.
+        let any = Promise::default();
+        if adapt_interface(&mut model.graph, file, promise).is_err() {
+            adapt_interface(&mut model.graph, file, any)?;
+        }
         model.normalize(options.encode.normalization.resolve(parts.normalization()));
         Ok(Self {
             parts,
@@ -117,7 +119,7 @@ impl ModelFiles {
 
 impl ModelDirectory {
     /// The weights that these options ask for.
-    pub(crate) fn choose_for(&self, options: &LoadOptions) -> Result<Chosen<'_>> {
+    pub(crate) fn choose_for(&self, options: &LoadOptions) -> Result<&WeightsFile> {
         if let Some(file) = &options.file {
             return self.choose_file(file);
         }

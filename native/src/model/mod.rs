@@ -6,12 +6,11 @@ mod files;
 mod folder;
 mod graph;
 mod place;
-mod precision;
 mod read;
 mod weights;
 
 pub(crate) use assemble::{Assembled, Halves, assemble};
-pub use directory::{Chosen, ModelDirectory};
+pub use directory::ModelDirectory;
 pub use files::ModelBytes;
 pub(crate) use files::ModelFiles;
 pub(crate) use graph::ModelGraph;

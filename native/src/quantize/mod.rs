@@ -62,12 +62,12 @@ pub fn quantize_model(
 ) -> Result<QuantizeReport> {
     options.check()?;
     let chosen = directory.choose(Some(Precision::Fp32))?;
-    let path = directory.root().join(chosen.weights.path());
+    let path = directory.root().join(chosen.path());
     let destination = Destination::new(directory, &path, output, options.existing)?;
     let runtime = OnnxRuntime::load(options.library.as_deref())?;
     let parts = directory.parts()?;
 
-    let model = assemble(directory, chosen.weights, Halves::Widened)?.model;
+    let model = assemble(directory, chosen, Halves::Widened)?.model;
     let layers = quantize::layers(&model.graph, model.file())?;
     destination.check_weights_of(&model)?;
     let bytes_before = model.size()?;

@@ -5,7 +5,7 @@ use multivec_graph::Graph;
 use multivec_graph::onnx::{AttributeProto, GraphProto, StringStringEntryProto};
 use serde_json::json;
 
-use multivec_testing::graphs::{self, FLOAT, INT64, lookup, node, tensor, value};
+use multivec_testing::graphs::{self, FLOAT, FLOAT64, INT64, lookup, node, tensor, value};
 use multivec_testing::models::{build, bytes, folder, open, refused, with_config};
 use multivec_testing::{TINY, TINY_BERT, TINY_MODERNBERT};
 
@@ -35,7 +35,8 @@ fn empty_and_truncated() {
                     .with_normalization(normalization)
                     .build();
                 let parts = ["model.onnx", "expected an ONNX model"];
-                refused(found, "invalid_model", &parts);
+                let code = if part == 0 { "invalid_file" } else { "invalid_model" };
+                refused(found, code, &parts);
             }
         }
     }
@@ -64,7 +65,11 @@ fn corrupt_nodes() {
 #[test]
 fn truncated_in_a_folder() {
     let half = &TINY_BERT.int8[..TINY_BERT.int8.len() / 2];
-    for graph in [half, b"", b"version https://git-lfs.github.com/spec/v1"] {
+    for (graph, code) in [
+        (half, "invalid_model"),
+        (b"", "invalid_file"),
+        (b"version https://git-lfs.github.com/spec/v1", "invalid_file"),
+    ] {
         let root = folder(&[
             ("onnx_config.json", TINY_BERT.config),
             ("tokenizer.json", TINY_BERT.tokenizer),
@@ -72,7 +77,7 @@ fn truncated_in_a_folder() {
         ]);
         let file = root.path().join("onnx/model_quantized.onnx");
         let file = file.display().to_string();
-        refused(open(root.path()), "invalid_model", &[&file, "ONNX model"]);
+        refused(open(root.path()), code, &[&file, "ONNX model"]);
     }
 }
 
@@ -111,7 +116,7 @@ fn an_unknown_input() {
 #[test]
 fn an_input_of_another_type_or_rank() {
     for changed in [
-        value("attention_mask", FLOAT, &["batch", "length"]),
+        value("attention_mask", FLOAT64, &["batch", "length"]),
         value("attention_mask", INT64, &["batch", "length", "length"]),
     ] {
         let mut graph = lookup(2050, 8);
@@ -180,7 +185,7 @@ fn an_output_with_another_length() {
     }];
     graph.node.push(twice);
     graph.output = vec![value("output", FLOAT, &["batch", "double", "dim"])];
-    let parts = ["model.onnx", "output `output`", "[1, 4, dim]", "8"];
+    let parts = ["model.onnx", "outputs", "[batch, length, dim]", "`output` [2, 10, 8]"];
     refused(build(with_graph(graph)), "model_mismatch", &parts);
 }
 

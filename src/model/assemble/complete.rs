@@ -5,7 +5,7 @@ use multivec_graph::{Graph, Promise, adapt_interface};
 use super::ModelStore;
 use super::append::{Target, append};
 use crate::error::Result;
-use crate::model::description::{ModelDescription, Module};
+use crate::model::description::{Format, ModelDescription, Module};
 
 /// Names of outputs that modules have yet to be applied to.
 const STATES: [&str; 2] = ["token_embeddings", "last_hidden_state"];
@@ -44,7 +44,14 @@ pub fn complete_graph(
     let Some(width) = first else {
         let is_described = !description.modules.is_empty() || description.transformer.is_some();
         let names: &[&str] = if is_described { &STATES } else { &[] };
-        let interface = adapt_interface(graph, file, Promise { names, ..complete })?;
+        let interface = match adapt_interface(graph, file, Promise { names, ..complete }) {
+            // A single output of another width contradicts the configuration,
+            // which is found later and names both.
+            Err(error) if description.format == Format::Exported => {
+                adapt_interface(graph, file, Promise::default()).map_err(|_| error)?
+            }
+            other => other?,
+        };
         return Ok(Completed {
             files: Vec::new(),
             is_changed: interface.is_changed,

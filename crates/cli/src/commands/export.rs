@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
         Some(file) => directory.choose_file(file)?,
         None => directory.choose(Some(precision))?,
     };
-    let exported = export_model(&directory, chosen.weights, &arguments.output)?;
+    let exported = export_model(&directory, chosen, &arguments.output)?;
     let files = [Some(&exported.model), exported.data.as_ref()];
     let names = files
         .into_iter()
@@ -45,12 +45,12 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
     let names: Vec<String> = names.collect();
     match format {
         Format::Json => {
-            let source = chosen.weights.path();
+            let source = chosen.path();
             print(&json!({ "source": source, "files": names }).to_string())
         }
         Format::Text => print(&format!(
             "{} written to {}",
-            chosen.weights.path(),
+            chosen.path(),
             names.join(", ")
         )),
     }

@@ -31,14 +31,14 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
     options.precision = precision;
     let directory = models::directory(&arguments.model, &options)?;
     let chosen = directory.choose(precision)?;
-    let (graph, fused) = optimize_model(&directory, chosen.weights)?;
-    let name = match chosen.precision {
+    let (graph, fused) = optimize_model(&directory, chosen)?;
+    let name = match chosen.named_precision() {
         Precision::Int8 => "model_int8.onnx",
         _ => "model.onnx",
     };
     let output = &arguments.output;
     let file = output.join(name);
-    if is_same(&file, &directory.root().join(chosen.weights.path())) {
+    if is_same(&file, &directory.root().join(chosen.path())) {
         return Err(Error::option(
             "output",
             "a directory other than the model's",

@@ -47,8 +47,9 @@ pub struct Interface {
 /// [`Error::ModelMismatch`](crate::Error::ModelMismatch) if no output, or more
 /// than one, is what was promised.
 pub fn adapt_interface(graph: &mut Graph, file: &str, promise: Promise<'_>) -> Result<Interface> {
-    let inputs_changed = !graph.has_control_flow() && inputs::adapt(graph);
+    // If it fails, nothing has changed.
     let output = outputs::adapt(graph, file, promise)?;
+    let inputs_changed = !graph.has_control_flow() && inputs::adapt(graph);
     Ok(Interface {
         output: output.name,
         width: output.width,

@@ -145,7 +145,7 @@ fn mismatch(file: &str, promise: Promise<'_>, outputs: &[Output]) -> Error {
     let width = promise
         .width
         .map_or("dim".to_owned(), |width| width.to_string());
-    let mut expected = format!("one of [batch, length, {width}]");
+    let mut expected = format!("one of [batch, length, {width}] of float32");
     if !promise.names.is_empty() {
         expected += &format!(
             ", or several and one of them named {}",
