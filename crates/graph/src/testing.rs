@@ -3,7 +3,6 @@
 use crate::graph::Graph;
 use crate::node::constant_node;
 use crate::onnx::{BOOL, FLOAT, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
-use crate::safetensors::WeightIndex;
 
 pub(crate) fn graph(inputs: &[&str], nodes: Vec<NodeProto>, outputs: &[&str]) -> Graph {
     let proto = GraphProto {
@@ -64,22 +63,6 @@ pub(crate) fn operators(graph: &Graph) -> Vec<&str> {
         .filter_map(|node| node.op_type.as_deref())
         .filter(|&op| op != "Constant")
         .collect()
-}
-
-/// The weights of a file with tensors of these shapes, of 32-bit floats.
-pub(crate) fn weight_index(file: &str, tensors: &[(String, Vec<usize>)]) -> WeightIndex {
-    let mut end = 0;
-    let entries = tensors.iter().map(|(name, shape)| {
-        let start = end;
-        end += 4 * shape.iter().product::<usize>();
-        format!(r#""{name}":{{"dtype":"F32","shape":{shape:?},"data_offsets":[{start},{end}]}}"#)
-    });
-    let header = format!("{{{}}}", entries.collect::<Vec<_>>().join(","));
-    let mut index = WeightIndex::new();
-    let length = 8 + (header.len() + end) as u64;
-    let added = index.add_file(file, header.as_bytes(), length);
-    added.expect("a valid header");
-    index
 }
 
 /// A file of the repository, by its path from the root.

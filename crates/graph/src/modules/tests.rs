@@ -5,7 +5,8 @@ use crate::error::Error;
 use crate::external::ExternalLocation;
 use crate::fuse;
 use crate::safetensors::WeightIndex;
-use crate::testing::{fixture, fixture_bytes, graph, node, operators, weight_index};
+use crate::safetensors::sample::weight_index;
+use crate::testing::{fixture, fixture_bytes, graph, node, operators};
 
 const GRAPH: &str = "model.onnx";
 

@@ -4,6 +4,8 @@
 
 mod header;
 mod index;
+#[cfg(test)]
+pub(crate) mod sample;
 mod shards;
 #[cfg(test)]
 mod tests;

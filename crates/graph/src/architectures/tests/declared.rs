@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Architecture, build, unused};
 use crate::fuse;
-use crate::testing::weight_index;
+use crate::safetensors::sample::weight_index;
 
 const WIDTH: usize = 8;
 const INNER: usize = 12;
