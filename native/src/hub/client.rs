@@ -113,7 +113,7 @@ impl Client {
         loop {
             let Problem { failure, retry } = match self.follow(request) {
                 Ok(response) => return Ok(response),
-                Err(problem) => problem,
+                Err(problem) => *problem,
             };
             let Some(Retry { reason, delay }) = retry.filter(|_| retries < RETRIES) else {
                 return Err(failure);
@@ -130,7 +130,7 @@ impl Client {
     }
 
     /// Sends a request, and those that it is redirected to.
-    fn follow(&self, request: &Request<'_>) -> Result<Response<Body>, Problem> {
+    fn follow(&self, request: &Request<'_>) -> Result<Response<Body>, Box<Problem>> {
         let mut address = request.address.to_owned();
         for _ in 0..=REDIRECTS {
             let is_own = |address: &str| origin(address) == origin(&self.settings.endpoint);
@@ -192,14 +192,14 @@ pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn fatal(error: Error) -> Problem {
-    Problem {
+fn fatal(error: Error) -> Box<Problem> {
+    Box::new(Problem {
         failure: Failure::Refused(error),
         retry: None,
-    }
+    })
 }
 
-fn refused(refusal: Refusal<'_>) -> Problem {
+fn refused(refusal: Refusal<'_>) -> Box<Problem> {
     let status = refusal.status;
     let is_limited = status == StatusCode::TOO_MANY_REQUESTS;
     let is_down = status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT;
@@ -209,13 +209,13 @@ fn refused(refusal: Refusal<'_>) -> Problem {
         delay,
     });
     let error = refusal.into_error();
-    Problem {
+    Box::new(Problem {
         failure: match is_down {
             true => Failure::Unreachable(error),
             false => Failure::Refused(error),
         },
         retry,
-    }
+    })
 }
 
 /// How long a hub asks to wait: `Retry-After` in seconds, or the `t` of
@@ -231,7 +231,7 @@ fn patience(headers: &HeaderMap) -> Option<Duration> {
     after().or_else(limit).map(Duration::from_secs)
 }
 
-fn transport(error: ureq::Error, address: &str, what: &str) -> Problem {
+fn transport(error: ureq::Error, address: &str, what: &str) -> Box<Problem> {
     use io::ErrorKind::{
         BrokenPipe, ConnectionAborted, ConnectionReset, InvalidData, UnexpectedEof,
     };
@@ -251,7 +251,7 @@ fn transport(error: ureq::Error, address: &str, what: &str) -> Problem {
         _ => (false, false),
     };
     let error = Error::hub(shown(address), what, format_args!("no answer: {reason}"));
-    Problem {
+    Box::new(Problem {
         failure: match is_unreachable {
             true => Failure::Unreachable(error),
             false => Failure::Refused(error),
@@ -260,7 +260,7 @@ fn transport(error: ureq::Error, address: &str, what: &str) -> Problem {
             reason,
             delay: None,
         }),
-    }
+    })
 }
 
 #[cfg(test)]

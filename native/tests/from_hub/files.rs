@@ -231,7 +231,7 @@ fn many_at_once_download_once() {
     let stored = setting.seen(Origin::Storage);
     // The weights, the projection, the tokenizer.
     assert_eq!(stored.len(), 3, "{stored:?}");
-    from_dir(&setting.pull().expect("it is there").directory.root());
+    from_dir(setting.pull().expect("it is there").directory.root());
 }
 
 #[test]

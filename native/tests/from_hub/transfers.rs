@@ -66,7 +66,7 @@ fn a_server_without_ranges_starts_over() {
     let weights = setting.storage_of(WEIGHTS);
     setting.hub.plan(&weights, Fault::Break(1000));
     setting.hub.plan(&weights, Fault::NoRange);
-    from_dir(&setting.pull().expect("it is downloaded").directory.root());
+    from_dir(setting.pull().expect("it is downloaded").directory.root());
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_damaged_start_of_an_earlier_run_is_dropped() {
     let blobs = setting.folder().join("blobs");
     fs::create_dir_all(&blobs).expect("a folder");
     fs::write(blobs.join(format!("{etag}.incomplete")), [7; 300]).expect("written");
-    from_dir(&setting.pull().expect("it is downloaded").directory.root());
+    from_dir(setting.pull().expect("it is downloaded").directory.root());
 }
 
 #[test]
