@@ -1,5 +1,7 @@
 //! Models that were once refused, or taken wrongly.
 
+#![allow(clippy::expect_used, clippy::panic)]
+
 use std::path::PathBuf;
 
 use multivec::{Embedding, Encoder, EncoderBuilder, Engine, Error, Result};

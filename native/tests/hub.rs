@@ -1,6 +1,8 @@
 //! Models as hubs publish them, against the outputs of the libraries that made
 //! them.
 
+#![allow(clippy::expect_used, clippy::panic)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -162,8 +164,7 @@ fn exported_models_give_the_same_vectors() {
         let directory = ModelDirectory::open(&folder).expect("a model directory");
         let chosen = directory.choose(None).expect("it has weights");
         let output = tempfile::tempdir().expect("a temporary folder");
-        let exported =
-            export_model(&directory, chosen, output.path()).expect("it is written");
+        let exported = export_model(&directory, chosen, output.path()).expect("it is written");
         assert_eq!(exported.data, None);
         let encoder = load(output.path(), Engine::OnnxRuntime, Optimization::Checked);
         for (name, expected) in [

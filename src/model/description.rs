@@ -145,7 +145,11 @@ impl fmt::Display for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dense(dense) => {
-                let Dense { in_features, out_features, .. } = dense;
+                let Dense {
+                    in_features,
+                    out_features,
+                    ..
+                } = dense;
                 write!(f, "Dense {in_features} to {out_features}")?;
                 match dense.activation {
                     Activation::Identity => Ok(()),

@@ -116,9 +116,10 @@ impl ModelStore for ModelDirectory {
     }
 
     fn index(&self, path: &str, index: &mut WeightIndex) -> Result<()> {
-        Ok(match self.hold(path)?.content {
+        match self.hold(path)?.content {
             Content::Open(file) => index.read_file(path, file)?,
             Content::Memory(bytes) => index.read_file(path, Cursor::new(bytes))?,
-        })
+        }
+        Ok(())
     }
 }

@@ -32,14 +32,14 @@ impl Destination {
         existing: Existing,
     ) -> Result<Self> {
         let home = model.parent().unwrap_or(Path::new(""));
-        if let Some(output) = output {
-            if is_same(output, home) || is_same(output, directory.root()) {
-                return Err(Error::option(
-                    "output",
-                    "another directory than the model's, or none to write beside the model",
-                    output.display(),
-                ));
-            }
+        if let Some(output) = output
+            && (is_same(output, home) || is_same(output, directory.root()))
+        {
+            return Err(Error::option(
+                "output",
+                "another directory than the model's, or none to write beside the model",
+                output.display(),
+            ));
         }
         let folder = output.unwrap_or(home).to_owned();
         if existing == Existing::Refuse && folder.join(MODEL).exists() {

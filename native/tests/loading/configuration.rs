@@ -19,7 +19,11 @@ fn not_a_json_object() {
     ] {
         let mut bytes = bytes(&TINY_BERT, Precision::Fp32);
         bytes.config = text.into();
-        let found = if text.is_empty() { "an empty file" } else { "line 1" };
+        let found = if text.is_empty() {
+            "an empty file"
+        } else {
+            "line 1"
+        };
         let parts = ["onnx_config.json", "expected a JSON object", found];
         refused(build(bytes), "config_syntax", &parts);
     }

@@ -35,7 +35,11 @@ fn empty_and_truncated() {
                     .with_normalization(normalization)
                     .build();
                 let parts = ["model.onnx", "expected an ONNX model"];
-                let code = if part == 0 { "invalid_file" } else { "invalid_model" };
+                let code = if part == 0 {
+                    "invalid_file"
+                } else {
+                    "invalid_model"
+                };
                 refused(found, code, &parts);
             }
         }
@@ -68,7 +72,10 @@ fn truncated_in_a_folder() {
     for (graph, code) in [
         (half, "invalid_model"),
         (b"", "invalid_file"),
-        (b"version https://git-lfs.github.com/spec/v1", "invalid_file"),
+        (
+            b"version https://git-lfs.github.com/spec/v1",
+            "invalid_file",
+        ),
     ] {
         let root = folder(&[
             ("onnx_config.json", TINY_BERT.config),
@@ -185,7 +192,12 @@ fn an_output_with_another_length() {
     }];
     graph.node.push(twice);
     graph.output = vec![value("output", FLOAT, &["batch", "double", "dim"])];
-    let parts = ["model.onnx", "outputs", "[batch, length, dim]", "`output` [2, 10, 8]"];
+    let parts = [
+        "model.onnx",
+        "outputs",
+        "[batch, length, dim]",
+        "`output` [2, 10, 8]",
+    ];
     refused(build(with_graph(graph)), "model_mismatch", &parts);
 }
 
