@@ -85,7 +85,7 @@ export function describe(error: unknown): EncoderErrorCode | undefined {
 export async function fromHub(files: FolderFiles): Promise<HubInfo | null> {
   const hub = { revision: "main", token: "x", endpoint: new URL("http://localhost") };
   const { info } = await Encoder.load("org/name", hub);
-  (await Encoder.load({ "config.json": new Blob(), ...files })).dispose();
+  (await Encoder.load({ "config.json": new Blob([]), ...files })).dispose();
   // @ts-expect-error: a file that is none
   await Encoder.load({ "config.json": 7 });
   if (await Encoder.isCached("org/name", { revision: "main" })) await Encoder.delete("org/name", { precision: "fp32" });
