@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import * as multivec from "../../dist/index.js";
+import { readListing } from "../../dist/loading/hub.js";
 import { hubFiles, hubFixtures, hubModels } from "../support/fixtures.mjs";
 import { repository, startHub } from "../support/hub.mjs";
 import { checkHubModel, localDriver } from "../support/parity.mjs";
@@ -294,6 +295,36 @@ describe("the hub", () => {
       assert.equal(hub.takeLog().filter(({ origin }) => origin === "storage").length, 1);
     }
   });
+});
+
+test("damaged answers of a hub are read or refused, and lead to no other folder", () => {
+  const siblings = [
+    { rfilename: WEIGHTS, size: 7, lfs: { sha256: "ab".repeat(32), size: 7 }, blobId: "cd".repeat(20) },
+    { rfilename: "1_Dense/config.json", size: 7, blobId: "cd".repeat(20) },
+  ];
+  const valid = new TextEncoder().encode(JSON.stringify({ sha: "ef".repeat(20), siblings }));
+  const pieces = ["null", "../", "/", "[]", "{}", '"', "-1", "1e999", "\\u0000", ",", ""].map((text) =>
+    Buffer.from(text),
+  );
+  let [seed, read] = [1, 0];
+  const random = (below) => {
+    seed = (seed * 48271) % 2147483647;
+    return seed % below;
+  };
+  for (let round = 0; round < 20_000; round += 1) {
+    const start = random(valid.length);
+    const end = start + random(8);
+    const damaged = Buffer.concat([valid.subarray(0, start), pieces[random(pieces.length)], valid.subarray(end)]);
+    try {
+      const { commit, files } = readListing(damaged, "the hub");
+      assert.match(commit, /^[0-9a-f]{40}$/);
+      for (const path of files.keys()) assert.doesNotMatch(path, /(^|\/)\.{0,2}(\/|$)/);
+      read += 1;
+    } catch (error) {
+      assert.equal(error.code, "not_a_model", error.stack);
+    }
+  }
+  assert.ok(read > 1_000 && read < 19_000, `${read} were read`);
 });
 
 describe("deleting", () => {
