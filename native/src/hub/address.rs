@@ -88,4 +88,20 @@ mod tests {
         assert_eq!(encoded("refs/pr/1", b""), "refs%2Fpr%2F1");
         assert_eq!(encoded("a b/ü#.json", b"/"), "a%20b/%C3%BC%23.json");
     }
+
+    #[test]
+    fn any_address_is_taken_apart() {
+        use proptest::prelude::*;
+
+        let part = "(https?://|//|/|[a-z@:?#.]{0,3}|\\PC{0,6}){0,6}";
+        proptest!(|(address in part, location in part)| {
+            prop_assert!(address.starts_with(origin(&address)));
+            prop_assert!(!super::shown(&address).contains('?'));
+            if let Some(next) = redirected(&address, &location) {
+                prop_assert!(!(address.starts_with("https://") && next.starts_with("http://")));
+            }
+            let plain = encoded(&address, b"/");
+            prop_assert!(plain.bytes().all(|byte| byte.is_ascii_graphic()));
+        });
+    }
 }
