@@ -11,9 +11,10 @@ fuzz_target!(|bytes: &[u8]| {
     for file in bytes.split(|&byte| byte == 0xff) {
         let mut parts = file.splitn(2, |&byte| byte == b'\n');
         let path = String::from_utf8_lossy(parts.next().unwrap_or_default());
-        folder = match ModelFolder::reads(&path) {
-            true => folder.with_file(path, parts.next().unwrap_or_default()),
-            false => folder.with_path(path),
+        folder = if ModelFolder::reads(&path) {
+            folder.with_file(path, parts.next().unwrap_or_default())
+        } else {
+            folder.with_path(path)
         };
     }
     match describe(&folder) {

@@ -8,16 +8,18 @@ use crate::error::Result;
 use crate::normalization::Normalization;
 
 pub(super) fn read(files: &Files) -> Result<ModelDescription> {
-    let path = match files.has(EXPORTED) {
-        true => EXPORTED,
-        false => SENTENCE_TRANSFORMERS,
+    let path = if files.has(EXPORTED) {
+        EXPORTED
+    } else {
+        SENTENCE_TRANSFORMERS
     };
     let keys = files.require(path, "the configuration")?;
     let config = ModelConfig::from_keys(&keys)?;
     files.leave_unread(path, &keys, &["model_type", "__version__"]);
-    let transformer = match files.has(TRANSFORMER) {
-        true => Some(transformer::read(files, "")?),
-        false => None,
+    let transformer = if files.has(TRANSFORMER) {
+        Some(transformer::read(files, "")?)
+    } else {
+        None
     };
     Ok(ModelDescription {
         format: Format::Exported,

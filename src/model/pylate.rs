@@ -76,9 +76,10 @@ fn chain(files: &Files, entries: &[Entry]) -> Result<Vec<Dense>> {
     let mut chain = Vec::new();
     for entry in entries {
         if entry.kind == Kind::Dense {
-            let otherwise = match entry.class.starts_with("pylate.") {
-                true => WithoutActivation::Refused,
-                false => WithoutActivation::Tanh,
+            let otherwise = if entry.class.starts_with("pylate.") {
+                WithoutActivation::Refused
+            } else {
+                WithoutActivation::Tanh
             };
             chain.push(dense::read(files, entry, &otherwise)?);
         } else {

@@ -56,9 +56,10 @@ fn positions(keys: &Keys, model_type: &str) -> Result<Option<usize>> {
     let count = keys.typed(name, "a number of tokens", |value| {
         value.as_u64()?.try_into().ok()
     })?;
-    let padding = match OFFSET_POSITIONS.contains(&model_type) {
-        true => keys.id("pad_token_id")?.unwrap_or(1) as usize + 1,
-        false => 0,
+    let padding = if OFFSET_POSITIONS.contains(&model_type) {
+        keys.id("pad_token_id")?.unwrap_or(1) as usize + 1
+    } else {
+        0
     };
     Ok(count.map(|count: usize| count.saturating_sub(padding)))
 }
@@ -112,9 +113,10 @@ pub(super) fn weights(files: &Files, folder: &str) -> Result<Vec<WeightsFile>> {
         return Ok(found);
     }
     let torch = join(folder, "pytorch_model.bin");
-    let note = match files.has(&torch) {
-        true => format!("; {torch} is in a format that is not read"),
-        false => String::new(),
+    let note = if files.has(&torch) {
+        format!("; {torch} is in a format that is not read")
+    } else {
+        String::new()
     };
     Err(Error::missing_file(
         files.location(),

@@ -41,9 +41,10 @@ fn get(object: &JsValue, key: &str) -> JsValue {
 /// A property as JSON; of a typed array its elements.
 fn show(object: &JsValue, key: &str) -> String {
     let value = get(object, key);
-    let value = match js_sys::ArrayBuffer::is_view(&value) {
-        true => Array::from(&value).into(),
-        false => value,
+    let value = if js_sys::ArrayBuffer::is_view(&value) {
+        Array::from(&value).into()
+    } else {
+        value
     };
     JSON::stringify(&value).expect("JSON").into()
 }

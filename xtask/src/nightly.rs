@@ -56,9 +56,22 @@ fn fuzz(seconds: &str) -> Result {
                 .map_err(|error| format!("{}: {error}", seed.display()))?;
         }
     }
+    let weights = corpus("weights")?;
+    for config in files(&fixtures)? {
+        let Some(folder) = config.parent().filter(|_| config.ends_with("config.json")) else {
+            continue;
+        };
+        let file = folder.join("model.safetensors");
+        if file.is_file() {
+            let seed = weights.join(flat(&fixtures, folder));
+            fs::write(&seed, header_and_config(&file, &config)?)
+                .map_err(|error| format!("{}: {error}", seed.display()))?;
+        }
+    }
     for (name, inputs, most) in [
         ("graph", graphs, "400000"),
         ("description", folders, "20000"),
+        ("weights", weights, "40000"),
     ] {
         step(
             &format!("fuzzing of `{name}`, for {seconds} s"),
@@ -90,6 +103,16 @@ fn flat(root: &Path, path: &Path) -> OsString {
         .flat_map(|path| path.iter())
         .collect();
     names.join("-".as_ref())
+}
+
+/// What `fuzz_targets/weights.rs` reads.
+fn header_and_config(weights: &Path, config: &Path) -> Result<Vec<u8>> {
+    let read = |path: &Path| fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
+    let file = read(weights)?;
+    let length = file.first_chunk().copied().map(u64::from_le_bytes);
+    let header = length.and_then(|length| file.get(8..8 + usize::try_from(length).ok()?));
+    let header = header.ok_or_else(|| format!("{}: expected a header", weights.display()))?;
+    Ok([header, &[0xff], &read(config)?].concat())
 }
 
 /// A model's folder, as `fuzz_targets/description.rs` reads it.

@@ -210,9 +210,10 @@ fn refused(refusal: Refusal<'_>) -> Box<Problem> {
     });
     let error = refusal.into_error();
     Box::new(Problem {
-        failure: match is_down {
-            true => Failure::Unreachable(error),
-            false => Failure::Refused(error),
+        failure: if is_down {
+            Failure::Unreachable(error)
+        } else {
+            Failure::Refused(error)
         },
         retry,
     })
@@ -252,9 +253,10 @@ fn transport(error: ureq::Error, address: &str, what: &str) -> Box<Problem> {
     };
     let error = Error::hub(shown(address), what, format_args!("no answer: {reason}"));
     Box::new(Problem {
-        failure: match is_unreachable {
-            true => Failure::Unreachable(error),
-            false => Failure::Refused(error),
+        failure: if is_unreachable {
+            Failure::Unreachable(error)
+        } else {
+            Failure::Refused(error)
         },
         retry: is_broken.then_some(Retry {
             reason,

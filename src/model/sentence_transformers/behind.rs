@@ -47,9 +47,10 @@ impl Behind {
         let is_normalized = chain.pop_if(|last| *last == Module::Normalize).is_some();
         Ok(Self {
             chain,
-            normalization: match is_normalized {
-                true => Normalization::L2,
-                false => Normalization::Off,
+            normalization: if is_normalized {
+                Normalization::L2
+            } else {
+                Normalization::Off
             },
             pooling,
             has_mask,
@@ -83,9 +84,10 @@ fn is_of_tokens(files: &Files, entry: &Entry) -> Result<bool> {
         ("token_embeddings", "token_embeddings") => Ok(true),
         ("sentence_embedding", _) => {
             let reason = "it normalizes sentence embeddings, and there are none";
-            match files.has(&path) {
-                true => files.leave_file(&path, reason),
-                false => files.leave_key(MODULES, &entry.class, reason),
+            if files.has(&path) {
+                files.leave_file(&path, reason)
+            } else {
+                files.leave_key(MODULES, &entry.class, reason)
             }
             Ok(false)
         }

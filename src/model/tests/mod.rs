@@ -35,9 +35,10 @@ fn folder(name: &str) -> ModelFolder {
             }
             let inner = path.strip_prefix(&root).expect("it is below the root");
             let inner = inner.to_str().expect("it is UTF-8").replace('\\', "/");
-            folder = match ModelFolder::reads(&inner) {
-                true => folder.with_file(inner, fs::read(&path).expect("it can be read")),
-                false => folder.with_path(inner),
+            folder = if ModelFolder::reads(&inner) {
+                folder.with_file(inner, fs::read(&path).expect("it can be read"))
+            } else {
+                folder.with_path(inner)
             };
         }
     }

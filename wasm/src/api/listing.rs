@@ -51,9 +51,10 @@ impl Listing {
         let folder = self.paths.iter().fold(folder, ModelFolder::with_path);
         let contents = self.contents.iter();
         contents.fold(folder, |folder, (path, content)| {
-            match ModelFolder::reads(path) {
-                true => folder.with_file(path, content.bytes.to_vec()),
-                false => folder.with_path(path),
+            if ModelFolder::reads(path) {
+                folder.with_file(path, content.bytes.to_vec())
+            } else {
+                folder.with_path(path)
             }
         })
     }
