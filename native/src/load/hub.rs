@@ -7,6 +7,15 @@ use crate::hub::HubOptions;
 impl EncoderBuilder {
     /// Loads a model of a hub by its id, `org/name` or `org/name@revision`,
     /// see [`hub`](crate::hub).
+    ///
+    /// ```no_run
+    /// use multivec::EncoderBuilder;
+    ///
+    /// let builder = EncoderBuilder::from_hub("lightonai/GTE-ModernColBERT-v1");
+    /// let encoder = builder.with_revision("main").build()?;
+    /// assert!(encoder.origin().is_some());
+    /// # Ok::<(), multivec::Error>(())
+    /// ```
     pub fn from_hub(id: impl Into<String>) -> Self {
         Self::new(Source::Hub {
             id: id.into(),
