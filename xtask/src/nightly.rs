@@ -1,5 +1,5 @@
 //! `cargo xtask test-nightly`: what takes too long for every change, or a
-//! nightly compiler: `fuzz`, `miri` and `runtimes`.
+//! nightly compiler: `fuzz`, `miri`, `memory` and `runtimes`.
 
 use std::ffi::OsString;
 use std::fs;
@@ -24,14 +24,16 @@ pub(crate) fn run(arguments: &[String]) -> Result {
         [] => {
             fuzz(FUZZ_SECONDS)?;
             miri()?;
+            memory()?;
             runtimes()
         }
         ["fuzz"] => fuzz(FUZZ_SECONDS),
         ["fuzz", seconds] => fuzz(seconds),
         ["miri"] => miri(),
+        ["memory"] => memory(),
         ["runtimes"] => runtimes(),
         _ => Err(format!(
-            "expected `fuzz [SECONDS]`, `miri`, `runtimes` or nothing, found {arguments:?}"
+            "expected `fuzz [SECONDS]`, `miri`, `memory`, `runtimes` or nothing, found {arguments:?}"
         )),
     }
 }
@@ -178,6 +180,17 @@ fn miri() -> Result {
             // Threads read the clock, and tests leave some behind.
             .env("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-ignore-leaks")
             .env("CARGO_TARGET_DIR", target().join("miri")),
+    )
+}
+
+/// Bounds of the memory that loading and encoding take.
+fn memory() -> Result {
+    setup::node_packages()?;
+    step(
+        "memory of the command line",
+        cargo()
+            .args(["test", "--package", crate::manifest::COMMAND_LINE])
+            .args(["--test", "memory"]),
     )
 }
 
