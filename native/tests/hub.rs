@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use multivec::{
-    Embedding, Encoder, EncoderBuilder, Engine, ModelDirectory, Optimization, Precision,
+    Embedding, Encoder, EncoderBuilder, Engine, GraphForm, ModelDirectory, Optimization, Precision,
     export_model,
 };
 use safetensors::SafeTensors;
@@ -125,11 +125,18 @@ fn models_give_the_vectors_of_their_libraries() {
                 continue;
             }
             for optimization in [Optimization::Off, Optimization::Checked] {
-                is_equal(
-                    &folder,
-                    &load(&folder, engine, optimization),
-                    bound(&folder),
+                let encoder = load(&folder, engine, optimization);
+                let info = encoder.info();
+                let place = format!("{} on {}", folder.display(), info.engine);
+                // Attention of fewer key heads than query heads is not fused.
+                let is_known = !place.contains("lfm2") || engine == Engine::Tract;
+                let is_fused = matches!(info.graph, GraphForm::Fused(_));
+                assert_eq!(
+                    is_fused,
+                    optimization == Optimization::Checked && is_known,
+                    "{place}"
                 );
+                is_equal(&folder, &encoder, bound(&folder));
             }
         }
     }
@@ -177,5 +184,36 @@ fn exported_models_give_the_same_vectors() {
             fs::copy(expected, output.path().join(name)).expect("it can be copied");
         }
         is_equal(output.path(), &encoder, bound(&folder));
+    }
+}
+
+#[cfg(feature = "quantize")]
+#[test]
+fn quantized_models_load_from_their_own_directory() {
+    let folder = Path::new(FOLDERS).join("mv-pylate-bert");
+    let directory = ModelDirectory::open(&folder).expect("a model directory");
+    let output = tempfile::tempdir().expect("a temporary folder");
+    let options = multivec::QuantizeOptions::default();
+    let report = multivec::quantize_model(&directory, Some(output.path()), &options, &mut |_| {});
+    let report = report.expect("it is quantized");
+    assert!(report.file.is_file());
+    let encoder = load(output.path(), Engine::OnnxRuntime, Optimization::Checked);
+    assert_eq!(encoder.info().precision, Precision::Int8);
+    assert_eq!(encoder.dim(), 32);
+    let found = encoder
+        .encode_document("Bees make honey.")
+        .expect("it encodes");
+    let original = load(&folder, Engine::OnnxRuntime, Optimization::Checked);
+    let expected = original
+        .encode_document("Bees make honey.")
+        .expect("it encodes");
+    assert_eq!(found.tokens(), expected.tokens());
+    let rows = found
+        .as_slice()
+        .chunks(32)
+        .zip(expected.as_slice().chunks(32));
+    for (one, other) in rows {
+        let cosine: f32 = one.iter().zip(other).map(|(one, other)| one * other).sum();
+        assert!(cosine > 0.8, "{cosine}");
     }
 }

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use super::OUTPUT;
 use super::config::Config;
-use super::interface::declare;
 use super::parameters::{Bias, HeadKeys, Key, Norm, Sizes};
 use super::weights::{Found, Weights};
 use crate::blocks::{Heads, layer_norm, product, rms_norm};
 use crate::builder::Builder;
 use crate::error::Result;
 use crate::graph::Graph;
+use crate::interface::declare;
 use crate::onnx::{FLOAT, GraphProto, INT64, ModelProto, OperatorSetIdProto};
 use crate::safetensors::WeightIndex;
 

@@ -14,7 +14,6 @@ mod decoder;
 mod distilbert;
 mod draft;
 mod gte;
-mod interface;
 mod jina_v2;
 mod jina_v3;
 mod layers;

@@ -14,6 +14,8 @@ mod types;
 use crate::error::Result;
 use crate::graph::Graph;
 
+pub(crate) use types::declare;
+
 /// What is known of the output from elsewhere.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Promise<'a> {

@@ -65,6 +65,32 @@ fn decode(value: &ValueInfoProto) -> Option<Type> {
     Type::decode(value.r#type.clone()?).ok()
 }
 
+/// A value of that `TensorProto.DataType`, `[batch, length]` or
+/// `[batch, length, width]`.
+pub(crate) fn declare(name: &str, element: i32, width: Option<usize>) -> ValueInfoProto {
+    let symbol = |name: &str| Dim {
+        value: None,
+        symbol: Some(name.to_owned()),
+    };
+    let width = width.map(|width| Dim {
+        value: Some(width as i64),
+        symbol: None,
+    });
+    let mut dims = vec![symbol("batch"), symbol("length")];
+    dims.extend(width);
+    let declared = Type {
+        tensor: Some(TensorType {
+            element: Some(element),
+            shape: Some(Shape { dims }),
+        }),
+    };
+    ValueInfoProto {
+        name: Some(name.to_owned()),
+        r#type: Some(declared.encode_to_vec().into()),
+        ..ValueInfoProto::default()
+    }
+}
+
 /// The name of an element type as ONNX spells it, for messages.
 pub(super) fn element_name(element: i32) -> String {
     let name = match element {

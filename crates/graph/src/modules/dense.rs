@@ -7,7 +7,8 @@ use crate::blocks::{Activation, product};
 use crate::builder::Builder;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::onnx::TensorProto;
+use crate::interface::declare;
+use crate::onnx::{FLOAT, TensorProto};
 use crate::safetensors::WeightIndex;
 
 /// The value that layers read and write.
@@ -159,7 +160,10 @@ impl Dense {
     /// # Errors
     /// [`Error::ModelMismatch`] if the graph has no output of that name.
     pub fn append_to(&self, graph: &mut Graph, file: &str, output: &str) -> Result<String> {
-        append(graph, file, output, |builder, x| Ok(self.add(builder, x)))
+        let result = append(graph, file, output, |builder, x| Ok(self.add(builder, x)))?;
+        // Engines cannot infer the shape of what fused operators return.
+        graph.proto_mut().output = vec![declare(&result, FLOAT, Some(self.outer))];
+        Ok(result)
     }
 
     fn add(&self, builder: &mut Builder, x: &str) -> String {

@@ -32,14 +32,19 @@ pub fn append_normalization(graph: &mut Graph, file: &str, output: &str) -> Resu
     })
 }
 
-/// Appends nodes to an output, and makes what `add` returns the only one.
+/// Appends nodes to an output, and makes what `add` returns the only one, of
+/// the same type.
 fn append(
     graph: &mut Graph,
     file: &str,
     output: &str,
     add: impl FnOnce(&mut Builder, &str) -> Result<String>,
 ) -> Result<String> {
-    if !graph.outputs().any(|name| name == output) {
+    let mut outputs = graph.proto().output.iter();
+    let Some(declared) = outputs
+        .find(|value| value.name.as_deref() == Some(output))
+        .cloned()
+    else {
         let names: Vec<&str> = graph.outputs().collect();
         let found = names.join(", ");
         return Err(Error::mismatch(
@@ -48,7 +53,7 @@ fn append(
             format!("`{output}`"),
             found,
         ));
-    }
+    };
     let mut builder = Builder::new(graph);
     let result = add(&mut builder, output)?;
     let nodes = mem::take(&mut graph.proto_mut().node);
@@ -56,7 +61,7 @@ fn append(
     builder.into_graph(graph);
     graph.proto_mut().output = vec![ValueInfoProto {
         name: Some(result.clone()),
-        ..ValueInfoProto::default()
+        ..declared
     }];
     Ok(result)
 }
