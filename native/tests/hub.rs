@@ -217,3 +217,20 @@ fn quantized_models_load_from_their_own_directory() {
         assert!(cosine > 0.8, "{cosine}");
     }
 }
+
+#[test]
+fn positions_of_the_model_bound_lengths() {
+    let folder = Path::new(FOLDERS).join("mv-pylate-bert");
+    let load = |tokens| {
+        let builder = EncoderBuilder::from_dir(&folder).with_document_length(tokens);
+        builder.build()
+    };
+    let text = "honey ".repeat(300);
+    let encoder = load(208).expect("it has 208 positions");
+    let found = encoder.encode_document(&text).expect("it encodes");
+    assert_eq!(found.tokens(), 208);
+    let error = load(209).expect_err("it has no more").to_string();
+    for part in ["model.safetensors", "at most 208 tokens", "found 209"] {
+        assert!(error.contains(part), "{error}");
+    }
+}

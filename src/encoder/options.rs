@@ -128,6 +128,8 @@ pub(super) struct Plan {
     pub(super) document: Layout,
     pub(super) normalization: Normalization,
     pub(super) pooling: Option<Pooling>,
+    /// Most tokens of an input, where the model's files state them.
+    pub(super) positions: Option<usize>,
     pub(super) batch_limit: BatchLimit,
     pub(super) batch_shapes: BatchShapes,
 }
@@ -177,6 +179,7 @@ impl EncodeOptions {
             document: layout(TextKind::Document, self.document_length, false)?,
             normalization: self.normalization.resolve(defaults.normalization),
             pooling,
+            positions: defaults.positions,
             batch_limit: self.batch_limit,
             batch_shapes: self.batch_shapes,
         })

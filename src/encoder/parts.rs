@@ -22,6 +22,8 @@ pub struct ModelParts {
 pub(super) struct Defaults {
     pub(super) normalization: Normalization,
     pub(super) pooling: Option<Pooling>,
+    /// Most tokens of an input, where they are stated.
+    pub(super) positions: Option<usize>,
 }
 
 impl ModelParts {
@@ -38,6 +40,7 @@ impl ModelParts {
             defaults: Defaults {
                 normalization: Normalization::L2,
                 pooling: None,
+                positions: None,
             },
             origin: None,
         })
@@ -53,6 +56,10 @@ impl ModelParts {
         parts.defaults = Defaults {
             normalization: model.normalization,
             pooling: model.pooling,
+            positions: model
+                .transformer
+                .as_ref()
+                .and_then(|transformer| transformer.positions),
         };
         Ok(parts)
     }

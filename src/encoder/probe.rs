@@ -29,8 +29,8 @@ pub(super) struct Findings {
 impl Probe<'_> {
     /// Compares the backend's information with the configuration, then runs it
     /// on a short text with the vocabulary's largest id, on that text in a
-    /// batch with a longer one, and at full length where an option exceeds the
-    /// configured lengths.
+    /// batch with a longer one, and perhaps at full length, see
+    /// [`check_length`](Self::check_length).
     pub(super) fn check(&self, plan: &Plan) -> Result<Findings> {
         let info = self.backend.info();
         if let Some(stated) = self.config.uses_token_type_ids
@@ -63,11 +63,25 @@ impl Probe<'_> {
         })
     }
 
-    /// Runs the model at the length of `plan` if that exceeds the configured
-    /// lengths and `known`, a length that it has run at.
+    /// Checks the length of `plan` if it exceeds the configured lengths and
+    /// `known`, a length that the model has run at: by the positions that its
+    /// files state, else by a run.
     pub(super) fn check_length(&self, plan: &Plan, known: usize) -> Result<()> {
         let longest = plan.longest();
-        if longest > self.configured_length().max(known) {
+        if longest <= self.configured_length().max(known) {
+            return Ok(());
+        }
+        if let Some(positions) = plan.positions {
+            // A run at that length would take seconds to tell the same.
+            if longest > positions {
+                return Err(Error::model_mismatch(
+                    &self.backend.info().model_file,
+                    "input `input_ids`",
+                    format_args!("texts of at most {positions} tokens, the model's positions"),
+                    longest,
+                ));
+            }
+        } else {
             let mut ids = vec![i64::from(self.tokenizer.largest_id()); longest];
             ids[0] = i64::from(self.tokenizer.pad_id());
             self.run_alone(TokenBatch::unpadded(1, ids))?;
