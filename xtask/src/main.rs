@@ -80,8 +80,8 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "package",
-        run: |_| package::run(package::Build::Each),
-        about: "builds and uses the packages of the crates",
+        run: package::task,
+        about: "[together]: builds and uses the packages of the crates",
     },
     Task {
         name: "licenses",

@@ -18,6 +18,17 @@ pub(crate) enum Build {
     Together,
 }
 
+pub(crate) fn task(arguments: &[String]) -> Result {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        [] => run(Build::Each),
+        ["together"] => run(Build::Together),
+        _ => Err(format!(
+            "expected `together` or nothing, found {arguments:?}"
+        )),
+    }
+}
+
 pub(crate) fn run(build: Build) -> Result {
     setup::node_packages()?;
     let mut package = cargo();
