@@ -15,11 +15,14 @@ pub fn describe_wrong_file(start: &[u8]) -> Option<&'static str> {
     if start.starts_with(b"version https://git-lfs") {
         return Some("a Git LFS pointer in the place of the file");
     }
-    let start = start.trim_ascii_start().get(..9).unwrap_or_default();
-    let is_page = start.eq_ignore_ascii_case(b"<!doctype")
-        || start
-            .get(..5)
-            .is_some_and(|tag| tag.eq_ignore_ascii_case(b"<html") || tag == b"<?xml");
+    let start = start.trim_ascii_start();
+    let begins_with = |tag: &[u8]| {
+        let found = start.get(..tag.len());
+        found.is_some_and(|found| found.eq_ignore_ascii_case(tag))
+    };
+    let is_page = [&b"<!doctype"[..], b"<html", b"<?xml"]
+        .into_iter()
+        .any(begins_with);
     is_page.then_some("a web page in the place of the file")
 }
 
@@ -34,6 +37,7 @@ mod tests {
             (b"version https://git-lfs.github.com/spec/v1\noid", "LFS"),
             (b"\n <!DOCTYPE html><html>", "web page"),
             (b"<html lang=en>", "web page"),
+            (b"<HTML>", "web page"),
         ] {
             let found = describe_wrong_file(start).expect("it is known");
             assert!(found.contains(expected), "{found}");
