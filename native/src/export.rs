@@ -12,7 +12,7 @@ use multivec_graph::onnx::EXTERNAL;
 use multivec_graph::{WeightsWriter, embed_bytes};
 use serde_json::{Map, Value};
 
-use crate::model::{Assembled, Halves, ModelDirectory, ModelGraph, assemble};
+use crate::model::{Assembled, Halves, ModelDirectory, ModelGraph, assemble, is_same};
 
 const MODEL: &str = "model.onnx";
 const INT8_MODEL: &str = "model_int8.onnx";
@@ -46,11 +46,7 @@ pub fn export_model(
     weights: &WeightsFile,
     output: &Path,
 ) -> Result<Exported> {
-    let is_own = matches!(
-        (output.canonicalize(), directory.root().canonicalize()),
-        (Ok(output), Ok(root)) if output == root
-    );
-    if is_own {
+    if is_same(output, directory.root()) {
         let expected = "a directory other than the model's";
         return Err(Error::option("output", expected, output.display()));
     }
@@ -85,28 +81,25 @@ pub fn export_model(
 
 fn write(mut model: ModelGraph, output: &Path, name: &str) -> Result<Exported> {
     let path = output.join(name);
-    let mut data = None;
-    if model.size()? > LARGEST {
-        let name = format!("{name}{DATA}");
-        let path = output.join(&name);
-        let failed = |source| Error::io(path.display(), "writing", source);
-        let file = fs::File::create(&path).map_err(failed)?;
-        let mut writer = WeightsWriter::new(&name, BufWriter::new(file));
-        for tensor in &mut model.graph.proto_mut().initializer {
-            if tensor.data_location == Some(EXTERNAL) {
-                let bytes = model.weights.read(tensor)?;
-                writer.add(tensor, &bytes).map_err(failed)?;
-            }
+    let data_name = format!("{name}{DATA}");
+    let data = (model.size()? > LARGEST).then(|| output.join(&data_name));
+    let failed = |source| Error::io(output.join(&data_name).display(), "writing", source);
+    let file = data
+        .as_ref()
+        .map(fs::File::create)
+        .transpose()
+        .map_err(failed)?;
+    let mut writer = file.map(|file| WeightsWriter::new(&data_name, BufWriter::new(file)));
+    let tensors = model.graph.proto_mut().initializer.iter_mut();
+    for tensor in tensors.filter(|tensor| tensor.data_location == Some(EXTERNAL)) {
+        let bytes = model.weights.read(tensor)?;
+        match &mut writer {
+            Some(writer) => writer.add(tensor, &bytes).map_err(failed)?,
+            None => embed_bytes(tensor, bytes),
         }
+    }
+    if let Some(writer) = writer {
         writer.into_inner().flush().map_err(failed)?;
-        data = Some(path);
-    } else {
-        for tensor in &mut model.graph.proto_mut().initializer {
-            if tensor.data_location == Some(EXTERNAL) {
-                let bytes = model.weights.read(tensor)?;
-                embed_bytes(tensor, bytes);
-            }
-        }
     }
     fs::write(&path, model.graph.into_bytes())
         .map_err(|source| Error::io(path.display(), "writing", source))?;

@@ -88,3 +88,24 @@ fn outputs_that_leave_a_choice_are_listed() {
         }
     }
 }
+
+#[test]
+fn weights_in_memory_are_part_of_the_fingerprint() {
+    let name = "10-int32-inputs";
+    let files = ["model.onnx", "onnx_config.json", "tokenizer.json"];
+    let read = |file| std::fs::read(folder(name).join(file)).expect("a file");
+    let load_from = |files: Vec<(&str, Vec<u8>)>| {
+        let built = EncoderBuilder::from_files(files).build();
+        built.unwrap_or_else(|error| panic!("{name}: {error}"))
+    };
+    let whole: Vec<_> = files.map(|file| (file, read(file))).to_vec();
+    let from_memory = load_from(whole.clone());
+    let from_folder = load(name, Engine::Auto).expect("it loads");
+    assert_eq!(from_memory.fingerprint(), from_folder.fingerprint());
+    let mut other = whole;
+    other[0].1 = std::fs::read(folder("11-position-ids").join("model.onnx")).expect("a file");
+    assert_ne!(
+        load_from(other).fingerprint().space(),
+        from_folder.fingerprint().space()
+    );
+}

@@ -37,10 +37,7 @@ pub(super) fn load(source: &Source, options: &LoadOptions, provider: Provider) -
         },
         parts: &files.parts,
         precision: files.precision,
-        normalization: options
-            .encode
-            .normalization
-            .resolve(files.parts.normalization()),
+        normalization: files.normalization,
         content: files.weights.to_hex(),
     };
     let backend = match options.optimization {

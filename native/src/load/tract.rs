@@ -22,10 +22,7 @@ pub(super) fn load(
         },
         parts: &files.parts,
         precision: files.precision,
-        normalization: options
-            .encode
-            .normalization
-            .resolve(files.parts.normalization()),
+        normalization: files.normalization,
         content: files.weights.to_hex(),
     };
     Ok(Box::new(match options.optimization {

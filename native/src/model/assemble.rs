@@ -87,7 +87,7 @@ fn read(directory: &ModelDirectory, path: &str) -> Result<ModelGraph> {
     if let Some(path) = directory.path(path) {
         return Ok(ModelGraph::open(&path)?);
     }
-    let mut model = ModelGraph::parse(path, directory.read(path)?)?;
+    let mut model = ModelGraph::scan(directory.hold(path)?)?;
     let folder = path.rsplit_once('/').map(|(folder, _)| folder);
     let mut held = Vec::new();
     for name in model.external_files() {
@@ -97,7 +97,7 @@ fn read(directory: &ModelDirectory, path: &str) -> Result<ModelGraph> {
             ..directory.hold(&place)?
         });
     }
-    model.weights.held = held;
+    model.weights.held.extend(held);
     model.read_small()?;
     Ok(model)
 }

@@ -49,6 +49,8 @@ pub(crate) struct ModelFiles {
     pub(crate) model: ModelGraph,
     pub(crate) weights: WeightsHasher,
     pub(crate) precision: Precision,
+    /// That of the options, or else of the model.
+    pub(crate) normalization: Normalization,
 }
 
 impl ModelFiles {
@@ -69,12 +71,14 @@ impl ModelFiles {
             hasher,
             precision,
         } = assemble(directory, chosen, halves)?;
-        model.normalize(options.encode.normalization.resolve(parts.normalization()));
+        let normalization = options.encode.normalization.resolve(parts.normalization());
+        model.normalize(normalization);
         Ok(Self {
             precision,
             parts,
             model,
             weights: hasher,
+            normalization,
         })
     }
 
@@ -107,12 +111,14 @@ impl ModelFiles {
         if adapt_interface(&mut model.graph, file, promise).is_err() {
             adapt_interface(&mut model.graph, file, any)?;
         }
-        model.normalize(options.encode.normalization.resolve(parts.normalization()));
+        let normalization = options.encode.normalization.resolve(parts.normalization());
+        model.normalize(normalization);
         Ok(Self {
             parts,
             model,
             weights,
             precision: bytes.precision,
+            normalization,
         })
     }
 }

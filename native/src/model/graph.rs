@@ -1,11 +1,12 @@
 //! A graph whose weights stay in files until they are used.
 
 use std::fs;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use multivec_core::WeightsHasher;
 use multivec_graph::passes::widen_half_precision;
-use multivec_graph::{Bytes, FILE_START, Graph, Result, describe_wrong_file};
+use multivec_graph::{Bytes, Error, FILE_START, Graph, Result, describe_wrong_file};
 
 use super::read::{reading, wrong_file};
 use super::weights::{Content, HeldFile, WeightFiles};
@@ -24,32 +25,40 @@ impl ModelGraph {
     /// Reads a model file, except for large weights.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let own = HeldFile::open(name.clone(), path)?;
-        let Content::Open(file) = &own.content else {
-            return Self::parse(&own.path, Bytes::new());
-        };
-        wrong_file(path, file, "an ONNX model")?;
-        let graph = Graph::scan(&own.path, &name, file)?;
-        let mut model = Self {
-            graph,
-            path: Some(path.to_owned()),
-            weights: WeightFiles {
-                file: own.path.clone(),
-                held: vec![own],
-                folder: Some(path.parent().unwrap_or(Path::new("")).to_owned()),
-            },
-        };
+        let mut model = Self::scan(HeldFile::open(name, path)?)?;
+        model.path = Some(path.to_owned());
+        model.weights.folder = Some(path.parent().unwrap_or(Path::new("")).to_owned());
         model.hold_links()?;
         model.read_small()?;
         Ok(model)
     }
 
+    /// Reads a graph whose large weights stay in the file that has it.
+    pub(super) fn scan(own: HeldFile) -> Result<Self> {
+        let graph = match &own.content {
+            Content::Open(file) => {
+                wrong_file(Path::new(&own.path), file, "an ONNX model")?;
+                Graph::scan(&own.path, &own.name, file)?
+            }
+            Content::Memory(bytes) => {
+                check_start(&own.path, bytes)?;
+                Graph::scan(&own.path, &own.name, Cursor::new(bytes))?
+            }
+        };
+        Ok(Self {
+            graph,
+            path: None,
+            weights: WeightFiles {
+                file: own.path.clone(),
+                held: vec![own],
+                folder: None,
+            },
+        })
+    }
+
     /// Reads a model in memory.
     pub(crate) fn parse(file: &str, bytes: Bytes) -> Result<Self> {
-        if let Some(found) = describe_wrong_file(&bytes[..bytes.len().min(FILE_START)]) {
-            let expected = "an ONNX model".to_owned();
-            return Err(multivec_graph::Error::file(file, expected, found));
-        }
+        check_start(file, &bytes)?;
         Ok(Self {
             graph: Graph::parse(file, bytes)?,
             path: None,
@@ -144,5 +153,12 @@ impl ModelGraph {
             HeldFile::open(name, &path)?.hash(hasher)?;
         }
         Ok(())
+    }
+}
+
+fn check_start(file: &str, bytes: &[u8]) -> Result<()> {
+    match describe_wrong_file(&bytes[..bytes.len().min(FILE_START)]) {
+        Some(found) => Err(Error::file(file, "an ONNX model", found)),
+        None => Ok(()),
     }
 }

@@ -14,5 +14,5 @@ pub use directory::ModelDirectory;
 pub use files::ModelBytes;
 pub(crate) use files::ModelFiles;
 pub(crate) use graph::ModelGraph;
-pub(crate) use read::read;
+pub(crate) use read::{is_same, read};
 pub(crate) use weights::WeightFiles;

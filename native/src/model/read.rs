@@ -14,6 +14,11 @@ pub(super) fn reading(path: &Path, source: std::io::Error) -> Error {
     Error::io(path.display().to_string(), "reading", source)
 }
 
+/// Whether two paths lead to the same place.
+pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
 /// Refuses a file that is one of the things that are often found in the place
 /// of a model.
 pub(super) fn wrong_file(path: &Path, mut file: &File, expected: &str) -> Result<()> {

@@ -12,7 +12,7 @@ use super::error::failed;
 use super::options::Existing;
 use super::workspace::{External, Workspace};
 use crate::atomic_file::beside;
-use crate::model::{ModelDirectory, ModelGraph};
+use crate::model::{ModelDirectory, ModelGraph, is_same};
 
 const MODEL: &str = "model_int8.onnx";
 const DATA: &str = "model_int8.onnx.data";
@@ -131,8 +131,4 @@ fn keep(file: NamedTempFile, path: &Path) -> Result<()> {
     file.as_file().sync_all().map_err(fail)?;
     file.persist(path).map_err(|error| fail(error.error))?;
     Ok(())
-}
-
-fn is_same(one: &Path, other: &Path) -> bool {
-    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
