@@ -3,13 +3,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { build } from "vite";
 import { hubFiles, hubFixtures, hubModels } from "../support/fixtures.mjs";
 import { repository, startHub } from "../support/hub.mjs";
 import { checkHubModel } from "../support/parity.mjs";
 import { startServer } from "../support/server.mjs";
 import { CSP, launch, openPage } from "./support/browser.mjs";
-import { makeProject } from "./support/packed.mjs";
+import { buildProject } from "./support/built.mjs";
 
 const ID = "org/mv-pylate-bert";
 const WEIGHTS = "model.safetensors";
@@ -22,13 +21,8 @@ let browser;
 let page;
 
 before(async () => {
-  project = makeProject();
-  await build({
-    root: join(project.folder, "src"),
-    logLevel: "error",
-    build: { outDir: "../dist", emptyOutDir: true },
-  });
-  app = await startServer({ "/": join(project.folder, "dist") }, { headers: { "content-security-policy": CSP } });
+  project = await buildProject();
+  app = await startServer({ "/": project.dist }, { headers: { "content-security-policy": CSP } });
   models = await startServer({ "/": hubFixtures }, { cors: true });
   hub = await startHub(repositories);
   browser = await launch();

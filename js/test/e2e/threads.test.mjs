@@ -5,13 +5,12 @@ import assert from "node:assert/strict";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { build } from "vite";
 import { maxSim } from "../../dist/index.js";
 import { demoModel, fixtures, reference } from "../support/fixtures.mjs";
 import { checkPooling, checkScores, checkTokens, checkVectors, INT8_BOUNDS } from "../support/parity.mjs";
 import { startServer } from "../support/server.mjs";
 import { CSP, ISOLATION, launch, openPage } from "./support/browser.mjs";
-import { makeProject } from "./support/packed.mjs";
+import { buildProject } from "./support/built.mjs";
 
 const headers = { "content-security-policy": CSP };
 let project;
@@ -23,13 +22,8 @@ let page;
 let problems;
 
 before(async () => {
-  project = makeProject();
-  await build({
-    root: join(project.folder, "src"),
-    logLevel: "error",
-    build: { outDir: "../dist", emptyOutDir: true },
-  });
-  const mounts = { "/": join(project.folder, "dist") };
+  project = await buildProject();
+  const mounts = { "/": project.dist };
   isolated = await startServer(mounts, { headers: { ...headers, ...ISOLATION } });
   plain = await startServer(mounts, { headers });
   models = await startServer({ "/demo/": demoModel, "/": fixtures }, { cors: true });

@@ -5,14 +5,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { build } from "vite";
 import { maxSim } from "../../dist/index.js";
 import { misbehave } from "../support/error-cases.mjs";
 import { demoModel, fixtures, modelFiles } from "../support/fixtures.mjs";
 import { checkPooling, checkScores, checkTokens, checkVectors, INT8_BOUNDS } from "../support/parity.mjs";
 import { startServer } from "../support/server.mjs";
 import { CSP, launch, openPage } from "./support/browser.mjs";
-import { makeProject } from "./support/packed.mjs";
+import { buildProject } from "./support/built.mjs";
 
 const MODEL = "/demo/model_int8.onnx";
 const mounts = { "/demo/": demoModel, "/": fixtures };
@@ -25,13 +24,8 @@ let page;
 let problems;
 
 before(async () => {
-  project = makeProject();
-  await build({
-    root: join(project.folder, "src"),
-    logLevel: "error",
-    build: { outDir: "../dist", emptyOutDir: true },
-  });
-  app = await startServer({ "/": join(project.folder, "dist") }, { headers: { "content-security-policy": CSP } });
+  project = await buildProject();
+  app = await startServer({ "/": project.dist }, { headers: { "content-security-policy": CSP } });
   models = await startServer(mounts, { cors: true });
   refusing = await startServer(mounts);
   misbehave(models);
