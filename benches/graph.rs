@@ -7,7 +7,8 @@
 //! memory of loading are those of processes that do nothing else: as published,
 //! fused for the first time, and from what was kept of it. Measured are the
 //! demo model, its FP32 form where `MULTIVEC_FP32_MODEL` is the path of its
-//! `model.onnx`, and what `cargo xtask bench-model` made.
+//! `model.onnx`, and what `cargo xtask bench-model` made. An argument that is
+//! part of a name chooses models.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
@@ -35,43 +36,69 @@ fn main() {
     if loading::run_child() {
         return;
     }
+    let chosen = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
+    let is_chosen = |name: &str| chosen.as_ref().is_none_or(|chosen| name.contains(chosen));
     for (name, builder) in models() {
+        if !is_chosen(&name) {
+            continue;
+        }
         for engine in [Engine::OnnxRuntime, Engine::Tract] {
             match pair(&builder, engine) {
-                Ok((published, fused)) => measure(name, &published, &fused),
+                Ok((published, fused)) => measure(&name, &published, &fused),
                 Err(error @ Error::EngineUnavailable { .. }) => println!("{name}: {error}"),
                 Err(error) => panic!("{name}: {error}"),
             }
         }
     }
-    measure_loading();
+    if chosen.is_none() {
+        measure_loading();
+    }
 }
 
-fn models() -> Vec<(&'static str, EncoderBuilder)> {
+fn models() -> Vec<(String, EncoderBuilder)> {
     let demo = |model: Vec<u8>, precision| {
         let bytes = ModelBytes::new(MINILM.config, MINILM.tokenizer, model, precision);
         EncoderBuilder::from_bytes(bytes)
     };
     let mut models = vec![(
-        "minilm-colbert int8",
+        "minilm-colbert int8".to_owned(),
         demo(MINILM.int8.to_vec(), Precision::Int8),
     )];
     if let Some(path) = std::env::var_os("MULTIVEC_FP32_MODEL") {
         let model = fs::read(path).expect("MULTIVEC_FP32_MODEL is a file");
-        models.push(("minilm-colbert fp32", demo(model, Precision::Fp32)));
+        models.push((
+            "minilm-colbert fp32".to_owned(),
+            demo(model, Precision::Fp32),
+        ));
     }
-    let large = large();
-    if large.is_dir() {
-        let builder = EncoderBuilder::from_dir(large).with_precision(Precision::Int8);
-        models.push(("gte-moderncolbert-shape int8", builder));
-    } else {
+    let folders = fs::read_dir(made()).into_iter().flatten();
+    let mut folders: Vec<PathBuf> = folders.flatten().map(|entry| entry.path()).collect();
+    folders.sort();
+    if folders.is_empty() {
         println!("no large model: `cargo xtask bench-model` makes one");
+    }
+    for folder in folders {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        for (precision, file) in [
+            (Precision::Int8, "model_int8.onnx"),
+            (Precision::Fp32, "model.onnx"),
+        ] {
+            if folder.join(file).is_file() {
+                let builder = EncoderBuilder::from_dir(&folder).with_precision(precision);
+                models.push((format!("{name} {precision}"), builder));
+            }
+        }
     }
     models
 }
 
+/// What `cargo xtask bench-model` made.
+fn made() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-models")
+}
+
 fn large() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-models/gte-moderncolbert-shape")
+    made().join("gte-moderncolbert-shape")
 }
 
 /// What has the weights in files, as they are loaded from.

@@ -1,38 +1,26 @@
-//! `cargo xtask bench-model`: writes a model of a real one's size, for benches.
+//! `cargo xtask bench-model`: writes models of real ones' sizes, for benches.
 //!
-//! The graph is the real one's; its weights are drawn from a seed, with the
-//! mean and the deviation of the real ones.
+//! Their weights are drawn from a seed, so that their vectors mean nothing.
 
-use std::collections::HashMap;
+#[path = "shape.rs"]
+mod shape;
+#[path = "skeleton.rs"]
+mod skeleton;
+
 use std::fs;
-use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-use flate2::read::GzDecoder;
-use multivec_graph::Graph;
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use rand_distr::{Distribution, Normal};
-use serde::Deserialize;
 
 type Result<T = ()> = std::result::Result<T, String>;
 
-const NAME: &str = "gte-moderncolbert-shape";
-const SEED: u64 = 149;
-
-/// An initializer that the skeleton is without.
-#[derive(Deserialize)]
-struct Weights {
-    name: String,
-    dtype: String,
-    shape: Vec<usize>,
-    mean: f32,
-    std: f32,
-}
-
 fn main() -> ExitCode {
-    match run(std::env::args().nth(1).as_deref()) {
+    let name = std::env::args().nth(1);
+    let result = match name.as_deref() {
+        None | Some("int8") => skeleton::write("model_int8"),
+        Some("fp32") => skeleton::write("model"),
+        Some(name) => shape::write(name),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench-model: {error}");
@@ -41,72 +29,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// Writes `model_int8.onnx`, or `model.onnx` where `fp32` is asked for.
-fn run(precision: Option<&str>) -> Result {
-    let file = match precision {
-        None | Some("int8") => "model_int8",
-        Some("fp32") => "model",
-        Some(other) => {
-            return Err(format!(
-                "expected the precision int8 or fp32, found {other}"
-            ));
-        }
-    };
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let source = root.join("benches/models").join(NAME);
-    let target = root.join("target/bench-models").join(NAME);
-    fs::create_dir_all(&target).map_err(|error| format!("{}: {error}", target.display()))?;
-    for name in ["onnx_config.json", "tokenizer.json"] {
-        fs::copy(source.join(name), target.join(name))
-            .map_err(|error| format!("{name}: {error}"))?;
-    }
-    let skeleton = read(&source.join(format!("{file}.skeleton.onnx.gz")))?;
-    let mut bytes = Vec::new();
-    GzDecoder::new(skeleton.as_slice())
-        .read_to_end(&mut bytes)
-        .map_err(|error| format!("{file}.skeleton.onnx.gz: {error}"))?;
-    let list = read(&source.join(format!("{file}.weights.json")))?;
-    let list: Vec<Weights> =
-        serde_json::from_slice(&list).map_err(|error| format!("{file}.weights.json: {error}"))?;
-    let model = target.join(format!("{file}.onnx"));
-    fs::write(&model, fill(bytes, list)?)
-        .map_err(|error| format!("{}: {error}", model.display()))?;
-    println!("{}", model.display());
-    Ok(())
+/// `benches/models`.
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/models")
 }
 
-fn fill(skeleton: Vec<u8>, list: Vec<Weights>) -> Result<Vec<u8>> {
-    let mut graph = Graph::parse("skeleton", skeleton.into()).map_err(|error| error.to_string())?;
-    let mut list: HashMap<String, Weights> = list
-        .into_iter()
-        .map(|weights| (weights.name.clone(), weights))
-        .collect();
-    let mut random = StdRng::seed_from_u64(SEED);
-    for tensor in &mut graph.proto_mut().initializer {
-        let name = tensor.name.clone().unwrap_or_default();
-        let Some(weights) = list.remove(&name) else {
-            continue;
-        };
-        tensor.raw_data = Some(draw(&weights, &mut random)?.into());
-    }
-    match list.into_keys().next() {
-        None => Ok(graph.into_bytes()),
-        Some(name) => Err(format!("expected an initializer `{name}`, found none")),
-    }
-}
-
-fn draw(weights: &Weights, random: &mut StdRng) -> Result<Vec<u8>> {
-    let normal = Normal::new(weights.mean, weights.std)
-        .map_err(|error| format!("{}: {error}", weights.name))?;
-    let count = weights.shape.iter().product();
-    let values = normal.sample_iter(random).take(count);
-    // Casts keep within the range of the type.
-    Ok(match weights.dtype.as_str() {
-        "float32" => values.flat_map(f32::to_le_bytes).collect(),
-        "int8" => values.map(|value| value.round() as i8 as u8).collect(),
-        "uint8" => values.map(|value| value.round() as u8).collect(),
-        other => return Err(format!("{}: unknown type {other}", weights.name)),
-    })
+/// The folder of a model, which is created.
+fn target(name: &str) -> Result<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("target/bench-models")
+        .join(name);
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    Ok(folder)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: every bench, and `benches/RESULTS.md` from them;
-//! `cargo xtask bench-model`: the large model of the benches.
+//! `cargo xtask bench-model`: the large models of the benches.
 
 use std::fs;
 use std::process::Command;
@@ -8,15 +8,15 @@ use crate::browser;
 use crate::command::{Result, cargo, program, root, step, target};
 use crate::setup;
 
-/// Writes the model in that precision, INT8 by default, see
+/// Writes the model of that shape, or that of the peers in that precision, see
 /// `benches/models/generate.rs`.
-pub(crate) fn model(precision: Option<String>) -> Result {
+pub(crate) fn model(name: Option<String>) -> Result {
     step(
         "a model of a real one's size, with weights from a seed",
         cargo()
             .args(["run", "--quiet", "--package", "multivec-core"])
             .args(["--example", "bench-model", "--"])
-            .args(precision),
+            .args(name),
     )
 }
 

@@ -76,7 +76,7 @@ const TASKS: &[Task] = &[
     Task {
         name: "bench-model",
         run: |rest| bench::model(rest.first().cloned()),
-        about: "writes the large model of the benches",
+        about: "[NAME | int8 | fp32]: writes a large model of the benches",
     },
     Task {
         name: "package",
