@@ -10,8 +10,9 @@ use std::hint::black_box;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use multivec_kernels::{
-    Activation, Activations, Attention, Batch, Bound, Embedding, L2Normalize, Layer, LayerNorm,
-    Linear, Precision, Rows, ScaleAxis, Serial, TableQuantization, WeightType, Weights,
+    Activation, Activations, Attention, Batch, Bound, Embedding, HeadNorms, L2Normalize, Layer,
+    LayerNorm, Linear, Precision, Rows, ScaleAxis, Serial, Sight, TableQuantization, WeightType,
+    Weights,
 };
 
 #[derive(Clone, Copy)]
@@ -169,14 +170,21 @@ impl AttentionShape {
             keys: rows(1),
             values: rows(2),
             mask: None,
+            norms: HeadNorms::default(),
             rotation: None,
+            bias: None,
             precision,
         };
         let attention = Attention {
             heads: HEADS,
+            key_heads: HEADS,
             columns,
             scale: 0.125,
-            window,
+            sight: Sight {
+                before: window,
+                after: window,
+            },
+            softcap: None,
             fill: f32::NEG_INFINITY,
         };
         let mut out = vec![0.; texts * length * width];

@@ -18,7 +18,9 @@ pub mod sample;
 mod shared_granularity;
 mod threads;
 
-pub use attention::{Attention, Batch, Precision, Rotation, Rows};
+pub use attention::{
+    Attention, Batch, Bias, BiasForm, HeadNorm, HeadNorms, Precision, Rotation, Rows, Sight,
+};
 pub use embedding::{Embedding, ScaleAxis, TableQuantization};
 pub use l2_norm::{Bound, L2Normalize};
 pub use layer_norm::LayerNorm;

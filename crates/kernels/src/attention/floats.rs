@@ -2,6 +2,7 @@
 
 use super::super::aligned::{Aligned, OnLine};
 use super::super::isa::{Isa, MAX_TILE, Strided};
+use super::bias::cap_scores;
 use super::head::{Head, ROWS, RowBlock};
 use super::load::PackedHead;
 use super::rows::StridedRows;
@@ -28,6 +29,10 @@ impl Head<'_> {
             for (at, sum) in sums.iter_mut().enumerate().take(block.rows.len()) {
                 let scores = &mut scores[at * stride..][visible.start..];
                 let scores = &mut scores[..visible.len().next_multiple_of(I::COLUMNS)];
+                if let Some(cap) = self.attention.softcap {
+                    cap_scores(isa, scores, cap);
+                }
+                self.add_bias(first + at, visible, scores);
                 let mask = self.mask.map(|mask| &mask[visible.clone()]);
                 *sum = softmax(isa, scores, self.visible_to(first + at, visible), mask);
             }

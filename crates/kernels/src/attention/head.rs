@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::isa::{Isa, LINE, Strided, Vector};
 use super::rows::StridedRows;
-use super::{Attention, Batch, Rows};
+use super::{Attention, Batch, Rows, Sight};
 use crate::threads::Shared;
 
 /// Rows of scores that are computed at a time: few enough to stay in a cache.
@@ -30,6 +30,13 @@ pub(super) struct Head<'a> {
     pub(super) key_count: usize,
     /// The mask, if it hides keys before the last one.
     pub(super) mask: Option<&'a [i64]>,
+}
+
+/// Heads that share keys and values.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Group {
+    text: usize,
+    key_head: usize,
 }
 
 /// Up to [`ROWS`] queries, and the keys that any of them sees.
@@ -60,6 +67,21 @@ impl<'a> Head<'a> {
         }
     }
 
+    /// The head of keys and values.
+    pub(super) fn key_head(&self) -> usize {
+        let Attention {
+            heads, key_heads, ..
+        } = *self.attention;
+        self.head / (heads / key_heads)
+    }
+
+    pub(super) fn group(&self) -> Group {
+        Group {
+            text: self.text,
+            key_head: self.key_head(),
+        }
+    }
+
     /// Prefetches what this head reads and writes of some rows: they are far from
     /// each other in memory, so each would be a cache miss.
     #[inline(always)]
@@ -68,14 +90,19 @@ impl<'a> Head<'a> {
         let width = self.attention.heads * columns;
         let first = self.text * batch.length + rows.start;
         let count = rows.end.min(batch.length).saturating_sub(rows.start);
-        let input = |rows: &Rows<'_>| {
-            let at = first * rows.stride + rows.offset + self.head * columns;
+        let input = |rows: &Rows<'_>, head: usize| {
+            let at = first * rows.stride + rows.offset + head * columns;
             Strided {
                 first: rows.data.as_ptr().wrapping_add(at),
                 stride: rows.stride,
             }
         };
-        let mut inputs = [&batch.queries, &batch.keys, &batch.values].map(input);
+        let key_head = self.key_head();
+        let mut inputs = [
+            input(&batch.queries, self.head),
+            input(&batch.keys, key_head),
+            input(&batch.values, key_head),
+        ];
         let mut out = self.context.at(first * width + self.head * columns);
         for _ in 0..count {
             match columns / LINE {
@@ -96,13 +123,10 @@ impl<'a> Head<'a> {
     pub(super) fn row_block<I: Isa>(&self, first: usize) -> RowBlock {
         let rows = first..(first + ROWS).min(self.batch.length);
         let count = self.key_count;
-        let (from, to) = match self.attention.window {
-            None => (0, count),
-            Some(window) => (
-                rows.start.saturating_sub(window).min(count),
-                rows.end.saturating_add(window).min(count),
-            ),
-        };
+        let Sight { before, after } = self.attention.sight;
+        let from = before.map_or(0, |before| rows.start.saturating_sub(before));
+        let to = after.map_or(count, |after| rows.end.saturating_add(after));
+        let (from, to) = (from.min(count), to.min(count));
         RowBlock {
             rows,
             visible: from - from % I::COLUMNS..to,
@@ -112,12 +136,13 @@ impl<'a> Head<'a> {
     /// Which keys of `block` a row sees, relative to the first of them.
     #[inline(always)]
     pub(super) fn visible_to(&self, row: usize, block: &Range<usize>) -> Range<usize> {
-        let Some(window) = self.attention.window else {
-            return 0..block.len();
-        };
-        let end = row.saturating_add(window).saturating_add(1);
-        let end = end.saturating_sub(block.start).min(block.len());
-        let start = row.saturating_sub(window).saturating_sub(block.start);
+        let Sight { before, after } = self.attention.sight;
+        let (first, size) = (block.start, block.len());
+        let end = after.map_or(size, |after| {
+            let end = row.saturating_add(after).saturating_add(1);
+            end.saturating_sub(first).min(size)
+        });
+        let start = before.map_or(0, |before| row.saturating_sub(before).saturating_sub(first));
         start.min(end)..end
     }
 
@@ -169,12 +194,10 @@ impl<'a> Head<'a> {
 
     /// Writes the mean of all values, including padding: what equal weights give.
     fn write_mean(&self, first: usize, out: &mut [f32]) {
-        let length = self.batch.length;
+        let (length, values) = (self.batch.length, self.values());
         out.fill(0.);
-        for row in self.text * length..(self.text + 1) * length {
-            let first = self.head * self.attention.columns + first;
-            let values = self.batch.values.row(row, first, out.len());
-            for (out, value) in out.iter_mut().zip(values) {
+        for position in 0..length {
+            for (out, value) in out.iter_mut().zip(&values.row(position)[first..]) {
                 *out += value / length as f32;
             }
         }

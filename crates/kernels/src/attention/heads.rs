@@ -18,8 +18,7 @@ entry! {
 fn attend_heads<I: Isa>(isa: I, heads: &Heads<'_>, which: Range<usize>) {
     let mut in_floats = Vec::new();
     match heads.batch.precision {
-        Precision::Fp32 => in_floats.extend(which),
-        Precision::Int8 => {
+        Precision::Int8 if heads.attention.softcap.is_none() => {
             let mut workspace = Workspace::default();
             let mut all = which.map(|at| (at, Head::new(heads, at))).peekable();
             while let Some((at, head)) = all.next() {
@@ -29,6 +28,8 @@ fn attend_heads<I: Isa>(isa: I, heads: &Heads<'_>, which: Range<usize>) {
                 }
             }
         }
+        // Few models have a cap: not worth the code in 8 bits.
+        _ => in_floats.extend(which),
     }
     // One call for both precisions, since it is inlined and large.
     let mut packed = PackedHead::default();

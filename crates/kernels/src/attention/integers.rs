@@ -6,10 +6,11 @@
 
 use super::super::aligned::Aligned;
 use super::super::isa::{Isa, MAX_LANES, MAX_TILE, Strided, Vector};
+use super::Sight;
 use super::blocks::{
     BLOCK, PanelSums, PanelValues, RowState, Tile, blocks, combine, softmax, sum_columns,
 };
-use super::head::{Head, ROWS, RowBlock};
+use super::head::{Group, Head, ROWS, RowBlock};
 use super::one_block::OneBlock;
 use super::quantize::{QuantizedHead, query_zero_point};
 use super::rows::StridedRows;
@@ -19,6 +20,8 @@ use super::softmax::{mask_scores, maximum};
 #[derive(Default)]
 pub(super) struct Workspace<W, L> {
     quantized: QuantizedHead,
+    /// Which keys and values are unpacked, and their keys summed.
+    group: Option<Group>,
     /// Keys and values as products read them, if not as they are stored.
     unpacked: [Vec<W>; 2],
     /// A 1 for each column of queries.
@@ -62,6 +65,7 @@ impl Head<'_> {
         workspace.reserve::<I>(tokens, columns);
         let Workspace {
             quantized,
+            group,
             unpacked: [keys, values],
             ones,
             key_sums,
@@ -74,12 +78,16 @@ impl Head<'_> {
             products,
             value_sums,
         };
-        let keys = isa.widen(&quantized.keys, keys);
-        let values = isa.widen(&quantized.values, values);
+        let is_unpacked = *group == Some(self.group());
+        *group = Some(self.group());
+        let keys = unpack(isa, &quantized.keys, keys, is_unpacked);
+        let values = unpack(isa, &quantized.values, values, is_unpacked);
         let weights = weights.as_mut_ptr();
-        let panels = keys.chunks_exact((quantized.width * I::COLUMNS).max(1));
-        for (keys, sums) in panels.zip(key_sums.chunks_exact_mut(I::COLUMNS)) {
-            sum_columns(isa, ones, keys, sums);
+        if !is_unpacked {
+            let panels = keys.chunks_exact((quantized.width * I::COLUMNS).max(1));
+            for (keys, sums) in panels.zip(key_sums.chunks_exact_mut(I::COLUMNS)) {
+                sum_columns(isa, ones, keys, sums);
+            }
         }
         let keys = KeyPanels {
             quantized,
@@ -94,7 +102,12 @@ impl Head<'_> {
             let RowBlock { rows, visible } = &row_block;
             let padded = visible.len().next_multiple_of(I::COLUMNS);
             self.score_in_8_bits(isa, &keys, &row_block, tile.products, scores);
-            if self.attention.window.is_some() {
+            if self.batch.bias.is_some() {
+                for (at, row) in rows.clone().enumerate() {
+                    self.add_bias(row, visible, &mut scores[at * tokens + visible.start..]);
+                }
+            }
+            if self.attention.sight != Sight::default() {
                 for (at, row) in rows.clone().enumerate() {
                     let scores = &mut scores[at * tokens..][visible.start..][..padded];
                     mask_scores(scores, self.visible_to(row, visible), None);
@@ -232,6 +245,22 @@ impl Head<'_> {
                 }
             }
         }
+    }
+}
+
+/// A panel as products read it; `scratch` may hold it already.
+#[inline(always)]
+fn unpack<'a, I: Isa>(
+    isa: I,
+    panel: &'a [i8],
+    scratch: &'a mut Vec<I::Weight>,
+    is_unpacked: bool,
+) -> &'a [I::Weight] {
+    // Where nothing has to be widened, it stays empty.
+    if is_unpacked && !scratch.is_empty() {
+        scratch
+    } else {
+        isa.widen(panel, scratch)
     }
 }
 

@@ -3,9 +3,8 @@
 
 use super::super::aligned::Aligned;
 use super::super::isa::{Isa, Vector};
-use super::head::Head;
-use super::rows::{Shape, StridedRows};
-use super::{Rotation, Rows};
+use super::head::{Group, Head};
+use super::rows::StridedRows;
 
 /// Tokens and columns that are transposed at a time.
 const BLOCK: usize = 4;
@@ -18,65 +17,69 @@ pub(super) struct PackedHead {
     pub(super) keys: Aligned<f32>,
     /// `[panels, key_count, COLUMNS]`: each row of a panel is a token.
     pub(super) values: Aligned<f32>,
+    /// Which keys and values are packed.
+    group: Option<Group>,
     queries: Aligned<f32>,
-    rotated: Aligned<f32>,
+    /// Normalized and rotated keys.
+    changed: Aligned<f32>,
 }
 
 impl PackedHead {
-    /// Rotates and packs `head`.
+    /// Normalizes, rotates and packs `head`.
     #[inline(always)]
     pub(super) fn load<I: Isa>(&mut self, isa: I, head: &Head<'_>) {
-        self.load_keys::<I>(head);
-        self.load_values(isa, head);
-        let Some(rotation) = &head.batch.rotation else {
+        let group = Some(head.group());
+        if self.group != group {
+            self.load_keys(isa, head);
+            self.load_values(isa, head);
+            self.group = group;
+        }
+        let queries = head.queries();
+        if !queries.changes() {
             return;
-        };
+        }
         let (length, columns) = (head.batch.length, head.attention.columns);
         self.queries.resize(length * columns, 0.);
         for (at, query) in self.queries.chunks_exact_mut(columns).enumerate() {
-            query.copy_from_slice(head.row(&head.batch.queries, at));
-            rotation.rotate(query, at);
+            queries.write(isa, at, query);
         }
     }
 
-    /// The queries: a copy if they are rotated, else in place.
+    /// The queries: a copy if they are normalized or rotated, else in place.
     #[inline(always)]
     pub(super) fn queries<'a>(&'a self, head: &Head<'a>) -> StridedRows<'a> {
-        let (columns, queries) = (head.attention.columns, head.batch.queries);
-        if head.batch.rotation.is_some() {
+        let queries = head.queries();
+        if queries.changes() {
             return StridedRows {
                 data: &self.queries,
-                stride: columns,
+                stride: head.attention.columns,
             };
         }
-        let length = head.batch.length;
-        let first = queries.offset + head.head * columns;
-        StridedRows {
-            data: &queries.data[head.text * length * queries.stride + first..],
-            stride: queries.stride,
-        }
+        queries.stored()
     }
 
-    /// Rotates keys, and scales them so that scores are base-2 logarithms.
+    /// Normalizes and rotates keys, and scales them so that scores are base-2
+    /// logarithms.
     #[inline(always)]
-    fn load_keys<I: Isa>(&mut self, head: &Head<'_>) {
+    fn load_keys<I: Isa>(&mut self, isa: I, head: &Head<'_>) {
         let (columns, count) = (head.attention.columns, head.key_count);
         let factor = head.attention.scale * std::f32::consts::LOG2_E;
+        let keys = head.keys();
         self.keys
             .resize(count.next_multiple_of(I::COLUMNS) * columns, 0.);
-        self.rotated.resize(BLOCK * columns, 0.);
+        self.changed.resize(BLOCK * columns, 0.);
         for first in (0..count).step_by(BLOCK) {
             // After the last token, repeats it.
             let positions: [usize; BLOCK] = std::array::from_fn(|at| (first + at).min(count - 1));
-            let mut rows = positions.map(|at| head.row(&head.batch.keys, at));
-            if let Some(rotation) = &head.batch.rotation {
-                let rotated = self.rotated.chunks_exact_mut(columns);
-                for ((rotated, row), at) in rotated.zip(rows).zip(positions) {
-                    rotated.copy_from_slice(row);
-                    rotation.rotate(rotated, at);
+            let rows = if keys.changes() {
+                let changed = self.changed.chunks_exact_mut(columns);
+                for (changed, at) in changed.zip(positions) {
+                    keys.write(isa, at, changed);
                 }
-                rows = std::array::from_fn(|at| &self.rotated[at * columns..(at + 1) * columns]);
-            }
+                std::array::from_fn(|at| &self.changed[at * columns..(at + 1) * columns])
+            } else {
+                positions.map(|at| keys.row(at))
+            };
             let start = first / I::COLUMNS * I::COLUMNS * columns;
             let panel = &mut self.keys[start..][..columns * I::COLUMNS];
             transpose(rows, factor, &mut panel[first % I::COLUMNS..], I::COLUMNS);
@@ -87,9 +90,10 @@ impl PackedHead {
     fn load_values<I: Isa>(&mut self, isa: I, head: &Head<'_>) {
         let (columns, count) = (head.attention.columns, head.key_count);
         let panels = columns.div_ceil(I::COLUMNS);
+        let values = head.values();
         self.values.resize(panels * count * I::COLUMNS, 0.);
         for position in 0..count {
-            let row = head.row(&head.batch.values, position);
+            let row = values.row(position);
             for (panel, part) in row.chunks(I::COLUMNS).enumerate() {
                 let start = (panel * count + position) * I::COLUMNS;
                 let packed = &mut self.values[start..start + I::COLUMNS];
@@ -131,52 +135,6 @@ fn transpose(rows: [&[f32]; BLOCK], factor: f32, out: &mut [f32], stride: usize)
     for column in whole..columns {
         for at in 0..BLOCK {
             out[column * stride + at] = rows[at][column] * factor;
-        }
-    }
-}
-
-impl<'a> Head<'a> {
-    /// The columns of this head in a row.
-    #[inline(always)]
-    pub(super) fn row(&self, rows: &Rows<'a>, position: usize) -> &'a [f32] {
-        let columns = self.attention.columns;
-        let row = self.text * self.batch.length + position;
-        rows.row(row, self.head * columns, columns)
-    }
-
-    /// Rows of this head, rotated, and padded to `shape`: in place where neither
-    /// changes them, else in `scratch`.
-    #[inline(always)]
-    pub(super) fn padded_rows<'s>(
-        &self,
-        rows: &Rows<'a>,
-        shape: Shape,
-        rotation: Option<&Rotation<'_>>,
-        scratch: &'s mut Aligned<f32>,
-    ) -> StridedRows<'s>
-    where
-        'a: 's,
-    {
-        let (columns, width) = (self.attention.columns, shape.columns);
-        if rotation.is_none() && columns == width {
-            let first = self.text * self.batch.length * rows.stride + rows.offset;
-            return StridedRows {
-                data: &rows.data[first + self.head * columns..],
-                stride: rows.stride,
-            };
-        }
-        scratch.resize(0, 0.);
-        scratch.resize(shape.rows * width, 0.);
-        for (at, padded) in scratch.chunks_exact_mut(width).enumerate() {
-            let row = &mut padded[..columns];
-            row.copy_from_slice(self.row(rows, at));
-            if let Some(rotation) = rotation {
-                rotation.rotate(row, at);
-            }
-        }
-        StridedRows {
-            data: scratch,
-            stride: width,
         }
     }
 }

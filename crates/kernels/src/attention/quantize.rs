@@ -3,7 +3,7 @@
 
 use super::super::aligned::Aligned;
 use super::super::isa::{Isa, Strided, Vector};
-use super::head::Head;
+use super::head::{Group, Head};
 use super::rows::{Shape, StridedRows};
 use super::scales::{ScaleBuffers, row_scales, scales_of_magnitudes};
 
@@ -26,11 +26,15 @@ pub(super) struct QuantizedHead {
     /// `[panels, groups, COLUMNS, GROUP]`: each row of a panel is a token.
     pub(super) values: Aligned<i8>,
     pub(super) value_scales: Aligned<f32>,
+    /// Which keys and values are quantized.
+    group: Option<Group>,
+    /// NaN if one of them is not finite.
+    nan: f32,
     /// Columns of queries and keys, padded.
     pub(super) width: usize,
     /// Rows of values, padded.
     pub(super) tokens: usize,
-    /// Rows that had to be rotated or padded.
+    /// Rows that had to be normalized, rotated or padded.
     padded: Aligned<f32>,
     inverse_scales: Aligned<f32>,
     /// `[COLUMNS, width]`: the keys of one panel, before they are transposed.
@@ -55,27 +59,30 @@ impl QuantizedHead {
         let columns = head.attention.columns;
         self.width = columns.next_multiple_of(I::Vector::LANES.max(I::GROUP));
         let mut padded = std::mem::take(&mut self.padded);
-        let rotation = head.batch.rotation.as_ref();
         let shape = Shape {
             rows: head.batch.length,
             columns: self.width,
         };
-        let queries = head.padded_rows(&head.batch.queries, shape, rotation, &mut padded);
-        let mut nan = self.load_queries(isa, head, &queries);
-        let shape = Shape {
-            rows: head.key_count,
-            columns: self.width,
-        };
-        let keys = head.padded_rows(&head.batch.keys, shape, rotation, &mut padded);
-        nan += self.load_keys(isa, head, &keys);
-        let shape = Shape {
-            rows: head.key_count,
-            columns: columns.next_multiple_of(I::COLUMNS),
-        };
-        let values = head.padded_rows(&head.batch.values, shape, None, &mut padded);
-        nan += self.load_values(isa, shape, &values);
+        let queries = head.queries().padded(isa, shape, &mut padded);
+        let queries_nan = self.load_queries(isa, head, &queries);
+        let group = Some(head.group());
+        if self.group != group {
+            let shape = Shape {
+                rows: head.key_count,
+                columns: self.width,
+            };
+            let keys = head.keys().padded(isa, shape, &mut padded);
+            self.nan = self.load_keys(isa, head, &keys);
+            let shape = Shape {
+                rows: head.key_count,
+                columns: columns.next_multiple_of(I::COLUMNS),
+            };
+            let values = head.values().padded(isa, shape, &mut padded);
+            self.nan += self.load_values(isa, shape, &values);
+            self.group = group;
+        }
         self.padded = padded;
-        nan.is_finite()
+        (queries_nan + self.nan).is_finite()
     }
 
     #[inline(always)]

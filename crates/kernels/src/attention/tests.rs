@@ -25,8 +25,13 @@ fn definition(attention: &Attention, batch: &Batch<'_>, text: usize, row: usize)
                 .mask
                 .is_none_or(|mask| mask[text * batch.length + at] != 0)
                 && attention
-                    .window
-                    .is_none_or(|window| row.abs_diff(*at) <= window)
+                    .sight
+                    .before
+                    .is_none_or(|before| row.saturating_sub(*at) <= before)
+                && attention
+                    .sight
+                    .after
+                    .is_none_or(|after| at.saturating_sub(row) <= after)
         };
         let mut visible: Vec<usize> = (0..batch.length).filter(is_visible).collect();
         let sees_nothing = visible.is_empty();
@@ -114,9 +119,14 @@ fn check(set: InstructionSet, columns: usize, precision: Precision) {
                 for is_rotated in [false, true] {
                     let attention = Attention {
                         heads,
+                        key_heads: heads,
                         columns,
                         scale: 0.35,
-                        window,
+                        sight: Sight {
+                            before: window,
+                            after: window,
+                        },
+                        softcap: None,
                         fill,
                     };
                     let batch = Batch {
@@ -125,6 +135,8 @@ fn check(set: InstructionSet, columns: usize, precision: Precision) {
                         keys: rows[1],
                         values: rows[2],
                         mask: Some(&mask),
+                        norms: HeadNorms::default(),
+                        bias: None,
                         rotation: is_rotated.then_some(Rotation {
                             cos: &cos,
                             sin: &sin,

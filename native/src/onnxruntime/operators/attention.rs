@@ -1,6 +1,6 @@
 //! Attention over all heads.
 
-use multivec_kernels::{Attention, Batch, Precision, Rotation, Rows};
+use multivec_kernels::{Attention, Batch, HeadNorms, Precision, Rotation, Rows, Sight};
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput,
 };
@@ -46,12 +46,18 @@ impl Operator for AttentionOperator {
         let &[queries, keys, values] = sizes(&offsets).as_slice() else {
             return Err(error("three offsets", offsets));
         };
+        let (heads, window) = (positive("heads")?, number("window"));
         Ok(AttentionKernel {
             attention: Attention {
-                heads: positive("heads")?,
+                heads,
+                key_heads: heads,
                 columns: positive("columns")?,
                 scale: node.get("scale").unwrap_or(1.),
-                window: number("window"),
+                sight: Sight {
+                    before: window,
+                    after: window,
+                },
+                softcap: None,
                 fill: node.get("fill").unwrap_or(f32::NEG_INFINITY),
             },
             offsets: [queries, keys, values],
@@ -107,7 +113,9 @@ impl Kernel for AttentionKernel {
             keys: rows(1)?,
             values: rows(2)?,
             mask,
+            norms: HeadNorms::default(),
             rotation,
+            bias: None,
             precision: Precision::after(
                 self.is_quantized.then(|| self.kernels.granularity().get()),
             ),

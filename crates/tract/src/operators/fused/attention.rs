@@ -1,6 +1,8 @@
 //! Attention over all heads.
 
-use multivec_kernels::{self as kernels, Batch, Precision, Rotation, Rows, SharedGranularity};
+use multivec_kernels::{
+    self as kernels, Batch, HeadNorms, Precision, Rotation, Rows, SharedGranularity, Sight,
+};
 use tract_core::internal::*;
 
 use super::super::super::node::Node;
@@ -9,11 +11,18 @@ use crate::threads::Threads;
 
 pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let proto = node.proto;
+    let heads = positive(node, "heads")?;
+    let window = positive(node, "window").ok();
     let attention = kernels::Attention {
-        heads: positive(node, "heads")?,
+        heads,
+        key_heads: heads,
         columns: positive(node, "columns")?,
         scale: proto.float("scale", 1.),
-        window: positive(node, "window").ok(),
+        sight: Sight {
+            before: window,
+            after: window,
+        },
+        softcap: None,
         fill: proto.float("fill", f32::NEG_INFINITY),
     };
     let mut inputs = tvec![node.input(0)?, node.input(1)?, node.input(2)?];
@@ -130,7 +139,9 @@ impl EvalOp for AttentionOp {
             keys: rows(1)?,
             values: rows(2)?,
             mask,
+            norms: HeadNorms::default(),
             rotation,
+            bias: None,
             precision: Precision::after(self.is_quantized.then(|| self.granularity.get())),
         };
         tensor(&[texts, length, width], |context| {
