@@ -44,8 +44,16 @@ counts! {
         attentions: "attentions",
         /// Attentions with rotary embedding.
         rotary: "  with rotary embedding",
-        /// Attentions with a sliding window.
+        /// Attentions with a sliding window, to both sides or before a token alone.
         windowed: "  with a sliding window",
+        /// Attentions in which a token does not see those after it.
+        causal: "  causal",
+        /// Attentions whose keys and values have fewer heads than queries.
+        grouped: "  with grouped queries",
+        /// Attentions that normalize the heads of queries and keys.
+        head_norms: "  with norms of heads",
+        /// Attentions that add numbers to the scores by positions alone.
+        biased: "  with a bias",
         /// Layer normalizations.
         layer_normalizations: "layer normalizations",
         /// Gaussian error linear units, exact or approximated by tanh.
@@ -92,12 +100,17 @@ impl fmt::Display for Fused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} attentions ({} rotary, {} windowed), {} layer normalizations, {} GELUs, \
+            "{} attentions ({} rotary, {} windowed, {} causal, {} grouped, {} with head norms, \
+             {} biased), {} layer normalizations, {} GELUs, \
              {} linear layers ({} quantized, {} gated), {} embeddings ({} quantized), \
              {} L2 normalizations; {} nodes, {} before",
             self.attentions,
             self.rotary,
             self.windowed,
+            self.causal,
+            self.grouped,
+            self.head_norms,
+            self.biased,
             self.layer_normalizations,
             self.gelus,
             self.linears,

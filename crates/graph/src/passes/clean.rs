@@ -117,7 +117,7 @@ fn replace_inputs(graph: &mut Graph, replaced: &HashMap<String, String>) {
 }
 
 /// Keeps the first of all nodes with the same operator, inputs and attributes.
-fn merge_equal_nodes(graph: &mut Graph) {
+pub(crate) fn merge_equal_nodes(graph: &mut Graph) {
     let outputs: HashSet<String> = graph.outputs().map(str::to_owned).collect();
     let mut names: HashMap<String, String> = HashMap::new();
     let mut nodes: HashMap<Vec<u8>, Vec<String>> = HashMap::new();

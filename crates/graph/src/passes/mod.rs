@@ -8,7 +8,7 @@ mod mask_lookup;
 mod nan_guard;
 mod value_info;
 
-pub(crate) use clean::clean;
+pub(crate) use clean::{clean, merge_equal_nodes};
 pub use final_normalization::remove_final_normalization;
 pub use half::widen_half_precision;
 pub use integer_products::float_integer_products;

@@ -12,13 +12,14 @@ mod movement;
 mod reduce;
 mod shapes;
 mod tensor;
+mod weights;
 
 use std::collections::HashMap;
 
 use ndarray::{Array2, ArrayD};
 
 use crate::index::ValueIndex;
-use crate::onnx::{INT64, NodeProto};
+use crate::onnx::{INT64, NodeProto, TensorProto};
 use crate::operators::{CONTRIB_DOMAIN, DOMAIN};
 pub(crate) use elementwise::erf;
 pub(crate) use tensor::Tensor;
@@ -37,12 +38,24 @@ pub(crate) struct Trace<'g> {
 impl<'g> Trace<'g> {
     /// Runs the graph on this attention mask, `[batch, length]` of 0 and 1.
     pub(crate) fn run(index: &'g ValueIndex<'g>, mask: &Array2<i64>) -> Self {
+        Self::run_with(index, mask, |tensor| Tensor::read(tensor, READ_LIMIT))
+    }
+
+    /// As [`run`](Self::run), for finding out how values are computed from
+    /// weights: small ones in other files are drawn, and large tables are read.
+    pub(crate) fn run_drawn(index: &'g ValueIndex<'g>, mask: &Array2<i64>) -> Self {
+        Self::run_with(index, mask, weights::drawn)
+    }
+
+    fn run_with(
+        index: &'g ValueIndex<'g>,
+        mask: &Array2<i64>,
+        read: fn(&TensorProto) -> Option<Tensor>,
+    ) -> Self {
         let graph = index.graph();
         let mut values = HashMap::new();
         for tensor in graph.initializers() {
-            if let (Some(name), Some(value)) =
-                (tensor.name.as_deref(), Tensor::read(tensor, READ_LIMIT))
-            {
+            if let (Some(name), Some(value)) = (tensor.name.as_deref(), read(tensor)) {
                 values.insert(name, value);
             }
         }

@@ -2,7 +2,7 @@
 
 use ndarray::{Array3, ArrayD};
 
-use super::{BATCH, LENGTH};
+use crate::fuse::{BATCH, LENGTH};
 use crate::node::{constant_node, node};
 use crate::onnx::NodeProto;
 
