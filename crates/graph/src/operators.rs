@@ -11,23 +11,30 @@ pub const DOMAIN: &str = "ai.multivec";
 /// Source: ONNX Runtime, docs/ContribOperators.md.
 pub(crate) const CONTRIB_DOMAIN: &str = "com.microsoft";
 
-/// Attention over all heads:
-/// `Attention(queries, keys, values, mask?, cos?, sin?)`.
+/// Attention over all heads: `Attention(queries, keys, values, mask?, cos?, sin?,
+/// query_norm?, key_norm?, bias?)`.
 ///
 /// Queries, keys and values are rows `[batch, length, widths[i]]`, of which the
-/// `heads * columns` columns from `offsets[i]` on are used. The mask is `[batch,
+/// columns of all heads from `offsets[i]` on are used. The mask is `[batch,
 /// length]` of 64-bit integers, 0 for tokens that are not attended to. The
 /// tables of rotary embedding have `length * columns` elements, for each text
-/// or for all. The result is `[batch, length, heads * columns]`.
+/// or for all. The scales of RMS norms of heads, before the rotation, are
+/// `[columns]`. The bias is added to the scores of all texts, `[heads, length,
+/// length]`, or with one head for all. The result is `[batch, length, heads *
+/// columns]`.
 ///
 /// | Attribute | Meaning |
 /// | --- | --- |
-/// | `heads`, `columns` | number of heads, columns of each |
+/// | `heads`, `columns` | number of heads of queries, columns of each |
+/// | `key_heads` | number of heads of keys and of values; each is read by `heads / key_heads` of queries, one after the other |
 /// | `offsets`, `widths` | the first column that is used of queries, keys and values, and all columns of their rows |
 /// | `scale` | factor of the scores |
-/// | `window` | how many positions a token sees to either side; 0: all |
+/// | `before`, `after` | how many positions before and after its own a token sees; -1: all |
+/// | `softcap` | if above 0, scores are `softcap * tanh(score / softcap)`, before bias and mask |
 /// | `fill` | the score of tokens that are not seen; where it is minus infinity, a token that sees none gets zeros |
 /// | `interleaved` | 1 where rotary embedding rotates pairs of neighbouring columns, 0 where it rotates halves |
+/// | `query_epsilon`, `key_epsilon` | what the norms add to the mean of the squares |
+/// | `relative` | 1 where the bias is `[heads, 2 * length - 1]`, by the position of the key less that of the query, plus `length - 1` |
 /// | `quantized` | 1 where quantized layers compute queries, keys and values |
 pub const ATTENTION: &str = "Attention";
 

@@ -68,6 +68,7 @@ fn find(graph: &Graph, fused: &mut Fused) -> Vec<Replacement> {
     let trace = Trace::unpadded(&index, BATCH, LENGTH);
     let probes = Probes::new(&index);
 
+    if std::env::var("MVDEBUG").is_ok() { graph.nodes().iter().for_each(|n| attention::debug(&trace, &probes, n)); }
     let attentions = find_each(graph, |node| attention::find(&trace, &probes, node));
     let made = || attentions.iter().flat_map(|found| &found.nodes);
     fused.attentions = attentions.len();

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::masks::Masks;
+use super::masks::{Masks, Sight, differences};
 use crate::builder::Builder;
 use crate::node::node;
 use crate::onnx::NodeProto;
@@ -17,51 +17,95 @@ pub(super) struct Attentions {
     tables: HashMap<String, String>,
 }
 
+/// What the product of queries and keys becomes before the softmax.
+struct Scores {
+    /// Added to the scores, broadcasts to `[batch, heads, length, length]`.
+    bias: Option<String>,
+    /// Padding, `[batch, length]`, that the bias does not hide.
+    padding: String,
+    sees_any: Option<String>,
+}
+
 impl Attentions {
     pub(super) fn lower(&mut self, attention: &NodeProto, builder: &mut Builder) {
-        let input = |at: usize| attention.input.get(at).map_or("", String::as_str);
-        let [mut queries, mut keys, values] = projections(attention, builder);
-        if !input(4).is_empty() {
-            queries = self.rotate(attention, &queries, builder);
-            keys = self.rotate(attention, &keys, builder);
+        let heads = attention.int("heads", 1);
+        let key_heads = attention.int("key_heads", heads);
+        let columns = attention.int("columns", 0);
+        let [mut queries, mut keys, mut values] = projections(attention, builder);
+        for (rows, heads, at) in [(&mut queries, heads, 6), (&mut keys, key_heads, 7)] {
+            if !input(attention, at).is_empty() {
+                *rows = normalized(attention, builder, rows, [heads, columns], at);
+            }
+            if !input(attention, 4).is_empty() {
+                *rows = self.rotate(attention, rows, builder);
+            }
         }
-        let (width, fill) = (attention.int("window", 0), attention.float("fill", 0.));
-        let mask = input(3);
-        let (mut padding, mut window) = (String::new(), None);
-        if !mask.is_empty() && width > 0 {
-            window = Some(self.masks.window(builder, mask, width, fill));
-        } else if !mask.is_empty() {
-            padding = self.masks.padding(builder, mask);
+        if key_heads != heads {
+            for rows in [&mut keys, &mut values] {
+                *rows = repeated(builder, rows, [key_heads, heads / key_heads, columns]);
+            }
         }
-        let bias = window.as_ref().map_or("", |window| window.bias.as_str());
-        let sees_any = window
-            .as_ref()
-            .and_then(|window| window.sees_any.as_deref());
+        let scores = self.scores(attention, &queries, builder);
         let output = attention.output.concat();
-        let context = match sees_any {
-            Some(_) => builder.unique("MultiHeadAttention"),
-            None => output.clone(),
+        let rows = [&queries, &keys, &values];
+        let context = if attention.float("softcap", 0.) > 0. {
+            plain(attention, builder, rows, scores.bias.as_deref())
+        } else {
+            let fill = attention.float("fill", 0.);
+            let bias = scores.bias.as_deref().unwrap_or("");
+            let inputs = [&queries, &keys, &values, "", &scores.padding, bias];
+            let context = builder.unique("MultiHeadAttention");
+            let joined = node("MultiHeadAttention", CONTRIB_DOMAIN, &inputs, &[&context])
+                .with_int("num_heads", heads)
+                .with_float("scale", attention.float("scale", 1.))
+                .with_float(
+                    "mask_filter_value",
+                    if fill.is_finite() { fill } else { f32::MIN },
+                );
+            builder.push(joined);
+            context
         };
-        let inputs = [&queries, &keys, &values, "", &padding, bias];
-        let heads = node("MultiHeadAttention", CONTRIB_DOMAIN, &inputs, &[&context])
-            .with_int("num_heads", attention.int("heads", 1))
-            .with_float("scale", attention.float("scale", 1.))
-            .with_float(
-                "mask_filter_value",
-                if fill.is_finite() { fill } else { f32::MIN },
-            );
-        builder.push(heads);
-        if let Some(sees_any) = sees_any {
-            let zero = builder.float(0.);
-            builder.push(node("Where", "", &[sees_any, &context, &zero], &[&output]));
+        match scores.sees_any {
+            Some(sees_any) => {
+                let zero = builder.float(0.);
+                let inputs = [sees_any.as_str(), &context, &zero];
+                builder.push(node("Where", "", &inputs, &[&output]));
+            }
+            None => builder.rename(&context, &output),
         }
+    }
+
+    fn scores(&mut self, attention: &NodeProto, rows: &str, builder: &mut Builder) -> Scores {
+        let sight = Sight {
+            mask: input(attention, 3).to_owned(),
+            before: attention.int("before", -1),
+            after: attention.int("after", -1),
+            fill: attention.float("fill", 0.),
+        };
+        let mut scores = Scores {
+            bias: bias(attention, rows, builder),
+            padding: String::new(),
+            sees_any: None,
+        };
+        let is_capped = attention.float("softcap", 0.) > 0.;
+        if !sight.is_whole() || (is_capped && !sight.mask.is_empty()) {
+            let added = self.masks.added(builder, &sight, rows);
+            scores.bias = Some(match scores.bias {
+                Some(bias) => builder.add("Add", &[&added.bias, &bias]),
+                None => added.bias,
+            });
+            scores.sees_any = added.sees_any;
+        } else if !sight.mask.is_empty() {
+            scores.padding = self.masks.padding(builder, &sight.mask);
+        }
+        scores
     }
 
     fn rotate(&mut self, attention: &NodeProto, rows: &str, builder: &mut Builder) -> String {
         let interleaved = attention.int("interleaved", 0);
         let columns = attention.int("columns", 0);
-        let input = |at: usize| attention.input.get(at).map_or("", String::as_str);
-        let [cos, sin] = [input(4), input(5)].map(|table| {
+        let [cos, sin] = [4, 5].map(|at| {
+            let table = input(attention, at);
             self.tables
                 .entry(table.to_owned())
                 .or_insert_with(|| half(builder, table, columns, interleaved != 0))
@@ -76,44 +120,128 @@ impl Attentions {
     }
 }
 
+/// The name of an input; empty if it is left out.
+fn input(attention: &NodeProto, at: usize) -> &str {
+    attention.input.get(at).map_or("", String::as_str)
+}
+
 /// Rows of queries, keys and values alone, cut out of those that hold more.
 fn projections(attention: &NodeProto, builder: &mut Builder) -> [String; 3] {
-    let inputs: [&str; 3] =
-        std::array::from_fn(|at| attention.input.get(at).map_or("", String::as_str));
-    let width = attention.int("heads", 1) * attention.int("columns", 0);
-    let sizes = |name: &str, default: i64| -> [i64; 3] {
+    let inputs: [&str; 3] = std::array::from_fn(|at| input(attention, at));
+    let columns = attention.int("columns", 0);
+    let heads = attention.int("heads", 1);
+    let key_heads = attention.int("key_heads", heads);
+    let wanted = [heads, key_heads, key_heads].map(|heads| heads * columns);
+    let sizes = |name: &str, defaults: [i64; 3]| -> [i64; 3] {
         let given = attention.ints(name).unwrap_or_default();
-        std::array::from_fn(|at| given.get(at).copied().unwrap_or(default))
+        std::array::from_fn(|at| given.get(at).copied().unwrap_or(defaults[at]))
     };
-    let (offsets, widths) = (sizes("offsets", 0), sizes("widths", width));
+    let (offsets, widths) = (sizes("offsets", [0; 3]), sizes("widths", wanted));
     let is_packed = inputs.iter().all(|&rows| rows == inputs[0])
-        && offsets == [0, width, 2 * width]
-        && widths == [3 * width; 3];
+        && offsets == [0, wanted[0], wanted[0] + wanted[1]]
+        && widths == [wanted.iter().sum::<i64>(); 3];
     if is_packed {
-        let outputs: [String; 3] = std::array::from_fn(|_| builder.unique("Split"));
-        let names: Vec<&str> = outputs.iter().map(String::as_str).collect();
-        let sizes = [width; 3];
-        let split = if builder.opset() < 13 {
-            node("Split", "", &inputs[..1], &names).with_ints("split", &sizes)
-        } else {
-            let sizes = builder.ints(&sizes);
-            node("Split", "", &[inputs[0], &sizes], &names)
-        };
-        builder.push(split.with_int("axis", -1));
-        return outputs;
+        return builder.split(inputs[0], -1, wanted);
     }
     std::array::from_fn(|at| {
         let start = offsets[at];
-        if start == 0 && widths[at] == width {
+        if start == 0 && widths[at] == wanted[at] {
             return inputs[at].to_owned();
         }
         let (first, last, axis) = (
             builder.ints(&[start]),
-            builder.ints(&[start + width]),
+            builder.ints(&[start + wanted[at]]),
             builder.ints(&[-1]),
         );
         builder.add("Slice", &[inputs[at], &first, &last, &axis])
     })
+}
+
+/// Rows whose heads are normalized, by the scale that is the input `at`.
+fn normalized(
+    attention: &NodeProto,
+    builder: &mut Builder,
+    rows: &str,
+    [heads, columns]: [i64; 2],
+    at: usize,
+) -> String {
+    let epsilon = ["query_epsilon", "key_epsilon"][usize::from(at == 7)];
+    let epsilon = attention.float(epsilon, 0.);
+    let split = builder.ints(&[0, 0, heads, columns]);
+    let split = builder.add("Reshape", &[rows, &split]);
+    let inputs = [split.as_str(), input(attention, at)];
+    let normal = builder.add_with("SimplifiedLayerNormalization", &inputs, |node| {
+        node.with_int("axis", -1).with_float("epsilon", epsilon)
+    });
+    let joined = builder.ints(&[0, 0, heads * columns]);
+    builder.add("Reshape", &[&normal, &joined])
+}
+
+/// Rows in which each head is there `repeats` times, one after the other.
+fn repeated(
+    builder: &mut Builder,
+    rows: &str,
+    [heads, repeats, columns]: [i64; 3],
+) -> String {
+    let split = builder.ints(&[0, 0, heads, 1, columns]);
+    let split = builder.add("Reshape", &[rows, &split]);
+    let sizes = builder.ints(&[1, 1, 1, repeats, 1]);
+    let all = builder.add("Expand", &[&split, &sizes]);
+    let joined = builder.ints(&[0, 0, heads * repeats * columns]);
+    builder.add("Reshape", &[&all, &joined])
+}
+
+/// The bias as `[1, heads, length, length]`, if there is one.
+fn bias(attention: &NodeProto, rows: &str, builder: &mut Builder) -> Option<String> {
+    let mut bias = input(attention, 8).to_owned();
+    if bias.is_empty() {
+        return None;
+    }
+    if attention.int("relative", 0) != 0 {
+        let differences = differences(builder, rows);
+        let shape = builder.add("Shape", &[rows]);
+        let one = builder.int(1);
+        let length = builder.add_with("Gather", &[&shape, &one], |node| node.with_int("axis", 0));
+        let last = builder.add("Sub", &[&length, &one]);
+        let at = builder.add("Sub", &[&last, &differences]);
+        bias = builder.add_with("Gather", &[&bias, &at], |node| node.with_int("axis", 1));
+    }
+    Some(builder.add_over("Unsqueeze", &bias, &[0], 13, |node| node))
+}
+
+/// Attention in standard operators, for capped scores.
+fn plain(
+    attention: &NodeProto,
+    builder: &mut Builder,
+    [queries, keys, values]: [&String; 3],
+    bias: Option<&str>,
+) -> String {
+    let (heads, columns) = (attention.int("heads", 1), attention.int("columns", 0));
+    let cap = attention.float("softcap", 0.);
+    let shape = builder.ints(&[0, 0, heads, columns]);
+    let split = |builder: &mut Builder, rows: &str, order: [i64; 4]| {
+        let split = builder.add("Reshape", &[rows, &shape]);
+        builder.add_with("Transpose", &[&split], |node| node.with_ints("perm", &order))
+    };
+    let queries = split(builder, queries, [0, 2, 1, 3]);
+    let keys = split(builder, keys, [0, 2, 3, 1]);
+    let values = split(builder, values, [0, 2, 1, 3]);
+    let products = builder.add("MatMul", &[&queries, &keys]);
+    let factor = builder.float(attention.float("scale", 1.) / cap);
+    let scaled = builder.add("Mul", &[&products, &factor]);
+    let bounded = builder.add("Tanh", &[&scaled]);
+    let cap = builder.float(cap);
+    let mut scores = builder.add("Mul", &[&bounded, &cap]);
+    if let Some(bias) = bias {
+        scores = builder.add("Add", &[&scores, bias]);
+    }
+    let weights = builder.add_with("Softmax", &[&scores], |node| node.with_int("axis", -1));
+    let context = builder.add("MatMul", &[&weights, &values]);
+    let rows = builder.add_with("Transpose", &[&context], |node| {
+        node.with_ints("perm", &[0, 2, 1, 3])
+    });
+    let shape = builder.ints(&[0, 0, heads * columns]);
+    builder.add("Reshape", &[&rows, &shape])
 }
 
 /// One of each pair of columns of a table, since both are rotated by the same

@@ -1,9 +1,7 @@
 //! Masks of attention, computed once for all attentions that share them.
 
-use std::collections::HashMap;
-
 use crate::builder::Builder;
-use crate::onnx::{BOOL, FLOAT, INT32};
+use crate::onnx::{BOOL, FLOAT, INT32, NodeProto};
 
 /// Lower than any score, but finite, so that no row becomes NaN.
 const UNSEEN: f32 = -1e30;
@@ -12,14 +10,33 @@ const UNSEEN: f32 = -1e30;
 #[derive(Default)]
 pub(super) struct Masks {
     padding: Option<String>,
-    /// By the width and the bits of the fill.
-    windows: HashMap<(i64, u32), Window>,
+    added: Vec<(Sight, Added)>,
 }
 
-/// A sliding window over a padded batch.
+/// What the tokens of a padded batch see.
+#[derive(Clone, PartialEq)]
+pub(super) struct Sight {
+    /// The attention mask, `[batch, length]`; empty where padding is seen.
+    pub(super) mask: String,
+    /// How many positions before and after its own a token sees; negative for
+    /// all.
+    pub(super) before: i64,
+    pub(super) after: i64,
+    /// The score of tokens that are not seen.
+    pub(super) fill: f32,
+}
+
+impl Sight {
+    /// Whether a token sees all positions of the text.
+    pub(super) fn is_whole(&self) -> bool {
+        self.before < 0 && self.after < 0
+    }
+}
+
+/// A mask that is added to scores.
 #[derive(Clone)]
-pub(super) struct Window {
-    /// `[batch, 1, length, length]`, added to the scores.
+pub(super) struct Added {
+    /// Broadcasts to `[batch, 1, length, length]`.
     pub(super) bias: String,
     /// `[batch, length, 1]`, whether a token sees any other one; only where
     /// tokens that see none get zeros.
@@ -36,39 +53,64 @@ impl Masks {
             .clone()
     }
 
-    /// A window of `width` positions to either side. If `fill` is minus
-    /// infinity, tokens that see none get zeros.
-    pub(super) fn window(
-        &mut self,
-        builder: &mut Builder,
-        mask: &str,
-        width: i64,
-        fill: f32,
-    ) -> Window {
-        self.windows
-            .entry((width, fill.to_bits()))
-            .or_insert_with(|| window(builder, mask, width, fill))
-            .clone()
+    /// What is added to the scores of `rows`, `[batch, length, width]`. If the
+    /// fill is minus infinity, tokens that see none get zeros.
+    pub(super) fn added(&mut self, builder: &mut Builder, sight: &Sight, rows: &str) -> Added {
+        if let Some((_, known)) = self.added.iter().find(|(known, _)| known == sight) {
+            return known.clone();
+        }
+        let added = added(builder, sight, rows);
+        self.added.push((sight.clone(), added.clone()));
+        added
     }
 }
 
-fn window(builder: &mut Builder, mask: &str, width: i64, fill: f32) -> Window {
-    let as_is = |node| node;
-    let shape = builder.add("Shape", &[mask]);
-    let (zero, one, width) = (builder.int(0), builder.int(1), builder.int(width));
+/// The difference of the positions that see and those that are seen, `[length,
+/// length]`.
+pub(super) fn differences(builder: &mut Builder, rows: &str) -> String {
+    let shape = builder.add("Shape", &[rows]);
+    let (zero, one) = (builder.int(0), builder.int(1));
     let length = builder.add_with("Gather", &[&shape, &one], |node| node.with_int("axis", 0));
     let positions = builder.add("Range", &[&zero, &length, &one]);
-    let rows = builder.add_over("Unsqueeze", &positions, &[1], 13, as_is);
-    let distance = builder.add("Sub", &[&rows, &positions]);
-    let distance = builder.add("Abs", &[&distance]);
-    let is_near = builder.add("LessOrEqual", &[&distance, &width]);
-    let is_text = builder.add_with("Cast", &[mask], |node| node.with_int("to", BOOL.into()));
-    let is_text = builder.add_over("Unsqueeze", &is_text, &[1, 2], 13, as_is);
-    let is_seen = builder.add("And", &[&is_text, &is_near]);
+    let seeing = builder.add_over("Unsqueeze", &positions, &[1], 13, |node| node);
+    builder.add("Sub", &[&seeing, &positions])
+}
+
+fn added(builder: &mut Builder, sight: &Sight, rows: &str) -> Added {
+    let as_is = |node| node;
+    let mut parts = Vec::new();
+    if !sight.mask.is_empty() {
+        let to_bool = |node: NodeProto| node.with_int("to", BOOL.into());
+        let is_text = builder.add_with("Cast", &[&sight.mask], to_bool);
+        parts.push(builder.add_over("Unsqueeze", &is_text, &[1, 2], 13, as_is));
+    }
+    if !sight.is_whole() {
+        let differences = differences(builder, rows);
+        let bounds = [
+            (sight.before, "LessOrEqual", 1),
+            (sight.after, "GreaterOrEqual", -1),
+        ];
+        for (most, compare, sign) in bounds.into_iter().filter(|(most, ..)| *most >= 0) {
+            let bound = builder.int(sign * most);
+            let near = builder.add(compare, &[&differences, &bound]);
+            parts.push(builder.add_over("Unsqueeze", &near, &[0, 1], 13, as_is));
+        }
+    }
+    let mut parts = parts.into_iter();
+    let mut is_seen = parts.next().unwrap_or_default();
+    for part in parts {
+        is_seen = builder.add("And", &[&is_seen, &part]);
+    }
     let zero = builder.float(0.);
-    let unseen = builder.float(if fill.is_finite() { fill } else { UNSEEN });
+    let unseen = builder.float(if sight.fill.is_finite() {
+        sight.fill
+    } else {
+        UNSEEN
+    });
     let bias = builder.add("Where", &[&is_seen, &zero, &unseen]);
-    let sees_any = fill.is_infinite().then(|| {
+    // Without padding, a token sees itself.
+    let may_see_none = sight.fill.is_infinite() && !sight.mask.is_empty();
+    let sees_any = may_see_none.then(|| {
         let seen = builder.add_with("Cast", &[&is_seen], |node| {
             node.with_int("to", FLOAT.into())
         });
@@ -78,5 +120,5 @@ fn window(builder: &mut Builder, mask: &str, width: i64, fill: f32) -> Window {
         let any = builder.add_over("Squeeze", &any, &[1], 13, as_is);
         builder.add_with("Cast", &[&any], |node| node.with_int("to", BOOL.into()))
     });
-    Window { bias, sees_any }
+    Added { bias, sees_any }
 }

@@ -60,10 +60,9 @@ pub fn pack_linears(
         let Some(layer) = LoadedLayer::join(&loaded).and_then(|layer| layer.pack()) else {
             continue;
         };
-        let width = (layer.outer() / 3) as i64;
         replace(&mut nodes[found.queries], layer, &mut packed);
         let rows = nodes[found.queries].output.concat();
-        read_joined(&mut nodes[found.attention], &rows, width);
+        read_joined(&mut nodes[found.attention], &rows);
         joined.extend([found.keys, found.values]);
     }
     for (at, node) in nodes.iter_mut().enumerate() {
@@ -95,15 +94,23 @@ fn replace(node: &mut NodeProto, layer: Linear, packed: &mut Vec<Arc<Linear>>) {
 }
 
 /// Makes an attention read queries, keys and values from rows that hold all
-/// three, `width` columns of each.
-fn read_joined(attention: &mut NodeProto, rows: &str, width: i64) {
+/// three, side by side.
+fn read_joined(attention: &mut NodeProto, rows: &str) {
+    let [queries, keys, values] = widths(attention);
     attention.input[..3].fill(rows.to_owned());
     attention
         .attribute
         .retain(|attribute| !matches!(attribute.name.as_deref(), Some("offsets" | "widths")));
     *attention = std::mem::take(attention)
-        .with_ints("offsets", &[0, width, 2 * width])
-        .with_ints("widths", &[3 * width; 3]);
+        .with_ints("offsets", &[0, queries, queries + keys])
+        .with_ints("widths", &[queries + keys + values; 3]);
+}
+
+/// Columns of the heads of queries, of keys and of values.
+fn widths(attention: &NodeProto) -> [i64; 3] {
+    let width = |heads| attention.int(heads, 1) * attention.int("columns", 0);
+    let keys = width("key_heads");
+    [width("heads"), keys, keys]
 }
 
 fn misfit(file: &str, node: &NodeProto) -> Error {
@@ -135,11 +142,10 @@ fn projections(graph: &Graph, layers: Layers) -> Vec<Projections> {
         let [queries, keys, values, ..] = attention.input.as_slice() else {
             return None;
         };
-        let width = attention.int("heads", 1) * attention.int("columns", 0);
         let offsets = attention.ints("offsets").unwrap_or(&[0; 3]);
-        let widths = attention.ints("widths").unwrap_or_default();
+        let all_columns = attention.ints("widths").unwrap_or_default();
         let all = [queries, keys, values];
-        let is_whole = offsets == [0; 3] && widths == [width; 3];
+        let is_whole = offsets == [0; 3] && all_columns == widths(attention);
         let is_read_once = all.iter().all(|name| index.readers(name).len() == 1);
         (attention.is_ours(ATTENTION) && is_whole && is_read_once).then_some(())?;
         let [queries, keys, values] = all.map(|name| linears.get(name.as_str()).copied());

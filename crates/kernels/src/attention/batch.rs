@@ -111,14 +111,32 @@ pub enum BiasForm {
     Relative,
 }
 
-impl Bias<'_> {
+impl BiasForm {
+    /// How many numbers a head has.
+    fn size(self, length: usize) -> usize {
+        match self {
+            Self::Full => length * length,
+            Self::Relative => (2 * length).saturating_sub(1),
+        }
+    }
+}
+
+impl<'a> Bias<'a> {
+    /// A bias for texts of `length` tokens, of as many heads as there are numbers
+    /// for. `None` if those of the last head are not complete.
+    pub fn new(values: &'a [f32], form: BiasForm, length: usize) -> Option<Self> {
+        let heads = values.len().checked_div(form.size(length)).unwrap_or(1);
+        let bias = Self {
+            values,
+            heads,
+            form,
+        };
+        (bias.size(length) == values.len()).then_some(bias)
+    }
+
     /// How many numbers a bias has.
     pub(super) fn size(&self, length: usize) -> usize {
-        let of_head = match self.form {
-            BiasForm::Full => length * length,
-            BiasForm::Relative => (2 * length).saturating_sub(1),
-        };
-        self.heads * of_head
+        self.heads * self.form.size(length)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Attention over all heads.
 
-use multivec_kernels::{Attention, Batch, HeadNorms, Precision, Rotation, Rows, Sight};
+use multivec_kernels::{
+    Attention, Batch, Bias, BiasForm, HeadNorm, HeadNorms, Precision, Rotation, Rows, Sight,
+};
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput,
 };
@@ -26,6 +28,9 @@ impl Operator for AttentionOperator {
             OperatorInput::optional(Int64),
             OperatorInput::optional(Float32),
             OperatorInput::optional(Float32),
+            OperatorInput::optional(Float32),
+            OperatorInput::optional(Float32),
+            OperatorInput::optional(Float32),
         ]
     }
 
@@ -46,23 +51,35 @@ impl Operator for AttentionOperator {
         let &[queries, keys, values] = sizes(&offsets).as_slice() else {
             return Err(error("three offsets", offsets));
         };
-        let (heads, window) = (positive("heads")?, number("window"));
+        let [heads, key_heads] = [positive("heads")?, positive("key_heads")?];
+        if !heads.is_multiple_of(key_heads) {
+            let expected = format!("a divisor of {heads} as the number of heads of keys");
+            return Err(error(&expected, key_heads));
+        }
+        let positions = |name: &str| usize::try_from(node.get(name).unwrap_or(-1i64)).ok();
+        let flag = |name: &str| node.get(name).unwrap_or(0i64) != 0;
         Ok(AttentionKernel {
             attention: Attention {
                 heads,
-                key_heads: heads,
+                key_heads,
                 columns: positive("columns")?,
                 scale: node.get("scale").unwrap_or(1.),
                 sight: Sight {
-                    before: window,
-                    after: window,
+                    before: positions("before"),
+                    after: positions("after"),
                 },
-                softcap: None,
+                softcap: node.get("softcap").filter(|&cap: &f32| cap > 0.),
                 fill: node.get("fill").unwrap_or(f32::NEG_INFINITY),
             },
             offsets: [queries, keys, values],
-            interleaved: node.get("interleaved").unwrap_or(0i64) != 0,
-            is_quantized: node.get("quantized").unwrap_or(0i64) != 0,
+            interleaved: flag("interleaved"),
+            epsilons: ["query_epsilon", "key_epsilon"].map(|name| node.get(name).unwrap_or(0.)),
+            bias: if flag("relative") {
+                BiasForm::Relative
+            } else {
+                BiasForm::Full
+            },
+            is_quantized: flag("quantized"),
             kernels: self.0.clone(),
         })
     }
@@ -73,6 +90,9 @@ pub(super) struct AttentionKernel {
     /// The first column of queries, of keys and of values in their rows.
     offsets: [usize; 3],
     interleaved: bool,
+    /// Of the norms of queries and of keys.
+    epsilons: [f32; 2],
+    bias: BiasForm,
     /// Whether queries, keys and values come from quantized layers.
     is_quantized: bool,
     kernels: Kernels,
@@ -106,16 +126,25 @@ impl Kernel for AttentionKernel {
             }),
             _ => None,
         };
-        let rows = |at: usize| self.rows(&inputs[at], self.offsets[at], [texts, length]);
+        let rows = |at: usize| self.rows(&inputs[at], at, [texts, length]);
+        let scales = [context.input(6)?, context.input(7)?];
+        let [queries, keys] = [0, 1].map(|at| self.norm(scales[at].as_ref(), self.epsilons[at]));
+        let bias = context.input(8)?;
         let batch = Batch {
             length,
             queries: rows(0)?,
             keys: rows(1)?,
             values: rows(2)?,
             mask,
-            norms: HeadNorms::default(),
+            norms: HeadNorms {
+                queries: queries?,
+                keys: keys?,
+            },
             rotation,
-            bias: None,
+            bias: match &bias {
+                Some(bias) => Some(self.bias(bias, length)?),
+                None => None,
+            },
             precision: Precision::after(
                 self.is_quantized.then(|| self.kernels.granularity().get()),
             ),
@@ -134,15 +163,21 @@ impl AttentionKernel {
         self.attention.heads * self.attention.columns
     }
 
+    /// Queries, keys or values, by the position of the input.
     fn rows<'a>(
         &self,
         input: &'a ValueRef<'_>,
-        offset: usize,
+        at: usize,
         texts: [usize; 2],
     ) -> ort::Result<Rows<'a>> {
         let (shape, data) = input.try_extract_tensor::<f32>()?;
-        let shape = sizes(shape);
-        let end = offset.saturating_add(self.width());
+        let (shape, offset) = (sizes(shape), self.offsets[at]);
+        let width = if at == 0 {
+            self.width()
+        } else {
+            self.attention.key_heads * self.attention.columns
+        };
+        let end = offset.saturating_add(width);
         match shape.as_slice() {
             &[batch, length, stride] if [batch, length] == texts && end <= stride => Ok(Rows {
                 data,
@@ -150,11 +185,35 @@ impl AttentionKernel {
                 offset,
             }),
             _ => {
-                let width = self.width();
                 let expected = format!("{width} columns from {offset} on of {texts:?} tokens");
                 Err(error(&expected, shape))
             }
         }
+    }
+
+    fn norm<'a>(
+        &self,
+        scale: Option<&'a ValueRef<'_>>,
+        epsilon: f32,
+    ) -> ort::Result<Option<HeadNorm<'a>>> {
+        let Some(scale) = scale else { return Ok(None) };
+        let (shape, scale) = scale.try_extract_tensor::<f32>()?;
+        if scale.len() != self.attention.columns {
+            let expected = format!("a scale of {} columns", self.attention.columns);
+            return Err(error(&expected, shape));
+        }
+        Ok(Some(HeadNorm { scale, epsilon }))
+    }
+
+    fn bias<'a>(&self, bias: &'a ValueRef<'_>, length: usize) -> ort::Result<Bias<'a>> {
+        let (shape, values) = bias.try_extract_tensor::<f32>()?;
+        let bias = Bias::new(values, self.bias, length);
+        bias.filter(|bias| bias.heads == 1 || bias.heads == self.attention.heads)
+            .ok_or_else(|| {
+                let Attention { heads, .. } = self.attention;
+                let expected = format!("a bias of 1 or {heads} heads for {length} positions");
+                error(&expected, shape)
+            })
     }
 
     /// A table of cosines or sines, checked to cover `length` positions.

@@ -125,6 +125,8 @@ fn jinas_second_version_has_gates() {
     });
     let found = built(&tensors, options);
     assert_eq!(found.max_positions, Some(7));
+    let fused = fuse(&mut found.graph.clone());
+    assert_eq!([fused.attentions, fused.biased], [1, 1]);
 }
 
 /// Layers that compute queries, keys and values together.
@@ -235,14 +237,14 @@ fn decoder(tensors: &mut Tensors, prefix: &str) {
 fn decoders_see_what_their_configuration_says() {
     let mut tensors = Tensors::default();
     decoder(&mut tensors, "model.");
-    for (options, expected) in [
-        (json!({"model_type": "llama"}), 0),
-        (json!({"model_type": "llama", "is_causal": false}), 1),
-        (json!({"model_type": "llama_bidirec"}), 1),
-        (json!({"model_type": "eurobert"}), 1),
+    for (options, causal) in [
+        (json!({"model_type": "llama"}), 1),
+        (json!({"model_type": "llama", "is_causal": false}), 0),
+        (json!({"model_type": "llama_bidirec"}), 0),
+        (json!({"model_type": "eurobert"}), 0),
     ] {
-        // Causal attention is not fused.
-        assert_eq!(attentions(&built(&tensors, options)), expected);
+        let fused = fuse(&mut built(&tensors, options).graph);
+        assert_eq!([fused.attentions, fused.rotary, fused.causal], [1, 1, causal]);
     }
 }
 

@@ -80,7 +80,6 @@ fn families_are_fused() {
         };
         assert_eq!(fused(name), expected, "{name}");
     }
-    // Whatever becomes of their attentions.
     for (name, linears) in [
         ("dense-mpnet-mean", 18),
         ("dense-eurobert-mean", 21),
@@ -88,6 +87,29 @@ fn families_are_fused() {
         ("mv-st-lfm2", 17),
     ] {
         assert_eq!(fused(name).linears, linears, "{name}");
+    }
+}
+
+#[test]
+fn all_forms_of_attention_are_fused() {
+    // All, rotary, windowed, causal, grouped, with norms of heads, with a bias.
+    for (name, expected) in [
+        ("dense-mpnet-mean", [3, 0, 0, 0, 0, 0, 3]),
+        ("dense-eurobert-mean", [3, 3, 0, 0, 3, 0, 0]),
+        ("dense-qwen3-last", [3, 3, 0, 3, 3, 3, 0]),
+        ("mv-st-lfm2", [1, 1, 0, 1, 1, 1, 0]),
+    ] {
+        let fused = fuse(&mut architecture(name).graph);
+        let found = [
+            fused.attentions,
+            fused.rotary,
+            fused.windowed,
+            fused.causal,
+            fused.grouped,
+            fused.head_norms,
+            fused.biased,
+        ];
+        assert_eq!(found, expected, "{name}");
     }
 }
 

@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayD, Axis, IxDyn};
 
 use super::sight::{self, Sight};
-use super::terms::{Change, LOW, Term, spread};
+use super::terms::{Change, LOW, Sizes, Term};
 use crate::trace::{Tensor, Trace};
 
 /// A mask of padding, and of what a token sees.
@@ -108,20 +108,23 @@ fn visible_with(
     value: impl Fn(&str) -> Option<Tensor>,
 ) -> Option<Visible> {
     let (batch, length) = probe.mask.dim();
+    let sizes = Sizes {
+        batch,
+        heads,
+        length,
+    };
     let shape = [batch, 1, length, length];
     let mut visible = ArrayD::from_elem(IxDyn(&shape), true);
     let mut fill: Option<f32> = None;
     // The lowest of all terms counts.
     let mut hide = |found: f32| fill = Some(fill.map_or(found, |before| before.min(found)));
     for term in terms {
-        let scores = probe.trace.shape(&term.scores)?;
-        let sizes = [batch, heads, length];
         match &term.change {
             Change::Added(name) => {
                 let Tensor::Float(added) = value(name)? else {
                     return None;
                 };
-                let added = same_for_heads(spread(&added, scores, sizes)?)?;
+                let added = same_for_heads(term.spread(&added, sizes)?)?;
                 for (visible, &added) in visible.iter_mut().zip(added.broadcast(&shape[..])?) {
                     if added != 0. {
                         (added <= LOW).then_some(())?;
@@ -138,7 +141,7 @@ fn visible_with(
                 let Tensor::Bool(condition) = value(condition)? else {
                     return None;
                 };
-                let condition = same_for_heads(spread(&condition, scores, sizes)?)?;
+                let condition = same_for_heads(term.spread(&condition, sizes)?)?;
                 for (visible, is) in visible.iter_mut().zip(condition.broadcast(&shape[..])?) {
                     if is != keeps {
                         *visible = false;

@@ -249,3 +249,21 @@ fn scale(probes: &Probes<'_>, norm: Option<&HeadNorm>, nodes: &mut Nodes) -> Opt
     let shape = nodes.numbers(&[-1]);
     Some(nodes.add("Reshape", &[&norm.scale, &shape]))
 }
+pub(super) fn debug(trace: &Trace<'_>, probes: &Probes<'_>, softmax: &NodeProto) {
+    if !softmax.is("Softmax") { return; }
+    let w = softmax.output.first().unwrap();
+    eprintln!("SOFTMAX {w} {:?}", trace.shape(w));
+    let heads = trace.shape(w).map_or(1, |s| s[1]);
+    let c = context::find(trace, w, heads);
+    eprintln!(" context {:?}", c.as_ref().map(|c| (c.columns, &c.rows)));
+    let s = scores::find(trace, probes.origins(), softmax.input.first().unwrap());
+    let Some(s) = s else { eprintln!(" no scores"); return };
+    eprintln!(" scores {} {:?} {:?}", s.scale, s.softcap, s.terms);
+    eprintln!(" changes {:?}", probes.changes(&s.terms, heads).map(|c| (c.mask, c.biases)));
+    let Some(c) = c else { return };
+    let axes = trace.shape(s.product.output.first().unwrap()).unwrap();
+    let axes = &axes[..axes.len()-2];
+    for (v, order) in [(s.product.input[0].as_str(), Order::Plain), (s.product.input[1].as_str(), Order::Transposed), (c.values(trace).unwrap(), Order::Plain)] {
+        eprintln!(" {v}: {:?}", projection::find(probes, v, Wanted { axes, columns: c.columns, order }));
+    }
+}

@@ -33,7 +33,6 @@ pub(super) fn find<'g>(
         let mut push = |change| {
             terms.push(Term {
                 change,
-                scores: value.to_owned(),
                 shape: trace.shape(value).unwrap_or_default().to_vec(),
             });
         };

@@ -4,15 +4,14 @@
 use ndarray::{ArrayD, IxDyn};
 
 use super::origins::Origins;
+use crate::fuse::BATCH;
 use crate::trace::{Tensor, Trace};
 
 /// A change of scores.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Term {
     pub(super) change: Change,
-    /// The changed scores, whose shape the change broadcasts to.
-    pub(super) scores: String,
-    /// That shape, as graphs are traced.
+    /// The shape of the changed scores, as graphs are traced.
     pub(super) shape: Vec<usize>,
 }
 
@@ -146,22 +145,41 @@ fn is_same(trace: &Trace<'_>, inner: &str, outer: &str) -> Option<bool> {
     Some(inner.broadcast(outer.shape())? == outer)
 }
 
-/// A change as `[batch, heads, length, length]`, or with 1 in place of axes
-/// along which it is the same, for scores of that shape.
-pub(super) fn spread<T: Clone>(
-    change: &ArrayD<T>,
-    scores: &[usize],
-    [batch, heads, length]: [usize; 3],
-) -> Option<ArrayD<T>> {
-    if scores.len() == 4 {
-        let missing = 4usize.checked_sub(change.ndim())?;
-        let shape = [&[1; 4][..missing], change.shape()].concat();
-        let fits = shape.iter().zip(scores).all(|(&dim, &size)| dim == 1 || dim == size);
-        fits.then_some(())?;
-        return change.to_shape(IxDyn(&shape)).ok().map(|all| all.into_owned());
+/// The sizes of a batch of scores.
+#[derive(Clone, Copy)]
+pub(super) struct Sizes {
+    pub(super) batch: usize,
+    pub(super) heads: usize,
+    pub(super) length: usize,
+}
+
+impl Term {
+    /// A change as `[batch, heads, length, length]`, or with 1 in place of axes
+    /// along which it is the same, of scores of these sizes.
+    pub(super) fn spread<T: Clone>(&self, change: &ArrayD<T>, sizes: Sizes) -> Option<ArrayD<T>> {
+        let Sizes {
+            batch,
+            heads,
+            length,
+        } = sizes;
+        let [first, middle @ .., _, _] = self.shape.as_slice() else {
+            return None;
+        };
+        let texts = if *first == BATCH { batch } else { batch * heads };
+        let scores = [&[texts], middle, &[length, length]].concat();
+        if scores.len() == 4 {
+            let missing = 4usize.checked_sub(change.ndim())?;
+            let shape = [&[1; 4][..missing], change.shape()].concat();
+            let mut pairs = shape.iter().zip(&scores);
+            pairs
+                .all(|(&dim, &size)| dim == 1 || dim == size)
+                .then_some(())?;
+            let change = change.to_shape(IxDyn(&shape)).ok()?;
+            return Some(change.into_owned());
+        }
+        let whole = change.broadcast(scores)?;
+        let shape = IxDyn(&[batch, heads, length, length]);
+        let whole = whole.as_standard_layout().into_owned();
+        whole.into_shape_with_order(shape).ok()
     }
-    let whole = change.broadcast(scores)?;
-    let shape = IxDyn(&[batch, heads, length, length]);
-    let whole = whole.as_standard_layout().into_owned();
-    whole.into_shape_with_order(shape).ok()
 }

@@ -1,7 +1,8 @@
 //! Attention over all heads.
 
 use multivec_kernels::{
-    self as kernels, Batch, HeadNorms, Precision, Rotation, Rows, SharedGranularity, Sight,
+    self as kernels, Batch, Bias, BiasForm, HeadNorm, HeadNorms, Precision, Rotation, Rows,
+    SharedGranularity, Sight,
 };
 use tract_core::internal::*;
 
@@ -11,27 +12,36 @@ use crate::threads::Threads;
 
 pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let proto = node.proto;
-    let heads = positive(node, "heads")?;
-    let window = positive(node, "window").ok();
+    let positions = |name: &str| usize::try_from(proto.int(name, -1)).ok();
     let attention = kernels::Attention {
-        heads,
-        key_heads: heads,
+        heads: positive(node, "heads")?,
+        key_heads: positive(node, "key_heads")?,
         columns: positive(node, "columns")?,
         scale: proto.float("scale", 1.),
         sight: Sight {
-            before: window,
-            after: window,
+            before: positions("before"),
+            after: positions("after"),
         },
-        softcap: None,
+        softcap: Some(proto.float("softcap", 0.)).filter(|&cap| cap > 0.),
         fill: proto.float("fill", f32::NEG_INFINITY),
     };
+    ensure!(
+        attention.heads.is_multiple_of(attention.key_heads),
+        "expected a divisor of {} as the number of heads of keys, found {}",
+        attention.heads,
+        attention.key_heads
+    );
     let mut inputs = tvec![node.input(0)?, node.input(1)?, node.input(2)?];
-    let mask = node.optional(3);
-    if let Some(mask) = mask {
-        inputs.push(node.cast(mask, i64::datum_type())?);
+    let mut optional = [None; 6];
+    for (at, place) in optional.iter_mut().enumerate() {
+        if let Some(input) = node.optional(3 + at) {
+            *place = Some(inputs.len());
+            inputs.push(match at {
+                0 => node.cast(input, i64::datum_type())?,
+                _ => input,
+            });
+        }
     }
-    let rotation = node.optional(4).zip(node.optional(5));
-    inputs.extend(rotation.iter().flat_map(|&(cos, sin)| [cos, sin]));
     let offset = |at: usize| {
         let offsets = proto.ints("offsets").unwrap_or_default();
         usize::try_from(offsets.get(at).copied().unwrap_or(0)).unwrap_or(usize::MAX)
@@ -39,8 +49,13 @@ pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let op = AttentionOp {
         attention,
         offsets: [offset(0), offset(1), offset(2)],
-        is_masked: mask.is_some(),
-        rotation: rotation.map(|_| proto.int("interleaved", 0) != 0),
+        optional,
+        interleaved: proto.int("interleaved", 0) != 0,
+        epsilons: ["query_epsilon", "key_epsilon"].map(|name| proto.float(name, 0.)),
+        bias: match proto.int("relative", 0) {
+            0 => BiasForm::Full,
+            _ => BiasForm::Relative,
+        },
         is_quantized: proto.int("quantized", 0) != 0,
         granularity: node.parts.granularity.clone(),
         threads: node.parts.threads.clone(),
@@ -48,16 +63,20 @@ pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     Ok(tvec!(node.wire(op, &inputs)?))
 }
 
-/// Inputs are queries, keys and values, then the mask and the cosines and sines
-/// of the rotation, each if there is one.
+/// Inputs are queries, keys and values, then the others that there are.
 #[derive(Clone, Debug)]
 struct AttentionOp {
     attention: kernels::Attention,
     /// First columns of queries, keys and values in their rows.
     offsets: [usize; 3],
-    is_masked: bool,
-    /// With a rotation, whether it pairs adjacent columns.
-    rotation: Option<bool>,
+    /// Where the mask, cosines and sines, the scales of queries' and keys' norms
+    /// and the bias are among the inputs.
+    optional: [Option<usize>; 6],
+    /// Whether the rotation pairs adjacent columns.
+    interleaved: bool,
+    /// Of the norms of queries and of keys.
+    epsilons: [f32; 2],
+    bias: BiasForm,
     /// Whether queries, keys and values are outputs of quantized layers.
     is_quantized: bool,
     granularity: SharedGranularity,
@@ -70,8 +89,10 @@ impl PartialEq for AttentionOp {
             (
                 op.attention,
                 op.offsets,
-                op.is_masked,
-                op.rotation,
+                op.optional,
+                op.interleaved,
+                op.epsilons,
+                op.bias,
                 op.is_quantized,
             )
         };
@@ -97,9 +118,15 @@ impl EvalOp for AttentionOp {
         let &[texts, length, _] = inputs[0].shape() else {
             bail!("expected [batch, length, width], found {:?}", inputs[0]);
         };
-        let width = self.attention.heads * self.attention.columns;
+        let Self {
+            attention,
+            optional,
+            ..
+        } = self;
+        let columns = attention.columns;
         let rows = |at: usize| -> TractResult<Rows<'_>> {
-            let (data, offset) = (floats(&inputs, at)?, self.offsets[at]);
+            let heads = [attention.heads, attention.key_heads][at.min(1)];
+            let (width, offset) = (heads * columns, self.offsets[at]);
             let stride = inputs[at].shape().last().copied().unwrap_or(0);
             ensure!(
                 inputs[at].shape()[..inputs[at].rank() - 1] == [texts, length]
@@ -108,30 +135,48 @@ impl EvalOp for AttentionOp {
                 inputs[at]
             );
             Ok(Rows {
-                data,
+                data: floats(&inputs, at)?,
                 stride,
                 offset,
             })
         };
-        let mask = if self.is_masked {
-            Some(inputs[3].try_as_plain_ram()?.as_slice::<i64>()?)
-        } else {
-            None
-        };
-        let tables = 3 + usize::from(self.is_masked);
-        let rotation = match self.rotation {
-            Some(interleaved) => Some(Rotation {
-                cos: floats(&inputs, tables)?,
-                sin: floats(&inputs, tables + 1)?,
-                interleaved,
-            }),
+        let given = |at: usize| optional[at].map(|at| floats(&inputs, at)).transpose();
+        let mask = match optional[0] {
+            Some(at) => Some(inputs[at].try_as_plain_ram()?.as_slice::<i64>()?),
             None => None,
         };
-        let angles = length * self.attention.columns;
+        let rotation = given(1)?.zip(given(2)?).map(|(cos, sin)| Rotation {
+            cos,
+            sin,
+            interleaved: self.interleaved,
+        });
+        let norm = |at: usize| -> TractResult<Option<HeadNorm<'_>>> {
+            let epsilon = self.epsilons[at];
+            Ok(given(3 + at)?.map(|scale| HeadNorm { scale, epsilon }))
+        };
+        let norms = HeadNorms {
+            queries: norm(0)?,
+            keys: norm(1)?,
+        };
+        let bias = match given(5)? {
+            Some(values) => {
+                let bias = Bias::new(values, self.bias, length);
+                let bias = bias.filter(|bias| bias.heads == 1 || bias.heads == attention.heads);
+                Some(bias.with_context(|| {
+                    let heads = attention.heads;
+                    format!("expected a bias of 1 or {heads} heads, found {inputs:?}")
+                })?)
+            }
+            None => None,
+        };
+        let angles = length * columns;
+        let mut scales = [norms.queries, norms.keys].into_iter().flatten();
         ensure!(
             mask.is_none_or(|mask| mask.len() == texts * length)
-                && rotation.is_none_or(|tables| tables.cos.len().min(tables.sin.len()) >= angles),
-            "expected a mask of [{texts}, {length}] and {angles} angles, found {inputs:?}"
+                && rotation.is_none_or(|tables| tables.cos.len().min(tables.sin.len()) >= angles)
+                && scales.all(|norm| norm.scale.len() == columns),
+            "expected a mask of [{texts}, {length}], {angles} angles and {columns} scales, found \
+             {inputs:?}"
         );
         let batch = Batch {
             length,
@@ -139,13 +184,14 @@ impl EvalOp for AttentionOp {
             keys: rows(1)?,
             values: rows(2)?,
             mask,
-            norms: HeadNorms::default(),
+            norms,
             rotation,
-            bias: None,
+            bias,
             precision: Precision::after(self.is_quantized.then(|| self.granularity.get())),
         };
+        let width = attention.heads * columns;
         tensor(&[texts, length, width], |context| {
-            self.attention.run(&batch, context, &*self.threads);
+            attention.run(&batch, context, &*self.threads);
             Ok(())
         })
     }
