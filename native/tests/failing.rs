@@ -4,7 +4,9 @@
 
 use std::path::PathBuf;
 
-use multivec::{Embedding, Encoder, EncoderBuilder, Engine, Error, Result};
+use multivec::{
+    Embedding, Encoder, EncoderBuilder, Engine, Error, Fused, GraphForm, Optimization, Result,
+};
 
 const TEXT: &str = "Bees make honey, and plants turn light into food.";
 
@@ -108,4 +110,43 @@ fn weights_in_memory_are_part_of_the_fingerprint() {
         load_from(other).fingerprint().space(),
         from_folder.fingerprint().space()
     );
+}
+
+/// The form of an encoder's graph.
+fn fused(encoder: &Encoder) -> Fused {
+    match encoder.info().graph {
+        GraphForm::Fused(fused) => fused,
+        other => panic!("expected a fused graph, found {other}"),
+    }
+}
+
+#[test]
+fn attentions_of_decoders_and_with_a_bias_are_fused() {
+    let published = |name| {
+        let builder = EncoderBuilder::from_dir(folder(name)).with_optimization(Optimization::Off);
+        let encoder = builder.build().expect("it loads");
+        encoder
+            .encode_documents(&["Short.", TEXT])
+            .expect("they encode")
+    };
+    // All, rotary, grouped, with a bias.
+    for (name, expected) in [
+        ("05-gqa-not-fused", [2, 2, 2, 0]),
+        ("19-bias-attention-not-fused", [2, 0, 0, 2]),
+    ] {
+        let published = published(name);
+        for engine in engines() {
+            let encoder = load(name, engine).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let fused = fused(&encoder);
+            let found = [fused.attentions, fused.rotary, fused.grouped, fused.biased];
+            assert_eq!(found, expected, "{name}, {engine:?}");
+            let found = encoder.encode_documents(&["Short.", TEXT]);
+            for (one, other) in found.expect("they encode").iter().zip(&published) {
+                let pairs = one.as_slice().iter().zip(other.as_slice());
+                let distance = pairs.map(|(one, other)| (one - other).abs());
+                let distance = distance.fold(0., f32::max);
+                assert!(distance < 1e-5, "{name}, {engine:?}: {distance}");
+            }
+        }
+    }
 }

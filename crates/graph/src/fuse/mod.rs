@@ -20,8 +20,8 @@ use crate::index::ValueIndex;
 use crate::onnx::NodeProto;
 use crate::passes::{clean, merge_equal_nodes};
 use crate::trace::Trace;
-pub use counts::Fused;
 use attention::Probes;
+pub use counts::Fused;
 
 /// The shape that graphs are traced with.
 const BATCH: usize = 2;
@@ -68,7 +68,6 @@ fn find(graph: &Graph, fused: &mut Fused) -> Vec<Replacement> {
     let trace = Trace::unpadded(&index, BATCH, LENGTH);
     let probes = Probes::new(&index);
 
-    if std::env::var("MVDEBUG").is_ok() { graph.nodes().iter().for_each(|n| attention::debug(&trace, &probes, n)); }
     let attentions = find_each(graph, |node| attention::find(&trace, &probes, node));
     let made = || attentions.iter().flat_map(|found| &found.nodes);
     fused.attentions = attentions.len();

@@ -178,11 +178,7 @@ fn normalized(
 }
 
 /// Rows in which each head is there `repeats` times, one after the other.
-fn repeated(
-    builder: &mut Builder,
-    rows: &str,
-    [heads, repeats, columns]: [i64; 3],
-) -> String {
+fn repeated(builder: &mut Builder, rows: &str, [heads, repeats, columns]: [i64; 3]) -> String {
     let split = builder.ints(&[0, 0, heads, 1, columns]);
     let split = builder.add("Reshape", &[rows, &split]);
     let sizes = builder.ints(&[1, 1, 1, repeats, 1]);
@@ -221,7 +217,9 @@ fn plain(
     let shape = builder.ints(&[0, 0, heads, columns]);
     let split = |builder: &mut Builder, rows: &str, order: [i64; 4]| {
         let split = builder.add("Reshape", &[rows, &shape]);
-        builder.add_with("Transpose", &[&split], |node| node.with_ints("perm", &order))
+        builder.add_with("Transpose", &[&split], |node| {
+            node.with_ints("perm", &order)
+        })
     };
     let queries = split(builder, queries, [0, 2, 1, 3]);
     let keys = split(builder, keys, [0, 2, 3, 1]);

@@ -244,7 +244,10 @@ fn decoders_see_what_their_configuration_says() {
         (json!({"model_type": "eurobert"}), 0),
     ] {
         let fused = fuse(&mut built(&tensors, options).graph);
-        assert_eq!([fused.attentions, fused.rotary, fused.causal], [1, 1, causal]);
+        assert_eq!(
+            [fused.attentions, fused.rotary, fused.causal],
+            [1, 1, causal]
+        );
     }
 }
 

@@ -50,14 +50,19 @@ fn form(probes: &Probes<'_>, value: &str, heads: usize) -> Option<bool> {
             return None;
         };
         let of_heads = shape.len().checked_sub(3).map_or(1, |at| shape[at]);
-        let fits = [rows, columns].iter().all(|&size| size == 1 || size == length)
+        let fits = [rows, columns]
+            .iter()
+            .all(|&size| size == 1 || size == length)
             && (of_heads == 1 || of_heads == heads);
         (shape.len() <= 4 && fits).then_some(())?;
         match trace.get(value)? {
             Tensor::Float(numbers) => {
                 if numbers.ndim() == 4 {
                     let first = numbers.index_axis(Axis(0), 0);
-                    numbers.outer_iter().all(|text| text == first).then_some(())?;
+                    numbers
+                        .outer_iter()
+                        .all(|text| text == first)
+                        .then_some(())?;
                 }
                 is_relative &= [rows, columns] == [length; 2] && has_equal_diagonals(numbers);
             }

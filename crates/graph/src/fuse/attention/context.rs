@@ -36,7 +36,10 @@ impl Context {
 pub(super) fn find(trace: &Trace<'_>, weights: &str, heads: usize) -> Option<Context> {
     let guarded = guarded(trace, weights);
     let weights = moved(trace, guarded.unwrap_or(weights))?;
-    let product = trace.index().reader(weights).filter(|node| node.is("MatMul"))?;
+    let product = trace
+        .index()
+        .reader(weights)
+        .filter(|node| node.is("MatMul"))?;
     // Not the weights as values.
     (product.input.first()? == weights).then_some(())?;
     let product = product.output.first()?;
@@ -57,7 +60,14 @@ fn moved<'g>(trace: &Trace<'g>, value: &'g str) -> Option<&'g str> {
     let mut value = value;
     for _ in 0..4 {
         let reader = trace.index().data_reader(value)?;
-        let keeps = ["Cast", "Dropout", "Identity", "Reshape", "Squeeze", "Unsqueeze"];
+        let keeps = [
+            "Cast",
+            "Dropout",
+            "Identity",
+            "Reshape",
+            "Squeeze",
+            "Unsqueeze",
+        ];
         if !keeps.iter().any(|name| reader.is(name)) || reader.output.len() != 1 {
             break;
         }
@@ -80,7 +90,11 @@ fn guarded<'g>(trace: &Trace<'g>, weights: &str) -> Option<&'g str> {
         && kept == weights
         && trace.get(zero)?.uniform() == Some(0.)
         && index.readers(weights).len() == 2;
-    guard.output.first().filter(|_| is_guard).map(String::as_str)
+    guard
+        .output
+        .first()
+        .filter(|_| is_guard)
+        .map(String::as_str)
 }
 
 /// Finds the rows of all heads side by side that `context`, `[axes..., length,

@@ -56,7 +56,10 @@ pub(super) fn find(probes: &[Probe<'_>], heads: usize, terms: &[Term]) -> Option
         }
         seen.push(found.pairs);
     }
-    let longest = probes.iter().zip(&seen).filter(|(probe, _)| !probe.is_padded());
+    let longest = probes
+        .iter()
+        .zip(&seen)
+        .filter(|(probe, _)| !probe.is_padded());
     let (_, longest) = longest.max_by_key(|(probe, _)| probe.mask.ncols())?;
     let sight = sight::of_middle(longest)?;
     let hides_padding = [true, false].into_iter().find(|&hides_padding| {

@@ -27,8 +27,8 @@ use context::Context;
 use head_norm::HeadNorm;
 use layout::{Converter, Layout};
 use nodes::Nodes;
-pub(super) use probes::Probes;
 use probes::Changes;
+pub(super) use probes::Probes;
 use projection::{Order, Projection, Wanted};
 use scores::Scores;
 
@@ -186,7 +186,11 @@ impl<'g> Found<'g> {
         let of_scores = axes_of(product)?;
         let queries = find(queries, of_scores, Order::Plain)?;
         let keys = find(keys, of_scores, Order::Transposed)?;
-        let values = find(context.values(trace)?, axes_of(context.product(trace)?)?, Order::Plain)?;
+        let values = find(
+            context.values(trace)?,
+            axes_of(context.product(trace)?)?,
+            Order::Plain,
+        )?;
         let fits = queries.rotary == keys.rotary
             && values.rotary.is_none()
             && values.norm.is_none()
@@ -208,9 +212,10 @@ impl<'g> Found<'g> {
     /// are NaN. The first tokens of a text see themselves.
     fn has_numbers_for_all(&self) -> bool {
         self.context.is_guarded
-            || self.changes.mask.is_none_or(|mask| {
-                mask.fill != f32::NEG_INFINITY || mask.sight.before.is_none()
-            })
+            || self
+                .changes
+                .mask
+                .is_none_or(|mask| mask.fill != f32::NEG_INFINITY || mask.sight.before.is_none())
     }
 
     fn attributes(&self, attention: NodeProto) -> NodeProto {
@@ -219,7 +224,10 @@ impl<'g> Found<'g> {
         let sight = mask.map(|mask| mask.sight).unwrap_or_default();
         let positions = |side: Option<usize>| side.map_or(-1, |side| side as i64);
         let epsilon = |norm: &Option<HeadNorm>| norm.as_ref().map_or(0., |norm| norm.epsilon);
-        let is_interleaved = queries.rotary.as_ref().is_some_and(|rotary| rotary.interleaved);
+        let is_interleaved = queries
+            .rotary
+            .as_ref()
+            .is_some_and(|rotary| rotary.interleaved);
         let of_each = |size: fn(&Projection) -> usize| {
             self.projections.each_ref().map(|rows| size(rows) as i64)
         };
@@ -243,27 +251,13 @@ impl<'g> Found<'g> {
 /// The value of a norm's scale, `[columns]`.
 fn scale(probes: &Probes<'_>, norm: Option<&HeadNorm>, nodes: &mut Nodes) -> Option<String> {
     let norm = norm?;
-    if probes.drawn().shape(&norm.scale).is_some_and(|shape| shape.len() == 1) {
+    if probes
+        .drawn()
+        .shape(&norm.scale)
+        .is_some_and(|shape| shape.len() == 1)
+    {
         return Some(norm.scale.clone());
     }
     let shape = nodes.numbers(&[-1]);
     Some(nodes.add("Reshape", &[&norm.scale, &shape]))
-}
-pub(super) fn debug(trace: &Trace<'_>, probes: &Probes<'_>, softmax: &NodeProto) {
-    if !softmax.is("Softmax") { return; }
-    let w = softmax.output.first().unwrap();
-    eprintln!("SOFTMAX {w} {:?}", trace.shape(w));
-    let heads = trace.shape(w).map_or(1, |s| s[1]);
-    let c = context::find(trace, w, heads);
-    eprintln!(" context {:?}", c.as_ref().map(|c| (c.columns, &c.rows)));
-    let s = scores::find(trace, probes.origins(), softmax.input.first().unwrap());
-    let Some(s) = s else { eprintln!(" no scores"); return };
-    eprintln!(" scores {} {:?} {:?}", s.scale, s.softcap, s.terms);
-    eprintln!(" changes {:?}", probes.changes(&s.terms, heads).map(|c| (c.mask, c.biases)));
-    let Some(c) = c else { return };
-    let axes = trace.shape(s.product.output.first().unwrap()).unwrap();
-    let axes = &axes[..axes.len()-2];
-    for (v, order) in [(s.product.input[0].as_str(), Order::Plain), (s.product.input[1].as_str(), Order::Transposed), (c.values(trace).unwrap(), Order::Plain)] {
-        eprintln!(" {v}: {:?}", projection::find(probes, v, Wanted { axes, columns: c.columns, order }));
-    }
 }

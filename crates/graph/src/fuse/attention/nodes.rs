@@ -46,7 +46,9 @@ impl Nodes {
     /// Inserts an axis of size 1.
     pub(super) fn unsqueezed(&mut self, value: &str, axis: i64) -> String {
         if self.opset < 13 {
-            return self.add_with("Unsqueeze", &[value], |node| node.with_ints("axes", &[axis]));
+            return self.add_with("Unsqueeze", &[value], |node| {
+                node.with_ints("axes", &[axis])
+            });
         }
         let axes = self.numbers(&[axis]);
         self.add("Unsqueeze", &[value, &axes])

@@ -41,9 +41,7 @@ impl<'g> Probes<'g> {
         let length = sight::longest(index);
         let batches = [
             // No padding, and padding after and before a text.
-            Array2::from_shape_fn((3, 7), |(text, at)| {
-                i64::from([true, at < 4, at > 1][text])
-            }),
+            Array2::from_shape_fn((3, 7), |(text, at)| i64::from([true, at < 4, at > 1][text])),
             // A masked token within a text.
             Array2::from_shape_fn((3, 5), |(text, at)| i64::from(at != text + 1)),
             Array2::ones((1, 16)),
@@ -96,7 +94,8 @@ impl<'g> Probes<'g> {
     /// than to mask them, or to add what depends on positions alone.
     pub(super) fn changes(&self, terms: &[Term], heads: usize) -> Option<Changes> {
         let mut known = self.known.borrow_mut();
-        let is_same = |known: &&Known| known.heads == heads && has_same_changes(&known.terms, terms);
+        let is_same =
+            |known: &&Known| known.heads == heads && has_same_changes(&known.terms, terms);
         if let Some(known) = known.iter().find(is_same) {
             return known.changes.clone();
         }

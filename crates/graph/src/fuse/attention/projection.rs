@@ -178,7 +178,8 @@ fn sources(found: &Array4<f32>, heads: &Array4<f32>) -> Option<Sources> {
     let mut counts = (1..=wanted.min(known - first)).rev();
     let count = counts.find(|&count| {
         let repeats = wanted / count;
-        wanted.is_multiple_of(count) && (0..wanted).all(|at| is_copy(at, first + at / repeats, scale))
+        wanted.is_multiple_of(count)
+            && (0..wanted).all(|at| is_copy(at, first + at / repeats, scale))
     })?;
     Some(Sources {
         first,

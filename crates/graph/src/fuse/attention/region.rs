@@ -24,11 +24,7 @@ const MOST: usize = 96;
 impl<'g> Region<'g> {
     /// Goes up to the first value of rows in any layout. `None` if there are
     /// several.
-    pub(super) fn above(
-        trace: &Trace<'g>,
-        origins: &Origins<'g>,
-        value: &'g str,
-    ) -> Option<Self> {
+    pub(super) fn above(trace: &Trace<'g>, origins: &Origins<'g>, value: &'g str) -> Option<Self> {
         let mut region = Self::default();
         let mut open = vec![value];
         let mut visited = HashSet::new();

@@ -139,9 +139,8 @@ fn table(
         }
     };
     (2 * width == columns).then(|| {
-        let whole = Array2::from_shape_fn((length, columns), |(row, column)| {
-            rows[[row, pair(column)]]
-        });
+        let whole =
+            Array2::from_shape_fn((length, columns), |(row, column)| rows[[row, pair(column)]]);
         (whole, Angles::One)
     })
 }

@@ -72,9 +72,13 @@ fn bound(trace: &Trace<'_>, name: &str) -> Option<usize> {
     }
     let number = match value.ints() {
         Some(ints) => *ints.first()?,
-        None => value.uniform().filter(|number| number.fract() == 0. && *number > -1e4)? as i64,
+        None => value
+            .uniform()
+            .filter(|number| number.fract() == 0. && *number > -1e4)? as i64,
     };
-    usize::try_from(number.unsigned_abs()).ok().filter(|&bound| bound <= 1_000_000)
+    usize::try_from(number.unsigned_abs())
+        .ok()
+        .filter(|&bound| bound <= 1_000_000)
 }
 
 /// `sight`, as far as windows of `length` positions and more are concerned,

@@ -65,10 +65,14 @@ pub(super) fn sort<'t, 'g: 't>(
                 (term.shape.len() == 4).then_some(())?;
                 sorted.biases.push(value.clone());
             }
-            _ => open.extend(parts(traces.clone(), value)?.into_iter().map(|change| Term {
-                change,
-                ..term.clone()
-            })),
+            _ => open.extend(
+                parts(traces.clone(), value)?
+                    .into_iter()
+                    .map(|change| Term {
+                        change,
+                        ..term.clone()
+                    }),
+            ),
         }
     }
     None
@@ -165,7 +169,11 @@ impl Term {
         let [first, middle @ .., _, _] = self.shape.as_slice() else {
             return None;
         };
-        let texts = if *first == BATCH { batch } else { batch * heads };
+        let texts = if *first == BATCH {
+            batch
+        } else {
+            batch * heads
+        };
         let scores = [&[texts], middle, &[length, length]].concat();
         if scores.len() == 4 {
             let missing = 4usize.checked_sub(change.ndim())?;
