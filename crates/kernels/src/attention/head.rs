@@ -28,6 +28,8 @@ pub(super) struct Head<'a> {
     pub(super) head: usize,
     /// Keys, without the padding at the end.
     pub(super) key_count: usize,
+    /// The first key that is not padding.
+    first_key: usize,
     /// The mask, if it hides keys before the last one.
     pub(super) mask: Option<&'a [i64]>,
 }
@@ -54,6 +56,7 @@ impl<'a> Head<'a> {
         let mask = batch
             .mask
             .map(|mask| &mask[text * length..(text + 1) * length]);
+        let first = mask.and_then(|mask| mask.iter().position(|&bit| bit != 0));
         let last = mask.map(|mask| mask.iter().rposition(|&bit| bit != 0));
         let key_count = last.map_or(length, |last| last.map_or(0, |last| last + 1));
         Self {
@@ -63,6 +66,7 @@ impl<'a> Head<'a> {
             text,
             head,
             key_count,
+            first_key: first.unwrap_or(0),
             mask: mask.filter(|mask| mask[..key_count].contains(&0)),
         }
     }
@@ -126,7 +130,8 @@ impl<'a> Head<'a> {
         let Sight { before, after } = self.attention.sight;
         let from = before.map_or(0, |before| rows.start.saturating_sub(before));
         let to = after.map_or(count, |after| rows.end.saturating_add(after));
-        let (from, to) = (from.min(count), to.min(count));
+        let to = to.min(count);
+        let from = from.max(self.first_key).min(to);
         RowBlock {
             rows,
             visible: from - from % I::COLUMNS..to,

@@ -86,8 +86,15 @@ impl Attention {
             1 => 1,
             threads => threads * TASKS_PER_THREAD,
         };
-        let parts = ranges(texts * self.heads, parts);
-        threads.run(parts.len(), &|at| attend(set, &heads, parts[at].clone()));
+        // Heads that share keys stay together where there are enough others.
+        let unit = match self.heads / self.key_heads {
+            shared if texts * self.key_heads >= parts => shared,
+            _ => 1,
+        };
+        let parts = ranges(texts * self.heads / unit, parts);
+        threads.run(parts.len(), &|at| {
+            attend(set, &heads, parts[at].start * unit..parts[at].end * unit);
+        });
     }
 
     fn check(&self, batch: &Batch<'_>) {
