@@ -10,9 +10,9 @@ use std::hint::black_box;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use multivec_kernels::{
-    Activation, Activations, Attention, Batch, Bound, Embedding, HeadNorms, L2Normalize, Layer,
-    LayerNorm, Linear, Precision, Rows, ScaleAxis, Serial, Sight, TableQuantization, WeightType,
-    Weights,
+    Activation, Activations, Attention, Batch, Bias, BiasForm, Bound, Embedding, HeadNorm,
+    HeadNorms, L2Normalize, Layer, LayerNorm, Linear, Precision, Rows, ScaleAxis, Serial, Sight,
+    TableQuantization, WeightType, Weights,
 };
 
 #[derive(Clone, Copy)]
@@ -131,7 +131,19 @@ struct AttentionShape {
     texts: usize,
     length: usize,
     columns: usize,
-    window: Option<usize>,
+    key_heads: usize,
+    sight: Sight,
+    extra: Extra,
+}
+
+/// What is computed besides both products and the softmax.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Extra {
+    Nothing,
+    /// Norms of the heads of queries and keys.
+    Norms,
+    /// A bias by relative position.
+    Bias,
 }
 
 const HEADS: usize = 12;
@@ -142,48 +154,99 @@ impl AttentionShape {
             texts: 1,
             length,
             columns,
-            window: None,
+            key_heads: HEADS,
+            sight: Sight {
+                before: None,
+                after: None,
+            },
+            extra: Extra::Nothing,
         }
     }
 
+    const fn windowed(length: usize, columns: usize) -> Self {
+        Self {
+            sight: Sight {
+                before: Some(64),
+                after: Some(64),
+            },
+            ..Self::one_text(length, columns)
+        }
+    }
+
+    fn name(self, precision: Precision) -> String {
+        let Self {
+            texts,
+            length,
+            columns,
+            key_heads,
+            sight: Sight { before, after },
+            extra,
+        } = self;
+        let mut name = format!("{texts}x{length}x{HEADS}x{columns}");
+        if key_heads < HEADS {
+            name += &format!(", {key_heads} heads of keys");
+        }
+        if let Some(after) = after {
+            name += &format!(", {before:?} before, {after} after");
+        }
+        if extra != Extra::Nothing {
+            name += &format!(", {extra:?}");
+        }
+        format!("{name}, {precision:?}")
+    }
+
     /// Runs on queries, keys and values that are side by side, as after a packed
-    /// layer. Operations are counted without the window.
+    /// layer. Operations are counted as if all tokens saw each other.
     fn bench(self, group: &mut BenchmarkGroup<'_, WallTime>, precision: Precision) {
         let Self {
             texts,
             length,
             columns,
-            window,
+            key_heads,
+            sight,
+            extra,
         } = self;
         let width = HEADS * columns;
-        let data: Vec<f32> = (0..texts * length * 3 * width)
+        let stride = width + 2 * key_heads * columns;
+        let data: Vec<f32> = (0..texts * length * stride)
             .map(|at| (at as f32).sin())
             .collect();
-        let rows = |part: usize| Rows {
+        let rows = |offset: usize| Rows {
             data: &data,
-            stride: 3 * width,
-            offset: part * width,
+            stride,
+            offset,
+        };
+        let scale = vec![0.5; columns];
+        let norm = (extra == Extra::Norms).then_some(HeadNorm {
+            scale: &scale,
+            epsilon: 1e-6,
+        });
+        let values = vec![0.5; HEADS * (2 * length - 1)];
+        let bias = Bias {
+            values: &values,
+            heads: HEADS,
+            form: BiasForm::Relative,
         };
         let batch = Batch {
             length,
             queries: rows(0),
-            keys: rows(1),
-            values: rows(2),
+            keys: rows(width),
+            values: rows(width + key_heads * columns),
             mask: None,
-            norms: HeadNorms::default(),
+            norms: HeadNorms {
+                queries: norm,
+                keys: norm,
+            },
             rotation: None,
-            bias: None,
+            bias: (extra == Extra::Bias).then_some(bias),
             precision,
         };
         let attention = Attention {
             heads: HEADS,
-            key_heads: HEADS,
+            key_heads,
             columns,
             scale: 0.125,
-            sight: Sight {
-                before: window,
-                after: window,
-            },
+            sight,
             softcap: None,
             fill: f32::NEG_INFINITY,
         };
@@ -191,8 +254,7 @@ impl AttentionShape {
         group.throughput(Throughput::Elements(
             4 * (texts * length * length * width) as u64,
         ));
-        let name = format!("{texts}x{length}x{HEADS}x{columns}, window {window:?}, {precision:?}");
-        group.bench_function(name, |bench| {
+        group.bench_function(self.name(precision), |bench| {
             bench.iter(|| attention.run(black_box(&batch), &mut out, &Serial));
         });
     }
@@ -207,8 +269,18 @@ fn attention(criterion: &mut Criterion) {
         },
         AttentionShape::one_text(300, 32),
         AttentionShape::one_text(300, 64),
+        AttentionShape::windowed(300, 64),
         AttentionShape {
-            window: Some(64),
+            key_heads: HEADS / 3,
+            sight: Sight {
+                before: None,
+                after: Some(0),
+            },
+            extra: Extra::Norms,
+            ..AttentionShape::one_text(300, 64)
+        },
+        AttentionShape {
+            extra: Extra::Bias,
             ..AttentionShape::one_text(300, 64)
         },
     ] {
@@ -231,11 +303,7 @@ fn one_block(criterion: &mut Criterion) {
         };
         shape.bench(&mut group, Precision::Int8);
     }
-    let windowed = AttentionShape {
-        window: Some(64),
-        ..AttentionShape::one_text(300, 64)
-    };
-    windowed.bench(&mut group, Precision::Int8);
+    AttentionShape::windowed(300, 64).bench(&mut group, Precision::Int8);
     group.finish();
 }
 

@@ -10,7 +10,8 @@ use super::head::Head;
 impl Head<'_> {
     /// Adds the bias of a row to its scores of the `visible` keys, which are base-2
     /// logarithms.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub(super) fn add_bias(&self, row: usize, visible: &Range<usize>, scores: &mut [f32]) {
         let Some(bias) = &self.batch.bias else {
             return;

@@ -85,7 +85,9 @@ impl<'a> Input<'a> {
     }
 
     /// Writes the row of a token, normalized and rotated.
-    #[inline(always)]
+    // Modules for browsers have it once for each instruction set.
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub(super) fn write<I: Isa>(&self, isa: I, position: usize, to: &mut [f32]) {
         to.copy_from_slice(self.row(position));
         if let Some(norm) = &self.norm {
