@@ -26,6 +26,8 @@ pub(super) struct Head<'a> {
     pub(super) context: &'a Shared<'a, f32>,
     pub(super) text: usize,
     pub(super) head: usize,
+    /// Of keys and values. Not computed each time, since divisions are slow.
+    pub(super) key_head: usize,
     /// Keys, without the padding at the end.
     pub(super) key_count: usize,
     /// The first key that is not padding.
@@ -65,24 +67,18 @@ impl<'a> Head<'a> {
             context: &heads.context,
             text,
             head,
+            key_head: head * attention.key_heads / attention.heads,
             key_count,
             first_key: first.unwrap_or(0),
             mask: mask.filter(|mask| mask[..key_count].contains(&0)),
         }
     }
 
-    /// The head of keys and values.
-    pub(super) fn key_head(&self) -> usize {
-        let Attention {
-            heads, key_heads, ..
-        } = *self.attention;
-        self.head / (heads / key_heads)
-    }
-
+    #[inline(always)]
     pub(super) fn group(&self) -> Group {
         Group {
             text: self.text,
-            key_head: self.key_head(),
+            key_head: self.key_head,
         }
     }
 
@@ -94,19 +90,19 @@ impl<'a> Head<'a> {
         let width = self.attention.heads * columns;
         let first = self.text * batch.length + rows.start;
         let count = rows.end.min(batch.length).saturating_sub(rows.start);
-        let input = |rows: &Rows<'_>, head: usize| {
+        let input = |(rows, head): (&Rows<'_>, usize)| {
             let at = first * rows.stride + rows.offset + head * columns;
             Strided {
                 first: rows.data.as_ptr().wrapping_add(at),
                 stride: rows.stride,
             }
         };
-        let key_head = self.key_head();
         let mut inputs = [
-            input(&batch.queries, self.head),
-            input(&batch.keys, key_head),
-            input(&batch.values, key_head),
-        ];
+            (&batch.queries, self.head),
+            (&batch.keys, self.key_head),
+            (&batch.values, self.key_head),
+        ]
+        .map(input);
         let mut out = self.context.at(first * width + self.head * columns);
         for _ in 0..count {
             match columns / LINE {

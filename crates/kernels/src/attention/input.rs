@@ -21,6 +21,7 @@ pub(super) struct Input<'a> {
 }
 
 impl<'a> Head<'a> {
+    #[inline(always)]
     pub(super) fn queries(&self) -> Input<'a> {
         let batch = self.batch;
         Input {
@@ -30,19 +31,22 @@ impl<'a> Head<'a> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn keys(&self) -> Input<'a> {
         let batch = self.batch;
         Input {
             norm: batch.norms.keys,
             rotation: batch.rotation,
-            ..self.input(batch.keys, self.key_head())
+            ..self.input(batch.keys, self.key_head)
         }
     }
 
+    #[inline(always)]
     pub(super) fn values(&self) -> Input<'a> {
-        self.input(self.batch.values, self.key_head())
+        self.input(self.batch.values, self.key_head)
     }
 
+    #[inline(always)]
     fn input(&self, rows: Rows<'a>, head: usize) -> Input<'a> {
         let columns = self.attention.columns;
         Input {
