@@ -23,6 +23,7 @@ mod engine_threads;
 mod error;
 mod external;
 mod fuse;
+mod gates;
 mod graph;
 mod index;
 mod interface;

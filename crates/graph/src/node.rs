@@ -170,6 +170,17 @@ pub(crate) fn constant_node(output: &str, values: &[i64]) -> NodeProto {
     node("Constant", "", &[], &[output]).with_tensor("value", tensor)
 }
 
+/// A `Constant` of floats, `[values]`.
+pub(crate) fn floats_node(output: &str, values: &[f32]) -> NodeProto {
+    let tensor = TensorProto {
+        dims: vec![values.len() as i64],
+        data_type: Some(crate::onnx::FLOAT),
+        float_data: values.to_vec(),
+        ..TensorProto::default()
+    };
+    node("Constant", "", &[], &[output]).with_tensor("value", tensor)
+}
+
 /// The elements of a tensor of 64-bit integers or booleans.
 pub(crate) fn integer_elements(tensor: &TensorProto) -> Option<Vec<i64>> {
     match (tensor.data_type, &tensor.raw_data) {

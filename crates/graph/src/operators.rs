@@ -47,9 +47,20 @@ pub const ATTENTION: &str = "Attention";
 /// column (`axis` is 1). The result is `[..., columns]`.
 pub const EMBEDDING: &str = "Embedding";
 
-/// Gaussian error linear unit of each element, as the standard operator of that
-/// name: `Gelu(x)`, with the attribute `approximate`, `none` or `tanh`.
-pub const GELU: &str = "Gelu";
+/// An activation function of each element: `Activation(x)`.
+///
+/// The attribute `function` is one of
+///
+/// | Name | Function |
+/// | --- | --- |
+/// | `none` | `x` |
+/// | `gelu` | `x * (1 + erf(x / sqrt(2))) / 2` |
+/// | `gelu_tanh` | its approximation by a hyperbolic tangent |
+/// | `silu` | `x * sigmoid(x)` |
+/// | `quick_gelu` | `x * sigmoid(1.702 * x)` |
+/// | `relu` | `max(x, 0)` |
+/// | `relu_squared` | `max(x, 0)^2` |
+pub const ACTIVATION: &str = "Activation";
 
 /// A linear layer:
 /// `Linear(x, weights, scales?, zero_points?, bias?, residual?, smoothing?)` is
@@ -61,10 +72,11 @@ pub const GELU: &str = "Gelu";
 /// `smoothing` is `[inner]`. With 8-bit weights, each row of `x` is quantized
 /// with a scale of its own.
 ///
-/// Attributes: `transposed`, 1 where weights are `[outer, inner]`; `activation`,
-/// one of `none`, `gelu`, `gelu_tanh`, `gated_gelu` and `gated_gelu_tanh`. The
-/// gated ones multiply the activation of the first half of the columns by the
-/// second half.
+/// | Attribute | Meaning |
+/// | --- | --- |
+/// | `transposed` | 1 where weights are `[outer, inner]` |
+/// | `activation` | a function of [`ACTIVATION`], or its name after `gated_`: the function of one half of the columns, multiplied by the other half |
+/// | `activated` | the half of a gated layer that the function is applied to: 0 the first, 1 the second |
 pub const LINEAR: &str = "Linear";
 
 /// L2 normalization over the last axis: `L2Normalize(x)`.
@@ -77,6 +89,11 @@ pub const L2_NORMALIZE: &str = "L2Normalize";
 /// The standard operator of that name over the last axis, computed by our
 /// kernels. Inputs and `epsilon` are the same.
 pub const LAYER_NORMALIZATION: &str = "LayerNormalization";
+
+/// RMS normalization over the last axis: `RmsNormalize(x, scale)` is
+/// `x / sqrt(mean(x^2) + epsilon) * scale`, with one scale for each column and
+/// the attribute `epsilon`.
+pub const RMS_NORMALIZE: &str = "RmsNormalize";
 
 /// A linear layer whose weights are no longer in the graph:
 /// `PackedLinear(x, residual?)`.

@@ -10,9 +10,9 @@ use std::hint::black_box;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use multivec_kernels::{
-    Activation, Activations, Attention, Batch, Bias, BiasForm, Bound, Embedding, HeadNorm,
-    HeadNorms, L2Normalize, Layer, LayerNorm, Linear, Precision, Rows, ScaleAxis, Serial, Sight,
-    TableQuantization, WeightType, Weights,
+    Activation, Activations, Attention, Batch, Bias, BiasForm, Bound, Embedding, Function,
+    HeadNorm, HeadNorms, L2Normalize, Layer, LayerNorm, Linear, Precision, Rows, ScaleAxis, Serial,
+    Sight, TableQuantization, WeightType, Weights,
 };
 
 #[derive(Clone, Copy)]
@@ -32,13 +32,13 @@ const fn linear(inner: usize, outer: usize, activation: Activation) -> LinearSha
 
 /// Numbers of rows and layers, as in the demo model and the large one.
 const LAYERS: [(usize, LinearShape); 7] = [
-    (24, linear(384, 1536, Activation::Gelu)),
-    (2400, linear(384, 1152, Activation::None)),
-    (2400, linear(384, 1536, Activation::Gelu)),
-    (2400, linear(1536, 384, Activation::None)),
-    (24, linear(768, 2304, Activation::None)),
-    (2400, linear(768, 2304, Activation::GatedGelu)),
-    (2400, linear(1152, 768, Activation::None)),
+    (24, linear(384, 1536, Activation::Each(Function::Gelu))),
+    (2400, linear(384, 1152, Activation::NONE)),
+    (2400, linear(384, 1536, Activation::Each(Function::Gelu))),
+    (2400, linear(1536, 384, Activation::NONE)),
+    (24, linear(768, 2304, Activation::NONE)),
+    (2400, linear(768, 2304, Activation::Gated(Function::Gelu))),
+    (2400, linear(1152, 768, Activation::NONE)),
 ];
 
 fn bytes(count: usize) -> Vec<u8> {
@@ -93,10 +93,10 @@ fn layers(criterion: &mut Criterion) {
 fn model(criterion: &mut Criterion) {
     const ROWS: usize = 312;
     let shapes = [
-        linear(384, 1152, Activation::None),
-        linear(384, 384, Activation::None),
-        linear(384, 1536, Activation::Gelu),
-        linear(1536, 384, Activation::None),
+        linear(384, 1152, Activation::NONE),
+        linear(384, 384, Activation::NONE),
+        linear(384, 1536, Activation::Each(Function::Gelu)),
+        linear(1536, 384, Activation::NONE),
     ];
     let mut group = criterion.benchmark_group("model");
     for depth in [1, 6] {

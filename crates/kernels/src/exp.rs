@@ -95,13 +95,18 @@ const SATURATED: f32 = 3.95;
 /// The Gaussian error linear unit, `x * (1 + erf(x / sqrt(2))) / 2` (Hendrycks and
 /// Gimpel, 2016), within `2e-7 * max(1, |x|)`.
 #[inline(always)]
-pub(super) fn gelu<V: Vector>(x: V) -> V {
-    let z = clamp(x.mul(x.splat(std::f32::consts::FRAC_1_SQRT_2)), SATURATED);
-    let square = z.mul(z);
-    let erf = z.mul(polynomial(ERF_NUMERATOR, [square])[0]);
-    let erf = clamp(erf.div(polynomial(ERF_DENOMINATOR, [square])[0]), 1.);
-    let half = x.mul(x.splat(0.5));
-    half.mul_add(erf, half)
+pub(super) fn gelu<V: Vector, const COUNT: usize>(x: [V; COUNT]) -> [V; COUNT] {
+    let mut results = x;
+    for at in 0..COUNT {
+        let x = x[at];
+        let z = clamp(x.mul(x.splat(std::f32::consts::FRAC_1_SQRT_2)), SATURATED);
+        let square = z.mul(z);
+        let erf = z.mul(polynomial(ERF_NUMERATOR, [square])[0]);
+        let erf = clamp(erf.div(polynomial(ERF_DENOMINATOR, [square])[0]), 1.);
+        let half = x.mul(x.splat(0.5));
+        results[at] = half.mul_add(erf, half);
+    }
+    results
 }
 
 /// Clamps to `-limit..=limit`. NaN stays NaN.
@@ -112,19 +117,97 @@ fn clamp<V: Vector>(value: V, limit: f32) -> V {
 
 /// [`gelu`] approximated with a hyperbolic tangent.
 #[inline(always)]
-pub(super) fn gelu_tanh<V: Vector>(x: V) -> V {
-    // x * (1 + tanh(u)) / 2 = x / (1 + e^-2u)
-    let cube = x.mul(x).mul(x);
-    let twice = cube
-        .mul_add(x.splat(0.044_715), x)
-        .mul(x.splat(2. * 0.797_884_6));
-    let size = twice.max(x.splat(0.).sub(twice));
-    let e = exp2(size.mul(x.splat(-std::f32::consts::LOG2_E)));
+pub(super) fn gelu_tanh<V: Vector, const COUNT: usize>(x: [V; COUNT]) -> [V; COUNT] {
+    let mut results = x;
+    for at in 0..COUNT {
+        let x = x[at];
+        let cube = x.mul(x).mul(x);
+        // x * (1 + tanh(u)) / 2 = x * sigmoid(2 * u)
+        let twice = cube
+            .mul_add(x.splat(0.044_715), x)
+            .mul(x.splat(2. * 0.797_884_6));
+        results[at] = times_sigmoid::<_, false>(x, twice);
+    }
+    results
+}
+
+/// The sigmoid linear unit, `x * sigmoid(x)` (Elfwing et al., 2017), within
+/// `2e-7 * max(1, |x|)`.
+#[inline(always)]
+pub(super) fn silu<V: Vector, const COUNT: usize>(x: [V; COUNT]) -> [V; COUNT] {
+    swish::<_, COUNT, false>(x, 1.)
+}
+
+/// [`silu`] within `3e-5 * max(1, |x|)`.
+#[inline(always)]
+pub(super) fn rough_silu<V: Vector, const COUNT: usize>(x: [V; COUNT]) -> [V; COUNT] {
+    swish::<_, COUNT, true>(x, 1.)
+}
+
+/// The slope with which [`quick_gelu`] is close to [`gelu`].
+const QUICK_SLOPE: f32 = 1.702;
+
+/// [`gelu`] approximated with a sigmoid, `x * sigmoid(1.702 * x)` (Hendrycks and
+/// Gimpel, 2016), with the error of [`silu`].
+#[inline(always)]
+pub(super) fn quick_gelu<V: Vector, const COUNT: usize>(x: [V; COUNT]) -> [V; COUNT] {
+    swish::<_, COUNT, false>(x, QUICK_SLOPE)
+}
+
+/// [`quick_gelu`] with the error of [`rough_silu`].
+#[inline(always)]
+pub(super) fn rough_quick_gelu<V: Vector, const COUNT: usize>(x: [V; COUNT]) -> [V; COUNT] {
+    swish::<_, COUNT, true>(x, QUICK_SLOPE)
+}
+
+/// `x * sigmoid(slope * x)`
+#[inline(always)]
+fn swish<V: Vector, const COUNT: usize, const ROUGH: bool>(
+    x: [V; COUNT],
+    slope: f32,
+) -> [V; COUNT] {
+    let mut results = x;
+    for at in 0..COUNT {
+        results[at] = times_sigmoid::<_, ROUGH>(x[at], x[at].mul(x[at].splat(slope)));
+    }
+    results
+}
+
+/// `x * sigmoid(z)`, where `z` has the sign of `x`.
+#[inline(always)]
+fn times_sigmoid<V: Vector, const ROUGH: bool>(x: V, z: V) -> V {
+    let size = z.max(z.splat(0.).sub(z));
+    let exponent = size.mul(z.splat(-std::f32::consts::LOG2_E));
+    let e = if ROUGH {
+        rough_exp2(exponent)
+    } else {
+        exp2(exponent)
+    };
     let share = x.div(x.splat(1.).add(e));
     // The result is `x / (1 + e)` above 0, and `x * e / (1 + e)` below.
     let above = x.splat(0.).max(share);
     let below = x.splat(0.).min(share);
     below.mul_add(e, above)
+}
+
+/// `max(x, 0)`. NaN stays NaN.
+#[inline(always)]
+pub(super) fn relu<V: Vector, const COUNT: usize>(x: [V; COUNT]) -> [V; COUNT] {
+    let mut results = x;
+    for at in 0..COUNT {
+        results[at] = x[at].splat(0.).max(x[at]);
+    }
+    results
+}
+
+/// `max(x, 0)^2`
+#[inline(always)]
+pub(super) fn relu_squared<V: Vector, const COUNT: usize>(x: [V; COUNT]) -> [V; COUNT] {
+    let mut results = relu(x);
+    for at in 0..COUNT {
+        results[at] = results[at].mul(results[at]);
+    }
+    results
 }
 
 /// A polynomial of `x^2` that approximates `(gelu(x) / x - 1/2) / x` up to a limit.
@@ -238,14 +321,14 @@ mod tests {
             let wide = f64::from(x);
             let bound = 2e-7 * wide.abs().max(1.);
             let expected = 0.5 * wide * (1. + erf(wide * std::f64::consts::FRAC_1_SQRT_2));
-            let found = f64::from(gelu(x));
+            let found = f64::from(gelu([x])[0]);
             assert!((found - expected).abs() <= bound, "{x}: {found} {expected}");
             let (found, rough_bound) = (f64::from(rough_gelu([x])[0]), 150. * bound);
             assert!((found - expected).abs() <= rough_bound, "{x}: {found}");
 
             let inner = (2. / std::f64::consts::PI).sqrt() * (wide + 0.044_715 * wide.powi(3));
             let expected = 0.5 * wide * (1. + inner.tanh());
-            let found = f64::from(gelu_tanh(x));
+            let found = f64::from(gelu_tanh([x])[0]);
             assert!(
                 (found - expected).abs() <= 2. * bound,
                 "{x}: {found} {expected}"
@@ -259,5 +342,40 @@ mod tests {
             assert!((rough(1e6) - 1e6).abs() <= 8. && rough(-1e6) == 0.);
             assert!(rough(f32::NAN).is_nan());
         }
+    }
+
+    #[test]
+    fn sigmoid_functions_match_the_definition() {
+        for x in (-40_000..=40_000).map(|at| at as f32 * 2.5e-3) {
+            let wide = f64::from(x);
+            let bound = 2e-7 * wide.abs().max(1.);
+            for (slope, found, rough) in [
+                (1., silu([x])[0], rough_silu([x])[0]),
+                (1.702, quick_gelu([x])[0], rough_quick_gelu([x])[0]),
+            ] {
+                let expected = wide / (1. + (-slope * wide).exp());
+                let [found, rough] = [found, rough].map(f64::from);
+                assert!((found - expected).abs() <= bound, "{x}: {found} {expected}");
+                assert!((rough - expected).abs() <= 150. * bound, "{x}: {rough}");
+            }
+        }
+        for function in [silu, rough_silu, quick_gelu, rough_quick_gelu] {
+            let function = |x: f32| function([x])[0];
+            assert_eq!(
+                [1e6, -1e6, f32::INFINITY].map(function),
+                [1e6, 0., f32::INFINITY]
+            );
+            assert!(function(f32::NAN).is_nan());
+        }
+    }
+
+    #[test]
+    fn rectified_values_match_the_definition() {
+        let inputs = [-1e6, -0.5, 0., 0.5, 3., f32::INFINITY, f32::NEG_INFINITY];
+        let inputs = inputs.map(|x| x as f32);
+        assert_eq!(relu(inputs), [0., 0., 0., 0.5, 3., f32::INFINITY, 0.]);
+        let squared = [0., 0., 0., 0.25, 9., f32::INFINITY, 0.];
+        assert_eq!(relu_squared(inputs), squared);
+        assert!(relu([f32::NAN])[0].is_nan() && relu_squared([f32::NAN])[0].is_nan());
     }
 }

@@ -16,7 +16,7 @@ pub struct LayerNorm<'a> {
 }
 
 /// Rows that a task normalizes at least, so that no thread is woken for a few.
-const MIN_ROWS_PER_TASK: usize = 32;
+pub(super) const MIN_ROWS_PER_TASK: usize = 32;
 
 impl LayerNorm<'_> {
     /// Normalizes `[rows, columns]` into `out`, of the same shape.
@@ -54,8 +54,6 @@ pub(super) fn normalize_rows<I: Isa>(
 ) {
     let columns = normalize.scale.len();
     let bias = normalize.bias.unwrap_or(&[]);
-    let lanes = I::Vector::LANES;
-    let rest = columns - columns % lanes;
     let inverse_count = 1. / columns as f32;
     for (row, out) in rows
         .chunks_exact(columns)
@@ -67,32 +65,71 @@ pub(super) fn normalize_rows<I: Isa>(
             mean,
             inverse_deviation: 1. / (variance + normalize.epsilon).sqrt(),
         };
-        for at in (0..rest).step_by(lanes) {
-            // SAFETY: the vector ends at or before `rest`, and the row, the output, the
-            // scale and the bias (if any) have `columns` values.
-            unsafe {
-                let value = normalized(isa, row, normalize.scale, at, moments);
-                let value = if bias.is_empty() {
-                    value
-                } else {
-                    value.add(isa.load(bias.as_ptr().add(at)))
-                };
-                value.store(out.as_mut_ptr().add(at));
-            }
+        scale_row(
+            isa,
+            Scaled {
+                row,
+                scale: normalize.scale,
+                bias,
+                moments,
+            },
+            out,
+        );
+    }
+}
+
+/// A row, and what makes it normal.
+#[derive(Clone, Copy)]
+pub(super) struct Scaled<'a> {
+    pub(super) row: &'a [f32],
+    /// One per column.
+    pub(super) scale: &'a [f32],
+    /// One per column, or empty.
+    pub(super) bias: &'a [f32],
+    pub(super) moments: Moments,
+}
+
+/// `(row - mean) * inverse_deviation * scale + bias`
+#[inline(always)]
+pub(super) fn scale_row<I: Isa>(isa: I, scaled: Scaled<'_>, out: &mut [f32]) {
+    let Scaled {
+        row,
+        scale,
+        bias,
+        moments,
+    } = scaled;
+    let columns = row.len();
+    assert!(
+        scale.len() == columns && out.len() == columns && [0, columns].contains(&bias.len()),
+        "a value for each column"
+    );
+    let lanes = I::Vector::LANES;
+    let rest = columns - columns % lanes;
+    for at in (0..rest).step_by(lanes) {
+        // SAFETY: the vector ends at or before `rest`, and the row, the output, the
+        // scale and the bias (if any) have `columns` values.
+        unsafe {
+            let value = normalized(isa, row, scale, at, moments);
+            let value = if bias.is_empty() {
+                value
+            } else {
+                value.add(isa.load(bias.as_ptr().add(at)))
+            };
+            value.store(out.as_mut_ptr().add(at));
         }
-        for (at, out) in out.iter_mut().enumerate().skip(rest) {
-            // SAFETY: `at` is one of the `columns` of the row and the scale.
-            let value = unsafe { normalized(Plain::<1>, row, normalize.scale, at, moments) };
-            *out = value + bias.get(at).copied().unwrap_or(0.);
-        }
+    }
+    for (at, out) in out.iter_mut().enumerate().skip(rest) {
+        // SAFETY: `at` is one of the `columns` of the row and the scale.
+        let value = unsafe { normalized(Plain::<1>, row, scale, at, moments) };
+        *out = value + bias.get(at).copied().unwrap_or(0.);
     }
 }
 
 /// Of one row.
 #[derive(Clone, Copy)]
-struct Moments {
-    mean: f32,
-    inverse_deviation: f32,
+pub(super) struct Moments {
+    pub(super) mean: f32,
+    pub(super) inverse_deviation: f32,
 }
 
 /// # Safety
@@ -120,7 +157,7 @@ unsafe fn normalized<I: Isa>(
 
 /// The sum of `(value - mean)^POWER`, for a power of 1 or 2.
 #[inline(always)]
-fn sum_of_powers<I: Isa, const POWER: u32>(isa: I, values: &[f32], mean: f32) -> f32 {
+pub(super) fn sum_of_powers<I: Isa, const POWER: u32>(isa: I, values: &[f32], mean: f32) -> f32 {
     // Four accumulators, so that steps do not wait for each other.
     let mut sums = [isa.splat(0.); 4];
     let block = 4 * I::Vector::LANES;

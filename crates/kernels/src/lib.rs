@@ -12,6 +12,7 @@ mod isa;
 mod l2_norm;
 mod layer_norm;
 mod linear;
+mod rms_norm;
 mod rounding;
 #[doc(hidden)]
 pub mod sample;
@@ -25,8 +26,10 @@ pub use embedding::{Embedding, ScaleAxis, TableQuantization};
 pub use l2_norm::{Bound, L2Normalize};
 pub use layer_norm::LayerNorm;
 pub use linear::{
-    Activation, Activations, Granularity, Layer, Linear, MAX_INT8_INNER, WeightType, Weights,
+    Activation, Activations, Function, Granularity, Layer, Linear, MAX_INT8_INNER, WeightType,
+    Weights,
 };
+pub use rms_norm::RmsNorm;
 pub use shared_granularity::SharedGranularity;
 pub use threads::{Parallel, Pool, Serial, ThreadPool};
 

@@ -74,7 +74,7 @@ fn pack(weights: &[i32], shape: Shape) -> Linear {
         outer: shape.outer,
         smoothing: &[],
         bias: &[],
-        activation: Activation::None,
+        activation: Activation::NONE,
     };
     layer.pack().expect("sizes fit")
 }

@@ -56,13 +56,18 @@ counts! {
         biased: "  with a bias",
         /// Layer normalizations.
         layer_normalizations: "layer normalizations",
+        /// RMS normalizations, but those that are a part of attention.
+        rms_normalizations: "RMS normalizations",
         /// Gaussian error linear units, exact or approximated by tanh.
         gelus: "GELUs",
+        /// Sigmoid and rectified linear units.
+        activations: "other activations",
         /// Linear layers, with bias, activation and residual.
         linears: "linear layers",
         /// Linear layers with 8-bit weights and dynamically quantized rows.
         quantized: "  quantized",
-        /// Linear layers with a gate.
+        /// Linear layers with a gate: one that is cut in halves, or two whose outputs
+        /// are multiplied.
         gated: "  gated",
         /// Tables whose rows are looked up by token or position.
         embeddings: "embeddings",
@@ -81,7 +86,8 @@ impl Fused {
     /// Whether an engine would run the original graph as fast: nothing but
     /// linear layers, embeddings and L2 normalizations of floats was fused.
     pub fn is_plain(&self) -> bool {
-        let faster = self.attentions + self.layer_normalizations + self.gelus + self.quantized;
+        let faster = self.attentions + self.layer_normalizations + self.rms_normalizations;
+        let faster = faster + self.gelus + self.activations + self.quantized;
         faster + self.quantized_embeddings == 0
     }
 
@@ -101,9 +107,9 @@ impl fmt::Display for Fused {
         write!(
             f,
             "{} attentions ({} rotary, {} windowed, {} causal, {} grouped, {} with head norms, \
-             {} biased), {} layer normalizations, {} GELUs, \
-             {} linear layers ({} quantized, {} gated), {} embeddings ({} quantized), \
-             {} L2 normalizations; {} nodes, {} before",
+             {} biased), {} layer normalizations, {} RMS normalizations, {} GELUs, \
+             {} other activations, {} linear layers ({} quantized, {} gated), \
+             {} embeddings ({} quantized), {} L2 normalizations; {} nodes, {} before",
             self.attentions,
             self.rotary,
             self.windowed,
@@ -112,7 +118,9 @@ impl fmt::Display for Fused {
             self.head_norms,
             self.biased,
             self.layer_normalizations,
+            self.rms_normalizations,
             self.gelus,
+            self.activations,
             self.linears,
             self.quantized,
             self.gated,

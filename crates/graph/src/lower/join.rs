@@ -10,7 +10,7 @@ impl LoadedLayer {
         let first = layers.first()?;
         let is_alike = |layer: &Self| {
             (layer.inner, &layer.smoothing) == (first.inner, &first.smoothing)
-                && layer.activation == Activation::None
+                && layer.activation == Activation::NONE
                 && layer.has_valid_sizes()
         };
         layers.iter().all(is_alike).then_some(())?;
@@ -20,7 +20,7 @@ impl LoadedLayer {
             weights: join_weights(layers)?,
             smoothing: first.smoothing.clone(),
             bias: per_column(layers, 0., |layer| &layer.bias),
-            activation: Activation::None,
+            activation: Activation::NONE,
         })
     }
 

@@ -52,6 +52,28 @@ impl LoadedLayer {
         }
     }
 
+    /// Kernels activate the first half of the columns.
+    fn with_halves_exchanged(mut self) -> Self {
+        let columns = self.outer;
+        // One for all columns stays.
+        let of_columns = |values: &[f32]| match values {
+            [_] => values.to_vec(),
+            values => exchanged(values, columns),
+        };
+        match &mut self.weights {
+            LoadedWeights::Floats(weights) => *weights = exchanged(weights, columns),
+            LoadedWeights::Integers(weights) => {
+                weights.bytes = exchanged(&weights.bytes, columns).into();
+                weights.scales = of_columns(&weights.scales);
+                if weights.zero_points.len() > 1 {
+                    weights.zero_points = exchanged(&weights.zero_points, columns).into();
+                }
+            }
+        }
+        self.bias = of_columns(&self.bias);
+        self
+    }
+
     /// Packs the layer for the kernels of this machine. `None` if its sizes do
     /// not fit each other.
     pub(super) fn pack(&self) -> Option<Linear> {
@@ -115,13 +137,17 @@ impl Inputs<'_> {
                 zero_points: self.bytes(3)?,
             }),
         };
-        Ok(Some(LoadedLayer {
+        let layer = LoadedLayer {
             inner,
             outer,
             weights,
             smoothing: self.floats(6)?,
             bias: self.floats(4)?,
-            activation: activation(self.node.string("activation")),
+            activation: Activation::parse(self.node.string("activation")).unwrap_or_default(),
+        };
+        Ok(Some(match self.node.int("activated", 0) {
+            0 => layer,
+            _ => layer.with_halves_exchanged(),
         }))
     }
 
@@ -138,7 +164,7 @@ impl Inputs<'_> {
             weights: LoadedWeights::Floats(weights),
             smoothing: Vec::new(),
             bias,
-            activation: Activation::None,
+            activation: Activation::NONE,
         }))
     }
 
@@ -164,12 +190,12 @@ fn transposed(weights: &[f32], inner: usize) -> Vec<f32> {
         .collect()
 }
 
-fn activation(name: &str) -> Activation {
-    match name {
-        "gelu" => Activation::Gelu,
-        "gelu_tanh" => Activation::GeluTanh,
-        "gated_gelu" => Activation::GatedGelu,
-        "gated_gelu_tanh" => Activation::GatedGeluTanh,
-        _ => Activation::None,
-    }
+/// The second half of the columns of each row in front of the first.
+fn exchanged<T: Copy>(values: &[T], columns: usize) -> Vec<T> {
+    let rows = values.chunks_exact(columns.max(1));
+    rows.flat_map(|row| {
+        let (first, second) = row.split_at(columns / 2);
+        second.iter().chain(first).copied()
+    })
+    .collect()
 }

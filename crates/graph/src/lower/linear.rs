@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use super::activation::apply;
 use crate::builder::Builder;
 use crate::node::node;
 use crate::onnx::{FLOAT, NodeProto};
-use crate::operators::CONTRIB_DOMAIN;
+use multivec_kernels::Activation;
 
 /// Lowers linear layers. Rows that several of them read are quantized once.
 #[derive(Default)]
@@ -37,7 +38,7 @@ impl Linears {
         if !input(4).is_empty() {
             result = builder.add("Add", &[input(4), &result]);
         }
-        result = activate(linear.string("activation"), result, builder);
+        result = activate(linear, result, builder);
         if !input(5).is_empty() {
             result = builder.add("Add", &[input(5), &result]);
         }
@@ -87,20 +88,11 @@ impl Linears {
     }
 }
 
-fn activate(activation: &str, value: String, builder: &mut Builder) -> String {
-    let gelu = |value: &str, builder: &mut Builder| {
-        let operator = if activation.ends_with("tanh") {
-            "FastGelu"
-        } else {
-            "Gelu"
-        };
-        let output = builder.unique(operator);
-        builder.push(node(operator, CONTRIB_DOMAIN, &[value], &[&output]));
-        output
-    };
-    match activation {
-        "gelu" | "gelu_tanh" => gelu(&value, builder),
-        "gated_gelu" | "gated_gelu_tanh" => {
+/// Applies the activation of a layer to its sums.
+fn activate(linear: &NodeProto, value: String, builder: &mut Builder) -> String {
+    match Activation::parse(linear.string("activation")).unwrap_or_default() {
+        Activation::Each(function) => apply(function, &value, builder),
+        Activation::Gated(function) => {
             let halves = [0; 2].map(|_| builder.unique("Split"));
             let mut split = node("Split", "", &[&value], &[&halves[0], &halves[1]]);
             // Required from this version on.
@@ -108,9 +100,13 @@ fn activate(activation: &str, value: String, builder: &mut Builder) -> String {
                 split = split.with_int("num_outputs", 2);
             }
             builder.push(split.with_int("axis", -1));
-            let activated = gelu(&halves[0], builder);
-            builder.add("Mul", &[&activated, &halves[1]])
+            let [first, second] = &halves;
+            let (activated, factor) = match linear.int("activated", 0) {
+                0 => (first, second),
+                _ => (second, first),
+            };
+            let activated = apply(function, activated, builder);
+            builder.add("Mul", &[&activated, factor])
         }
-        _ => value,
     }
 }

@@ -4,9 +4,11 @@
 //! kernels; [`for_onnxruntime`] replaces what is left by operators of ONNX
 //! Runtime.
 
+mod activation;
 mod attention;
 mod embedding;
 mod four_bits;
+mod gates;
 mod join;
 mod l2_norm;
 mod layer;

@@ -4,21 +4,22 @@
 
 use super::attention::Attentions;
 use super::linear::Linears;
-use super::{embedding, l2_norm};
+use super::{activation, embedding, l2_norm};
 use crate::builder::Builder;
 use crate::graph::Graph;
 use crate::onnx::NodeProto;
 use crate::operators::{
-    ATTENTION, CONTRIB_DOMAIN, DOMAIN, EMBEDDING, GELU, L2_NORMALIZE, LAYER_NORMALIZATION, LINEAR,
+    ACTIVATION, ATTENTION, CONTRIB_DOMAIN, DOMAIN, EMBEDDING, L2_NORMALIZE, LAYER_NORMALIZATION,
+    LINEAR, RMS_NORMALIZE,
 };
 
 /// The operators that run what was fused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Operators {
-    /// ONNX Runtime's own: `MultiHeadAttention`, `RotaryEmbedding` and `Gelu`
-    /// of `com.microsoft`, and standard ones for quantization. Every library of
-    /// ONNX Runtime runs the graph.
+    /// ONNX Runtime's own: `MultiHeadAttention`, `RotaryEmbedding`, `Gelu` and
+    /// `QuickGelu` of `com.microsoft`, `SimplifiedLayerNormalization`, and standard
+    /// ones for quantization. Every library of ONNX Runtime runs the graph.
     Contrib,
     /// Our own for attention, embeddings, linear layers and normalizations,
     /// which have to be registered with a session, and ONNX Runtime's for the
@@ -36,14 +37,18 @@ pub fn for_onnxruntime(graph: &mut Graph, operators: Operators) {
     let nodes = std::mem::take(&mut graph.proto_mut().node);
     for node in &nodes {
         let is_ours = node.domain.as_deref() == Some(DOMAIN);
-        let is_kernel = matches!(node.op_type.as_deref(), Some(ATTENTION | L2_NORMALIZE));
+        let is_kernel = matches!(
+            node.op_type.as_deref(),
+            Some(ATTENTION | L2_NORMALIZE | RMS_NORMALIZE)
+        );
         let is_lowered = operators == Operators::Contrib || !is_kernel;
         match node.op_type.as_deref().filter(|_| is_ours && is_lowered) {
             Some(LINEAR) => linears.lower(node, &mut builder),
             Some(ATTENTION) => attentions.lower(node, &mut builder),
             Some(EMBEDDING) => embedding::lower(node, graph, &mut builder),
             Some(L2_NORMALIZE) => l2_norm::lower(node, &mut builder),
-            Some(GELU) => gelu(node, &mut builder),
+            Some(ACTIVATION) => activation::lower(node, &mut builder),
+            Some(RMS_NORMALIZE) => rms_norm(node, &mut builder),
             _ if operators == Operators::Kernels && is_row_normalization(node) => {
                 let mut kernel = node.clone();
                 kernel.domain = Some(DOMAIN.to_owned());
@@ -65,14 +70,11 @@ fn is_row_normalization(node: &NodeProto) -> bool {
     node.is("LayerNormalization") && node.int("axis", -1) == -1 && node.output.len() == 1
 }
 
-fn gelu(gelu: &NodeProto, builder: &mut Builder) {
-    let operator = match gelu.string("approximate") {
-        "tanh" => "FastGelu",
-        _ => "Gelu",
-    };
-    let mut lowered = gelu.clone();
-    lowered.op_type = Some(operator.to_owned());
-    lowered.domain = Some(CONTRIB_DOMAIN.to_owned());
-    lowered.attribute.clear();
-    builder.push(lowered);
+/// The operator that every ONNX Runtime has, outside of the standard but in its
+/// domain.
+fn rms_norm(norm: &NodeProto, builder: &mut Builder) {
+    let mut lowered = norm.clone();
+    lowered.op_type = Some("SimplifiedLayerNormalization".to_owned());
+    lowered.domain = None;
+    builder.push(lowered.with_int("axis", -1));
 }

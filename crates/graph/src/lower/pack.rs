@@ -7,6 +7,7 @@ use super::four_bits;
 use super::layer::LoadedLayer;
 use crate::error::{Error, Result};
 use crate::external::ExternalReader;
+use crate::gates::gated_pairs;
 use crate::graph::Graph;
 use crate::index::ValueIndex;
 use crate::onnx::NodeProto;
@@ -35,7 +36,8 @@ impl Layers {
 
 /// Takes linear layers out of a graph and packs their weights;
 /// [`PACKED_LINEAR`] takes the place of [`LINEAR`]. The layers of queries, keys
-/// and values become one if they read the same rows. `file` names the model in
+/// and values become one if they read the same rows, and so do the two of a gated
+/// layer. `file` names the model in
 /// errors; `external` reads tensors of other files.
 ///
 /// # Errors
@@ -64,6 +66,20 @@ pub fn pack_linears(
         let rows = nodes[found.queries].output.concat();
         read_joined(&mut nodes[found.attention], &rows);
         joined.extend([found.keys, found.values]);
+    }
+    for pair in gated_pairs(graph) {
+        let layers_of_pair = [pair.activated, pair.factor].map(|at| &nodes[at]);
+        if !layers_of_pair.iter().all(|node| layers.contain(node)) {
+            continue;
+        }
+        let [activated, factor] = layers_of_pair.map(&read);
+        let Some(layer) = LoadedLayer::gated(activated?, factor?).and_then(|layer| layer.pack())
+        else {
+            continue;
+        };
+        nodes[pair.product].input = nodes[pair.activated].input[..1].to_vec();
+        replace(&mut nodes[pair.product], layer, &mut packed);
+        joined.extend([pair.activated, pair.factor]);
     }
     for (at, node) in nodes.iter_mut().enumerate() {
         if !joined.contains(&at) && layers.contain(node) {

@@ -97,7 +97,7 @@ pub fn layers(graph: &Graph, file: &str) -> Result<Vec<Layer>> {
 fn is_quantized(node: &NodeProto) -> bool {
     node.op_type.as_deref().is_some_and(|name| {
         matches!(name, "MatMulInteger" | "ConvInteger" | "MatMulNBits")
-            || name.starts_with("Q")
+            || (name.starts_with('Q') && name != "QuickGelu")
             || name.contains("Quantize")
     })
 }

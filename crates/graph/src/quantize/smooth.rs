@@ -189,7 +189,7 @@ fn run(layer: &Layer, weights: Weights<'_>, smoothing: &[f32], rows: &[f32]) -> 
         outer,
         smoothing,
         bias: &[],
-        activation: Activation::None,
+        activation: Activation::NONE,
     };
     let mut out = vec![0.; rows.len() / inner * outer];
     if let Some(linear) = layer.pack() {

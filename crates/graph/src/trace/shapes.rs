@@ -2,7 +2,7 @@
 
 use super::{Call, Tensor, broadcast_shape};
 use crate::onnx::{FLOAT, INT32, UINT8};
-use crate::operators::{ATTENTION, EMBEDDING, GELU, L2_NORMALIZE};
+use crate::operators::{ACTIVATION, ATTENTION, EMBEDDING, L2_NORMALIZE, RMS_NORMALIZE};
 
 pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     let data = call.input(0)?;
@@ -24,14 +24,16 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
             (inner == other).then_some(())?;
             one(data.dtype(), &[rows, columns])
         }
-        "LayerNormalization" => one(data.dtype(), data.shape()),
+        "LayerNormalization" | "RMSNormalization" | "SimplifiedLayerNormalization" => {
+            one(data.dtype(), data.shape())
+        }
         "DequantizeLinear" => one(FLOAT, data.shape()),
         "DynamicQuantizeLinear" => Some(vec![
             Tensor::opaque(UINT8, data.shape()),
             Tensor::opaque(FLOAT, &[]),
             Tensor::opaque(UINT8, &[]),
         ]),
-        "CumSum" | "Gelu" | "LpNormalization" => one(data.dtype(), data.shape()),
+        "CumSum" | "Gelu" | "LpNormalization" | "Swish" => one(data.dtype(), data.shape()),
         _ => None,
     }
 }
@@ -42,7 +44,7 @@ pub(super) fn run_fused(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     let mut shape = data.shape().to_vec();
     let size = |name| usize::try_from(call.node.int(name, 0)).ok();
     match name {
-        GELU | L2_NORMALIZE => {}
+        ACTIVATION | L2_NORMALIZE | RMS_NORMALIZE => {}
         EMBEDDING => {
             shape.push(*call.input(1)?.shape().get(1)?);
             return Some(vec![Tensor::opaque(FLOAT, &shape)]);
@@ -58,7 +60,7 @@ pub(super) fn run_contrib(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     let data = call.input(0)?;
     let mut shape = data.shape().to_vec();
     match name {
-        "FastGelu" | "Gelu" => {}
+        "FastGelu" | "Gelu" | "QuickGelu" => {}
         "MatMulNBits" => *shape.last_mut()? = usize::try_from(call.node.int("N", 0)).ok()?,
         _ => return None,
     }

@@ -1,5 +1,6 @@
 //! Linear layers with 8-bit or 32-bit float weights.
 
+mod activation;
 mod operands;
 mod outputs;
 mod overflow;
@@ -8,6 +9,7 @@ mod product;
 mod quantize;
 mod tile;
 
+pub use activation::{Activation, Function};
 use operands::{Operands, Product};
 use overflow::OverflowCorrections;
 pub use pack::{Layer, MAX_INT8_INNER, WeightType, Weights};
@@ -19,31 +21,6 @@ use std::ops::Range;
 use super::aligned::Aligned;
 use super::isa::InstructionSet;
 use crate::threads::{Parallel, Shared, ranges};
-
-/// The activation function of a linear layer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Activation {
-    /// The identity.
-    #[default]
-    None,
-    /// Gaussian error linear unit.
-    Gelu,
-    /// Its approximation by a hyperbolic tangent.
-    GeluTanh,
-    /// `gelu(left) * right`, where `left` is the first half of the columns
-    /// and `right` the second.
-    GatedGelu,
-    /// [`GatedGelu`](Self::GatedGelu) with the tanh approximation.
-    GatedGeluTanh,
-}
-
-impl Activation {
-    /// Whether two columns of the product make one column of the output.
-    pub fn is_gated(self) -> bool {
-        matches!(self, Self::GatedGelu | Self::GatedGeluTanh)
-    }
-}
 
 /// Which activations share a quantization scale.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

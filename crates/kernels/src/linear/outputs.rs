@@ -3,11 +3,14 @@
 
 use std::ops::Range;
 
-use super::super::exp::{gelu, gelu_tanh, rough_gelu, rough_gelu_tanh};
+use super::super::exp::{
+    gelu, gelu_tanh, quick_gelu, relu, relu_squared, rough_gelu, rough_gelu_tanh, rough_quick_gelu,
+    rough_silu, silu,
+};
 use super::super::isa::{Isa, MAX_TILE, Vector};
-use super::Activation;
 use super::operands::Product;
 use super::tile::{Strip, Tile};
+use super::{Activation, Function};
 
 impl Activation {
     /// Columns of the output that come from one panel.
@@ -20,20 +23,32 @@ impl Activation {
         }
     }
 
-    /// Applies the function to a vector of each half of a panel. In a gated layer
-    /// the second is the gate, and only the first result counts.
+    /// Applies it to a vector of each half of a panel. In a gated layer the
+    /// second is the gate, and only the first result counts.
     #[inline(always)]
     fn apply<V: Vector, T: Tile<V>>(self, [left, right]: [V; 2]) -> [V; 2] {
+        match self {
+            Self::Each(function) => function.apply::<_, T, 2>([left, right]),
+            Self::Gated(function) => [function.apply::<_, T, 1>([left])[0].mul(right), right],
+        }
+    }
+}
+
+impl Function {
+    #[inline(always)]
+    fn apply<V: Vector, T: Tile<V>, const COUNT: usize>(self, x: [V; COUNT]) -> [V; COUNT] {
         match (self, T::IS_ROUGH) {
-            (Self::None, _) => [left, right],
-            (Self::Gelu, true) => rough_gelu([left, right]),
-            (Self::Gelu, false) => [gelu(left), gelu(right)],
-            (Self::GeluTanh, true) => rough_gelu_tanh([left, right]),
-            (Self::GeluTanh, false) => [gelu_tanh(left), gelu_tanh(right)],
-            (Self::GatedGelu, true) => [rough_gelu([left])[0].mul(right), right],
-            (Self::GatedGelu, false) => [gelu(left).mul(right), right],
-            (Self::GatedGeluTanh, true) => [rough_gelu_tanh([left])[0].mul(right), right],
-            (Self::GatedGeluTanh, false) => [gelu_tanh(left).mul(right), right],
+            (Self::Identity, _) => x,
+            (Self::Gelu, true) => rough_gelu(x),
+            (Self::Gelu, false) => gelu(x),
+            (Self::GeluTanh, true) => rough_gelu_tanh(x),
+            (Self::GeluTanh, false) => gelu_tanh(x),
+            (Self::Silu, true) => rough_silu(x),
+            (Self::Silu, false) => silu(x),
+            (Self::QuickGelu, true) => rough_quick_gelu(x),
+            (Self::QuickGelu, false) => quick_gelu(x),
+            (Self::Relu, _) => relu(x),
+            (Self::ReluSquared, _) => relu_squared(x),
         }
     }
 }

@@ -53,7 +53,7 @@ pub struct Layer<'a> {
     pub smoothing: &'a [f32],
     /// One per column, or empty.
     pub bias: &'a [f32],
-    /// Applied to the sums.
+    /// Applied to the sums with their bias.
     pub activation: Activation,
 }
 

@@ -1,4 +1,6 @@
-use super::super::exp::{gelu, gelu_tanh, rough_gelu, rough_gelu_tanh};
+use super::super::exp::{
+    gelu, gelu_tanh, quick_gelu, rough_gelu, rough_gelu_tanh, rough_quick_gelu, rough_silu, silu,
+};
 use super::*;
 use crate::sample;
 
@@ -96,8 +98,8 @@ struct Quantizer {
 /// An output by the definition.
 struct Expected {
     value: f64,
-    /// The value before the activation function.
-    sum: f64,
+    /// What its rounding errors grow with.
+    size: f64,
 }
 
 /// The definition, in 64 bits, with `DynamicQuantizeLinear` on each block of a row.
@@ -125,42 +127,50 @@ fn definition(layer: &Layer<'_>, row: &[f32], quantizer: Quantizer) -> Vec<Expec
         })
         .collect();
     let is_float = matches!(layer.weights, Weights::Floats(_));
-    let gelu = |x: f64| {
-        if is_float {
-            gelu(x as f32).into()
-        } else {
-            rough_gelu([x as f32])[0].into()
-        }
-    };
-    let gelu_tanh = |x: f64| {
-        if is_float {
-            gelu_tanh(x as f32).into()
-        } else {
-            rough_gelu_tanh([x as f32])[0].into()
-        }
-    };
-    let (left, right) = sums.split_at(layer.outer / 2);
-    let gated = |function: &dyn Fn(f64) -> f64| {
-        let pairs = left.iter().zip(right).map(|(left, right)| Expected {
-            value: function(*left) * right,
-            sum: left * right,
-        });
-        pairs.collect()
-    };
-    let plain = |function: &dyn Fn(f64) -> f64| {
-        let values = sums.iter().map(|&sum| Expected {
-            value: function(sum),
-            sum,
-        });
-        values.collect()
-    };
     match layer.activation {
-        Activation::None => plain(&|sum| sum),
-        Activation::Gelu => plain(&gelu),
-        Activation::GeluTanh => plain(&gelu_tanh),
-        Activation::GatedGelu => gated(&gelu),
-        Activation::GatedGeluTanh => gated(&gelu_tanh),
+        Activation::Each(function) => {
+            let values = sums.iter().map(|&sum| Expected {
+                value: value_of(function, is_float, sum),
+                size: size_of(function, sum),
+            });
+            values.collect()
+        }
+        Activation::Gated(function) => {
+            let (left, right) = sums.split_at(layer.outer / 2);
+            let pairs = left.iter().zip(right).map(|(&left, &right)| Expected {
+                value: value_of(function, is_float, left) * right,
+                size: size_of(function, left) * right.abs().max(1.),
+            });
+            pairs.collect()
+        }
     }
+}
+
+fn size_of(function: Function, sum: f64) -> f64 {
+    match function {
+        Function::ReluSquared => sum.powi(2),
+        _ => sum.abs(),
+    }
+}
+
+/// A function of a sum. Those that are approximated are tested where they are
+/// defined.
+fn value_of(function: Function, is_float: bool, sum: f64) -> f64 {
+    let x = [sum as f32];
+    let [value] = match (function, is_float) {
+        (Function::Identity, _) => return sum,
+        (Function::Relu, _) => return sum.max(0.),
+        (Function::ReluSquared, _) => return sum.max(0.).powi(2),
+        (Function::Gelu, true) => gelu(x),
+        (Function::Gelu, false) => rough_gelu(x),
+        (Function::GeluTanh, true) => gelu_tanh(x),
+        (Function::GeluTanh, false) => rough_gelu_tanh(x),
+        (Function::Silu, true) => silu(x),
+        (Function::Silu, false) => rough_silu(x),
+        (Function::QuickGelu, true) => quick_gelu(x),
+        (Function::QuickGelu, false) => rough_quick_gelu(x),
+    };
+    value.into()
 }
 
 /// Threads of the test's own, so that tasks really run in parallel.
@@ -189,14 +199,6 @@ impl Parallel for Threads {
     }
 }
 
-const ACTIVATIONS: [Activation; 5] = [
-    Activation::None,
-    Activation::Gelu,
-    Activation::GeluTanh,
-    Activation::GatedGelu,
-    Activation::GatedGeluTanh,
-];
-
 #[test]
 fn matches_the_definition_on_every_instruction_set() {
     // Less than a tile, whole tiles, and more; multiples of no vector.
@@ -205,7 +207,10 @@ fn matches_the_definition_on_every_instruction_set() {
     let sizes = if cfg!(miri) { &sizes[..1] } else { &sizes };
     for &(count, inner, outer) in sizes {
         let sample = sample(count, inner, outer);
-        for activation in ACTIVATIONS {
+        let activations = Function::ALL
+            .into_iter()
+            .flat_map(|function| [Activation::Each(function), Activation::Gated(function)]);
+        for activation in activations {
             let [signed, unsigned] = [WeightType::Int8, WeightType::Uint8]
                 .map(|kind| sample.layer(inner, outer, kind, activation));
             let floats: Vec<f32> = (0..inner * outer)
@@ -250,10 +255,10 @@ fn check(sample: &Sample, layer: &Layer<'_>, set: InstructionSet) {
         };
         for (at, row) in sample.rows.chunks_exact(layer.inner).enumerate() {
             let expected = definition(layer, row, quantizer);
-            for (column, Expected { value, sum }) in expected.iter().enumerate() {
+            for (column, Expected { value, size }) in expected.iter().enumerate() {
                 let at = at * width + column;
                 // A gate multiplies the rounding errors of both its factors.
-                let bound = 1e-5 * sum.abs().max(10.);
+                let bound = 1e-5 * size.max(10.);
                 let without = f64::from(plain[at]);
                 assert!(
                     (without - value).abs() <= bound,
@@ -271,7 +276,7 @@ fn check(sample: &Sample, layer: &Layer<'_>, set: InstructionSet) {
 fn int8_outputs_are_identical_on_every_instruction_set() {
     let (count, inner, outer) = (31, 258, 100);
     let sample = sample(count, inner, outer);
-    let layer = sample.layer(inner, outer, WeightType::Int8, Activation::None);
+    let layer = sample.layer(inner, outer, WeightType::Int8, Activation::NONE);
     let run = |set: InstructionSet| {
         let linear = layer.pack_for(set).expect("sizes fit");
         let mut out = vec![0.; count * outer];
@@ -296,7 +301,12 @@ fn int8_outputs_are_identical_on_every_instruction_set() {
 fn rows_do_not_depend_on_their_neighbours() {
     let (count, inner, outer) = (20, 96, 40);
     let sample = sample(count, inner, outer);
-    let layer = sample.layer(inner, outer, WeightType::Int8, Activation::Gelu);
+    let layer = sample.layer(
+        inner,
+        outer,
+        WeightType::Int8,
+        Activation::Each(Function::Gelu),
+    );
     let linear = layer.pack().expect("sizes fit");
     let mut all = vec![0.; count * outer];
     linear.run(
@@ -315,7 +325,7 @@ fn rows_do_not_depend_on_their_neighbours() {
 #[test]
 fn rows_that_are_not_finite_give_nan() {
     let sample = sample(3, 32, 16);
-    let layer = sample.layer(32, 16, WeightType::Int8, Activation::None);
+    let layer = sample.layer(32, 16, WeightType::Int8, Activation::NONE);
     for set in InstructionSet::all() {
         for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             for column in [0, 17, 31] {
@@ -335,7 +345,7 @@ fn rows_that_are_not_finite_give_nan() {
 #[test]
 fn rows_of_zeros_give_the_bias() {
     let sample = sample(1, 32, 16);
-    let layer = sample.layer(32, 16, WeightType::Uint8, Activation::None);
+    let layer = sample.layer(32, 16, WeightType::Uint8, Activation::NONE);
     for set in InstructionSet::all() {
         let mut out = vec![0.; 16];
         let linear = layer.pack_for(set).expect("sizes fit");
@@ -353,7 +363,12 @@ fn rows_of_zeros_give_the_bias() {
 fn smoothing_is_applied_before_quantization() {
     let (inner, outer) = (70, 40);
     let sample = sample(5, inner, outer);
-    let layer = sample.layer(inner, outer, WeightType::Int8, Activation::Gelu);
+    let layer = sample.layer(
+        inner,
+        outer,
+        WeightType::Int8,
+        Activation::Each(Function::Gelu),
+    );
     let smoothing: Vec<f32> = (0..inner).map(|at| 0.2 + at as f32 * 0.05).collect();
     let factors = smoothing.iter().cycle();
     let rows = sample.rows.iter().zip(factors);
@@ -385,7 +400,7 @@ fn smoothing_is_applied_before_quantization() {
 #[test]
 fn contradicting_sizes_are_refused() {
     let sample = sample(1, 8, 6);
-    let layer = sample.layer(8, 6, WeightType::Int8, Activation::None);
+    let layer = sample.layer(8, 6, WeightType::Int8, Activation::NONE);
     assert!(layer.pack().is_some());
     let with = |scales, zero_points| Layer {
         weights: Weights::Integers {
@@ -429,7 +444,7 @@ fn contradicting_sizes_are_refused() {
             inner: 16,
             outer: 3,
             bias: &[],
-            activation: Activation::GatedGelu,
+            activation: Activation::Gated(Function::Gelu),
             ..with(&[1.], &[])
         },
     ] {

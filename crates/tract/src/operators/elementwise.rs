@@ -46,9 +46,7 @@ pub(super) fn find(name: &str) -> Option<Operator> {
         "CastLike" => cast_like,
         "Clip" => clip,
         "Dropout" | "Identity" => |node| Ok(tvec!(node.input(0)?)),
-        "Gelu" | "com.microsoft.Gelu" | "com.microsoft.FastGelu" => gelu,
         "Pow" => pow,
-        "Relu" => relu,
         "Where" => select,
         _ => return None,
     })
@@ -118,28 +116,6 @@ fn clip(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     Ok(tvec!(result))
 }
 
-/// `x / 2 * (1 + erf(x / sqrt(2)))`, or its approximation by tanh.
-pub(super) fn gelu(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
-    let input = node.input(0)?;
-    ensure!(node.inputs.len() == 1, "expected no bias");
-    let one = node.scalar(1., input)?;
-    let is_fast = node.proto.op_type.as_deref() == Some("FastGelu");
-    let inner = if is_fast || node.proto.string("approximate") == "tanh" {
-        let squared = node.mul(input, input)?;
-        let cubed = node.scale(squared, 0.044_715)?;
-        let sum = node.add(cubed, one)?;
-        let product = node.mul(sum, input)?;
-        let scaled = node.scale(product, (2. / std::f32::consts::PI).sqrt())?;
-        node.wire(math::tanh(), &[scaled])?
-    } else {
-        let scaled = node.scale(input, std::f32::consts::FRAC_1_SQRT_2)?;
-        node.wire(math::erf(), &[scaled])?
-    };
-    let gate = node.add(inner, one)?;
-    let half = node.scale(input, 0.5)?;
-    Ok(tvec!(node.mul(half, gate)?))
-}
-
 /// The result has the type of the base.
 fn pow(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     let (base, exponent) = (node.input(0)?, node.input(1)?);
@@ -149,12 +125,6 @@ fn pow(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
     Ok(tvec!(
         node.wire(TypedBinOp(Box::new(math::Pow), None), &operands)?
     ))
-}
-
-fn relu(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
-    let input = node.input(0)?;
-    let zero = node.scalar(0., input)?;
-    Ok(tvec!(node.binary(Box::new(math::Max), input, zero)?))
 }
 
 fn select(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {

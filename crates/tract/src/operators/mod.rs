@@ -3,6 +3,7 @@
 //! tract-onnx has many more. All of them would be in every module for
 //! browsers, where encoders need only these.
 
+mod activation;
 mod combine;
 mod elementwise;
 mod fused;
@@ -24,6 +25,7 @@ pub(super) type Operator = fn(&mut Node<'_>) -> TractResult<TVec<OutletId>>;
 /// The operator of that name, see `NodeProto::operator`.
 pub(super) fn find(name: &str) -> Option<Operator> {
     let tables = [
+        activation::find,
         combine::find,
         elementwise::find,
         fused::find,

@@ -5,6 +5,7 @@ mod embedding;
 mod l2_norm;
 mod layer_norm;
 mod linear;
+mod rms_norm;
 mod threads;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use embedding::EmbeddingOperator;
 use l2_norm::L2NormOperator;
 use layer_norm::LayerNormOperator;
 use linear::LinearOperator;
+use rms_norm::RmsNormOperator;
 use threads::Threads;
 
 /// State that the operators of all sessions of a backend share.
@@ -104,7 +106,8 @@ impl Kernels {
             .add(AttentionOperator(kernels.clone()))?
             .add(EmbeddingOperator(kernels.clone()))?
             .add(L2NormOperator(kernels.clone()))?
-            .add(LayerNormOperator(kernels))?;
+            .add(LayerNormOperator(kernels.clone()))?
+            .add(RmsNormOperator(kernels))?;
         Ok(Some(domain))
     }
 }

@@ -90,6 +90,26 @@ fn families_are_fused() {
     }
 }
 
+/// Normalizations of heads are a part of attention where it is recognised.
+#[test]
+fn norms_and_gates_of_decoders_are_fused() {
+    for (name, rms_norms, activations, gated) in [
+        ("dense-eurobert-mean", 7, 3, 3),
+        ("dense-qwen3-last", 13, 3, 3),
+        ("mv-st-lfm2", 9, 3, 3),
+        ("dense-nomic-mean", 0, 3, 3),
+    ] {
+        let mut graph = architecture(name).graph;
+        let fused = fuse(&mut graph);
+        let found = (fused.rms_normalizations, fused.activations, fused.gated);
+        assert_eq!(found, (rms_norms, activations, gated), "{name}: {fused}");
+        assert!(
+            !graph.nodes().iter().any(|node| node.is("ReduceMean")),
+            "{name}"
+        );
+    }
+}
+
 #[test]
 fn all_forms_of_attention_are_fused() {
     // All, rotary, windowed, causal, grouped, with norms of heads, with a bias.

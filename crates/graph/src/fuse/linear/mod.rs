@@ -3,11 +3,12 @@
 mod epilogue;
 mod product;
 
-use super::{BATCH, LENGTH, Replacement};
+use super::Replacement;
 use crate::onnx::NodeProto;
 use crate::operators::{DOMAIN, LINEAR};
 use crate::trace::Trace;
-use epilogue::{Epilogue, added};
+use epilogue::{Epilogue, Half, added};
+use multivec_kernels::Activation;
 use product::{is_row, product};
 
 /// [`LINEAR`] in place of the nodes around a product of rows and constant
@@ -26,7 +27,8 @@ pub(super) fn find(trace: &Trace<'_>, node: &NodeProto) -> Option<Replacement> {
         output: product.output,
         bias: product.bias,
         residual: "",
-        activation: "none",
+        activation: Activation::NONE,
+        activated: Half::First,
     };
     if epilogue.bias.is_empty()
         && let Some(sum) = added(trace.index(), epilogue.output)
@@ -51,7 +53,10 @@ pub(super) fn find(trace: &Trace<'_>, node: &NodeProto) -> Option<Replacement> {
         inputs.pop();
     }
     let mut fused = crate::node::node(LINEAR, DOMAIN, &inputs, &[epilogue.output])
-        .with_string("activation", epilogue.activation);
+        .with_string("activation", &epilogue.activation.to_string());
+    if epilogue.activated == Half::Second {
+        fused = fused.with_int("activated", 1);
+    }
     if product.transposed {
         fused = fused.with_int("transposed", 1);
     }

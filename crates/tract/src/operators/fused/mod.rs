@@ -5,9 +5,10 @@ mod embedding;
 mod l2_norm;
 mod layer_norm;
 mod linear;
+mod rms_norm;
 
 use super::super::node::Node;
-use super::{Operator, elementwise};
+use super::Operator;
 use tract_core::internal::*;
 
 pub(super) use layer_norm::layer_normalization;
@@ -15,10 +16,10 @@ pub(super) use layer_norm::layer_normalization;
 pub(super) fn find(name: &str) -> Option<Operator> {
     Some(match name {
         "ai.multivec.Attention" => attention::wire,
-        "ai.multivec.Gelu" => elementwise::gelu,
         "ai.multivec.PackedEmbedding" => embedding::wire,
         "ai.multivec.PackedLinear" => linear::wire,
         "ai.multivec.L2Normalize" => l2_norm::wire,
+        "ai.multivec.RmsNormalize" => rms_norm::wire,
         _ => return None,
     })
 }
