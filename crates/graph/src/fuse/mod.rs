@@ -155,6 +155,8 @@ fn apply(graph: &mut Graph, replacements: Vec<Replacement>) {
 }
 
 #[cfg(test)]
+mod forms;
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::fixture;

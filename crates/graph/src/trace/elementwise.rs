@@ -43,6 +43,7 @@ fn unary(name: &str, tensor: &Tensor) -> Option<Tensor> {
         "Relu" => |x| x.max(0.),
         "Round" => f32::round_ties_even,
         "Sigmoid" => |x| 1. / (1. + (-x).exp()),
+        "Sign" => |x| if x == 0. { 0. } else { x.signum() },
         "Sin" => f32::sin,
         "Sqrt" => f32::sqrt,
         "Tanh" => f32::tanh,
@@ -53,6 +54,7 @@ fn unary(name: &str, tensor: &Tensor) -> Option<Tensor> {
         Tensor::Int(array) => match name {
             "Abs" => Some(Tensor::Int(array.mapv(i64::wrapping_abs))),
             "Neg" => Some(Tensor::Int(array.mapv(i64::wrapping_neg))),
+            "Sign" => Some(Tensor::Int(array.mapv(i64::signum))),
             _ => None,
         },
         Tensor::Bool(_) => None,

@@ -21,15 +21,33 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
             }
         }
         "GatherND" if call.node.int("batch_dims", 0) == 0 => {
-            let Tensor::Int(positions) = call.input(1)? else {
-                return None;
+            let positions = call.input(1)?;
+            let (&count, shape) = positions.shape().split_last()?;
+            let Tensor::Int(positions) = positions else {
+                let shape = [shape, data.shape().get(count..)?].concat();
+                return Some(vec![Tensor::opaque(data.dtype(), &shape)]);
             };
             match data {
                 Tensor::Float(data) => Tensor::Float(points(data, positions)?),
                 Tensor::Int(data) => Tensor::Int(points(data, positions)?),
                 Tensor::Bool(data) => Tensor::Bool(points(data, positions)?),
-                Tensor::Opaque(..) => return None,
+                Tensor::Opaque(dtype, _) => {
+                    Tensor::opaque(*dtype, &[shape, data.shape().get(count..)?].concat())
+                }
             }
+        }
+        "NonZero" => {
+            let is_zero: Vec<bool> = match data {
+                Tensor::Float(data) => data.iter().map(|&x| x == 0.).collect(),
+                Tensor::Int(data) => data.iter().map(|&x| x == 0).collect(),
+                Tensor::Bool(data) => data.iter().map(|&x| !x).collect(),
+                Tensor::Opaque(..) => return None,
+            };
+            Tensor::Int(places(&super::tensor::array(data.shape(), is_zero)?)?)
+        }
+        "ScatterND" => {
+            let is_opaque = data.is_opaque() || call.input(2)?.is_opaque();
+            is_opaque.then(|| Tensor::opaque(data.dtype(), data.shape()))?
         }
         _ => return None,
     };
@@ -50,6 +68,16 @@ fn elements<T: Clone>(
         data.get(IxDyn(&at)).cloned()
     });
     super::tensor::array(positions.shape(), found.collect::<Option<Vec<_>>>()?)
+}
+
+/// The positions of the elements that are not zero, `[rank, count]`.
+fn places(is_zero: &ArrayD<bool>) -> Option<ArrayD<i64>> {
+    let found = is_zero.indexed_iter().filter(|(_, is_zero)| !**is_zero);
+    let found: Vec<Vec<i64>> = found
+        .map(|(at, _)| at.as_array_view().iter().map(|&at| at as i64).collect())
+        .collect();
+    let rows = (0..is_zero.ndim()).flat_map(|axis| found.iter().map(move |at| at[axis]));
+    super::tensor::array(&[is_zero.ndim(), found.len()], rows.collect())
 }
 
 /// Single elements: each position has an index for every axis.

@@ -6,6 +6,7 @@
 //! result.
 
 mod combine;
+mod einsum;
 mod elementwise;
 mod gather;
 mod movement;
@@ -190,6 +191,7 @@ fn step<'v>(node: &NodeProto, value: impl Fn(&str) -> Option<&'v Tensor>) -> Opt
     let outputs = movement::run(name, &call)
         .or_else(|| combine::run(name, &call))
         .or_else(|| reduce::run(name, &call))
+        .or_else(|| einsum::run(name, &call))
         .or_else(|| gather::run(name, &call))
         .or_else(|| elementwise::run(name, &call))
         .or_else(|| shapes::run(name, &call))?;

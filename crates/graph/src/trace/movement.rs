@@ -82,6 +82,15 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
                 array, &shape
             )))
         }
+        "Tile" => {
+            let repeats = sizes(&call.input(1)?.ints()?)?;
+            let tiled = data.shape().iter().zip(&repeats);
+            let tiled = tiled.map(|(size, repeats)| size.checked_mul(*repeats));
+            let shape: Vec<usize> = tiled.collect::<Option<_>>()?;
+            let fits = repeats.len() == rank && (data.is_opaque() || is_small(&shape));
+            fits.then_some(())?;
+            one(each_type!(data, shape, |array: &_| tile(array, &repeats)))
+        }
         "Slice" => slice(call, data).and_then(one),
         "Split" => split(call, data),
         "Gather" => {
@@ -155,6 +164,16 @@ fn gather<T: Clone>(array: &ArrayD<T>, axis: usize, positions: &ArrayD<i64>) -> 
     let mut shape = array.shape().to_vec();
     shape.splice(axis..=axis, positions.shape().iter().copied());
     reshape_array(&array.select(Axis(axis), &indices), &shape)
+}
+
+fn tile<T: Clone>(array: &ArrayD<T>, repeats: &[usize]) -> Option<ArrayD<T>> {
+    let mut tiled = array.clone();
+    for (axis, &repeats) in repeats.iter().enumerate() {
+        let size = tiled.shape()[axis];
+        let positions: Vec<usize> = (0..size * repeats).map(|at| at % size).collect();
+        tiled = tiled.select(Axis(axis), &positions);
+    }
+    Some(tiled)
 }
 
 fn slice(call: &Call<'_>, data: &Tensor) -> Option<Tensor> {
