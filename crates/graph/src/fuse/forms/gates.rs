@@ -49,10 +49,8 @@ fn products_of_two_layers_are_a_gate() {
 #[test]
 fn near_misses_are_no_gates() {
     for lines in [
-        // Unequal halves, and columns in turns.
-        format!(
-            "v = MatMul(x, w6)\n g, u0 = Split(v, s3) axis=-1\n u = Neg(u0)\n {SILU}\n out = Mul(a, u)"
-        ),
+        // Unequal halves, of which one is broadcast.
+        format!("v = MatMul(x, w6)\n g, u = Split(v) axis=-1 split=1;5\n {SILU}\n out = Mul(a, u)"),
         // The same half twice.
         format!("v = MatMul(x, w6)\n g, u = Split(v) axis=-1\n {SILU}\n out = Mul(a, g)"),
         // Halves of the tokens.

@@ -68,8 +68,10 @@ fn parse(line: &str) -> NodeProto {
     let made = node(operator, domain, &inputs, &outputs);
     attributes.split_whitespace().fold(made, |node, attribute| {
         let (name, value) = attribute.split_once('=').expect("an attribute");
-        if name == "axes" {
-            node.with_ints(name, &[value.parse().expect("an axis")])
+        if name == "axes" || value.contains(';') {
+            let values = value.split(';').map(str::parse);
+            let values: Vec<i64> = values.map(|value| value.expect("a number")).collect();
+            node.with_ints(name, &values)
         } else if let Ok(value) = value.parse() {
             node.with_int(name, value)
         } else {
