@@ -46,8 +46,10 @@ fn form(probes: &Probes<'_>, value: &str, heads: usize) -> Option<bool> {
     let mut is_relative = true;
     for trace in probes.traces() {
         let (shape, length) = (trace.shape(value)?, trace.shape("attention_mask")?[1]);
-        let &[.., rows, columns] = shape else {
-            return None;
+        let (rows, columns) = match *shape {
+            [.., rows, columns] => (rows, columns),
+            [columns] => (1, columns),
+            [] => return None,
         };
         let of_heads = shape.len().checked_sub(3).map_or(1, |at| shape[at]);
         let fits = [rows, columns]
@@ -99,7 +101,7 @@ fn whole(trace: &Trace<'_>, value: &str, nodes: &mut Nodes) -> Option<String> {
         let first = nodes.number(0);
         whole = nodes.add_with("Gather", &[&whole, &first], |node| node.with_int("axis", 0));
     }
-    if shape.len() == 2 {
+    for _ in shape.len()..3 {
         whole = nodes.unsqueezed(&whole, 0);
     }
     let length = trace.shape("attention_mask")?[1];

@@ -2,8 +2,9 @@
 
 use ndarray::{Array2, ArrayD, Axis, IxDyn};
 
-use super::sight::{self, Sight};
+use super::sight::{self, Shown, Sight};
 use super::terms::{Change, LOW, Sizes, Term};
+use crate::index::ValueIndex;
 use crate::trace::{Tensor, Trace};
 
 /// A mask of padding, and of what a token sees.
@@ -22,7 +23,12 @@ pub(super) struct Probe<'g> {
     pub(super) trace: Trace<'g>,
 }
 
-impl Probe<'_> {
+impl<'g> Probe<'g> {
+    pub(super) fn new(index: &'g ValueIndex<'g>, mask: Array2<i64>) -> Self {
+        let trace = Trace::run_drawn(index, &mask);
+        Self { mask, trace }
+    }
+
     fn is_padded(&self) -> bool {
         self.mask.iter().any(|&token| token == 0)
     }
@@ -60,8 +66,9 @@ pub(super) fn find(probes: &[Probe<'_>], heads: usize, terms: &[Term]) -> Option
         .iter()
         .zip(&seen)
         .filter(|(probe, _)| !probe.is_padded());
-    let (_, longest) = longest.max_by_key(|(probe, _)| probe.mask.ncols())?;
-    let sight = sight::of_middle(longest)?;
+    let (longest, pairs) = longest.max_by_key(|(probe, _)| probe.mask.ncols())?;
+    let length = longest.mask.ncols();
+    let sight = sight::of_middle(pairs)?;
     let hides_padding = [true, false].into_iter().find(|&hides_padding| {
         probes.iter().zip(&seen).all(|(probe, pairs)| {
             pairs.indexed_iter().all(|(at, &is_visible)| {
@@ -82,7 +89,8 @@ pub(super) fn find(probes: &[Probe<'_>], heads: usize, terms: &[Term]) -> Option
         }
         sight::of_middle(&found.pairs)
     };
-    let sight = sight::with_wide_windows(&shortest.trace, terms, sight, seen_with)?;
+    let shown = Shown { sight, length };
+    let sight = sight::with_wide_windows(&shortest.trace, terms, shown, seen_with)?;
     Some(Mask {
         hides_padding,
         sight,

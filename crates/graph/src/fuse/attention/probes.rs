@@ -38,24 +38,32 @@ pub(super) struct Changes {
 
 impl<'g> Probes<'g> {
     pub(in crate::fuse) fn new(index: &'g ValueIndex<'g>) -> Self {
-        let length = sight::longest(index);
-        let batches = [
+        let unpadded = |length| Probe::new(index, Array2::ones((1, length)));
+        let short = unpadded(16);
+        let long = longest(index, short.trace.known());
+        let length = long.mask.ncols();
+        let batches = vec![
             // No padding, and padding after and before a text.
-            Array2::from_shape_fn((3, 7), |(text, at)| i64::from([true, at < 4, at > 1][text])),
+            Probe::new(
+                index,
+                Array2::from_shape_fn((3, 7), |(text, at)| i64::from([true, at < 4, at > 1][text])),
+            ),
             // A masked token within a text.
-            Array2::from_shape_fn((3, 5), |(text, at)| i64::from(at != text + 1)),
-            Array2::ones((1, 16)),
-            Array2::ones((1, length)),
-            Array2::from_shape_fn((1, length), |(_, at)| i64::from(at < length / 3)),
+            Probe::new(
+                index,
+                Array2::from_shape_fn((3, 5), |(text, at)| i64::from(at != text + 1)),
+            ),
+            short,
+            long,
+            Probe::new(
+                index,
+                Array2::from_shape_fn((1, length), |(_, at)| i64::from(at < length / 3)),
+            ),
         ];
-        let batches = batches.map(|mask| Probe {
-            trace: Trace::run_drawn(index, &mask),
-            mask,
-        });
         Self {
             origins: Origins::new(index),
             drawn: Trace::run_drawn(index, &Array2::ones((BATCH, LENGTH))),
-            batches: batches.into(),
+            batches,
             known: RefCell::default(),
         }
     }
@@ -116,6 +124,19 @@ impl<'g> Probes<'g> {
             Some(mask::find(&self.batches, heads, &masks)?)
         };
         Some(Changes { mask, biases })
+    }
+}
+
+/// A text as long as the graph has positions for, of which as many values are
+/// `known` as of a short one, and longer than its windows if possible.
+fn longest<'g>(index: &'g ValueIndex<'g>, known: usize) -> Probe<'g> {
+    let mut length = sight::longest(index);
+    loop {
+        let probe = Probe::new(index, Array2::ones((1, length)));
+        if probe.trace.known() == known || length < 32 {
+            return probe;
+        }
+        length /= 2;
     }
 }
 

@@ -25,6 +25,13 @@ impl Sight {
     }
 }
 
+/// How far tokens see in texts of a length.
+#[derive(Clone, Copy)]
+pub(super) struct Shown {
+    pub(super) sight: Sight,
+    pub(super) length: usize,
+}
+
 /// How far the middle row of an unpadded text sees, by the pairs `[1, length,
 /// length]` that are visible.
 pub(super) fn of_middle(visible: &ArrayD<bool>) -> Option<Sight> {
@@ -41,12 +48,12 @@ pub(super) fn of_middle(visible: &ArrayD<bool>) -> Option<Sight> {
     })
 }
 
-/// Lengths of texts with which [`ahead`] tells how far a token sees.
+/// Lengths of texts that graphs are traced with to see how far a token sees.
 const LEAST: usize = 300;
 const MOST: usize = 1_200;
 
-/// A length of texts that is longer than any window of the graph, if there is
-/// one that can be tried.
+/// A length of texts that is longer than the windows of the graph, as far as it
+/// can be tried.
 pub(super) fn longest(index: &ValueIndex<'_>) -> usize {
     let trace = Trace::unpadded(index, 1, 2);
     let compares = ["Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Trilu"];
@@ -81,18 +88,18 @@ fn bound(trace: &Trace<'_>, name: &str) -> Option<usize> {
         .filter(|&bound| bound <= 1_000_000)
 }
 
-/// `sight`, as far as windows of `length` positions and more are concerned,
-/// which the traces are too short to show: constants that may be such windows
-/// are replaced by smaller ones. `seen_with` is what is seen with that number in
-/// place of a constant.
+/// The sight of which `sight` is what texts of `length` tokens show. They may be
+/// too short to show windows, so constants that may be such are replaced by
+/// smaller ones; `seen_with` is what is seen with a number in place of a
+/// constant.
 pub(super) fn with_wide_windows(
     trace: &Trace<'_>,
     terms: &[Term],
-    sight: Sight,
+    Shown { sight, length }: Shown,
     mut seen_with: impl FnMut(&str, i64) -> Option<Sight>,
 ) -> Option<Sight> {
     let mut found = sight;
-    for (name, window) in wide_bounds(trace, terms) {
+    for (name, window) in wide_bounds(trace, terms, length) {
         let sign = if is_negative(trace, name)? { -1 } else { 1 };
         let [one, other] = [3, 5].map(|small: i64| seen_with(name, sign * small));
         let (one, other) = (one?, other?);
@@ -133,7 +140,7 @@ fn is_negative(trace: &Trace<'_>, name: &str) -> Option<bool> {
 
 /// Constants that the changes are computed from and that may be windows too wide
 /// for a trace.
-fn wide_bounds<'g>(trace: &Trace<'g>, terms: &[Term]) -> Vec<(&'g str, usize)> {
+fn wide_bounds<'g>(trace: &Trace<'g>, terms: &[Term], length: usize) -> Vec<(&'g str, usize)> {
     let names = terms.iter().flat_map(|term| {
         let value = match &term.change {
             Change::Added(value) => value,
@@ -143,7 +150,7 @@ fn wide_bounds<'g>(trace: &Trace<'g>, terms: &[Term]) -> Vec<(&'g str, usize)> {
     });
     let names: BTreeSet<&str> = names.collect();
     let bounds = names.into_iter().filter_map(|name| {
-        let bound = bound(trace, name).filter(|&bound| span(bound) > MOST);
+        let bound = bound(trace, name).filter(|&bound| span(bound) > length);
         Some((name, bound?))
     });
     bounds.collect()
@@ -161,8 +168,8 @@ pub(super) fn constants<'g>(index: &ValueIndex<'g>, value: &str) -> BTreeSet<&'g
         for name in node.input.iter().filter(|name| !name.is_empty()) {
             if visited.insert(name.as_str()) {
                 match index.producer(name) {
-                    Some(node) => open.push(node),
-                    None => found.extend([name.as_str()]),
+                    Some(node) if !node.is("Constant") => open.push(node),
+                    _ => found.extend([name.as_str()]),
                 }
             }
         }
