@@ -7,7 +7,7 @@ use multivec::{
     optimize_graph,
 };
 use multivec_testing::notation;
-use multivec_testing::operators::{CASES, FALLBACK_CASES, LATER_CASES, OLD_CASES, branches};
+use multivec_testing::operators::{BEYOND_TRACT_ONNX, CASES, FALLBACK_CASES, LATER_CASES, OLD_CASES, branches};
 
 fn load(model: &[u8], engine: Engine) -> Result<Encoder, multivec::Error> {
     load_as(model, engine, Optimization::Checked)
@@ -82,6 +82,7 @@ fn is_near(expected: f32, found: f32) -> bool {
 #[test]
 fn operators_give_the_values_of_onnx_runtime() {
     check(CASES, 17);
+    check(BEYOND_TRACT_ONNX, 17);
 }
 
 #[test]

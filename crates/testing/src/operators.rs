@@ -47,6 +47,34 @@ pub const CASES: &[(&str, &str)] = &[
         "a = Shape(x)\n b = ConstantOfShape(a)\n output = Add(x, b)",
     ),
     (
+        "Conv of columns",
+        "a = Transpose(x) perm=[0,2,1]\n b = Conv(a, kernel) group=8 kernel_shape=[3] pads=[2,0]\n output = Transpose(b) perm=[0,2,1]",
+    ),
+    (
+        "Conv between channels",
+        "a = Transpose(x) perm=[0,2,1]\n b = Conv(a, mixing, row) pads=[1,0]\n output = Transpose(b) perm=[0,2,1]",
+    ),
+    (
+        "Conv with zeros cut off",
+        "a = Transpose(x) perm=[0,2,1]\n b = Conv(a, kernel) group=8 pads=[2,2]\n c = Shape(input_ids)\n d = Slice(c, one_list, two_list, zero_list)\n e = Slice(b, zero_list, d, last)\n output = Transpose(e) perm=[0,2,1]",
+    ),
+    (
+        "Conv in steps",
+        "a = Transpose(x) perm=[0,2,1]\n b = Conv(a, kernel, row) group=8 strides=[2] dilations=[2] pads=[3,2]\n c = ReduceMean(b) axes=[2]\n d = Transpose(c) perm=[0,2,1]\n output = Add(x, d)",
+    ),
+    (
+        "Conv of the same size, more zeros after",
+        "a = Transpose(x) perm=[0,2,1]\n b = Conv(a, mixing) auto_pad=SAME_UPPER\n output = Transpose(b) perm=[0,2,1]",
+    ),
+    (
+        "Conv of the same size, more zeros before",
+        "a = Transpose(x) perm=[0,2,1]\n b = Conv(a, mixing) auto_pad=SAME_LOWER\n output = Transpose(b) perm=[0,2,1]",
+    ),
+    (
+        "Conv of a plane",
+        "a = Unsqueeze(x, one_list)\n b = Conv(a, plane) pads=[1,0,1,2] strides=[1,2] dilations=[1,2]\n c = ReduceMean(b) axes=[1,3] keepdims=0\n d = Unsqueeze(c, last)\n output = Add(x, d)",
+    ),
+    (
         "Cos and Sin",
         "a = Cos(x)\n b = Sin(x)\n output = Mul(a, b)",
     ),
@@ -200,7 +228,27 @@ pub const CASES: &[(&str, &str)] = &[
         "Max and Min",
         "a = Max(x, half, row)\n output = Min(a, one)",
     ),
+    (
+        "Mean",
+        "output = Mean(x, p, row)",
+    ),
     ("Mul and Neg", "a = Neg(x)\n output = Mul(a, row)"),
+    (
+        "NonZero and ScatterND",
+        "a = Greater(x, half)\n b = NonZero(a)\n c = Transpose(b)\n d = GatherND(x, c)\n e = Neg(d)\n output = ScatterND(x, c, e)",
+    ),
+    (
+        "NonZero of rows",
+        "a = ReduceMax(x) axes=[2] keepdims=0\n b = Greater(a, half)\n c = NonZero(b)\n d = Transpose(c) perm=[1,0]\n e = GatherND(x, d)\n f = MatMul(e, square)\n output = ScatterND(p, d, f)",
+    ),
+    (
+        "NonZero of a text each, flattened",
+        "a = ReduceMax(x) axes=[1,2] keepdims=0\n b = Greater(a, one)\n c = NonZero(b)\n d = Transpose(c) perm=[1,0]\n e = GatherND(x, d)\n f = Unsqueeze(b, both)\n g = Shape(x)\n h = Expand(f, g)\n i = NonZero(h)\n j = Transpose(i) perm=[1,0]\n k = Reshape(e, minus)\n l = Shape(j)\n m = Gather(l, zero_i) axis=0\n n = Unsqueeze(m, zero_list)\n o = Slice(k, zero_list, n, zero_list)\n output = ScatterND(p, j, o)",
+    ),
+    (
+        "Pad",
+        "a = Pad(x, pads, half)\n b = Slice(a, zero_list, to_i, zero_list)\n c = ReduceSum(b, last)\n d = ReduceSum(c, axis1)\n output = Add(x, d)",
+    ),
     ("Pow", "output = Pow(x, two)"),
     ("Pow with a root", "output = Pow(p, half)"),
     (
@@ -255,6 +303,14 @@ pub const CASES: &[(&str, &str)] = &[
     ),
     ("Sigmoid", "output = Sigmoid(x)"),
     (
+        "ScatterElements",
+        "a = Cast(p) to=7\n b = Sub(a, a)\n c = Add(b, three)\n d = Slice(x, zero_list, one_list, last)\n e = Slice(c, zero_list, one_list, last)\n output = ScatterElements(x, e, d) axis=-1",
+    ),
+    (
+        "ScatterElements that adds",
+        "a = Cast(p) to=7\n b = Sub(a, a)\n c = Sub(b, three)\n output = ScatterElements(x, c, p) axis=-1 reduction=add",
+    ),
+    (
         "Size",
         "a = Size(x)\n b = Cast(a) to=1\n output = Div(x, b)",
     ),
@@ -267,7 +323,23 @@ pub const CASES: &[(&str, &str)] = &[
         "Slice to a size",
         "a = Shape(input_ids)\n b = Slice(a, one_list, two_list, zero_list)\n c = Slice(positions, zero_list, b, one_list)\n output = Add(x, c)",
     ),
+    (
+        "Slice to a constant",
+        "a = Slice(x, one_list, four_list, axis1)\n b = ReduceSum(a, axis1)\n output = Add(x, b)",
+    ),
+    (
+        "Slice of the last rows",
+        "a = Slice(x, minus3, to_i, axis1)\n b = ReduceSum(a, axis1)\n output = Add(x, b)",
+    ),
+    (
+        "Slice from minus a size",
+        "a = Shape(input_ids)\n b = Slice(a, one_list, two_list, zero_list)\n c = Neg(b)\n d = Slice(positions, c, to_i, one_list)\n output = Add(x, d)",
+    ),
     ("Softmax", "output = Softmax(x) axis=1"),
+    (
+        "Softplus",
+        "a = Mul(x, middle_f)\n output = Softplus(a)",
+    ),
     (
         "Split",
         "a, b = Split(x) axis=2\n c = Neg(a)\n output = Concat(b, c) axis=2",
@@ -294,6 +366,50 @@ pub const CASES: &[(&str, &str)] = &[
     (
         "Trilu",
         "a = Transpose(x) perm=[0,2,1]\n b = MatMul(x, a)\n c = Trilu(b, one_i) upper=0\n d = Trilu(c) upper=1\n output = MatMul(d, x)",
+    ),
+];
+
+/// Cases that tract-onnx does not run, or not as the standard says.
+pub const BEYOND_TRACT_ONNX: &[(&str, &str)] = &[
+    (
+        "MatMulNBits of 8 bits",
+        "output = com.microsoft.MatMulNBits(x, square_8, row) K=8 N=8 bits=8 block_size=16 accuracy_level=1",
+    ),
+    (
+        "MatMulNBits of 8 bits with zero points",
+        "output = com.microsoft.MatMulNBits(x, square_8, row, row_u8) K=8 N=8 bits=8 block_size=16",
+    ),
+    (
+        "MatMulNBits with zero points of floats and a bias",
+        "output = com.microsoft.MatMulNBits(x, square_4, row, row, , row) K=8 N=8 bits=4 block_size=16 accuracy_level=1",
+    ),
+    (
+        "MatMulNBits of several blocks",
+        "a = Concat(x, p, x, x, p) axis=-1\n output = com.microsoft.MatMulNBits(a, odd_8, odd_scales, , , odd_bias) K=40 N=5 bits=8 block_size=16",
+    ),
+    (
+        "Mod",
+        "a = Cast(x) to=7\n b = Mod(a, three)\n c = Mod(x, half) fmod=1\n d = Cast(b) to=1\n output = Add(c, d)",
+    ),
+    (
+        "Pad with the last",
+        "a = Pad(x, pads) mode=edge\n b = CumSum(a, axis1)\n c = ReduceMean(b) axes=[1,2]\n output = Add(x, c)",
+    ),
+    (
+        "Pad by reflection",
+        "a = Pad(x, pads) mode=reflect\n b = CumSum(a, axis1)\n c = ReduceMean(b) axes=[1,2]\n output = Add(x, c)",
+    ),
+    (
+        "Slice of two axes within bounds",
+        "output = Slice(x, far_before, far_after, axes12)",
+    ),
+    (
+        "Slice around the middle",
+        "a = Shape(input_ids)\n b = Slice(a, one_list, two_list, zero_list)\n c = Sub(middle, b)\n d = Add(middle, b)\n e = Slice(positions, c, d, one_list)\n f = ReduceMean(e) axes=[1]\n g = Slice(e, zero_list, b, one_list)\n h = Add(x, f)\n output = Add(h, g)",
+    ),
+    (
+        "Pad with zeros and cut off",
+        "output = Pad(x, shift)",
     ),
 ];
 
@@ -334,16 +450,8 @@ pub struct FallbackCase {
 
 pub const FALLBACK_CASES: &[FallbackCase] = &[
     FallbackCase {
-        operators: &["Conv"],
-        lines: "a = Transpose(x) perm=[0,2,1]\n b = Conv(a, kernel) group=8 kernel_shape=[3] pads=[2,0]\n output = Transpose(b) perm=[0,2,1]",
-    },
-    FallbackCase {
-        operators: &["Elu", "HardSwish", "Softplus"],
-        lines: "a = Elu(x) alpha=0.5\n b = HardSwish(a)\n output = Softplus(b)",
-    },
-    FallbackCase {
-        operators: &["NonZero", "ScatterND"],
-        lines: "a = Greater(x, half)\n b = NonZero(a)\n c = Transpose(b)\n d = GatherND(x, c)\n e = Neg(d)\n output = ScatterND(x, c, e)",
+        operators: &["Elu", "HardSwish"],
+        lines: "a = Elu(x) alpha=0.5\n output = HardSwish(a)",
     },
     FallbackCase {
         operators: &["TopK"],

@@ -88,7 +88,13 @@ impl Node<'_> {
 
     /// An input of sizes, which may depend on the shape of the batch.
     pub(super) fn dims(&self, at: usize) -> TractResult<TVec<TDim>> {
-        let tensor = self.constant(at)?.cast_to::<TDim>()?.into_owned();
+        let tensor = self.constant(at)?;
+        // tract casts the largest integers to -1.
+        if tensor.datum_type() == i64::datum_type() {
+            let sizes = tensor.try_as_plain_ram()?.as_slice::<i64>()?;
+            return Ok(sizes.iter().map(ToDim::to_dim).collect());
+        }
+        let tensor = tensor.cast_to::<TDim>()?;
         Ok(tensor.try_as_plain_ram()?.as_slice::<TDim>()?.into())
     }
 

@@ -2,12 +2,12 @@
 
 use prost::bytes::Bytes;
 
-use super::four_bits::{self, Blocks};
+use super::n_bits::{self, Blocks, ZeroPoints};
 use crate::error::Result;
 use crate::external::{ExternalReader, tensor_bytes};
 use crate::graph::Graph;
 use crate::node::elements;
-use crate::onnx::{FLOAT, NodeProto, UINT8};
+use crate::onnx::{FLOAT, NodeProto, TensorProto, UINT8};
 use multivec_kernels::{Activation, Layer, Linear, WeightType, Weights};
 
 /// A layer with the elements of its tensors.
@@ -33,7 +33,7 @@ pub(super) struct QuantizedWeights {
 }
 
 impl LoadedLayer {
-    /// Reads the tensors of a `Linear` or a product with 4-bit weights. `None`
+    /// Reads the tensors of a `Linear` or a product with weights of a few bits. `None`
     /// if they are not of the shapes that a layer has.
     pub(super) fn read(
         graph: &Graph,
@@ -45,8 +45,8 @@ impl LoadedLayer {
             node,
             external,
         };
-        if four_bits::is_product(node) {
-            inputs.four_bit_product()
+        if n_bits::is_product(node) {
+            inputs.n_bit_product()
         } else {
             inputs.linear()
         }
@@ -151,12 +151,19 @@ impl Inputs<'_> {
         }))
     }
 
-    fn four_bit_product(&self) -> Result<Option<LoadedLayer>> {
+    fn n_bit_product(&self) -> Result<Option<LoadedLayer>> {
         let (values, scales) = (self.bytes(1)?, self.floats(2)?);
-        let (zero_points, bias) = (self.bytes(3)?, self.floats(5)?);
-        let Some(blocks) = Blocks::of(self.node) else {
+        let (packed, floats) = (self.bytes(3)?, self.floats(3)?);
+        let zero_points = match self.data_type(3) {
+            None => ZeroPoints::Middle,
+            Some(FLOAT) => ZeroPoints::Floats(&floats),
+            Some(_) => ZeroPoints::Packed(&packed),
+        };
+        let Some(blocks) = Blocks::of(self.node).filter(|_| self.data_type(2) == Some(FLOAT))
+        else {
             return Ok(None);
         };
+        let bias = self.floats(5)?;
         let weights = blocks.floats(&values, &scales, &zero_points);
         Ok(weights.map(|weights| LoadedLayer {
             inner: blocks.inner,
@@ -168,10 +175,18 @@ impl Inputs<'_> {
         }))
     }
 
+    fn tensor(&self, at: usize) -> Option<&TensorProto> {
+        let name = self.node.input.get(at).filter(|name| !name.is_empty());
+        name.and_then(|name| self.graph.initializer(name))
+    }
+
+    fn data_type(&self, at: usize) -> Option<i32> {
+        self.tensor(at)?.data_type
+    }
+
     /// The bytes of an input; none if it is left out.
     fn bytes(&self, at: usize) -> Result<Bytes> {
-        let name = self.node.input.get(at).filter(|name| !name.is_empty());
-        match name.and_then(|name| self.graph.initializer(name)) {
+        match self.tensor(at) {
             Some(tensor) => tensor_bytes(tensor, self.external),
             None => Ok(Bytes::new()),
         }

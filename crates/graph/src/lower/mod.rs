@@ -7,15 +7,16 @@
 mod activation;
 mod attention;
 mod embedding;
-mod four_bits;
 mod gates;
 mod join;
 mod l2_norm;
 mod layer;
 mod linear;
 mod masks;
+mod n_bits;
 mod onnxruntime;
 mod pack;
+mod short_convolution;
 
 pub use embedding::pack_embeddings;
 pub use onnxruntime::{Operators, for_onnxruntime};

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::four_bits;
 use super::layer::LoadedLayer;
+use super::n_bits;
 use crate::error::{Error, Result};
 use crate::external::ExternalReader;
 use crate::gates::gated_pairs;
@@ -20,15 +20,15 @@ use multivec_kernels::Linear;
 pub enum Layers {
     /// Those with 8-bit weights.
     Quantized,
-    /// Those with 8-bit weights, those with floats, and products with 4-bit
-    /// weights, which become floats.
+    /// Those with 8-bit weights, those with floats, and products with
+    /// weights of a few bits, which become floats.
     All,
 }
 
 impl Layers {
     fn contain(self, node: &NodeProto) -> bool {
         match self {
-            Self::All => node.is_ours(LINEAR) || four_bits::is_product(node),
+            Self::All => node.is_ours(LINEAR) || n_bits::is_product(node),
             Self::Quantized => node.is_quantized_linear(),
         }
     }

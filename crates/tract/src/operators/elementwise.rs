@@ -32,7 +32,9 @@ pub(super) fn find(name: &str) -> Option<Operator> {
         "And" => |node| chain(node, logic::And),
         "Div" => |node| chain(node, math::Div),
         "Max" => |node| chain(node, math::Max),
+        "Mean" => mean,
         "Min" => |node| chain(node, math::Min),
+        "Mod" => modulo,
         "Mul" => |node| chain(node, math::Mul),
         "Or" => |node| chain(node, logic::Or),
         "Sub" => |node| chain(node, math::Sub),
@@ -47,6 +49,7 @@ pub(super) fn find(name: &str) -> Option<Operator> {
         "Clip" => clip,
         "Dropout" | "Identity" => |node| Ok(tvec!(node.input(0)?)),
         "Pow" => pow,
+        "Softplus" => softplus,
         "Where" => select,
         _ => return None,
     })
@@ -65,6 +68,38 @@ fn chain(node: &mut Node<'_>, op: impl BinMiniOp + Clone) -> TractResult<TVec<Ou
         result = node.binary(Box::new(op.clone()), result, operand)?;
     }
     Ok(tvec!(result))
+}
+
+fn mean(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
+    let sum = chain(node, math::Add)?[0];
+    let factor = 1. / node.inputs.len() as f32;
+    Ok(tvec!(node.scale(sum, factor)?))
+}
+
+/// The remainder has the sign of the divisor, with `fmod` that of the dividend.
+fn modulo(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
+    let (left, right) = (node.input(0)?, node.input(1)?);
+    let remainder = node.binary(Box::new(math::Rem), left, right)?;
+    if node.proto.int("fmod", 0) != 0 {
+        return Ok(tvec!(remainder));
+    }
+    let shifted = node.add(remainder, right)?;
+    Ok(tvec!(node.binary(Box::new(math::Rem), shifted, right)?))
+}
+
+/// `ln(1 + exp(x))`, which is `max(x, 0) + ln(1 + exp(-|x|))` and does not
+/// overflow.
+fn softplus(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
+    let input = node.input(0)?;
+    let magnitude = node.wire(math::abs(), &[input])?;
+    let negated = node.wire(math::neg(), &[magnitude])?;
+    let small = node.wire(math::exp(), &[negated])?;
+    let one = node.scalar(1., small)?;
+    let sum = node.add(small, one)?;
+    let logarithm = node.wire(math::ln(), &[sum])?;
+    let zero = node.scalar(0., input)?;
+    let positive = node.binary(Box::new(math::Max), input, zero)?;
+    Ok(tvec!(node.add(positive, logarithm)?))
 }
 
 fn compare(node: &mut Node<'_>, op: Box<dyn BinMiniOp>) -> TractResult<TVec<OutletId>> {

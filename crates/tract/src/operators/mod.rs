@@ -5,15 +5,19 @@
 
 mod activation;
 mod combine;
+mod convolution;
 mod elementwise;
 mod fused;
 mod normalize;
+mod pad;
 mod product;
 mod quantize;
 mod range;
 mod reduce;
+mod scatter;
 mod select;
 mod shape;
+mod slice;
 
 use tract_core::internal::*;
 
@@ -27,15 +31,19 @@ pub(super) fn find(name: &str) -> Option<Operator> {
     let tables = [
         activation::find,
         combine::find,
+        convolution::find,
         elementwise::find,
         fused::find,
         normalize::find,
+        pad::find,
         product::find,
         quantize::find,
         range::find,
         reduce::find,
+        scatter::find,
         select::find,
         shape::find,
+        slice::find,
     ];
     tables.iter().find_map(|find| find(name))
 }

@@ -25,14 +25,14 @@ pub(super) fn find(name: &str) -> Option<Operator> {
 }
 
 /// The floats of an input.
-fn floats(inputs: &[TValue], at: usize) -> TractResult<&[f32]> {
+pub(super) fn floats(inputs: &[TValue], at: usize) -> TractResult<&[f32]> {
     let input = inputs.get(at).context("expected an input, found none")?;
     input.try_as_plain_ram()?.as_slice::<f32>()
 }
 
 /// A tensor of floats that `write` fills in place. tract would copy the values
 /// of a vector.
-fn tensor(
+pub(super) fn tensor(
     shape: &[usize],
     write: impl FnOnce(&mut [f32]) -> TractResult<()>,
 ) -> TractResult<TVec<TValue>> {
