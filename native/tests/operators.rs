@@ -7,7 +7,9 @@ use multivec::{
     optimize_graph,
 };
 use multivec_testing::notation;
-use multivec_testing::operators::{BEYOND_TRACT_ONNX, CASES, FALLBACK_CASES, LATER_CASES, OLD_CASES, branches};
+use multivec_testing::operators::{
+    BEYOND_TRACT_ONNX, CASES, FALLBACK_CASES, LATER_CASES, OLD_CASES, branches,
+};
 
 fn load(model: &[u8], engine: Engine) -> Result<Encoder, multivec::Error> {
     load_as(model, engine, Optimization::Checked)

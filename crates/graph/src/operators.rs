@@ -109,3 +109,13 @@ pub const PACKED_LINEAR: &str = "PackedLinear";
 /// [`pack_embeddings`](crate::lower::pack_embeddings), and `columns` of the
 /// result.
 pub const PACKED_EMBEDDING: &str = "PackedEmbedding";
+
+/// The gated short convolution of LFM2:
+/// `ShortConvolution(rows, weights, bias?)` is `c * (conv(b * x) + bias)`.
+///
+/// Rows are `[batch, length, 3 * width]`, the columns of `b`, `c` and `x` one
+/// part after the other. Weights are `[width, 1, taps]`, as the standard
+/// operator `Conv` takes them for columns that are convolved alone. The
+/// attribute `before` is how many rows before its own the first tap reads; rows
+/// outside of the text count as zeros. The result is `[batch, length, width]`.
+pub const SHORT_CONVOLUTION: &str = "ShortConvolution";

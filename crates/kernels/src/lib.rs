@@ -17,6 +17,7 @@ mod rounding;
 #[doc(hidden)]
 pub mod sample;
 mod shared_granularity;
+mod short_convolution;
 mod threads;
 
 pub use attention::{
@@ -31,6 +32,7 @@ pub use linear::{
 };
 pub use rms_norm::RmsNorm;
 pub use shared_granularity::SharedGranularity;
+pub use short_convolution::ShortConvolution;
 pub use threads::{Parallel, Pool, Serial, ThreadPool};
 
 /// Whether the kernels of this build use WebAssembly's relaxed SIMD.

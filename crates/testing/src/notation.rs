@@ -109,7 +109,12 @@ fn constants() -> Vec<TensorProto> {
             &[DIM as i64, 1, 8],
             &(0..64u32).map(|at| (at * 29 + 3) as u8).collect::<Vec<_>>(),
         ),
-        bytes("square_8", 2, &[DIM as i64, 1, 16], &quantized(16)[..DIM * 16]),
+        bytes(
+            "square_8",
+            2,
+            &[DIM as i64, 1, 16],
+            &quantized(16)[..DIM * 16],
+        ),
         // Three blocks of 16 per column, the last half used.
         bytes("odd_8", 2, &[5, 3, 16], &quantized(16)[..5 * 3 * 16]),
         tensor("odd_scales", &[5, 3], scales()[..15].to_vec()),

@@ -228,10 +228,7 @@ pub const CASES: &[(&str, &str)] = &[
         "Max and Min",
         "a = Max(x, half, row)\n output = Min(a, one)",
     ),
-    (
-        "Mean",
-        "output = Mean(x, p, row)",
-    ),
+    ("Mean", "output = Mean(x, p, row)"),
     ("Mul and Neg", "a = Neg(x)\n output = Mul(a, row)"),
     (
         "NonZero and ScatterND",
@@ -336,10 +333,7 @@ pub const CASES: &[(&str, &str)] = &[
         "a = Shape(input_ids)\n b = Slice(a, one_list, two_list, zero_list)\n c = Neg(b)\n d = Slice(positions, c, to_i, one_list)\n output = Add(x, d)",
     ),
     ("Softmax", "output = Softmax(x) axis=1"),
-    (
-        "Softplus",
-        "a = Mul(x, middle_f)\n output = Softplus(a)",
-    ),
+    ("Softplus", "a = Mul(x, middle_f)\n output = Softplus(a)"),
     (
         "Split",
         "a, b = Split(x) axis=2\n c = Neg(a)\n output = Concat(b, c) axis=2",
@@ -407,10 +401,7 @@ pub const BEYOND_TRACT_ONNX: &[(&str, &str)] = &[
         "Slice around the middle",
         "a = Shape(input_ids)\n b = Slice(a, one_list, two_list, zero_list)\n c = Sub(middle, b)\n d = Add(middle, b)\n e = Slice(positions, c, d, one_list)\n f = ReduceMean(e) axes=[1]\n g = Slice(e, zero_list, b, one_list)\n h = Add(x, f)\n output = Add(h, g)",
     ),
-    (
-        "Pad with zeros and cut off",
-        "output = Pad(x, shift)",
-    ),
+    ("Pad with zeros and cut off", "output = Pad(x, shift)"),
 ];
 
 /// Operators that came after operator set 17, for set 20.

@@ -75,6 +75,8 @@ counts! {
         quantized_embeddings: "  quantized",
         /// L2 normalizations.
         l2_normalizations: "L2 normalizations",
+        /// Gated short convolutions.
+        short_convolutions: "short convolutions",
         /// Nodes of the original graph.
         nodes_before: "nodes before",
         /// Nodes of the fused graph.
@@ -88,6 +90,7 @@ impl Fused {
     pub fn is_plain(&self) -> bool {
         let faster = self.attentions + self.layer_normalizations + self.rms_normalizations;
         let faster = faster + self.gelus + self.activations + self.quantized;
+        let faster = faster + self.short_convolutions;
         faster + self.quantized_embeddings == 0
     }
 
@@ -102,33 +105,55 @@ impl Fused {
     }
 }
 
+/// What was found, without what was not.
 impl fmt::Display for Fused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} attentions ({} rotary, {} windowed, {} causal, {} grouped, {} with head norms, \
-             {} biased), {} layer normalizations, {} RMS normalizations, {} GELUs, \
-             {} other activations, {} linear layers ({} quantized, {} gated), \
-             {} embeddings ({} quantized), {} L2 normalizations; {} nodes, {} before",
-            self.attentions,
-            self.rotary,
-            self.windowed,
-            self.causal,
-            self.grouped,
-            self.head_norms,
-            self.biased,
-            self.layer_normalizations,
-            self.rms_normalizations,
-            self.gelus,
-            self.activations,
-            self.linears,
-            self.quantized,
-            self.gated,
-            self.embeddings,
-            self.quantized_embeddings,
-            self.l2_normalizations,
-            self.nodes_after,
-            self.nodes_before
-        )
+        const OPERATORS: usize = Fused::COUNT - 2;
+        let mut text = String::new();
+        let mut is_open = false;
+        for ((_, label), count) in Self::NAMES.iter().zip(self.counts()).take(OPERATORS) {
+            let part = label.strip_prefix("  ");
+            if count == 0 {
+                continue;
+            }
+            text += match part {
+                Some(_) if !is_open => " (",
+                None if is_open => "), ",
+                None if text.is_empty() => "",
+                _ => ", ",
+            };
+            text += &format!("{count} {}", part.unwrap_or(label));
+            is_open = part.is_some();
+        }
+        if text.is_empty() {
+            text += "nothing";
+        } else if is_open {
+            text += ")";
+        }
+        let (after, before) = (self.nodes_after, self.nodes_before);
+        write!(f, "{text}; {after} nodes, {before} before")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_has_what_was_found() {
+        let mut fused = Fused {
+            nodes_before: 9,
+            nodes_after: 3,
+            ..Fused::default()
+        };
+        assert_eq!(fused.to_string(), "nothing; 3 nodes, 9 before");
+        (fused.attentions, fused.rotary, fused.causal) = (2, 2, 1);
+        fused.rms_normalizations = 5;
+        (fused.linears, fused.gated) = (4, 2);
+        assert_eq!(
+            fused.to_string(),
+            "2 attentions (2 with rotary embedding, 1 causal), 5 RMS normalizations, \
+             4 linear layers (2 gated); 3 nodes, 9 before"
+        );
     }
 }

@@ -13,6 +13,7 @@ mod l2_norm;
 mod layer_norm;
 mod linear;
 mod rms_norm;
+mod short_convolution;
 
 use std::collections::HashMap;
 
@@ -20,18 +21,21 @@ use crate::gates::gated_pairs;
 use crate::graph::Graph;
 use crate::index::ValueIndex;
 use crate::onnx::NodeProto;
-use crate::passes::{clean, merge_equal_nodes};
+use crate::passes::{clean, expand_composites, merge_equal_nodes, replace_known_selections};
 use crate::trace::Trace;
 use attention::Probes;
 pub use counts::Fused;
+use short_convolution::Shapes;
 
 /// The shape that graphs are traced with.
 const BATCH: usize = 2;
 const LENGTH: usize = 5;
 
-/// Cleans a graph and fuses nodes of it to the standard `LayerNormalization`,
-/// and to `Activation`, `Attention`, `Embedding`, `Linear`, `L2Normalize` and
-/// `RmsNormalize` of our own [`operators`](crate::operators). What is not recognised is kept.
+/// Takes [composites](crate::passes::expand_composites) apart, cleans a graph
+/// and fuses nodes of it to the standard `LayerNormalization`, and to
+/// `Activation`, `Attention`, `Embedding`, `Linear`, `L2Normalize`,
+/// `RmsNormalize` and `ShortConvolution` of our own
+/// [`operators`](crate::operators). What is not recognised is kept.
 ///
 /// Engines run the result after [`lower`](crate::lower). Graphs with control
 /// flow are left as they are.
@@ -44,6 +48,8 @@ pub fn fuse(graph: &mut Graph) -> Fused {
     if graph.has_control_flow() {
         return fused;
     }
+    expand_composites(graph);
+    replace_known_selections(graph);
     clean(graph);
     let replacements = find(graph, &mut fused);
     apply(graph, replacements);
@@ -93,6 +99,10 @@ fn find(graph: &Graph, fused: &mut Fused) -> Vec<Replacement> {
     let l2_norms = find_each(graph, |node| l2_norm::find(&trace, node));
     fused.l2_normalizations = l2_norms.len();
 
+    let shapes = Shapes::of(&index);
+    let convolutions = find_each(graph, |node| shapes.as_ref()?.find(node));
+    fused.short_convolutions = convolutions.len();
+
     let embeddings = find_each(graph, |node| embedding::find(&trace, node));
     let renamed = find_each(graph, activation::rename);
     let all = [
@@ -101,6 +111,7 @@ fn find(graph: &Graph, fused: &mut Fused) -> Vec<Replacement> {
         rms_norms,
         activations,
         l2_norms,
+        convolutions,
         embeddings,
         renamed,
     ];

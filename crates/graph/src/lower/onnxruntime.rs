@@ -4,13 +4,13 @@
 
 use super::attention::Attentions;
 use super::linear::Linears;
-use super::{activation, embedding, l2_norm};
+use super::{activation, embedding, l2_norm, short_convolution};
 use crate::builder::Builder;
 use crate::graph::Graph;
 use crate::onnx::NodeProto;
 use crate::operators::{
     ACTIVATION, ATTENTION, CONTRIB_DOMAIN, DOMAIN, EMBEDDING, L2_NORMALIZE, LAYER_NORMALIZATION,
-    LINEAR, RMS_NORMALIZE,
+    LINEAR, RMS_NORMALIZE, SHORT_CONVOLUTION,
 };
 
 /// The operators that run what was fused.
@@ -39,7 +39,7 @@ pub fn for_onnxruntime(graph: &mut Graph, operators: Operators) {
         let is_ours = node.domain.as_deref() == Some(DOMAIN);
         let is_kernel = matches!(
             node.op_type.as_deref(),
-            Some(ATTENTION | L2_NORMALIZE | RMS_NORMALIZE)
+            Some(ATTENTION | L2_NORMALIZE | RMS_NORMALIZE | SHORT_CONVOLUTION)
         );
         let is_lowered = operators == Operators::Contrib || !is_kernel;
         match node.op_type.as_deref().filter(|_| is_ours && is_lowered) {
@@ -47,6 +47,7 @@ pub fn for_onnxruntime(graph: &mut Graph, operators: Operators) {
             Some(ATTENTION) => attentions.lower(node, &mut builder),
             Some(EMBEDDING) => embedding::lower(node, graph, &mut builder),
             Some(L2_NORMALIZE) => l2_norm::lower(node, &mut builder),
+            Some(SHORT_CONVOLUTION) => short_convolution::lower(node, graph, &mut builder),
             Some(ACTIVATION) => activation::lower(node, &mut builder),
             Some(RMS_NORMALIZE) => rms_norm(node, &mut builder),
             _ if operators == Operators::Kernels && is_row_normalization(node) => {

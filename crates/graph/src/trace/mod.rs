@@ -6,6 +6,8 @@
 //! result.
 
 mod combine;
+mod composite;
+mod convolution;
 mod einsum;
 mod elementwise;
 mod gather;
@@ -87,11 +89,6 @@ impl<'g> Trace<'g> {
         self.index
     }
 
-    /// Of how many values something is known.
-    pub(crate) fn known(&self) -> usize {
-        self.values.len()
-    }
-
     pub(crate) fn get(&self, name: &str) -> Option<&Tensor> {
         self.values.get(name)
     }
@@ -120,7 +117,20 @@ impl<'g> Trace<'g> {
     /// trace does not know the operators in between, or `target` does not depend
     /// on `base`.
     pub(crate) fn replay(&self, target: &str, base: &str, value: Tensor) -> Option<Tensor> {
-        let mut found = HashMap::from([(base.to_owned(), Some(value))]);
+        self.replay_all(target, [(base, value)])
+    }
+
+    /// Computes `target` as if several values were others, weights of the model
+    /// among them.
+    pub(crate) fn replay_all<'a>(
+        &self,
+        target: &str,
+        bases: impl IntoIterator<Item = (&'a str, Tensor)>,
+    ) -> Option<Tensor> {
+        let bases = bases.into_iter();
+        let mut found = bases
+            .map(|(name, value)| (name.to_owned(), Some(value)))
+            .collect();
         self.recompute(target, &mut found, 64)
     }
 
@@ -191,15 +201,17 @@ fn step<'v>(node: &NodeProto, value: impl Fn(&str) -> Option<&'v Tensor>) -> Opt
         return shapes::run_fused(name, &call);
     }
     if is_contrib {
-        return shapes::run_contrib(name, &call);
+        return composite::contrib(name, &call).or_else(|| shapes::run_contrib(name, &call));
     }
     let outputs = movement::run(name, &call)
         .or_else(|| combine::run(name, &call))
         .or_else(|| reduce::run(name, &call))
         .or_else(|| einsum::run(name, &call))
         .or_else(|| gather::run(name, &call))
+        .or_else(|| convolution::run(name, &call))
         .or_else(|| elementwise::run(name, &call))
-        .or_else(|| shapes::run(name, &call))?;
+        .or_else(|| shapes::run(name, &call))
+        .or_else(|| composite::standard(name, &call))?;
     outputs
         .iter()
         .all(|output| output.is_opaque() || is_small(output.shape()))
@@ -262,7 +274,7 @@ fn resolve_index(index: i64, count: usize) -> Option<usize> {
 }
 
 /// The shape that both shapes broadcast to.
-fn broadcast_shape(left: &[usize], right: &[usize]) -> Option<Vec<usize>> {
+pub(crate) fn broadcast_shape(left: &[usize], right: &[usize]) -> Option<Vec<usize>> {
     let rank = left.len().max(right.len());
     let dim = |shape: &[usize], at: usize| {
         (at + shape.len())

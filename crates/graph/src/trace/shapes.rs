@@ -2,7 +2,9 @@
 
 use super::{Call, Tensor, broadcast_shape};
 use crate::onnx::{FLOAT, INT32, UINT8};
-use crate::operators::{ACTIVATION, ATTENTION, EMBEDDING, L2_NORMALIZE, RMS_NORMALIZE};
+use crate::operators::{
+    ACTIVATION, ATTENTION, EMBEDDING, L2_NORMALIZE, RMS_NORMALIZE, SHORT_CONVOLUTION,
+};
 
 pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     let data = call.input(0)?;
@@ -49,6 +51,7 @@ pub(super) fn run_fused(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
             shape.push(*call.input(1)?.shape().get(1)?);
             return Some(vec![Tensor::opaque(FLOAT, &shape)]);
         }
+        SHORT_CONVOLUTION => *shape.last_mut()? = *call.input(1)?.shape().first()?,
         ATTENTION => *shape.last_mut()? = size("heads")?.checked_mul(size("columns")?)?,
         _ => return None,
     }

@@ -116,7 +116,9 @@ impl EvalOp for Pad {
         let dim = input.shape()[self.axis] as i64;
         let before = self.before.eval_to_i64(context.symbols)?;
         let after = self.after.eval_to_i64(context.symbols)?;
-        let size = dim.checked_add(before).and_then(|size| size.checked_add(after));
+        let size = dim
+            .checked_add(before)
+            .and_then(|size| size.checked_add(after));
         let size = size.and_then(|size| usize::try_from(size).ok());
         let size = size.with_context(|| {
             format!("expected pads that leave an axis of {dim}, found {before} and {after}")

@@ -65,9 +65,7 @@ impl EvalOp for NonZero {
             positions.extend(places.iter().map(|at| (at / stride % dim) as i64));
         }
         let shape = [input.rank(), places.len()];
-        Ok(tvec!(
-            Tensor::from_shape(&shape, &positions)?.into_tvalue()
-        ))
+        Ok(tvec!(Tensor::from_shape(&shape, &positions)?.into_tvalue()))
     }
 }
 
@@ -140,16 +138,15 @@ struct Scatter {
 }
 
 impl Scatter {
-    fn blocks(
-        &self,
-        data: &Tensor,
-        positions: &Tensor,
-        updates: &Tensor,
-    ) -> TractResult<Blocks> {
+    fn blocks(&self, data: &Tensor, positions: &Tensor, updates: &Tensor) -> TractResult<Blocks> {
         let (shape, strides) = (data.shape(), data.strides());
         let at = |axis: usize, position: i64| -> TractResult<usize> {
             let dim = shape[axis];
-            let from_start = if position < 0 { position + dim as i64 } else { position };
+            let from_start = if position < 0 {
+                position + dim as i64
+            } else {
+                position
+            };
             let place = usize::try_from(from_start).ok().filter(|&at| at < dim);
             let place = place.with_context(|| {
                 format!("expected positions below {dim} on axis {axis}, found {position}")
@@ -175,7 +172,10 @@ impl Scatter {
                     let places = point.iter().enumerate();
                     places.map(|(axis, &position)| at(axis, position)).sum()
                 };
-                let starts = values.chunks_exact(axes).map(point).collect::<TractResult<_>>()?;
+                let starts = values
+                    .chunks_exact(axes)
+                    .map(point)
+                    .collect::<TractResult<_>>()?;
                 let size = updates.len().checked_div(points).unwrap_or(0);
                 Ok(Blocks { starts, size })
             }

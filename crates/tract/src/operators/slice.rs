@@ -171,7 +171,13 @@ impl Sign {
     /// nearly always linear; no wrong sign goes unnoticed when the model runs.
     #[allow(clippy::mutable_key_type)]
     fn of(expression: &TDim) -> Self {
-        let sign = |value: i64| if value < 0 { Self::Negative } else { Self::Positive };
+        let sign = |value: i64| {
+            if value < 0 {
+                Self::Negative
+            } else {
+                Self::Positive
+            }
+        };
         if let Some(value) = expression.as_i64() {
             return sign(value);
         }
@@ -228,7 +234,11 @@ impl EvalOp for SliceBySizes {
         let eval = |bound: &TDim| bound.eval_to_i64(context.symbols);
         let position = |bound: &TDim| -> TractResult<i64> {
             let bound = eval(bound)?;
-            let from_start = if bound < 0 { bound.saturating_add(dim) } else { bound };
+            let from_start = if bound < 0 {
+                bound.saturating_add(dim)
+            } else {
+                bound
+            };
             Ok(from_start.clamp(0, dim))
         };
         let (start, end) = (position(&self.given.start)?, position(&self.given.end)?);

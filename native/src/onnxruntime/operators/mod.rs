@@ -6,6 +6,7 @@ mod l2_norm;
 mod layer_norm;
 mod linear;
 mod rms_norm;
+mod short_convolution;
 mod threads;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use l2_norm::L2NormOperator;
 use layer_norm::LayerNormOperator;
 use linear::LinearOperator;
 use rms_norm::RmsNormOperator;
+use short_convolution::ShortConvolutionOperator;
 use threads::Threads;
 
 /// State that the operators of all sessions of a backend share.
@@ -106,6 +108,7 @@ impl Kernels {
             .add(AttentionOperator(kernels.clone()))?
             .add(EmbeddingOperator(kernels.clone()))?
             .add(L2NormOperator(kernels.clone()))?
+            .add(ShortConvolutionOperator(kernels.clone()))?
             .add(LayerNormOperator(kernels.clone()))?
             .add(RmsNormOperator(kernels))?;
         Ok(Some(domain))

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Architecture, build, unused};
 use crate::fuse;
+use crate::operators::SHORT_CONVOLUTION;
 use crate::safetensors::sample::weight_index;
 
 const WIDTH: usize = 8;
@@ -270,7 +271,7 @@ fn convolutions_of_lfm2_may_see_both_sides() {
     ] {
         tensors.add(&format!("{layer}.{name}.weight"), &shape);
     }
-    for class in ["Lfm2Model", "Lfm2BidirectionalModel"] {
+    for (class, before) in [("Lfm2Model", 3), ("Lfm2BidirectionalModel", 2)] {
         let options = json!({
             "model_type": "lfm2",
             "architectures": [class],
@@ -280,6 +281,10 @@ fn convolutions_of_lfm2_may_see_both_sides() {
             "intermediate_size": 18,
             "block_multiple_of": 8,
         });
-        built(&tensors, options);
+        let mut graph = built(&tensors, options).graph;
+        assert_eq!(fuse(&mut graph).short_convolutions, 1);
+        let mut nodes = graph.nodes().iter();
+        let fused = nodes.find(|node| node.is_ours(SHORT_CONVOLUTION));
+        assert_eq!(fused.map(|node| node.int("before", -1)), Some(before));
     }
 }

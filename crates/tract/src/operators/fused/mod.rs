@@ -6,6 +6,7 @@ mod l2_norm;
 mod layer_norm;
 mod linear;
 mod rms_norm;
+mod short_convolution;
 
 use super::super::node::Node;
 use super::Operator;
@@ -19,6 +20,7 @@ pub(super) fn find(name: &str) -> Option<Operator> {
         "ai.multivec.PackedEmbedding" => embedding::wire,
         "ai.multivec.PackedLinear" => linear::wire,
         "ai.multivec.L2Normalize" => l2_norm::wire,
+        "ai.multivec.ShortConvolution" => short_convolution::wire,
         "ai.multivec.RmsNormalize" => rms_norm::wire,
         _ => return None,
     })
