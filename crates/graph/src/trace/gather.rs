@@ -22,36 +22,43 @@ pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
         }
         "GatherND" if call.node.int("batch_dims", 0) == 0 => {
             let positions = call.input(1)?;
+            let known = match (data, positions) {
+                (Tensor::Float(data), Tensor::Int(at)) => points(data, at).map(Tensor::Float),
+                (Tensor::Int(data), Tensor::Int(at)) => points(data, at).map(Tensor::Int),
+                (Tensor::Bool(data), Tensor::Int(at)) => points(data, at).map(Tensor::Bool),
+                _ => None,
+            };
             let (&count, shape) = positions.shape().split_last()?;
-            let Tensor::Int(positions) = positions else {
-                let shape = [shape, data.shape().get(count..)?].concat();
-                return Some(vec![Tensor::opaque(data.dtype(), &shape)]);
-            };
-            match data {
-                Tensor::Float(data) => Tensor::Float(points(data, positions)?),
-                Tensor::Int(data) => Tensor::Int(points(data, positions)?),
-                Tensor::Bool(data) => Tensor::Bool(points(data, positions)?),
-                Tensor::Opaque(dtype, _) => {
-                    Tensor::opaque(*dtype, &[shape, data.shape().get(count..)?].concat())
-                }
-            }
+            let shape = [shape, data.shape().get(count..)?].concat();
+            known.unwrap_or_else(|| Tensor::opaque(data.dtype(), &shape))
         }
-        "NonZero" => {
-            let is_zero: Vec<bool> = match data {
-                Tensor::Float(data) => data.iter().map(|&x| x == 0.).collect(),
-                Tensor::Int(data) => data.iter().map(|&x| x == 0).collect(),
-                Tensor::Bool(data) => data.iter().map(|&x| !x).collect(),
-                Tensor::Opaque(..) => return None,
-            };
-            Tensor::Int(places(&super::tensor::array(data.shape(), is_zero)?)?)
-        }
+        "NonZero" => match data {
+            Tensor::Float(data) => non_zero(data, |&element| element != 0.)?,
+            Tensor::Int(data) => non_zero(data, |&element| element != 0)?,
+            Tensor::Bool(data) => non_zero(data, |&element| element)?,
+            Tensor::Opaque(..) => return None,
+        },
         "ScatterND" => {
-            let is_opaque = data.is_opaque() || call.input(2)?.is_opaque();
-            is_opaque.then(|| Tensor::opaque(data.dtype(), data.shape()))?
+            // Without positions, nothing is written.
+            let is_kept = call.input(1)?.shape().contains(&0);
+            match data {
+                data if is_kept => data.clone(),
+                data => Tensor::opaque(data.dtype(), data.shape()),
+            }
         }
         _ => return None,
     };
     Some(vec![output])
+}
+
+/// The positions of elements that are set, `[rank, count]`.
+fn non_zero<T>(data: &ArrayD<T>, is_set: impl Fn(&T) -> bool) -> Option<Tensor> {
+    let places = data.indexed_iter().filter(|(_, element)| is_set(element));
+    let places: Vec<_> = places.map(|(at, _)| at).collect();
+    let axes = 0..data.ndim();
+    let values = axes.flat_map(|axis| places.iter().map(move |at| at[axis] as i64));
+    let values = values.collect();
+    super::tensor::array(&[data.ndim(), places.len()], values).map(Tensor::Int)
 }
 
 fn elements<T: Clone>(
@@ -68,16 +75,6 @@ fn elements<T: Clone>(
         data.get(IxDyn(&at)).cloned()
     });
     super::tensor::array(positions.shape(), found.collect::<Option<Vec<_>>>()?)
-}
-
-/// The positions of the elements that are not zero, `[rank, count]`.
-fn places(is_zero: &ArrayD<bool>) -> Option<ArrayD<i64>> {
-    let found = is_zero.indexed_iter().filter(|(_, is_zero)| !**is_zero);
-    let found: Vec<Vec<i64>> = found
-        .map(|(at, _)| at.as_array_view().iter().map(|&at| at as i64).collect())
-        .collect();
-    let rows = (0..is_zero.ndim()).flat_map(|axis| found.iter().map(move |at| at[axis]));
-    super::tensor::array(&[is_zero.ndim(), found.len()], rows.collect())
 }
 
 /// Single elements: each position has an index for every axis.

@@ -38,7 +38,15 @@ fn pad(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
         "wrap" => Mode::Wrap,
         other => bail!("expected a mode of padding, found `{other}`"),
     };
+    // Sizes become plain integers: what is padded is copied by bytes.
+    if node.dtype(result)?.is_tdim() {
+        result = node.cast(result, i64::datum_type())?;
+    }
     let dtype = node.dtype(result)?;
+    ensure!(
+        dtype.is_number() || dtype == bool::datum_type(),
+        "expected numbers or booleans, found {dtype:?}"
+    );
     let value = match node.optional(2) {
         Some(_) => node.constant(2)?,
         None => rctensor0(node.proto.float("value", 0.)),

@@ -35,7 +35,7 @@ impl Operator for ShortConvolutionOperator {
         &self,
         node: &KernelContext<'attr>,
     ) -> ort::Result<ShortConvolutionKernel> {
-        let before = node.get::<i64>("before")?;
+        let before: i64 = node.get("before").unwrap_or(0);
         Ok(ShortConvolutionKernel {
             before: usize::try_from(before).map_err(|_| error("rows", before))?,
             threads: self.0.threads.clone(),
