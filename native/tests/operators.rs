@@ -175,7 +175,10 @@ fn all_unknown_operators_are_named() {
     let error = load(&notation::model(lines, 17), Engine::Tract).expect_err("no engine has them");
     assert_eq!(error.code(), "invalid_model");
     let message = error.to_string();
-    assert!(message.contains("Hover, Levitate"), "{message}");
+    assert!(
+        message.contains("Hover (1 node: `node of b`), Levitate (1 node"),
+        "{message}"
+    );
 }
 
 #[test]

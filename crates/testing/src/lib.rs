@@ -5,6 +5,7 @@
 #![allow(missing_docs, reason = "the crate is not published")]
 #![allow(clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
+pub mod composites;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod engines;
 mod fixtures;

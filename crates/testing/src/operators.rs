@@ -449,11 +449,9 @@ pub const FALLBACK_CASES: &[FallbackCase] = &[
         lines: "a, b = TopK(x, two_list) axis=-1\n output = Concat(a, x) axis=-1",
     },
     FallbackCase {
-        operators: &[
-            "com.microsoft.BiasGelu",
-            "com.microsoft.SkipLayerNormalization",
-        ],
-        lines: "a = com.microsoft.SkipLayerNormalization(x, p, row, row) epsilon=0.001\n output = com.microsoft.BiasGelu(a, row)",
+        // It is not taken apart where the type of its input is not known.
+        operators: &["Elu", "com.microsoft.SkipSimplifiedLayerNormalization"],
+        lines: "a = Elu(x)\n output = com.microsoft.SkipSimplifiedLayerNormalization(a, p, row) epsilon=0.001",
     },
 ];
 

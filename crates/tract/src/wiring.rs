@@ -1,6 +1,6 @@
 //! An ONNX graph as a tract model.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use multivec_graph::Graph;
 use multivec_graph::onnx::NodeProto;
@@ -122,32 +122,51 @@ impl<'a> Wiring<'a> {
     }
 }
 
-/// Names all operators that are unknown, not only the first.
+/// Nodes of an unknown operator that an error names.
+const NAMED: usize = 3;
+
+/// Names all operators that are unknown, not only the first, and their nodes.
 fn check_operators(nodes: &[NodeProto]) -> TractResult<()> {
     let is_known = |name: &str| {
         operators::find(name)
             .or_else(|| reader::find(name))
             .is_some()
     };
-    let mut unknown = BTreeSet::new();
+    let mut unknown = BTreeMap::new();
     collect_unknown(nodes, &is_known, &mut unknown);
     ensure!(
         unknown.is_empty(),
         "expected operators that encoders are made of, found {}",
-        unknown.into_iter().collect::<Vec<_>>().join(", ")
+        unknown
+            .iter()
+            .map(|(operator, nodes)| count(operator, nodes))
+            .collect::<Vec<_>>()
+            .join(", ")
     );
     Ok(())
 }
 
-fn collect_unknown(
-    nodes: &[NodeProto],
+/// An operator, how many nodes have it, and the names of the first ones.
+fn count(operator: &str, nodes: &[&str]) -> String {
+    let named = nodes.iter().filter(|name| !name.is_empty()).take(NAMED);
+    let mut names: Vec<String> = named.map(|name| format!("`{name}`")).collect();
+    if names.len() < nodes.len() {
+        names.push("...".to_owned());
+    }
+    let unit = if nodes.len() == 1 { "node" } else { "nodes" };
+    format!("{operator} ({} {unit}: {})", nodes.len(), names.join(", "))
+}
+
+fn collect_unknown<'n>(
+    nodes: &'n [NodeProto],
     is_known: &dyn Fn(&str) -> bool,
-    unknown: &mut BTreeSet<String>,
+    unknown: &mut BTreeMap<String, Vec<&'n str>>,
 ) {
     for node in nodes {
         let operator = node.operator();
         if !is_known(&operator) {
-            unknown.insert(operator);
+            let name = node.name.as_deref().unwrap_or_default();
+            unknown.entry(operator).or_default().push(name);
             continue;
         }
         for attribute in &node.attribute {

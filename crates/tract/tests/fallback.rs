@@ -26,10 +26,11 @@ fn operators_of_tract_onnx_are_named() {
 
 #[test]
 fn operators_that_neither_has_are_named_at_once() {
-    let lines = "a = Levitate(x)\n b = Elu(a)\n c = com.microsoft.Attention(b)\n output = Hover(c)";
+    let lines = "a = Levitate(x)\n b = Elu(a)\n c = com.microsoft.Attention(b)\n d = Hover(c)\n e = Hover(d)\n f = Hover(e)\n output = Hover(f)";
     let error = load(notation::model(lines, 17)).expect_err("there are no such operators");
     let message = error.to_string();
-    let names = "Hover, Levitate, com.microsoft.Attention";
+    let names = "Hover (4 nodes: `node of d`, `node of e`, `node of f`, ...), \
+                 Levitate (1 node: `node of a`), com.microsoft.Attention (1 node: `node of c`)";
     assert!(message.contains(names), "{message}");
     assert!(!message.contains("Elu"), "{message}");
 }

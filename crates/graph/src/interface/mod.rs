@@ -13,6 +13,7 @@ mod types;
 
 use crate::error::Result;
 use crate::graph::Graph;
+use crate::passes::repeat_rotary_inputs;
 
 pub(crate) use types::declare;
 
@@ -52,10 +53,11 @@ pub fn adapt_interface(graph: &mut Graph, file: &str, promise: Promise<'_>) -> R
     // If it fails, nothing has changed.
     let output = outputs::adapt(graph, file, promise)?;
     let inputs_changed = !graph.has_control_flow() && inputs::adapt(graph);
+    let rotary_changed = repeat_rotary_inputs(graph);
     Ok(Interface {
         output: output.name,
         width: output.width,
         removed_outputs: output.others,
-        is_changed: inputs_changed || output.is_changed,
+        is_changed: inputs_changed || rotary_changed || output.is_changed,
     })
 }
