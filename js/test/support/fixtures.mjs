@@ -58,3 +58,21 @@ export function hubFiles(name) {
     paths.map((path) => [path.slice(folder.length + 1).replaceAll("\\", "/"), new Uint8Array(readFileSync(path))]),
   );
 }
+
+const familyFixtures = join(fixtures, "families");
+
+/** Names of the graphs of all families of encoders, with their folders. */
+export const familyModels = readdirSync(familyFixtures, { recursive: true })
+  .filter((path) => path.endsWith(".onnx"))
+  .map((path) => path.slice(0, -".onnx".length).replaceAll("\\", "/"))
+  .sort();
+
+/** The files of such a graph, and what plain ONNX Runtime gives for the texts. */
+export function family(name) {
+  const read = (file) => new Uint8Array(readFileSync(join(familyFixtures, file)));
+  return {
+    files: { model: read(`${name}.onnx`), tokenizer: read("tokenizer.json"), config: read("onnx_config.json") },
+    texts: JSON.parse(readFileSync(join(familyFixtures, "inputs.json"), "utf8")),
+    rows: readSafetensors(join(familyFixtures, `${name}.safetensors`)),
+  };
+}

@@ -4,6 +4,8 @@ mod builder;
 mod engine;
 #[cfg(feature = "hub")]
 mod hub;
+#[cfg(test)]
+mod masks;
 mod onnxruntime;
 mod provider;
 #[cfg(test)]
