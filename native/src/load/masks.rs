@@ -27,6 +27,7 @@ fn graphs() -> impl Iterator<Item = PathBuf> {
         "script-17",
         "dynamo-18",
         "dynamo-23",
+        "optimum",
         "runtime-extended",
         "transformers-bert",
     ];

@@ -10,11 +10,16 @@ use serde_json::Value;
 use crate::bound::Bound;
 
 pub(crate) fn read(name: &str) -> Vec<u8> {
-    std::fs::read(folder().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    read_from(fixture("families").join(name))
 }
 
+fn read_from(path: PathBuf) -> Vec<u8> {
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The folder of the graphs: another one for more of them than are committed.
 fn folder() -> PathBuf {
-    fixture("families")
+    std::env::var_os("FAMILIES").map_or_else(|| fixture("families"), PathBuf::from)
 }
 
 /// A graph.
@@ -61,7 +66,7 @@ impl Family {
     }
 
     pub(crate) fn model(&self) -> Vec<u8> {
-        read(&format!("{}.onnx", self.name))
+        read_from(folder().join(format!("{}.onnx", self.name)))
     }
 
     pub(crate) fn precision(&self) -> Precision {
@@ -90,7 +95,7 @@ impl Family {
 
     /// What the graph gives for all tokens, of unit length.
     fn rows(&self, kind: &str) -> Vec<Row> {
-        let bytes = read(&format!("{}.safetensors", self.name));
+        let bytes = read_from(folder().join(format!("{}.safetensors", self.name)));
         let file = SafeTensors::deserialize(&bytes).expect("a safetensors file");
         let tensor = file.tensor(kind).expect("the tensor is there");
         let values = tensor.data().chunks_exact(4);
