@@ -89,6 +89,11 @@ impl<'g> Trace<'g> {
         self.index
     }
 
+    /// Of how many values something is known.
+    pub(crate) fn known(&self) -> usize {
+        self.values.len()
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&Tensor> {
         self.values.get(name)
     }
