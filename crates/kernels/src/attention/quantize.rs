@@ -158,19 +158,20 @@ impl QuantizedHead {
             *bias = if bit == 0 { f32::NEG_INFINITY } else { *bias };
         }
         self.key_rows.resize(I::COLUMNS * width, 0);
-        for first in (0..count).step_by(I::COLUMNS) {
-            let inverses = &self.inverse_scales[first..(first + I::COLUMNS).min(count)];
-            let panel = &mut self.keys[first * width..][..I::COLUMNS * width];
-            let from = rows.data.as_ptr().wrapping_add(first * rows.stride);
+        let panels = self.keys.chunks_exact_mut(I::COLUMNS * width);
+        let inverses = self.inverse_scales[..count].chunks(I::COLUMNS);
+        let mut from = rows.data.as_ptr();
+        for (panel, inverses) in panels.zip(inverses) {
             // SAFETY: `row_scales` asserted that `rows` has `count` rows of `width`
             // values; `inverses` ends with the last of them.
             unsafe {
-                let from = Strided {
+                let rows = Strided {
                     first: from,
                     stride: rows.stride,
                 };
-                isa.quantize_keys(from, inverses, panel, &mut self.key_rows);
+                isa.quantize_keys(rows, inverses, panel, &mut self.key_rows);
             }
+            from = from.wrapping_add(I::COLUMNS * rows.stride);
         }
         nan
     }

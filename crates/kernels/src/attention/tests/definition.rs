@@ -96,7 +96,7 @@ impl Definition<'_> {
             };
             let half = columns / 2;
             let turned = |column: usize| match rotation.interleaved {
-                true if column % 2 == 0 => -row[column + 1],
+                true if column.is_multiple_of(2) => -row[column + 1],
                 true => row[column - 1],
                 false if column < half => -row[column + half],
                 false => row[column - half],
