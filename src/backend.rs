@@ -7,6 +7,7 @@ use multivec_kernels::Parallel;
 
 use crate::batch::{BatchShapes, CACHED_TOKENS, TokenBatch};
 use crate::error::Result;
+use crate::quantization::Quantization;
 
 /// An engine with a loaded model.
 ///
@@ -150,6 +151,9 @@ pub struct BackendInfo {
     pub provider: String,
     /// The precision of the loaded weights.
     pub precision: Precision,
+    /// Whether they were quantized when the model was loaded; stated by
+    /// [`ModelParts`](crate::ModelParts).
+    pub quantization: Quantization,
     /// Whether the graph takes `token_type_ids`.
     pub uses_token_type_ids: bool,
     /// Columns of the output, where the graph states them.
@@ -175,6 +179,7 @@ impl BackendInfo {
             engine_version: String::new(),
             provider: "cpu".to_owned(),
             precision,
+            quantization: Quantization::Stored,
             uses_token_type_ids: false,
             dim: None,
             model_file: model_file.into(),

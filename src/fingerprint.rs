@@ -7,6 +7,7 @@ use crate::backend::{BackendInfo, GraphForm};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::normalization::Normalization;
+use crate::quantization::Quantization;
 
 /// Tells which vectors may be compared.
 ///
@@ -45,8 +46,12 @@ impl Fingerprint {
             GraphForm::Fused(_) => "/fused",
             _ => "",
         };
+        let at_load = match info.quantization {
+            Quantization::AtLoad => "-at-load",
+            _ => "",
+        };
         let computed = format!(
-            "multivec-{}/{}-{}/{}/{}{form}",
+            "multivec-{}/{}-{}/{}/{}{at_load}{form}",
             env!("CARGO_PKG_VERSION"),
             info.engine,
             info.engine_version,
@@ -59,14 +64,15 @@ impl Fingerprint {
         }
     }
 
-    /// Hash of weights, tokenizer and configuration: 32 hexadecimal digits
+    /// Hash of weights, of whether they were quantized at load, of tokenizer and
+    /// configuration: 32 hexadecimal digits
     /// (the first 128 bits of a BLAKE3 hash), equal on all engines.
     pub fn space(&self) -> &str {
         &self.space
     }
 
-    /// Versions of this library and of the engine, provider, precision, and
-    /// whether the graph was fused.
+    /// Versions of this library and of the engine, provider, precision, whether
+    /// weights were quantized at load, and whether the graph was fused.
     pub fn computed(&self) -> &str {
         &self.computed
     }

@@ -91,7 +91,7 @@ export class Encoder {
         engine.plan({ files, precision }),
       );
       const [{ hub, ...files }] = await Promise.all([loading, engine.ready()]);
-      const info = await engine.load(files, encode);
+      const info = await engine.load({ ...files, precision: options.precision }, encode);
       signal?.throwIfAborted();
       return new Encoder(engine, { ...info, hub }, encode);
     } catch (error) {

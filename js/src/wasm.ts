@@ -16,8 +16,16 @@ export interface EngineInfo {
   threads: number;
   /** Why there is one thread, unless one was asked for; else `null`. */
   threadsLimit: string | null;
-  /** Precision of the weights as they are stored; those of 16 bits are computed with in 32. */
+  /** Precision of the weights that run; those of 16 bits are computed with in 32. */
   precision: Precision | "fp16" | "bf16" | "int4";
+  /**
+   * What became of the weights when they were loaded: `stored` if they run as
+   * they are stored, `at-load` if they were quantized, `refused` if they could
+   * not be.
+   */
+  quantization: "stored" | "at-load" | "refused";
+  /** Why weights could not be quantized; `null` for others. */
+  quantizationRefused: string | null;
   /**
    * Whether texts of different lengths share a batch: `avoided` where padding
    * changes the vectors of the model, which takes longer.
@@ -50,6 +58,12 @@ export interface WeightsPlan {
   path: string;
   /** The files that hold them; `null` as long as the content of `path`, which names them, was not given. */
   files: string[] | null;
+}
+
+/** @internal Weights to load, in the precision that was asked for. */
+export interface ChosenWeights {
+  path: string;
+  precision: Precision | undefined;
 }
 
 /** @internal The files that a model needs beside those that describe it. */
@@ -129,7 +143,7 @@ export interface WasmEncoder {
 /** @internal */
 export interface WasmModule {
   WasmEncoder: {
-    new (files: Listing, large: readonly PartedFile[], weights: string, options: EncodeOptions): WasmEncoder;
+    new (files: Listing, large: readonly PartedFile[], weights: ChosenWeights, options: EncodeOptions): WasmEncoder;
     plan(files: Listing, precision: Precision | undefined): Plan;
   };
 }

@@ -58,8 +58,8 @@ pub use multivec_core::tokenize::{
 pub use multivec_core::{
     Backend, BackendInfo, Cancellation, Control, Embedding, EmbeddingStream, EncodeJob,
     EncodeOptions, Encoder, Error, Fingerprint, Fused, GraphForm, ModelConfig, ModelParts, Padding,
-    Parallel, Precision, Progress, Result, RunMode, Scheduling, TextKind, Token, TokenStates,
-    WeightsHasher,
+    Parallel, Precision, Progress, Quantization, Result, RunMode, Scheduling, TextKind, Token,
+    TokenStates, WeightsHasher,
 };
 #[cfg(feature = "quantize")]
 pub use multivec_graph::quantize::{LayerKind, WeightRange};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use multivec::{
     Embedding, Encoder, EncoderBuilder, Engine, GraphForm, ModelDirectory, Optimization, Precision,
-    export_model,
+    Quantization, export_model,
 };
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -26,8 +26,19 @@ fn models() -> Vec<PathBuf> {
     folders
 }
 
+/// In floats, as the references are.
 fn load(folder: &Path, engine: Engine, optimization: Optimization) -> Encoder {
+    open(folder, engine, optimization, Precision::Fp32)
+}
+
+fn open(
+    folder: &Path,
+    engine: Engine,
+    optimization: Optimization,
+    precision: Precision,
+) -> Encoder {
     EncoderBuilder::from_dir(folder)
+        .with_precision(precision)
         .with_engine(engine)
         .with_optimization(optimization)
         .build()
@@ -62,6 +73,7 @@ fn files(folder: &Path, prefix: &str) -> Vec<(String, Vec<u8>)> {
 fn models_load_from_memory() {
     for folder in models() {
         let encoder = EncoderBuilder::from_files(files(&folder, ""))
+            .with_precision(Precision::Fp32)
             .build()
             .unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         let from_folder = load(&folder, Engine::OnnxRuntime, Optimization::Checked);
@@ -197,8 +209,13 @@ fn quantized_models_load_from_their_own_directory() {
     let report = multivec::quantize_model(&directory, Some(output.path()), &options, &mut |_| {});
     let report = report.expect("it is quantized");
     assert!(report.file.is_file());
-    let encoder = load(output.path(), Engine::OnnxRuntime, Optimization::Checked);
-    assert_eq!(encoder.info().precision, Precision::Int8);
+    let encoder = open(
+        output.path(),
+        Engine::OnnxRuntime,
+        Optimization::Checked,
+        Precision::Int8,
+    );
+    assert_eq!(encoder.info().quantization, Quantization::Stored);
     assert_eq!(encoder.dim(), 32);
     let found = encoder
         .encode_document("Bees make honey.")

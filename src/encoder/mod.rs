@@ -18,6 +18,7 @@ use crate::embedding::Embedding;
 use crate::error::{Error, Result};
 use crate::fingerprint::{Fingerprint, Space, WeightsHasher};
 pub use crate::normalization::Normalization;
+use crate::quantization::Quantization;
 use crate::tokenize::{TextTokenizer, TokenizedText};
 use crate::trace::{event, span};
 pub use control::{Cancellation, Control, Progress};
@@ -110,8 +111,16 @@ impl Encoder {
                 "padding changes vectors: only texts of equal length share a batch"
             );
         }
+        if let Quantization::Refused { reason } = &parts.quantization {
+            event!(
+                WARN,
+                reason = reason.as_str(),
+                "weights run as they are stored, since they could not be quantized"
+            );
+        }
         let info = BackendInfo {
             padding,
+            quantization: parts.quantization,
             ..backend.info().clone()
         };
         let shared = Shared {
@@ -421,7 +430,7 @@ impl Shared {
             config: &self.config,
             normalization: self.normalization,
         };
-        Fingerprint::new(&space, self.backend.info())
+        Fingerprint::new(&space, &self.info)
     }
 }
 

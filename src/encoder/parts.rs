@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::model::ModelDescription;
 use crate::normalization::Normalization;
 use crate::pool::Pooling;
+use crate::quantization::Quantization;
 use crate::tokenize::TextTokenizer;
 
 /// A model without its graph: configuration and tokenizer.
@@ -15,6 +16,7 @@ pub struct ModelParts {
     pub(super) tokenizer_hash: blake3::Hash,
     pub(super) defaults: Defaults,
     pub(super) origin: Option<String>,
+    pub(super) quantization: Quantization,
 }
 
 /// What the model's files say of choices that options leave to them.
@@ -43,6 +45,7 @@ impl ModelParts {
                 positions: None,
             },
             origin: None,
+            quantization: Quantization::Stored,
         })
     }
 
@@ -69,6 +72,14 @@ impl ModelParts {
     #[must_use]
     pub fn with_origin(mut self, origin: impl Into<String>) -> Self {
         self.origin = Some(origin.into());
+        self
+    }
+
+    /// Says what became of the weights, see
+    /// [`BackendInfo::quantization`](crate::BackendInfo::quantization).
+    #[must_use]
+    pub fn with_quantization(mut self, quantization: Quantization) -> Self {
+        self.quantization = quantization;
         self
     }
 

@@ -20,6 +20,16 @@ impl WeightsFile {
         }
     }
 
+    /// Whether these weights are quantized when they are loaded to run in this
+    /// precision: those of safetensors are, unless another is asked for.
+    pub fn is_quantized_at_load(&self, precision: Option<Precision>) -> bool {
+        self.is_safetensors() && matches!(precision, None | Some(Precision::Int8))
+    }
+
+    fn is_safetensors(&self) -> bool {
+        matches!(self, Self::Safetensors(_) | Self::SafetensorsIndex(_))
+    }
+
     /// The order among graphs of 8-bit integers: ours and that of PyLate's
     /// exporter first, whose layers have a scale for each column; then those for
     /// any processor, then those for one.
@@ -58,6 +68,31 @@ impl ModelDescription {
             let is_exact = weights.named_precision() == precision;
             (!is_exact, !self.can_be_read(weights), weights.rank())
         });
+        found
+    }
+
+    /// The weights to load to run in a precision, the best first. By default
+    /// INT8 graphs, then what is not quantized, then 4-bit graphs. After graphs
+    /// that are named after a precision come weights that
+    /// [are quantized](WeightsFile::is_quantized_at_load) or, for 16-bit floats,
+    /// may be stored as such, which reading them shows.
+    pub fn weights_for(&self, precision: Option<Precision>) -> Vec<&WeightsFile> {
+        let of = |precisions: &[Precision]| -> Vec<&WeightsFile> {
+            let found = precisions.iter().map(|&one| self.weights_of(one));
+            found.flatten().collect()
+        };
+        let Some(precision) = precision else {
+            return of(&[Precision::Int8, Precision::Fp32, Precision::Int4]);
+        };
+        let mut found = of(&[precision]);
+        let others = self.weights_of(Precision::Fp32).into_iter();
+        found.extend(others.filter(|weights| match precision {
+            Precision::Int8 => {
+                weights.is_quantized_at_load(Some(precision)) && self.can_be_read(weights)
+            }
+            Precision::Fp16 | Precision::Bf16 => weights.named_precision() == Precision::Fp32,
+            Precision::Fp32 | Precision::Int4 => false,
+        }));
         found
     }
 

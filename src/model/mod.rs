@@ -26,7 +26,8 @@ mod transformer;
 
 use crate::error::{Error, Result};
 pub use assemble::{
-    BuiltGraph, Completed, ModelStore, build_graph, complete_graph, stored_precision, weight_files,
+    BuiltGraph, Completed, FloatGraph, ModelStore, build_graph, complete_graph, stored_precision,
+    weight_files,
 };
 pub use description::{
     Activation, Dense, DenseWeights, Format, ModelDescription, Module, Residual, Transformer,

@@ -76,7 +76,12 @@ fn load_with(tokenizer: &[u8], model: &[u8], options: &str) -> Result<WasmEncode
     set(&file, "size", &(model.len() as f64).into());
     set(&file, "read", &read.bind0(&Uint8Array::from(model)));
     let large = Array::of1(&file);
-    WasmEncoder::new(files.into(), large.into(), "model.onnx", json(options))
+    WasmEncoder::new(
+        files.into(),
+        large.into(),
+        json(r#"{"path":"model.onnx"}"#),
+        json(options),
+    )
 }
 
 fn set(object: &Object, key: &str, value: &JsValue) {

@@ -7,8 +7,11 @@
 
 pub mod composites;
 #[cfg(not(target_arch = "wasm32"))]
+pub mod demo;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod engines;
 mod fixtures;
+pub mod floats;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod folders;
 pub mod graphs;

@@ -42,11 +42,11 @@ export class LocalEngine implements Engine {
 
   async load(files: Collected, options: EncodeOptions): Promise<OwnInfo> {
     const runtime = await this.#runtime;
-    const { large, weights, ...listing } = files;
+    const { large, weights: path, precision, ...listing } = files;
     const parts = await Promise.all(large.map(partedFile));
     if (runtime === undefined || this.#disposed) throw disposed();
     return guard(() => {
-      this.#encoder = new runtime.WasmEncoder(listing, parts, weights, options);
+      this.#encoder = new runtime.WasmEncoder(listing, parts, { path, precision }, options);
       return { ...this.#encoder.info(), threadsLimit: this.#options.threadsLimit };
     });
   }

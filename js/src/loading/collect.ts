@@ -24,6 +24,8 @@ export type Planner = (files: Listing, precision: Precision | undefined) => Prom
 export interface Collected extends Listing {
   /** Path of the weights. */
   weights: string;
+  /** The precision that was asked for. */
+  precision?: Precision | undefined;
   /** Files that are read in parts. */
   large: { path: string; bytes: Uint8Array | Blob }[];
 }

@@ -22,7 +22,11 @@ export interface LoadProgress {
 
 /** Options of loading a model's files. */
 export interface FileOptions extends HubOptions {
-  /** Precision of the weights; by default INT8 if the model has it, else FP32. */
+  /**
+   * Precision of the weights; by default an INT8 graph if the model has one,
+   * then safetensors, quantized as they are loaded, then other graphs. `"fp32"`
+   * is all that is not quantized.
+   */
   precision?: Precision;
   /** Where downloads are kept; see {@link CacheOption}. `true` by default. */
   cache?: CacheOption;

@@ -58,18 +58,20 @@ for (const options of [{}, { worker: false, wasm: "base" }]) {
         const files = Object.entries(hubFiles(name)).map(([path, bytes]) => [path, Buffer.from(bytes)]);
         const base64 = Object.fromEntries(files.map(([path, bytes]) => [path, bytes.toString("base64")]));
         const sources = {
-          address: () => call("load", `${models.origin}/${name}`, options),
-          blobs: () => call("loadFiles", base64, options),
-          id: () => fromHub(`org/${name}`, options),
+          address: (all) => call("load", `${models.origin}/${name}`, all),
+          blobs: (all) => call("loadFiles", base64, all),
+          id: (all) => fromHub(`org/${name}`, all),
         };
         const spaces = new Set();
         for (const [from, start] of Object.entries(sources)) {
-          const loaded = await start();
+          const loaded = await start({ ...options, precision: "fp32" });
           assert.equal(loaded.failed, undefined, JSON.stringify(loaded));
           spaces.add(loaded.info.fingerprint.space);
           context.diagnostic(`${from}, ${loaded.info.provider}: ${await checkHubModel(driver, name)}`);
         }
         assert.equal(spaces.size, 1);
+        const { info } = await sources.address(options);
+        assert.deepEqual([info?.precision, info?.quantization], ["int8", "at-load"]);
       });
     }
   });
@@ -109,7 +111,7 @@ test("a busy hub, and a broken transfer", async () => {
   assert.equal((await fromHub()).code, "network");
   delete hub.faults.cut;
   hub.takeLog();
-  assert.equal((await fromHub()).failed, undefined);
+  assert.equal((await fromHub(ID, { precision: "fp32" })).failed, undefined);
   const resumed = hub.takeLog().filter(({ path }) => path === WEIGHTS);
   assert.deepEqual(resumed.length, 1);
   assert.match(resumed[0].range, /^bytes=[1-9]\d*-$/);

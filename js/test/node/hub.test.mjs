@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import * as multivec from "../../dist/index.js";
 import { readListing } from "../../dist/loading/hub.js";
+import { compare } from "../support/compare.mjs";
 import { hubFiles, hubFixtures, hubModels } from "../support/fixtures.mjs";
 import { repository, startHub } from "../support/hub.mjs";
 import { checkHubModel, localDriver } from "../support/parity.mjs";
@@ -15,6 +16,7 @@ import { startServer } from "../support/server.mjs";
 const { Encoder } = multivec;
 const ID = "org/mv-pylate-bert";
 const WEIGHTS = "model.safetensors";
+const TEXT = "Bees make honey, and plants turn light into food.";
 const repositories = {};
 let hub;
 let server;
@@ -51,24 +53,71 @@ describe("layouts", () => {
       const all = hubFiles(name);
       const blobs = Object.fromEntries(Object.entries(all).map(([path, bytes]) => [path, new Blob([bytes])]));
       const sources = {
-        address: () => load(`${server.origin}/${name}`),
-        path: () => load(join(hubFixtures, name)),
-        bytes: () => load(all),
-        blobs: () => load(blobs),
-        id: () => fromHub(`org/${name}`),
+        address: (options) => load(`${server.origin}/${name}`, options),
+        path: (options) => load(join(hubFixtures, name), options),
+        bytes: (options) => load(all, options),
+        blobs: (options) => load(blobs, options),
+        id: (options) => fromHub(`org/${name}`, options),
       };
       const spaces = new Set();
       for (const [from, start] of Object.entries(sources)) {
-        const encoder = await start();
+        const encoder = await start({ precision: "fp32" });
         const most = await checkHubModel(localDriver(encoder, multivec), name);
         spaces.add(JSON.stringify(encoder.info.fingerprint));
         assert.equal(encoder.info.precision, name.endsWith("f16") ? "fp16" : "fp32");
+        assert.equal(encoder.info.quantization, "stored");
         encoder.dispose();
         context.diagnostic(`${from}: ${most}`);
       }
       assert.equal(spaces.size, 1);
     });
+
+    test(`${name}, quantized as it is loaded`, async (context) => {
+      const floats = await load(join(hubFixtures, name), { precision: "fp32" });
+      const sources = {
+        address: (options) => load(`${server.origin}/${name}`, options),
+        bytes: (options) => load(hubFiles(name), options),
+        id: (options) => fromHub(`org/${name}`, options),
+      };
+      const spaces = new Set();
+      for (const start of Object.values(sources)) {
+        for (const options of [{}, { precision: "int8" }]) {
+          const encoder = await start(options);
+          const { precision, quantization, quantizationRefused, fingerprint } = encoder.info;
+          assert.deepEqual([precision, quantization, quantizationRefused], ["int8", "at-load", null]);
+          assert.match(fingerprint.computed, /\/int8-at-load\/fused$/);
+          assert.notEqual(fingerprint.space, floats.info.fingerprint.space);
+          spaces.add(JSON.stringify(fingerprint));
+          const [found, expected] = await Promise.all([encoder, floats].map((one) => one.encodeDocument(TEXT)));
+          const { mean } = compare(found.data, expected.data, found.dim);
+          assert.ok(mean > 0.99, `${mean}`);
+          context.diagnostic(`${mean}`);
+          encoder.dispose();
+        }
+      }
+      floats.dispose();
+      assert.equal(spaces.size, 1);
+    });
   }
+
+  test("weights that cannot be quantized run in floats, with the reason", async () => {
+    const all = hubFiles("mv-pylate-bert");
+    const weights = Uint8Array.from(all[WEIGHTS]);
+    const view = new DataView(weights.buffer);
+    const length = Number(view.getBigUint64(0, true));
+    const header = JSON.parse(new TextDecoder().decode(weights.subarray(8, 8 + length)));
+    const table = Object.entries(header).find(([name]) => name.endsWith("word_embeddings.weight"))[1];
+    // In the last row, which no text here uses.
+    view.setFloat32(8 + length + table.data_offsets[1] - 4, Number.POSITIVE_INFINITY, true);
+    const files = { ...all, [WEIGHTS]: weights };
+    const encoder = await load(files);
+    const { precision, quantization, quantizationRefused } = encoder.info;
+    assert.deepEqual([precision, quantization], ["fp32", "refused"]);
+    assert.match(quantizationRefused, /model\.safetensors: expected finite numbers .*word_embeddings.*found inf/);
+    await checkHubModel(localDriver(encoder, multivec), "mv-pylate-bert");
+    encoder.dispose();
+    await failure(load(files, { precision: "int8" }), { code: "invalid_model" }, /found inf/);
+  });
 
   test("weights in several files", async () => {
     const { shards, index } = split(readFileSync(join(hubFixtures, "mv-pylate-bert", WEIGHTS)));
@@ -76,8 +125,9 @@ describe("layouts", () => {
     const all = { ...rest, ...shards, "model.safetensors.index.json": index };
     repositories["org/sharded"] = { files: new Map(Object.entries(all).map(([path, b]) => [path, Buffer.from(b)])) };
     for (const [path, body] of Object.entries(all)) server.behaviour.set(`/sharded/${path}`, { body });
-    for (const start of [() => load(all), () => fromHub("org/sharded"), () => load(`${server.origin}/sharded/`)]) {
-      const encoder = await start();
+    const sources = [all, `${server.origin}/sharded/`].map((source) => (options) => load(source, options));
+    for (const start of [...sources, (options) => fromHub("org/sharded", options)]) {
+      const encoder = await start({ precision: "fp32" });
       await checkHubModel(localDriver(encoder, multivec), "mv-pylate-bert");
       encoder.dispose();
     }
@@ -193,10 +243,11 @@ describe("the hub", () => {
   });
 
   test("is served from the cache where it cannot be reached, and only there", async () => {
-    (await fromHub()).dispose();
+    const floats = { precision: "fp32" };
+    (await fromHub(ID, floats)).dispose();
     const commit = hub.commitOf(ID);
     hub.faults.status = 503;
-    const encoder = await fromHub();
+    const encoder = await fromHub(ID, floats);
     assert.deepEqual(encoder.info.hub, { id: ID, revision: "main", commit, offline: true });
     await checkHubModel(localDriver(encoder, multivec), "mv-pylate-bert");
     encoder.dispose();
@@ -252,7 +303,7 @@ describe("the hub", () => {
     assert.equal(await Encoder.isCached(ID, { endpoint: hub.origin, cache }), false);
     delete hub.faults.cut;
     hub.takeLog();
-    const encoder = await fromHub();
+    const encoder = await fromHub(ID, { precision: "fp32" });
     await checkHubModel(localDriver(encoder, multivec), "mv-pylate-bert");
     encoder.dispose();
     const resumed = hub.takeLog().find(({ origin, path }) => origin === "storage" && path === WEIGHTS);

@@ -139,17 +139,24 @@ impl ModelDirectory {
             None => &[Precision::Int8, Precision::Fp32, Precision::Int4],
         };
         let chosen = order.iter().find_map(|&precision| self.weights(precision));
-        chosen.ok_or_else(|| {
-            const FLOATS: &str = "model.safetensors, model.onnx, onnx/model.onnx";
-            const INTEGERS: &str = "model_int8.onnx, onnx/model_int8.onnx, \
+        chosen.ok_or_else(|| self.no_weights(precision))
+    }
+
+    pub(super) fn no_weights(&self, precision: Option<Precision>) -> Error {
+        const FLOATS: &str = "model.safetensors, model.onnx, onnx/model.onnx";
+        const INTEGERS: &str = "model_int8.onnx, onnx/model_int8.onnx, \
                                     model_quantized.onnx, onnx/model_quantized.onnx";
-            let (what, names) = match precision {
-                Some(Precision::Int8) => ("the INT8 model", INTEGERS.to_owned()),
-                Some(Precision::Fp32) => ("the FP32 model", FLOATS.to_owned()),
-                _ => ("the model", format!("{FLOATS}, {INTEGERS}")),
-            };
-            Error::missing_file(self.root().display(), what, names)
-        })
+        let (what, names) = match precision {
+            Some(Precision::Int8) => ("the INT8 model", INTEGERS.to_owned()),
+            Some(Precision::Fp32) => ("the FP32 model", FLOATS.to_owned()),
+            Some(Precision::Fp16 | Precision::Bf16) => (
+                "weights of 16-bit floats",
+                format!("model_fp16.onnx, {FLOATS}"),
+            ),
+            Some(Precision::Int4) => ("the 4-bit model", "model_q4.onnx".to_owned()),
+            _ => ("the model", format!("{FLOATS}, {INTEGERS}")),
+        };
+        Error::missing_file(self.root().display(), what, names)
     }
 
     /// The weights in a file of that name, relative to the directory.

@@ -1,10 +1,10 @@
 //! Reads and hashes the files of a model.
 
 use multivec_core::encoder::Normalization;
-use multivec_core::model::WeightsFile;
-use multivec_core::{Error, ModelConfig, ModelParts, Precision, Result, WeightsHasher};
+use multivec_core::model::{FloatGraph, WeightsFile};
+use multivec_core::{Error, ModelParts, Precision, Quantization, Result, WeightsHasher};
+use multivec_graph::Bytes;
 use multivec_graph::passes::remove_final_normalization;
-use multivec_graph::{Bytes, Promise, adapt_interface};
 
 use super::assemble::{Assembled, Halves, assemble};
 use super::directory::ModelDirectory;
@@ -59,7 +59,7 @@ impl ModelFiles {
         options: &LoadOptions,
     ) -> Result<Self> {
         let chosen = directory.choose_for(options)?;
-        let parts = directory.parts()?;
+        let mut parts = directory.parts()?;
         // Other devices compute in 16 bits faster than in 32.
         let halves = if options.provider == Provider::Cpu {
             Halves::Widened
@@ -68,9 +68,17 @@ impl ModelFiles {
         };
         let Assembled {
             mut model,
-            hasher,
-            precision,
+            mut hasher,
+            mut precision,
         } = assemble(directory, chosen, halves)?;
+        if chosen.is_quantized_at_load(options.precision_to_load()) {
+            let quantization = model.quantize(&mut hasher, options.precision)?;
+            if quantization == Quantization::AtLoad {
+                precision = Precision::Int8;
+            }
+            parts = parts.with_quantization(quantization);
+        }
+        check(options.precision, precision, model.file())?;
         let normalization = options.encode.normalization.resolve(parts.normalization());
         model.normalize(normalization);
         Ok(Self {
@@ -92,34 +100,49 @@ impl ModelFiles {
         {
             return Err(Error::option("precision", bytes.precision, precision));
         }
-        let config = ModelConfig::from_json("onnx_config.json", &bytes.config)?;
-        let parts = ModelParts::new(config, "tokenizer.json", &bytes.tokenizer)?;
-        let mut weights = WeightsHasher::new();
-        weights.update(model);
         let file = match bytes.precision {
             Precision::Int8 => "model_int8.onnx",
+            Precision::Int4 => "model_q4.onnx",
+            Precision::Fp16 => "model_fp16.onnx",
             _ => "model.onnx",
         };
-        let mut model = ModelGraph::parse(file, model.clone())?;
-        let promise = Promise {
-            width: parts.config().embedding_dim,
-            ..Promise::default()
+        let files = [
+            ("onnx_config.json", bytes.config.clone().into()),
+            ("tokenizer.json", bytes.tokenizer.clone().into()),
+            (file, model.clone()),
+        ];
+        let files = files.map(|(path, content)| (path.to_owned(), content));
+        let directory = ModelDirectory::in_memory(files.into())?;
+        let options = LoadOptions {
+            precision: None,
+            ..options.clone().with_file(file)
         };
-        // A single output of another width contradicts the configuration, which
-        // is found later and names both.
-        let any = Promise::default();
-        if adapt_interface(&mut model.graph, file, promise).is_err() {
-            adapt_interface(&mut model.graph, file, any)?;
-        }
-        let normalization = options.encode.normalization.resolve(parts.normalization());
-        model.normalize(normalization);
-        Ok(Self {
-            parts,
-            model,
-            weights,
-            precision: bytes.precision,
-            normalization,
-        })
+        Self::from_directory(&directory, &options)
+    }
+}
+
+/// Refuses weights of another precision than the one that is wanted; FP32 are
+/// all that are not quantized.
+fn check(wanted: Option<Precision>, found: Precision, file: &str) -> Result<()> {
+    let fits = match wanted {
+        None => true,
+        Some(Precision::Fp32) => !found.is_quantized(),
+        Some(wanted) => wanted == found,
+    };
+    if fits {
+        return Ok(());
+    }
+    let wanted = wanted.map_or(String::new(), |wanted| wanted.to_string());
+    let expected = format!("{found}, as the weights of {file} are");
+    Err(Error::option("precision", expected, wanted))
+}
+
+impl LoadOptions {
+    /// The precision that is asked for, or goes with the device.
+    fn precision_to_load(&self) -> Option<Precision> {
+        // Other devices than the CPU are not faster with INT8.
+        let is_other = self.provider != Provider::Cpu;
+        self.precision.or(is_other.then_some(Precision::Fp32))
     }
 }
 
@@ -129,14 +152,33 @@ impl ModelDirectory {
         if let Some(file) = &options.file {
             return self.choose_file(file);
         }
-        // Other devices than the CPU are not faster with INT8.
-        let has_fp32 = self.weights(Precision::Fp32).is_some();
-        let wants_fp32 = options.provider != Provider::Cpu && has_fp32;
-        self.choose(options.precision.or(wants_fp32.then_some(Precision::Fp32)))
+        let wanted = options.precision_to_load();
+        let has_floats = self.weights(Precision::Fp32).is_some();
+        let wanted = wanted.filter(|_| options.precision.is_some() || has_floats);
+        let found = self.description().weights_for(wanted);
+        found
+            .first()
+            .copied()
+            .ok_or_else(|| self.no_weights(wanted))
     }
 }
 
 impl ModelGraph {
+    /// Quantizes weights of floats; `wanted` as in [`FloatGraph::quantize`].
+    pub(crate) fn quantize(
+        &mut self,
+        hasher: &mut WeightsHasher,
+        wanted: Option<Precision>,
+    ) -> Result<Quantization> {
+        let graph = FloatGraph {
+            graph: &mut self.graph,
+            file: self.weights.model(),
+            external: &|tensor| self.weights.read(tensor),
+            hasher,
+        };
+        graph.quantize(wanted)
+    }
+
     /// Removes normalization at the end of the graph if it is turned off.
     fn normalize(&mut self, normalization: Normalization) {
         if normalization == Normalization::Off && remove_final_normalization(&mut self.graph) {

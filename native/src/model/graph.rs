@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use multivec_core::WeightsHasher;
 use multivec_graph::passes::widen_half_precision;
-use multivec_graph::{Bytes, Error, FILE_START, Graph, Result, describe_wrong_file};
+use multivec_graph::{Error, FILE_START, Graph, Result, describe_wrong_file};
 
 use super::read::{reading, wrong_file};
 use super::weights::{Content, HeldFile, WeightFiles};
@@ -51,20 +51,6 @@ impl ModelGraph {
             weights: WeightFiles {
                 file: own.path.clone(),
                 held: vec![own],
-                folder: None,
-            },
-        })
-    }
-
-    /// Reads a model in memory.
-    pub(crate) fn parse(file: &str, bytes: Bytes) -> Result<Self> {
-        check_start(file, &bytes)?;
-        Ok(Self {
-            graph: Graph::parse(file, bytes)?,
-            path: None,
-            weights: WeightFiles {
-                file: file.to_owned(),
-                held: Vec::new(),
                 folder: None,
             },
         })

@@ -210,7 +210,6 @@ pub(super) mod tests {
     use super::super::placement;
     use super::super::signature::{Run, Signature};
     use super::*;
-    use crate::model::read;
     use crate::options::CudaOptions;
 
     pub(in crate::onnxruntime) const FILE: &str = concat!(
@@ -220,8 +219,7 @@ pub(super) mod tests {
 
     /// An opener for a small model on the CPU, and its first session.
     pub(in crate::onnxruntime) fn opener(parallelism: Parallelism) -> (SessionOpener, Session) {
-        let bytes = read(FILE.as_ref()).expect("the fixture is there");
-        let model = ModelGraph::parse(FILE, bytes.into()).expect("a valid graph");
+        let model = ModelGraph::open(FILE.as_ref()).expect("a valid graph");
         let settings = SessionSettings {
             provider: Provider::Cpu,
             parallelism,

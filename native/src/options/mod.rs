@@ -79,8 +79,10 @@ pub struct LoadOptions {
     pub encode: EncodeOptions,
     /// What runs the graph.
     pub engine: Engine,
-    /// The precision to load; by default INT8 where the model has it and the
-    /// provider is the CPU, FP32 otherwise.
+    /// The precision to load; by default INT8 where the provider is the CPU and
+    /// the model has an INT8 graph or weights in safetensors, which are quantized
+    /// as they are loaded, and FP32 otherwise. FP32 is all that is not
+    /// quantized; [`BackendInfo`](crate::BackendInfo) says what was loaded.
     pub precision: Option<Precision>,
     /// The file of weights to load, by its path in the directory; without it,
     /// [`ModelDirectory::choose`](crate::ModelDirectory::choose) decides.

@@ -27,7 +27,7 @@ use std::fs;
 use std::path::Path;
 
 use multivec_core::fidelity::Sample;
-use multivec_core::{Precision, Result};
+use multivec_core::{Precision, Result, WeightsHasher};
 use multivec_graph::quantize;
 
 use crate::model::{Halves, ModelDirectory, assemble};
@@ -62,6 +62,7 @@ pub fn quantize_model(
 ) -> Result<QuantizeReport> {
     options.check()?;
     let chosen = directory.choose(Some(Precision::Fp32))?;
+    let is_quantized_at_load = chosen.is_quantized_at_load(None);
     let path = directory.root().join(chosen.path());
     let destination = Destination::new(directory, &path, output, options.existing)?;
     let runtime = OnnxRuntime::load(options.library.as_deref())?;
@@ -88,6 +89,13 @@ pub fn quantize_model(
         &mut |kept| trials.measure(&workspace.without(kept), &reference.encoded),
         progress,
     )?;
+    let at_load = if is_quantized_at_load {
+        let mut model = assemble(directory, chosen, Halves::Widened)?.model;
+        model.quantize(&mut WeightsHasher::new(), Some(Precision::Int8))?;
+        Some(trials.measure(&model, &reference.encoded)?)
+    } else {
+        None
+    };
     destination.copy_rest(directory)?;
     let (file, data) = destination.write(&workspace, &found.kept, options.external_above)?;
     let bytes_after = [Some(&file), data.as_ref()]
@@ -99,6 +107,7 @@ pub fn quantize_model(
         layers: report::layers(&workspace, &found),
         fidelity: found.fidelity,
         all_quantized: found.all_quantized,
+        at_load,
         measurements: found.measurements,
         file,
         data,

@@ -43,7 +43,11 @@ pub struct QuantizeReport {
     pub fidelity: Fidelity,
     /// The fidelity with every layer quantized.
     pub all_quantized: Fidelity,
-    /// How many times the model was run on the sample.
+    /// The fidelity of the FP32 weights quantized when they are loaded, which
+    /// those of safetensors are by default: every layer, none smoothed. `None`
+    /// for others.
+    pub at_load: Option<Fidelity>,
+    /// How many times the model was run on the sample in search of layers.
     pub measurements: usize,
     /// Bytes of the FP32 model, including external weights.
     pub bytes_before: u64,

@@ -5,6 +5,7 @@
 
 mod append;
 mod complete;
+mod quantize;
 
 use multivec_graph::onnx::{BFLOAT16, FLOAT16};
 use multivec_graph::safetensors::{WeightIndex, shard_files};
@@ -16,6 +17,7 @@ use crate::backend::Precision;
 use crate::error::{Error, Result};
 use append::append;
 pub use complete::{Completed, complete_graph};
+pub use quantize::FloatGraph;
 
 /// The files of a model, as each platform opens them. Paths are those of the
 /// [description](ModelDescription).

@@ -9,8 +9,8 @@ use super::{described, folder, read, root};
 use crate::backend::Precision;
 use crate::error::{Error, Result};
 use crate::model::{
-    ModelFolder, ModelStore, WeightsFile, build_graph, complete_graph, describe, stored_precision,
-    weight_files,
+    ModelDescription, ModelFolder, ModelStore, WeightsFile, build_graph, complete_graph, describe,
+    stored_precision, weight_files,
 };
 
 /// A fixture's files.
@@ -139,6 +139,57 @@ fn weights_are_chosen_by_precision() {
     );
     assert_eq!(paths(Precision::Int4), ["model_q4.onnx"]);
     assert_eq!(paths(Precision::Fp16), ["model_fp16.onnx"]);
+}
+
+#[test]
+fn safetensors_are_quantized_at_load_where_no_graph_is_there() {
+    let paths = |description: &ModelDescription, precision: Option<Precision>| {
+        let found = description.weights_for(precision).into_iter();
+        let found = found.map(|weights| {
+            let quantized = weights.is_quantized_at_load(precision);
+            format!("{} {quantized}", weights.path())
+        });
+        found.collect::<Vec<_>>()
+    };
+    let with = |names: &[&str]| {
+        let names = names.iter().copied();
+        let folder = names.fold(folder("hub/mv-pylate-bert"), ModelFolder::with_path);
+        describe(&folder).expect("a model")
+    };
+    let bare = with(&[]);
+    for (precision, expected) in [
+        (None, "model.safetensors true"),
+        (Some(Precision::Int8), "model.safetensors true"),
+        (Some(Precision::Fp32), "model.safetensors false"),
+        (Some(Precision::Fp16), "model.safetensors false"),
+        (Some(Precision::Bf16), "model.safetensors false"),
+    ] {
+        assert_eq!(paths(&bare, precision), [expected]);
+    }
+    assert!(paths(&bare, Some(Precision::Int4)).is_empty());
+
+    let graphs = with(&["model.onnx", "model_fp16.onnx", "onnx/model_int8.onnx"]);
+    assert_eq!(
+        paths(&graphs, None),
+        [
+            "onnx/model_int8.onnx false",
+            "model.safetensors true",
+            "model.onnx false",
+            "model_fp16.onnx false"
+        ]
+    );
+    assert_eq!(
+        paths(&graphs, Some(Precision::Int8)),
+        ["onnx/model_int8.onnx false", "model.safetensors true"]
+    );
+    assert_eq!(
+        paths(&graphs, Some(Precision::Fp16)),
+        [
+            "model_fp16.onnx false",
+            "model.safetensors false",
+            "model.onnx false"
+        ]
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The encoder.
 
 use multivec_core::tokenize::{TextTokenizer, TokenizedText};
-use multivec_core::{Encoder, Padding, TextKind};
+use multivec_core::{Encoder, Padding, Quantization, TextKind};
 use serde::Serialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -38,12 +38,13 @@ impl WasmEncoder {
     /// Loads a model. `files` are as in [`plan`](Self::plan), with the
     /// tokenizer among the contents. `large` are `{ path, size, read }`, whose
     /// bytes stay with JavaScript: weights are copied one by one, by
-    /// `read(start, end)`. `weights` is the path of those to load.
+    /// `read(start, end)`. `weights` are `{ path, precision }`: those to load, and
+    /// the precision that was asked for, if one was.
     #[wasm_bindgen(constructor)]
     pub fn new(
         files: JsValue,
         large: JsValue,
-        weights: &str,
+        weights: JsValue,
         options: JsValue,
     ) -> JsResult<WasmEncoder> {
         health::check()?;
@@ -51,9 +52,10 @@ impl WasmEncoder {
             listing: options::listing(files)?,
             large: options::parted_files(large)?,
         };
+        let weights = options::chosen_weights(weights)?;
         let options = options::encode_options(&options)?;
         files
-            .load(weights, &options)
+            .load(&weights, &options)
             .map(|encoder| Self { encoder })
             .map_err(to_js)
     }
@@ -68,6 +70,15 @@ impl WasmEncoder {
             engine_version: &info.engine_version,
             provider: &info.provider,
             precision: info.precision.to_string(),
+            quantization: match &info.quantization {
+                Quantization::AtLoad => "at-load",
+                Quantization::Refused { .. } => "refused",
+                _ => "stored",
+            },
+            quantization_refused: match &info.quantization {
+                Quantization::Refused { reason } => Some(reason),
+                _ => None,
+            },
             padding: match info.padding {
                 Padding::Allowed => "allowed",
                 _ => "avoided",
@@ -134,6 +145,8 @@ struct Info<'a> {
     engine_version: &'a str,
     provider: &'a str,
     precision: String,
+    quantization: &'a str,
+    quantization_refused: Option<&'a str>,
     padding: &'a str,
     threads: usize,
     dim: Option<usize>,

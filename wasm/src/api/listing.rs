@@ -59,17 +59,10 @@ impl Listing {
         })
     }
 
-    /// What to load; of a precision, or INT8 if there is such.
+    /// What to load to run in a precision.
     pub(super) fn plan(&self, precision: Option<Precision>) -> Result<Plan> {
         let description = describe(&self.folder())?;
-        let order: &[Precision] = match &precision {
-            Some(precision) => std::slice::from_ref(precision),
-            None => &[Precision::Int8, Precision::Fp32, Precision::Int4],
-        };
-        let chosen: Vec<_> = order
-            .iter()
-            .flat_map(|&precision| description.weights_of(precision))
-            .collect();
+        let chosen = description.weights_for(precision);
         if chosen.is_empty() {
             return Err(self.no_weights(&description, precision));
         }

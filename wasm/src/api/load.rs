@@ -1,10 +1,12 @@
 //! From a model's files to an encoder.
 
 use multivec_core::model::{
-    ModelDescription, ModelStore, WeightsFile, build_graph, complete_graph, describe,
+    FloatGraph, ModelDescription, ModelStore, WeightsFile, build_graph, complete_graph, describe,
     stored_precision,
 };
-use multivec_core::{EncodeOptions, Encoder, Error, ModelParts, Precision, Result, WeightsHasher};
+use multivec_core::{
+    EncodeOptions, Encoder, Error, ModelParts, Precision, Quantization, Result, WeightsHasher,
+};
 use multivec_graph::onnx::TensorProto;
 use multivec_graph::passes::widen_half_precision;
 use multivec_graph::safetensors::WeightIndex;
@@ -15,6 +17,7 @@ use multivec_tract::{TractBackend, TractGraph};
 
 use super::file::PartedFile;
 use super::listing::Listing;
+use super::options::ChosenWeights;
 use crate::threads::{POOL, threads};
 
 /// The files of a model.
@@ -34,8 +37,9 @@ struct Assembled {
 }
 
 impl ModelFiles {
-    /// Loads the weights at a path.
-    pub(super) fn load(&self, weights: &str, options: &EncodeOptions) -> Result<Encoder> {
+    /// Loads weights.
+    pub(super) fn load(&self, wanted: &ChosenWeights, options: &EncodeOptions) -> Result<Encoder> {
+        let (weights, precision) = (wanted.path.as_str(), wanted.precision());
         let description = describe(&self.listing.folder())?;
         let chosen = description
             .weights
@@ -43,7 +47,7 @@ impl ModelFiles {
             .find(|one| one.path() == weights)
             .ok_or_else(|| self.listing.missing(weights))?;
         // In a block: its memory is free for the weights afterwards.
-        let parts = {
+        let mut parts = {
             let path = &description.tokenizer;
             let tokenizer = self.listing.content(path)?;
             ModelParts::of(&description, &self.listing.name(path), &tokenizer)?
@@ -53,6 +57,19 @@ impl ModelFiles {
         let external = |tensor: &TensorProto| self.tensor(weights, tensor);
         model.graph.read_small(&external)?;
         let name = self.listing.name(weights);
+        if chosen.is_quantized_at_load(precision) {
+            let graph = FloatGraph {
+                graph: &mut model.graph,
+                file: &name,
+                external: &external,
+                hasher: &mut model.hasher,
+            };
+            let quantization = graph.quantize(precision)?;
+            if quantization == Quantization::AtLoad {
+                model.precision = Precision::Int8;
+            }
+            parts = parts.with_quantization(quantization);
+        }
         let graph = TractGraph::new(&name, model.graph, model.precision, &external)
             .with_normalization(options.normalization.resolve(parts.normalization()))
             .fused()

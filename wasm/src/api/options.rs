@@ -88,11 +88,34 @@ enum Kind {
     Document,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase", expecting = "`fp32` or `int8`")]
 enum Weights {
     Fp32,
     Int8,
+}
+
+impl From<Weights> for Precision {
+    fn from(weights: Weights) -> Self {
+        match weights {
+            Weights::Fp32 => Self::Fp32,
+            Weights::Int8 => Self::Int8,
+        }
+    }
+}
+
+/// Weights to load.
+#[derive(Deserialize)]
+pub(super) struct ChosenWeights {
+    pub(super) path: String,
+    precision: Option<Weights>,
+}
+
+impl ChosenWeights {
+    /// The one that was asked for.
+    pub(super) fn precision(&self) -> Option<Precision> {
+        self.precision.map(Precision::from)
+    }
 }
 
 /// Reads `EncodeOptions`; absent keys have the core's defaults.
@@ -158,10 +181,13 @@ pub(super) fn precision(value: JsValue) -> JsResult<Option<Precision>> {
     if value.is_undefined() {
         return Ok(None);
     }
-    Ok(Some(match read("precision", FromJs::from(value))? {
-        Weights::Fp32 => Precision::Fp32,
-        Weights::Int8 => Precision::Int8,
-    }))
+    let weights: Weights = read("precision", FromJs::from(value))?;
+    Ok(Some(weights.into()))
+}
+
+/// Reads which weights to load.
+pub(super) fn chosen_weights(value: JsValue) -> JsResult<ChosenWeights> {
+    read("weights", FromJs::from(value))
 }
 
 /// Reads the files of a model.

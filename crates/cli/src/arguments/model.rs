@@ -8,7 +8,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use multivec::{
     Arena, BatchLimit, BatchShapes, Encoder, Engine, GraphForm, LoadOptions, ModelDirectory,
-    Optimization, Padding, Pooling, Precision, Result, TruncationPolicy,
+    Optimization, Padding, Pooling, Precision, Quantization, Result, TruncationPolicy,
 };
 
 use super::provider::ProviderArguments;
@@ -29,8 +29,9 @@ pub(crate) struct ModelArguments {
     /// Run the graph as exported, without fusing it.
     #[arg(long)]
     no_optimize: bool,
-    /// Weights to load [default: INT8 if the model has them].
-    #[arg(long, conflicts_with = "file")]
+    /// Precision to run in [default: on CPUs INT8 if the model has it or its
+    /// weights are in safetensors].
+    #[arg(long)]
     precision: Option<PrecisionName>,
     /// File of weights to load, by its path in the model directory.
     #[arg(long, value_name = "FILE", requires = "model")]
@@ -107,15 +108,26 @@ impl From<EngineName> for Engine {
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum PrecisionName {
+    /// All that is not quantized.
     Fp32,
+    /// Weights that are stored so; CPUs compute in 32 bits.
+    Fp16,
+    /// Weights that are stored so; CPUs compute in 32 bits.
+    Bf16,
+    /// An INT8 graph, or weights in safetensors, quantized when they are loaded.
     Int8,
+    /// A graph with weights of 4 bits.
+    Int4,
 }
 
 impl From<PrecisionName> for Precision {
     fn from(name: PrecisionName) -> Self {
         match name {
             PrecisionName::Fp32 => Self::Fp32,
+            PrecisionName::Fp16 => Self::Fp16,
+            PrecisionName::Bf16 => Self::Bf16,
             PrecisionName::Int8 => Self::Int8,
+            PrecisionName::Int4 => Self::Int4,
         }
     }
 }
@@ -178,6 +190,9 @@ impl ModelArguments {
                 "warning: {}: the graph runs {form}",
                 encoder.info().model_file
             );
+        }
+        if let Quantization::Refused { reason } = &encoder.info().quantization {
+            eprintln!("warning: weights run as they are stored, not in INT8: {reason}");
         }
         if let Padding::Avoided { distance, .. } = encoder.info().padding {
             eprintln!(

@@ -23,6 +23,7 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
         "name": config.model_name,
         "file": info.model_file,
         "precision": info.precision.to_string(),
+        "quantization": info.quantization.to_string(),
         "engine": format!("{} {}", info.engine, info.engine_version),
         "provider": info.provider,
         "side_by_side": encoder.concurrency(),

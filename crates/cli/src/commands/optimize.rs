@@ -20,7 +20,8 @@ pub(crate) struct Arguments {
     /// Output directory; created if it does not exist.
     #[arg(long, value_name = "DIR")]
     output: PathBuf,
-    /// Weights to optimize [default: INT8 if the model has them].
+    /// Weights to optimize, as they are stored [default: INT8 if the model has
+    /// them].
     #[arg(long)]
     precision: Option<PrecisionName>,
 }

@@ -131,6 +131,7 @@ fn as_json(report: &QuantizeReport) -> Value {
         "left_in_fp32": in_fp32,
         "fidelity": fidelity(report.fidelity),
         "fidelity_all_quantized": fidelity(report.all_quantized),
+        "fidelity_quantized_at_load": report.at_load.map(fidelity),
         "measurements": report.measurements,
         "layers": report.layers.iter().map(layer).collect::<Vec<_>>(),
     })
@@ -164,6 +165,9 @@ fn print_text(report: &QuantizeReport) -> Result<()> {
         print(&format!("all quantized {}", cosines(all)))?;
     }
     print(&format!("fidelity      {}", cosines(report.fidelity)))?;
+    if let Some(at_load) = report.at_load {
+        print(&format!("at load       {}", cosines(at_load)))?;
+    }
     print(&format!(
         "size          {:.1} MB, {:.1} MB before",
         megabytes(report.bytes_after),

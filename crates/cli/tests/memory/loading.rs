@@ -1,12 +1,16 @@
 //! Memory of loading, for the first time and from the cache.
 
+use std::fmt;
 use std::fs;
 use std::path::Path;
 
 use multivec_graph::Graph;
 use multivec_graph::onnx::{FLOAT, NodeProto, TensorProto};
 
-use super::floats::in_floats;
+use multivec_testing::MINILM;
+use multivec_testing::demo::{self, Files};
+use multivec_testing::floats::in_floats;
+
 use super::{MEGABYTE, peak_with};
 
 /// Words of a document as long as the longest on which fused graphs are checked.
@@ -44,40 +48,46 @@ struct Peaks {
 impl Peaks {
     fn of(demo: &Path, model: Model<'_>, engine: &str) -> Self {
         let Model { name, bytes: model } = model;
+        let read = |file: &str| {
+            let content = fs::read(demo.join(file)).expect("it can be read");
+            (file.to_owned(), content)
+        };
+        let mut files = Files::from(["onnx_config.json", "tokenizer.json"].map(read));
+        let mut base = files.clone();
+        base.insert(name.to_owned(), without_weights(model));
+        files.insert(name.to_owned(), model.to_vec());
+        let peaks = Self::of_files(&files, &base, engine);
+        println!("{engine}, {name}: {peaks}");
+        peaks
+    }
+
+    /// Of a model directory and of one with almost no weights.
+    fn of_files(files: &Files, base: &Files, engine: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let cache = folder.path().join("cache");
         let long = "word ".repeat(WORDS) + "\nword\n";
-        let write = |sub: &str, model: &[u8]| {
+        let write = |sub: &str, files: &Files| {
             let root = folder.path().join(sub);
-            fs::create_dir(&root).expect("a folder");
-            for file in ["onnx_config.json", "tokenizer.json"] {
-                fs::copy(demo.join(file), root.join(file)).expect("it can be copied");
+            for (path, content) in files {
+                let path = root.join(path);
+                let parent = path.parent().expect("a folder");
+                fs::create_dir_all(parent).expect("a folder");
+                fs::write(path, content).expect("it can be written");
             }
-            fs::write(root.join(name), model).expect("it can be written");
             root.display().to_string()
         };
-        let (model_root, base_root) = (
-            write("model", model),
-            write("base", &without_weights(model)),
-        );
+        let (model_root, base_root) = (write("model", files), write("base", base));
         let run = |root: &str, texts: &str, more: &[&str]| {
             let arguments = [&["--engine", engine, "--model", root], more].concat();
             peak_with(texts, &arguments, &cache)
         };
-        let peaks = Self {
-            file: model.len(),
+        Self {
+            file: files.values().map(Vec::len).max().unwrap_or(0),
             base: run(&base_root, "word\n", &["--no-optimize"]),
             original: run(&model_root, &long, &["--no-optimize"]),
             first: run(&model_root, &long, &[]),
             cached: run(&model_root, "word\n", &[]),
-        };
-        let megabytes = [peaks.base, peaks.original, peaks.first, peaks.cached];
-        println!(
-            "{engine}, {name} of {} MB: base, original, first, cached: {:?} MB",
-            peaks.file / MEGABYTE,
-            megabytes.map(|bytes| bytes / MEGABYTE)
-        );
-        peaks
+        }
     }
 
     /// 1.3 times the file, and a little that allocators keep.
@@ -94,6 +104,18 @@ impl Peaks {
     /// keep.
     fn check_first(&self) {
         assert!(self.first < self.original + self.allowed(), "{self:?}");
+    }
+}
+
+impl fmt::Display for Peaks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let peaks = [self.base, self.original, self.first, self.cached];
+        let megabytes = peaks.map(|bytes| bytes / MEGABYTE);
+        write!(
+            f,
+            "of {} MB; base, original, first, cached: {megabytes:?} MB",
+            self.file / MEGABYTE
+        )
     }
 }
 
@@ -188,5 +210,28 @@ fn int8_and_fp32_in_tract() {
         let peaks = Peaks::of(demo, Model::new(name, &model), "tract");
         peaks.check_cached();
         peaks.check_first();
+    }
+}
+
+/// Weights of floats are quantized part by part, so that memory never holds
+/// them all.
+#[test]
+fn safetensors_that_are_quantized_at_load() {
+    let files = demo::safetensors();
+    let graph = without_weights(MINILM.int8);
+    let base = [
+        ("onnx_config.json", MINILM.config),
+        ("tokenizer.json", MINILM.tokenizer),
+        ("model.onnx", &graph),
+    ];
+    let base = base.map(|(path, content)| (path.to_owned(), content.to_vec()));
+    let base = Files::from(base);
+    for engine in ["onnxruntime", "tract"] {
+        let peaks = Peaks::of_files(&files, &base, engine);
+        println!("{engine}, safetensors: {peaks}");
+        peaks.check_cached();
+        peaks.check_first();
+        // Twice the integers, which are a quarter of the file.
+        assert!(peaks.cached < peaks.base + peaks.file * 7 / 10, "{peaks:?}");
     }
 }

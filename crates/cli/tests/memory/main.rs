@@ -3,7 +3,6 @@
 #![allow(clippy::expect_used, clippy::panic)]
 #![cfg(target_os = "linux")]
 
-mod floats;
 mod loading;
 
 use std::fs;

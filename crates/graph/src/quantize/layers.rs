@@ -50,6 +50,22 @@ impl Layer {
         self.shape[0] * self.shape[1]
     }
 
+    /// Columns of the tensor as it is stored.
+    pub(super) fn stored_width(&self) -> usize {
+        self.shape[usize::from(!self.transposed)]
+    }
+
+    /// Whether each stored row has a scale of its own, as those of tables and
+    /// of transposed matrices do.
+    pub(super) fn has_scale_for_stored_row(&self) -> bool {
+        self.kind == LayerKind::Embedding || self.transposed
+    }
+
+    /// One for each column of a product, or for each row of a table.
+    pub(super) fn scale_count(&self) -> usize {
+        self.shape[usize::from(self.kind == LayerKind::Product)]
+    }
+
     /// The tensor of the weights, in the graph in which the layer was found.
     pub fn tensor<'g>(&self, graph: &'g Graph) -> Option<&'g TensorProto> {
         ValueIndex::new(graph).constant(&self.weights)

@@ -12,7 +12,9 @@
 //!
 //! The caller chooses which layers are quantized: [`layers`] finds them,
 //! [`quantize_weights`] quantizes each, [`replace`] puts them in the graph.
+//! [`quantize_all`] does so with every layer, without calibration.
 
+mod all;
 mod layers;
 mod replace;
 mod smooth;
@@ -20,6 +22,7 @@ mod smooth;
 mod tests;
 mod weights;
 
+pub use all::quantize_all;
 pub use layers::{Layer, LayerKind, layers};
 pub use replace::{QuantizedLayer, replace};
 pub use smooth::{CalibrationStats, Smoothable, smoothable, smoothing_factors};

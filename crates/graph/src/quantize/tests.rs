@@ -1,6 +1,10 @@
+use std::cell::Cell;
+
+use prost::bytes::Bytes;
+
 use super::*;
 use crate::error::Error;
-use crate::external::tensor_bytes;
+use crate::external::{ExternalLocation, StoredType, tensor_bytes, widen_stored};
 use crate::fuse::fuse;
 use crate::graph::Graph;
 use crate::node::node;
@@ -147,6 +151,80 @@ fn weights_are_off_by_at_most_half_a_step() {
     broken[..4].copy_from_slice(&f32::INFINITY.to_le_bytes());
     let message = error_of(&broken).to_string();
     assert!(message.contains("found inf"), "{message}");
+}
+
+/// Bytes of a file, and the tensor that is in it from `offset` on.
+fn stored(name: &str, dims: [i64; 2], offset: u64, stored: StoredType) -> TensorProto {
+    let mut tensor = TensorProto {
+        name: Some(name.to_owned()),
+        dims: dims.to_vec(),
+        data_type: Some(FLOAT),
+        ..TensorProto::default()
+    };
+    let length = (dims[0] * dims[1]) as u64 * stored.size() as u64;
+    let place = ExternalLocation {
+        file: "weights",
+        offset,
+        length: Some(length),
+        stored,
+    };
+    place.write_to(&mut tensor);
+    tensor
+}
+
+#[test]
+fn weights_in_files_are_quantized_part_by_part() {
+    const SIZE: usize = 4 << 20;
+    // Halves of no infinity.
+    let file: Vec<u8> = (0..SIZE)
+        .map(|at| (at * at * 31 % 251) as u8 & if at % 2 == 1 { 0xbb } else { 0xff })
+        .collect();
+    let largest = Cell::new(0);
+    let external = |tensor: &TensorProto| {
+        let place = ExternalLocation::of(tensor).expect("a place");
+        let start = place.offset as usize;
+        let part = &file[start..start + place.length.expect("a length") as usize];
+        let bytes = widen_stored(tensor, Bytes::copy_from_slice(part));
+        largest.set(largest.get().max(bytes.len()));
+        Ok(bytes)
+    };
+    let half = StoredType::Float16;
+    let nodes = vec![
+        node("Gather", "", &["table", "input_ids"], &["rows"]),
+        node("Gemm", "", &["rows", "w"], &["one"]).with_int("transB", 1),
+        node("MatMul", "", &["one", "v"], &["out"]),
+    ];
+    // The last one has a scale for each of its stored columns.
+    let tensors = vec![
+        stored("table", [900, 700], 6, half),
+        stored("w", [600, 700], 1 << 20, half),
+        stored("v", [600, 16], 3 << 20, half),
+    ];
+    let graph = graph(nodes, tensors);
+    let whole = |graph: &Graph| {
+        let found = layers(graph, "graph").expect("layers");
+        assert_eq!(found.len(), 3);
+        let quantized = found.into_iter().map(|layer| {
+            let bytes = external(layer.tensor(graph).expect("a tensor")).expect("bytes");
+            let tensor = LayerTensor::new(&layer, &bytes, "graph");
+            let weights = quantize_weights(tensor, WeightRange::Full, &[]);
+            weights.expect("finite weights").into_layer(layer, &[])
+        });
+        quantized.collect::<Vec<_>>()
+    };
+    let mut expected = graph.clone();
+    replace(&mut expected, &whole(&graph));
+    largest.set(0);
+    let mut found = graph.clone();
+    quantize_all(&mut found, "graph", &external).expect("it is quantized");
+    assert_eq!(found, expected);
+    assert!(largest.get() <= 1 << 20, "{}", largest.get());
+
+    let fail = |_: &TensorProto| Err(Error::invalid("weights", "gone"));
+    let mut kept = graph.clone();
+    let error = quantize_all(&mut kept, "graph", &fail).expect_err("no weights");
+    assert!(error.to_string().contains("gone"), "{error}");
+    assert_eq!(kept, graph);
 }
 
 #[test]

@@ -31,6 +31,15 @@ impl WeightRange {
             Self::Reduced => 64.,
         }
     }
+
+    /// The nearest integer, ties to even, of a weight in units of its scale.
+    fn level(self, weight: f32) -> i8 {
+        // Adding it rounds to an integer, which is in the lowest bits.
+        const ROUND: f32 = 12_582_912.;
+        let weight = weight.clamp(-self.largest(), self.largest());
+        let bits = (weight + ROUND).to_bits();
+        bits.wrapping_sub(ROUND.to_bits()) as i8
+    }
 }
 
 /// A layer with the bytes of its weights.
@@ -52,10 +61,36 @@ impl<'a> LayerTensor<'a> {
         Self { layer, bytes, file }
     }
 
+    /// Calls `then` with each row of the tensor, in order and divided by the
+    /// factors of the input's columns, if there are any.
+    fn each_row(self, smoothing: &[f32], mut then: impl FnMut(usize, &[f32])) {
+        let layer = self.layer;
+        let width = layer.stored_width();
+        let mut row = Vec::with_capacity(width);
+        for (at, bytes) in self
+            .bytes
+            .chunks_exact(width * size_of::<f32>())
+            .enumerate()
+        {
+            row.clear();
+            let floats = bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes);
+            row.extend(floats);
+            if !smoothing.is_empty() {
+                if layer.transposed {
+                    let pairs = row.iter_mut().zip(smoothing);
+                    pairs.for_each(|(value, factor)| *value /= factor);
+                } else {
+                    row.iter_mut().for_each(|value| *value /= smoothing[at]);
+                }
+            }
+            then(at, &row);
+        }
+    }
+
     /// Each weight with its row and column in the layer's shape.
     pub(super) fn weights(self) -> impl Iterator<Item = Weight> {
         let is_transposed = self.layer.transposed;
-        let width = self.layer.shape[usize::from(!is_transposed)];
+        let width = self.layer.stored_width();
         let rows = self.bytes.chunks_exact(width * size_of::<f32>());
         rows.enumerate().flat_map(move |(row, bytes)| {
             let values = bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes);
@@ -103,8 +138,8 @@ pub fn quantize_weights(
 ) -> Result<QuantizedWeights> {
     let layer = tensor.layer;
     let refuse = |expected: &str, found: String| {
-        let name = &layer.name;
-        let source = format!("expected {expected} in the weights of `{name}`, found {found}");
+        let (name, weights) = (&layer.name, &layer.weights);
+        let source = format!("expected {expected} in `{weights}` of `{name}`, found {found}");
         Err(Error::invalid(tensor.file, source))
     };
     let expected = layer.weight_count() * size_of::<f32>();
@@ -112,49 +147,52 @@ pub fn quantize_weights(
         let found = tensor.bytes.len().to_string();
         return refuse(&format!("{expected} bytes"), found);
     }
-    let [rows, columns] = layer.shape;
-    if !smoothing.is_empty() && smoothing.len() != rows {
+    let [inner, columns] = layer.shape;
+    if !smoothing.is_empty() && smoothing.len() != inner {
         let found = format!("{} factors", smoothing.len());
-        return refuse(&format!("{rows} columns of the input"), found);
+        return refuse(&format!("{inner} columns of the input"), found);
     }
-    let weights = || {
-        tensor.weights().map(|weight| Weight {
-            value: match smoothing {
-                [] => weight.value,
-                factors => weight.value / factors[weight.row],
-            },
-            ..weight
-        })
-    };
-    let scale_of = |weight: &Weight| match layer.kind {
-        LayerKind::Product => weight.column,
-        LayerKind::Embedding => weight.row,
-    };
-    let scale_count = match layer.kind {
-        LayerKind::Product => columns,
-        LayerKind::Embedding => rows,
-    };
-    let mut scales = vec![0f32; scale_count];
-    for weight in weights() {
-        if !weight.value.is_finite() {
-            return refuse("finite numbers", weight.value.to_string());
+    let is_by_row = layer.has_scale_for_stored_row();
+    // The bits of magnitudes, whose order is that of the numbers, with those
+    // that are not finite at the end.
+    let mut largest = vec![0; layer.scale_count()];
+    tensor.each_row(smoothing, |at, row| {
+        let bits = row.iter().map(|value| value.abs().to_bits());
+        if is_by_row {
+            largest[at] = bits.fold(0, u32::max);
+        } else {
+            let pairs = largest.iter_mut().zip(bits);
+            pairs.for_each(|(largest, bits)| *largest = bits.max(*largest));
         }
-        let scale = &mut scales[scale_of(&weight)];
-        *scale = scale.max(weight.value.abs());
+    });
+    let found = largest.iter().copied().map(f32::from_bits);
+    if let Some(value) = found.clone().find(|value| !value.is_finite()) {
+        return refuse("finite numbers", value.to_string());
     }
-    for scale in &mut scales {
-        *scale /= range.largest();
+    let scale = |largest: f32| match largest / range.largest() {
         // If all weights are zeros, or nearly so, any scale will do.
-        if *scale < f32::MIN_POSITIVE {
-            *scale = 1.;
-        }
-    }
+        scale if scale < f32::MIN_POSITIVE => 1.,
+        scale => scale,
+    };
+    let scales: Vec<f32> = found.map(scale).collect();
     let mut values = vec![0i8; layer.weight_count()];
-    for weight in weights() {
-        let value = (weight.value / scales[scale_of(&weight)]).round_ties_even();
-        let value = value.clamp(-range.largest(), range.largest());
-        values[weight.row * columns + weight.column] = value as i8;
-    }
+    let mut levels = Vec::new();
+    tensor.each_row(smoothing, |at, row| {
+        levels.clear();
+        if is_by_row {
+            let scale = scales[at];
+            levels.extend(row.iter().map(|value| range.level(value / scale)));
+        } else {
+            let pairs = row.iter().zip(&scales);
+            levels.extend(pairs.map(|(value, scale)| range.level(value / scale)));
+        }
+        if layer.transposed {
+            let column = values[at..].iter_mut().step_by(columns);
+            column.zip(&levels).for_each(|(to, from)| *to = *from);
+        } else {
+            values[at * columns..][..columns].copy_from_slice(&levels);
+        }
+    });
     Ok(QuantizedWeights { values, scales })
 }
 

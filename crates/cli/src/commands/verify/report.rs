@@ -4,7 +4,7 @@ use std::fmt;
 
 use clap::Args;
 use multivec::fidelity::{BatchInvariance, Cosines, RankingAgreement};
-use multivec::{Encoder, Error, Result};
+use multivec::{Encoder, Error, Quantization, Result};
 use serde_json::{Value, json};
 
 use crate::console::print;
@@ -115,7 +115,10 @@ impl Side {
         let info = encoder.info();
         Self {
             name,
-            precision: info.precision.to_string(),
+            precision: match info.quantization {
+                Quantization::AtLoad => format!("{}, quantized at load", info.precision),
+                _ => info.precision.to_string(),
+            },
             engine: format!(
                 "{} {} on {}",
                 info.engine, info.engine_version, info.provider
