@@ -209,6 +209,8 @@ fn quantized_models_load_from_their_own_directory() {
     let report = multivec::quantize_model(&directory, Some(output.path()), &options, &mut |_| {});
     let report = report.expect("it is quantized");
     assert!(report.file.is_file());
+    let at_load = report.at_load.expect("its weights are quantized at load");
+    assert!(at_load.mean > 0.99, "{at_load:?}");
     let encoder = open(
         output.path(),
         Engine::OnnxRuntime,
