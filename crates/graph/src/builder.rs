@@ -192,6 +192,22 @@ impl Builder {
         }
     }
 
+    /// Renames the value that one of the nodes computes, for all that read it.
+    /// Returns whether there is such a node.
+    pub(crate) fn rename_value(&mut self, from: &str, to: &str) -> bool {
+        for node in self.nodes.iter_mut().rev() {
+            let is_maker = node.output.iter().any(|name| name == from);
+            let names = node.output.iter_mut().chain(&mut node.input);
+            for name in names.filter(|name| *name == from) {
+                to.clone_into(name);
+            }
+            if is_maker {
+                return true;
+            }
+        }
+        false
+    }
+
     pub(crate) fn unique(&mut self, hint: &str) -> String {
         let mut at = self.names.len();
         loop {

@@ -28,6 +28,10 @@ pub const NEW_CASES: &[(&str, &str)] = &[
         "s = Shape(x)\n l = Gather(s, one_list)\n h = Concat(two_list, l, l) axis=0\n e = ConstantOfShape(h)\n c = CumSum(e, last_i)\n q = Reshape(two_floats, heads_first)\n u = Add(e, q)\n t = CumSum(u, last_i)\n output = Attention(x, x, p, t) q_num_heads=2 kv_num_heads=2",
     ),
     (
+        "Attention with values of another width",
+        "v = Gather(p, places_4) axis=2\n a = Attention(x, p, v) q_num_heads=2 kv_num_heads=2\n output = Concat(a, a) axis=2",
+    ),
+    (
         "RotaryEmbedding of rows, tables for all texts",
         "f = Squeeze(positions, zero_list)\n a = Mul(f, two_floats)\n s = Shape(x)\n l = Gather(s, one_list)\n t = Slice(a, zero_list, l)\n u = Unsqueeze(t, zero_list)\n b = Gather(s, zero_list)\n ones = Concat(b, one_list, one_list) axis=0\n e = Expand(u, ones)\n c = Cos(e)\n d = Sin(e)\n output = RotaryEmbedding(x, c, d) num_heads=2",
     ),
@@ -136,6 +140,10 @@ pub const CONTRIB_CASES: &[(&str, &str)] = &[
     (
         "MultiHeadAttention with biases, causal, scale",
         "b = Concat(row, row, row) axis=0\n t = Transpose(p) perm=[0,2,1]\n j = MatMul(x, t)\n u = Unsqueeze(j, one_list)\n output = com.microsoft.MultiHeadAttention(x, p, x, b, , u) num_heads=2 scale=0.4 unidirectional=1",
+    ),
+    (
+        "MultiHeadAttention with values of another width",
+        "v = Gather(p, places_4) axis=2\n a = com.microsoft.MultiHeadAttention(x, p, v) num_heads=2\n output = Concat(a, a) axis=2",
     ),
     (
         "RotaryEmbedding by positions",

@@ -10,9 +10,7 @@ pub(super) fn standard(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
     let one = |shape: &[usize]| Some(vec![Tensor::opaque(data.dtype(), shape)]);
     match name {
         "Attention" => one(&attention(call)?),
-        "RMSNormalization" | "RotaryEmbedding" | "SimplifiedLayerNormalization" | "Swish" => {
-            one(data.shape())
-        }
+        "RotaryEmbedding" | "Swish" => one(data.shape()),
         _ => None,
     }
 }
@@ -27,7 +25,7 @@ pub(super) fn contrib(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
         Some(vec![float(&shape)])
     };
     match name {
-        "BiasGelu" | "QuickGelu" | "RotaryEmbedding" | "SimplifiedLayerNormalization" => {
+        "BiasGelu" | "RotaryEmbedding" | "SimplifiedLayerNormalization" => {
             Some(vec![Tensor::opaque(data.dtype(), data.shape())])
         }
         // The mean and the deviation are not used anywhere.

@@ -82,7 +82,8 @@ pub fn expand_composites(graph: &mut Graph) -> bool {
 /// Gives values the names of a node's outputs.
 fn name(builder: &mut Builder, of: &NodeProto, values: &[String]) {
     for (output, value) in of.output.iter().zip(values) {
-        if !output.is_empty() && !value.is_empty() {
+        let is_given = !output.is_empty() && !value.is_empty();
+        if is_given && !builder.rename_value(value, output) {
             builder.push(node("Identity", "", &[value], &[output]));
         }
     }
