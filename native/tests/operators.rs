@@ -6,6 +6,7 @@ use multivec::{
     Encoder, EncoderBuilder, Engine, GraphForm, ModelBytes, Normalization, Optimization, Precision,
     optimize_graph,
 };
+use multivec_testing::forms::{FORM_CASES, FormCounts};
 use multivec_testing::notation;
 use multivec_testing::operators::{
     BEYOND_TRACT_ONNX, CASES, FALLBACK_CASES, LATER_CASES, OLD_CASES, branches,
@@ -138,6 +139,27 @@ fn lookups_and_l2_normalizations_are_recognised() {
         ];
         assert_eq!(found, expected, "{name}");
         lowered_graph_gives_the_same(name, lines);
+    }
+}
+
+/// With our kernels and lowered to operators of any library, they give the values
+/// of the original graph.
+#[test]
+fn norms_activations_and_gates_are_recognised() {
+    for case in FORM_CASES {
+        check(&[(case.lines, case.lines)], 17);
+        let encoder = load(&notation::model(case.lines, 17), Engine::Tract).expect("it loads");
+        let GraphForm::Fused(fused) = encoder.info().graph else {
+            panic!("{}: {}", case.lines, encoder.info().graph);
+        };
+        let found = FormCounts {
+            rms_normalizations: fused.rms_normalizations,
+            activations: fused.gelus + fused.activations,
+            linears: fused.linears,
+            gated: fused.gated,
+        };
+        assert_eq!(found, case.found, "{}", case.lines);
+        lowered_graph_gives_the_same(case.lines, case.lines);
     }
 }
 

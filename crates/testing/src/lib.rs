@@ -14,6 +14,7 @@ mod fixtures;
 pub mod floats;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod folders;
+pub mod forms;
 pub mod graphs;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod hub;

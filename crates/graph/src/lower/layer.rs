@@ -214,3 +214,57 @@ fn exchanged<T: Copy>(values: &[T], columns: usize) -> Vec<T> {
     })
     .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_are_exchanged() {
+        let layer = |weights, bias| LoadedLayer {
+            inner: 2,
+            outer: 4,
+            weights,
+            smoothing: vec![0.5, 2.],
+            bias,
+            activation: Activation::NONE,
+        };
+        let floats = LoadedWeights::Floats(vec![1., 2., 3., 4., 5., 6., 7., 8.]);
+        let exchanged = layer(floats, vec![1., 2., 3., 4.]).with_halves_exchanged();
+        let LoadedWeights::Floats(weights) = &exchanged.weights else {
+            panic!("they were floats");
+        };
+        assert_eq!(weights, &[3., 4., 1., 2., 7., 8., 5., 6.]);
+        assert_eq!(exchanged.bias, [3., 4., 1., 2.]);
+        assert_eq!(exchanged.smoothing, [0.5, 2.]);
+
+        let integers = |scales: &[f32], zero_points: &'static [u8]| {
+            LoadedWeights::Integers(QuantizedWeights {
+                bytes: Bytes::from_static(&[1, 2, 3, 4, 5, 6, 7, 8]),
+                weight_type: WeightType::Int8,
+                scales: scales.to_vec(),
+                zero_points: Bytes::from_static(zero_points),
+            })
+        };
+        for (scales, zero_points, expected) in [
+            (
+                &[1., 2., 3., 4.][..],
+                &[][..],
+                (&[3., 4., 1., 2.][..], &[][..]),
+            ),
+            (&[0.5], &[9, 8, 7, 6], (&[0.5], &[7, 6, 9, 8])),
+            (&[0.5], &[9], (&[0.5], &[9])),
+        ] {
+            let exchanged = layer(integers(scales, zero_points), vec![]).with_halves_exchanged();
+            let LoadedWeights::Integers(weights) = &exchanged.weights else {
+                panic!("they were integers");
+            };
+            assert_eq!(weights.bytes.as_ref(), [3, 4, 1, 2, 7, 8, 5, 6]);
+            assert_eq!(
+                (weights.scales.as_slice(), weights.zero_points.as_ref()),
+                expected
+            );
+            assert!(exchanged.bias.is_empty());
+        }
+    }
+}

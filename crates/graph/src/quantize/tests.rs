@@ -115,6 +115,36 @@ fn all_of_a_quantized_encoder_is_recognised() {
     }
 }
 
+/// Layers of heads of keys are too small in these models.
+#[test]
+fn layers_of_decoders_are_quantized() {
+    for (name, rms_norms, gated) in [
+        ("script-17/llama-eager", 5, 2),
+        ("script-17/t5-gated-eager", 5, 2),
+        ("script-17/nomic-eager", 0, 2),
+    ] {
+        let mut graph = fixture(&format!("tests/fixtures/families/{name}.onnx"));
+        quantize(&mut graph);
+        let fused = fuse(&mut graph);
+        assert!(fused.quantized * 2 > fused.linears, "{name}: {fused}");
+        let found = (fused.rms_normalizations, fused.gated);
+        assert_eq!(found, (rms_norms, gated), "{name}: {fused}");
+    }
+}
+
+/// An activation of ONNX Runtime has no quantized weights, whatever its name
+/// starts with.
+#[test]
+fn quick_gelu_is_not_taken_for_a_quantized_operator() {
+    let tensor = matrix("w", [64, 32]);
+    let nodes = vec![
+        node("MatMul", "", &["input_ids", "w"], &["v"]),
+        node("QuickGelu", "com.microsoft", &["v"], &["out"]),
+    ];
+    let found = layers(&graph(nodes, vec![tensor]), "graph").expect("a layer");
+    assert_eq!(found.len(), 1);
+}
+
 fn error_of(graph: &Graph) -> Error {
     layers(graph, "graph").expect_err("it is refused")
 }
