@@ -163,6 +163,22 @@ fn masks_and_biases() {
             [1, 0, 1, 0],
         ),
         (
+            "causal by an assignment",
+            "n = Unsqueeze(count, zero_list)
+             square_sizes = Concat(n, n) axis=0
+             nothing = ConstantOfShape(square_sizes)
+             rows_of_pairs = Expand(queries, square_sizes)
+             columns_of_pairs = Expand(keys, square_sizes)
+             row_of_pair = Unsqueeze(rows_of_pairs, last)
+             column_of_pair = Unsqueeze(columns_of_pairs, last)
+             pairs = Concat(row_of_pair, column_of_pair) axis=-1
+             is_after = Greater(distance, zero_i)
+             hidden = Where(is_after, low, nothing)
+             mask = ScatterND(nothing, pairs, hidden)
+             s = Add(scores, mask)",
+            [1, 0, 1, 0],
+        ),
+        (
             "one side of a window",
             "near = GreaterOrEqual(distance, minus_two)
              minus_two = Constant() value_int=-2

@@ -75,6 +75,18 @@ fn shape(call: &Call<'_>) -> Option<Tensor> {
 }
 
 fn range(call: &Call<'_>) -> Option<Tensor> {
+    if let [
+        Some(Tensor::Float(start)),
+        Some(Tensor::Float(end)),
+        Some(Tensor::Float(step)),
+    ] = call.inputs
+    {
+        let (start, end, step) = (*start.first()?, *end.first()?, *step.first()?);
+        let count = ((end - start) / step).ceil().max(0.);
+        let values = (count <= super::SIZE_LIMIT as f32)
+            .then(|| (0..count as usize).map(|at| start + at as f32 * step))?;
+        return Some(Tensor::from_floats(&values.collect::<Vec<_>>()));
+    }
     let one = |at: usize| call.input(at)?.ints()?.first().copied();
     let (start, end, step) = (one(0)?, one(1)?, one(2)?);
     let count = match step {
@@ -133,14 +145,22 @@ fn concat(call: &Call<'_>) -> Option<Tensor> {
 }
 
 fn cumulative_sum(call: &Call<'_>) -> Option<Tensor> {
-    let Tensor::Int(array) = call.input(0)? else {
-        return None;
-    };
-    let plain = call.node.int("exclusive", 0) == 0 && call.node.int("reverse", 0) == 0;
-    let along = resolve_index(*call.input(1)?.ints()?.first()?, array.ndim())?;
-    let mut sums = array.clone();
-    sums.accumulate_axis_inplace(Axis(along), |before, at| *at += before);
-    plain.then_some(Tensor::Int(sums))
+    let data = call.input(0)?;
+    let is_plain = call.node.int("exclusive", 0) == 0 && call.node.int("reverse", 0) == 0;
+    let along = resolve_index(*call.input(1)?.ints()?.first()?, data.shape().len())?;
+    let along = Axis(along);
+    is_plain.then_some(())?;
+    match data.clone() {
+        Tensor::Int(mut sums) => {
+            sums.accumulate_axis_inplace(along, |before, at| *at += before);
+            Some(Tensor::Int(sums))
+        }
+        Tensor::Float(mut sums) => {
+            sums.accumulate_axis_inplace(along, |before, at| *at += before);
+            Some(Tensor::Float(sums))
+        }
+        _ => None,
+    }
 }
 
 fn trilu(call: &Call<'_>) -> Option<Tensor> {

@@ -13,6 +13,7 @@ mod elementwise;
 mod gather;
 mod movement;
 mod reduce;
+mod scatter;
 mod shapes;
 mod tensor;
 mod weights;
@@ -212,6 +213,7 @@ fn step<'v>(node: &NodeProto, value: impl Fn(&str) -> Option<&'v Tensor>) -> Opt
         .or_else(|| combine::run(name, &call))
         .or_else(|| reduce::run(name, &call))
         .or_else(|| einsum::run(name, &call))
+        .or_else(|| scatter::run(name, &call))
         .or_else(|| gather::run(name, &call))
         .or_else(|| convolution::run(name, &call))
         .or_else(|| elementwise::run(name, &call))
