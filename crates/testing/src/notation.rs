@@ -140,7 +140,7 @@ fn constants() -> Vec<TensorProto> {
         list("four_list", &[4]),
         list("both", &[1, 2]),
         list("axes12", &[1, -1]),
-        list("middle", &[200]),
+        list("half_of_400", &[200]),
         list("minus3", &[-3]),
         list("far_before", &[-500, -500]),
         list("far_after", &[500, 500]),

@@ -399,7 +399,7 @@ pub const BEYOND_TRACT_ONNX: &[(&str, &str)] = &[
     ),
     (
         "Slice around the middle",
-        "a = Shape(input_ids)\n b = Slice(a, one_list, two_list, zero_list)\n c = Sub(middle, b)\n d = Add(middle, b)\n e = Slice(positions, c, d, one_list)\n f = ReduceMean(e) axes=[1]\n g = Slice(e, zero_list, b, one_list)\n h = Add(x, f)\n output = Add(h, g)",
+        "a = Shape(input_ids)\n b = Slice(a, one_list, two_list, zero_list)\n c = Sub(half_of_400, b)\n d = Add(half_of_400, b)\n e = Slice(positions, c, d, one_list)\n f = ReduceMean(e) axes=[1]\n g = Slice(e, zero_list, b, one_list)\n h = Add(x, f)\n output = Add(h, g)",
     ),
     ("Pad with zeros and cut off", "output = Pad(x, shift)"),
 ];
