@@ -69,10 +69,15 @@ export const familyModels = readdirSync(familyFixtures, { recursive: true })
 
 /** The files of such a graph, and what plain ONNX Runtime gives for the texts. */
 export function family(name) {
-  const read = (file) => new Uint8Array(readFileSync(join(familyFixtures, file)));
+  const read = (file) => readFileSync(join(familyFixtures, file));
   return {
-    files: { model: read(`${name}.onnx`), tokenizer: read("tokenizer.json"), config: read("onnx_config.json") },
-    texts: JSON.parse(readFileSync(join(familyFixtures, "inputs.json"), "utf8")),
+    files: {
+      model: new Uint8Array(read(`${name}.onnx`)),
+      tokenizer: new Uint8Array(read("tokenizer.json")),
+      config: new Uint8Array(read("onnx_config.json")),
+    },
+    texts: JSON.parse(read("inputs.json").toString()),
     rows: readSafetensors(join(familyFixtures, `${name}.safetensors`)),
+    isRefused: JSON.parse(read("expected.json").toString()).refused.tract?.[name] !== undefined,
   };
 }

@@ -1,6 +1,7 @@
 //! How near rows are to be to those that are expected.
 
-use crate::fixtures::Row;
+/// The state of a token.
+pub(crate) type Row = Vec<f32>;
 
 /// How much farther from the original rows quantized ones may be than those of
 /// ONNX Runtime.

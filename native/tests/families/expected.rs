@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use multivec::{Fused, GraphForm};
+use multivec::{Engine, Fused, GraphForm};
 use serde_json::Value;
 
 use crate::fixtures::{self, Family};
@@ -14,6 +14,8 @@ pub(crate) struct Expected {
     counts: BTreeMap<String, Counts>,
     /// Files in which something is left as it is, with the reason.
     pending: BTreeMap<String, String>,
+    /// Files that an engine does not load, with the reason, by engine.
+    refused: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Expected {
@@ -24,7 +26,17 @@ impl Expected {
         Self {
             counts: serde_json::from_value(take("counts")).expect("counts"),
             pending: serde_json::from_value(take("pending")).expect("reasons"),
+            refused: serde_json::from_value(take("refused")).expect("reasons"),
         }
+    }
+
+    /// Whether an engine is known not to load the file.
+    pub(crate) fn is_refused(&self, family: &Family, engine: Engine) -> bool {
+        let refused = self.refused.get(match engine {
+            Engine::Tract => "tract",
+            _ => "onnxruntime",
+        });
+        refused.is_some_and(|files| files.contains_key(&family.name))
     }
 
     /// What differs from the expectation.

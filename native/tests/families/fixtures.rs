@@ -7,7 +7,7 @@ use multivec_testing::folders::fixture;
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-use crate::bound::Bound;
+use crate::bound::{Bound, Row};
 
 pub(crate) fn read(name: &str) -> Vec<u8> {
     read_from(fixture("families").join(name))
@@ -104,8 +104,6 @@ impl Family {
         values.chunks_exact(tensor.shape()[1]).map(unit).collect()
     }
 }
-
-pub(crate) type Row = Vec<f32>;
 
 fn unit(row: &[f32]) -> Row {
     let norm = row.iter().map(|value| value * value).sum::<f32>().sqrt();
