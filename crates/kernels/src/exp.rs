@@ -193,21 +193,13 @@ fn times_sigmoid<V: Vector, const ROUGH: bool>(x: V, z: V) -> V {
 /// `max(x, 0)`. NaN stays NaN.
 #[inline(always)]
 pub(super) fn relu<V: Vector, const COUNT: usize>(x: [V; COUNT]) -> [V; COUNT] {
-    let mut results = x;
-    for at in 0..COUNT {
-        results[at] = x[at].splat(0.).max(x[at]);
-    }
-    results
+    x.map(|x| x.splat(0.).max(x))
 }
 
 /// `max(x, 0)^2`
 #[inline(always)]
 pub(super) fn relu_squared<V: Vector, const COUNT: usize>(x: [V; COUNT]) -> [V; COUNT] {
-    let mut results = relu(x);
-    for at in 0..COUNT {
-        results[at] = results[at].mul(results[at]);
-    }
-    results
+    relu(x).map(|x| x.mul(x))
 }
 
 /// A polynomial of `x^2` that approximates `(gelu(x) / x - 1/2) / x` up to a limit.
@@ -371,8 +363,7 @@ mod tests {
 
     #[test]
     fn rectified_values_match_the_definition() {
-        let inputs = [-1e6, -0.5, 0., 0.5, 3., f32::INFINITY, f32::NEG_INFINITY];
-        let inputs = inputs.map(|x| x as f32);
+        let inputs = [-1e6f32, -0.5, 0., 0.5, 3., f32::INFINITY, f32::NEG_INFINITY];
         assert_eq!(relu(inputs), [0., 0., 0., 0.5, 3., f32::INFINITY, 0.]);
         let squared = [0., 0., 0., 0.25, 9., f32::INFINITY, 0.];
         assert_eq!(relu_squared(inputs), squared);

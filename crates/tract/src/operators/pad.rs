@@ -152,7 +152,6 @@ impl EvalOp for Pad {
                     .for_each(|element| element.copy_from_slice(&value)),
             }
         }
-        drop(to);
         Ok(tvec!(output.into_tvalue()))
     }
 }

@@ -140,7 +140,7 @@ impl Limits {
         let known = bound.as_i64().map(|value| value.clamp(-LARGE, LARGE));
         let mut bound = known.map_or_else(|| bound.clone(), |value| value.to_dim());
         if Sign::of(&bound) == Sign::Negative {
-            bound = bound + dim;
+            bound += dim;
         }
         bound = match Sign::of(&(bound.clone() - &self.least)) {
             Sign::Negative => self.least.clone(),

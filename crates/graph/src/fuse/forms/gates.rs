@@ -84,12 +84,12 @@ fn residuals_are_fused_behind_gates() {
         "g = MatMul(x, w8)\n u0 = MatMul(x, v8)\n u = Add(u0, b8)\n {SILU}\n m = Mul(a, u)\n \
          p = MatMul(m, w8)\n out = Add(x, p)"
     ));
-    let layers = found
+    let mut layers = found
         .graph
         .nodes()
         .iter()
         .filter(|node| node.is_ours(LINEAR));
-    let last = layers.last().expect("a layer");
+    let last = layers.next_back().expect("a layer");
     assert_eq!(last.output, ["out"]);
     assert_eq!(last.input[5], "x");
     assert_eq!(found.fused.gated, 1);
