@@ -117,7 +117,12 @@ fn distance(one: &[f32], other: &[f32]) -> f32 {
 
 /// What is fused, and how far vectors are from those of plain ONNX Runtime.
 fn check(name: &str, parts: &[&str]) -> Fused {
-    let model = notation::model(&parts.concat(), 17);
+    check_in(17, name, parts)
+}
+
+/// As [`check`], in another operator set.
+fn check_in(opset: i64, name: &str, parts: &[&str]) -> Fused {
+    let model = notation::model(&parts.concat(), opset);
     let expected = encode(&load(&model, Engine::OnnxRuntime, Optimization::Off));
     let mut engines = vec![Engine::OnnxRuntime];
     engines.extend(cfg!(feature = "tract").then_some(Engine::Tract));
@@ -354,6 +359,24 @@ fn norms_of_heads() {
     for (axis, expected) in [("-1", 1), ("1", 0), ("2", 0)] {
         let norm = NORM.replace("AXIS", axis);
         let fused = check(axis, &[HEADS, POSITIONS, &norm, HIDDEN, "\n", CONTEXT]);
+        let found = [fused.attentions, fused.head_norms];
+        assert_eq!(found, [expected; 2], "axis {axis}");
+    }
+}
+
+#[test]
+fn norms_of_heads_by_name() {
+    for (axis, expected) in [("-1", 1), ("3", 1), ("2", 0)] {
+        let norm = format!(
+            "
+            factors = Constant() value_floats=[0.5,1.5]
+            scaled = RMSNormalization(q, factors) axis={axis} epsilon=0.01
+            k_columns = Transpose(k) perm=[0,1,3,2]
+            scores = MatMul(scaled, k_columns)
+            "
+        );
+        let parts = [HEADS, POSITIONS, &norm, HIDDEN, "\n", CONTEXT];
+        let fused = check_in(23, axis, &parts);
         let found = [fused.attentions, fused.head_norms];
         assert_eq!(found, [expected; 2], "axis {axis}");
     }

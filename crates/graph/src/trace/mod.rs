@@ -12,6 +12,7 @@ mod einsum;
 mod elementwise;
 mod gather;
 mod movement;
+mod normalize;
 mod reduce;
 mod scatter;
 mod shapes;
@@ -217,6 +218,7 @@ fn step<'v>(node: &NodeProto, value: impl Fn(&str) -> Option<&'v Tensor>) -> Opt
         .or_else(|| gather::run(name, &call))
         .or_else(|| convolution::run(name, &call))
         .or_else(|| elementwise::run(name, &call))
+        .or_else(|| normalize::run(name, &call))
         .or_else(|| shapes::run(name, &call))
         .or_else(|| composite::standard(name, &call))?;
     outputs
