@@ -1,5 +1,7 @@
 //! Rotary embeddings of batches.
 
+use std::collections::HashMap;
+
 use crate::builder::Builder;
 use crate::graph::Graph;
 use crate::index::ValueIndex;
@@ -22,17 +24,25 @@ pub fn repeat_rotary_inputs(graph: &mut Graph) -> bool {
     let index = ValueIndex::new(graph);
     let trace = Trace::unpadded(&index, BATCH, LENGTH);
     let mut builder = Builder::new(graph);
+    // By the value that has it, one for all nodes where there is an input, so that those that repeat the same are merged later.
+    let mut batches = HashMap::new();
     let mut is_changed = false;
-    for node in graph.nodes() {
-        let mut node = node.clone();
-        for &at in repeated(&node) {
-            let name = &node.input[at];
+    for original in graph.nodes() {
+        let mut node = original.clone();
+        for &at in repeated(original) {
+            let name = &original.input[at];
             let axes = match trace.shape(name) {
                 Some(&[1, LENGTH, _]) => 3,
                 Some(&[1, LENGTH]) => 2,
                 _ => continue,
             };
-            let all = repeat(&mut builder, name, &node.input[0], axes);
+            let x = &original.input[0];
+            let size = trace.shape(x).and_then(<[_]>::first).copied();
+            let source = size.and_then(|size| input_of(&trace, size)).unwrap_or(x);
+            let batch = batches
+                .entry(source)
+                .or_insert_with(|| first_size(&mut builder, source));
+            let all = repeat(&mut builder, name, batch, axes);
             node.input[at] = all;
             is_changed = true;
         }
@@ -55,18 +65,30 @@ fn repeated(node: &NodeProto) -> &'static [usize] {
     }
 }
 
-/// Repeats a value along its first axis for each text of `x`.
-fn repeat(builder: &mut Builder, value: &str, x: &str, axes: usize) -> String {
+/// An input of the graph whose first axis has that size: fused graphs may not
+/// compute what else has.
+fn input_of<'g>(trace: &Trace<'g>, size: usize) -> Option<&'g str> {
+    let mut inputs = trace.index().graph().free_inputs();
+    inputs.find(|name| trace.shape(name).and_then(<[_]>::first) == Some(&size))
+}
+
+/// The size of the first axis, `[1]`.
+fn first_size(builder: &mut Builder, x: &str) -> String {
     let shape = builder.add("Shape", &[x]);
     let first = builder.ints(&[0]);
-    let batch = builder.add("Gather", &[&shape, &first]);
+    builder.add("Gather", &[&shape, &first])
+}
+
+/// Repeats a value along its first axis, as often as `batch` says.
+fn repeat(builder: &mut Builder, value: &str, batch: &str, axes: usize) -> String {
     let ones = builder.ints(&vec![1; axes - 1]);
-    let shape = builder.add_with("Concat", &[&batch, &ones], |node| node.with_int("axis", 0));
+    let shape = builder.add_with("Concat", &[batch, &ones], |node| node.with_int("axis", 0));
     builder.add("Expand", &[value, &shape])
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::clean::clean;
     use super::*;
     use crate::node::node;
     use crate::onnx::{FLOAT, TensorProto};
@@ -102,6 +124,23 @@ mod tests {
             .count();
         assert_eq!(repeats, 2);
         assert!(!repeat_rotary_inputs(&mut one));
+    }
+
+    #[test]
+    fn rotations_share_repeated_tables() {
+        let mut graph = rotation(&[1, 5, 1], &[]);
+        let first = node("RotaryEmbedding", "", &["x", "table", "table"], &["y"]);
+        let nodes = &mut graph.proto_mut().node;
+        nodes.insert(3, first);
+        nodes[4].input[0] = "y".to_owned();
+        assert!(repeat_rotary_inputs(&mut graph));
+        clean(&mut graph);
+        let rotations = graph.nodes().iter();
+        let tables: Vec<_> = rotations
+            .filter(|node| node.is("RotaryEmbedding"))
+            .flat_map(|node| &node.input[1..])
+            .collect();
+        assert_eq!(tables, [tables[0]; 4]);
     }
 
     #[test]
