@@ -382,6 +382,82 @@ fn norms_of_heads_by_name() {
     }
 }
 
+/// Rotary embedding of some columns of each head.
+#[test]
+fn a_part_of_each_head_is_rotated() {
+    let heads = "
+        two_heads = Constant() value_ints=[0,0,2,4]
+        q_rows = Reshape(x, two_heads)
+        q = Transpose(q_rows) perm=[0,2,1,3]
+        k_rows = Reshape(p, two_heads)
+        k = Transpose(k_rows) perm=[0,2,1,3]
+        v_rows = Reshape(x, two_heads)
+        v = Transpose(v_rows) perm=[0,2,1,3]
+    ";
+    let angles = "
+        turns = Cast(keys) to=1
+        angle = Unsqueeze(turns, axis1)
+        cos = Cos(angle)
+        sin = Sin(angle)
+    ";
+    let rotated = |x: &str, parts: &str, order: &str| {
+        let (sizes, split) = parts.split_once(' ').expect("sizes and names");
+        let lines = format!(
+            "X_sizes = Constant() value_ints={sizes}
+             {split} = Split(X, X_sizes) axis=-1
+             X_a = Mul(X_left, cos)
+             X_b = Mul(X_right, sin)
+             X_lefts = Sub(X_a, X_b)
+             X_c = Mul(X_right, cos)
+             X_d = Mul(X_left, sin)
+             X_rights = Add(X_c, X_d)
+             X_rotated = Concat({order}) axis=-1\n"
+        );
+        lines.replace('X', x)
+    };
+    let product = "
+        k_columns = Transpose(k_rotated) perm=[0,1,3,2]
+        scores = MatMul(q_rotated, k_columns)
+    ";
+    let first = "[1,1,2] X_left, X_right, X_rest";
+    let last = "[2,1,1] X_rest, X_left, X_right";
+    for (parts, order, expected) in [
+        (first, "X_lefts, X_rights, X_rest", 1),
+        (last, "X_rest, X_lefts, X_rights", 0),
+        (first, "X_rights, X_lefts, X_rest", 0),
+    ] {
+        let rotations = ["q", "k"].map(|x| rotated(x, parts, order)).concat();
+        let nodes = [
+            heads, POSITIONS, angles, &rotations, product, HIDDEN, "\n", CONTEXT,
+        ];
+        let fused = check(&format!("{parts}: {order}"), &nodes);
+        assert_eq!([fused.attentions, fused.rotary], [expected; 2], "{order}");
+    }
+}
+
+#[test]
+fn heads_of_queries_keys_and_values_take_turns() {
+    let rows = "
+        turns = Constant() value_ints=[0,0,4,6]
+        thirds = Constant() value_ints=[2,2,2]
+        backwards = Constant() value_ints=[3,2,1,0]
+        all = Concat(x, p, x) axis=-1
+        split = Reshape(all, turns)
+        each = Transpose(split) perm=[0,2,1,3]
+    ";
+    for (heads, expected) in [
+        ("q, k, v = Split(each, thirds) axis=-1\n", 1),
+        (
+            "q_all, k, v = Split(each, thirds) axis=-1
+             q = Gather(q_all, backwards) axis=1\n",
+            0,
+        ),
+    ] {
+        let nodes = [rows, heads, POSITIONS, PRODUCT, HIDDEN, "\n", CONTEXT];
+        assert_eq!(check(heads, &nodes).attentions, expected, "{heads}");
+    }
+}
+
 #[test]
 fn values_of_another_width() {
     let values = "

@@ -17,7 +17,7 @@ pub(crate) const CONTRIB_DOMAIN: &str = "com.microsoft";
 /// Queries, keys and values are rows `[batch, length, widths[i]]`, of which the
 /// columns of all heads from `offsets[i]` on are used. The mask is `[batch,
 /// length]` of 64-bit integers, 0 for tokens that are not attended to. The
-/// tables of rotary embedding have `length * columns` elements, for each text
+/// tables of rotary embedding have `length * rotated` elements, for each text
 /// or for all. The scales of RMS norms of heads, before the rotation, are
 /// `[columns]`. The bias is added to the scores of all texts, `[heads, length,
 /// length]`, or with one head for all. The result is `[batch, length, heads *
@@ -32,6 +32,7 @@ pub(crate) const CONTRIB_DOMAIN: &str = "com.microsoft";
 /// | `before`, `after` | how many positions before and after its own a token sees; -1: all |
 /// | `softcap` | if above 0, scores are `softcap * tanh(score / softcap)`, before bias and mask |
 /// | `fill` | the score of tokens that are not seen; where it is minus infinity, a token that sees none gets zeros |
+/// | `rotated` | columns of each head that rotary embedding rotates, the first ones; 0: all |
 /// | `interleaved` | 1 where rotary embedding rotates pairs of neighbouring columns, 0 where it rotates halves |
 /// | `query_epsilon`, `key_epsilon` | what the norms add to the mean of the squares |
 /// | `relative` | 1 where the bias is `[heads, 2 * length - 1]`, by the position of the key less that of the query, plus `length - 1` |

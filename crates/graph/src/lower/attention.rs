@@ -37,7 +37,7 @@ impl Attentions {
                 *rows = normalized(attention, builder, rows, [heads, columns], at);
             }
             if !input(attention, 4).is_empty() {
-                *rows = self.rotate(attention, rows, builder);
+                *rows = self.rotate(attention, rows, heads, builder);
             }
         }
         if key_heads != heads {
@@ -101,22 +101,38 @@ impl Attentions {
         scores
     }
 
-    fn rotate(&mut self, attention: &NodeProto, rows: &str, builder: &mut Builder) -> String {
+    fn rotate(
+        &mut self,
+        attention: &NodeProto,
+        rows: &str,
+        heads: i64,
+        builder: &mut Builder,
+    ) -> String {
         let interleaved = attention.int("interleaved", 0);
         let columns = attention.int("columns", 0);
+        let rotated = match attention.int("rotated", 0) {
+            0 => columns,
+            rotated => rotated,
+        };
         let [cos, sin] = [4, 5].map(|at| {
             let table = input(attention, at);
             self.tables
                 .entry(table.to_owned())
-                .or_insert_with(|| half(builder, table, columns, interleaved != 0))
+                .or_insert_with(|| half(builder, table, rotated, interleaved != 0))
                 .clone()
         });
         let start = builder.ints(&[0]);
-        let rotated = builder.unique("RotaryEmbedding");
+        let output = builder.unique("RotaryEmbedding");
         let inputs = [rows, &start, &cos, &sin];
-        let rotary = node("RotaryEmbedding", CONTRIB_DOMAIN, &inputs, &[&rotated]);
-        builder.push(rotary.with_int("interleaved", interleaved));
-        rotated
+        let mut rotary = node("RotaryEmbedding", CONTRIB_DOMAIN, &inputs, &[&output])
+            .with_int("interleaved", interleaved);
+        if rotated != columns {
+            rotary = rotary
+                .with_int("rotary_embedding_dim", rotated)
+                .with_int("num_heads", heads);
+        }
+        builder.push(rotary);
+        output
     }
 }
 

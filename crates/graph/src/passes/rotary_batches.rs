@@ -24,7 +24,8 @@ pub fn repeat_rotary_inputs(graph: &mut Graph) -> bool {
     let index = ValueIndex::new(graph);
     let trace = Trace::unpadded(&index, BATCH, LENGTH);
     let mut builder = Builder::new(graph);
-    // By the value that has it, one for all nodes where there is an input, so that those that repeat the same are merged later.
+    // By the values that have them: those of an input make equal nodes, which are
+    // merged later.
     let mut batches = HashMap::new();
     let mut is_changed = false;
     for original in graph.nodes() {

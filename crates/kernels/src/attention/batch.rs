@@ -148,6 +148,8 @@ pub struct Rotation<'a> {
     pub cos: &'a [f32],
     /// Sines, `[length, columns]`.
     pub sin: &'a [f32],
+    /// How many columns of each head are rotated, an even number: the first ones.
+    pub columns: usize,
     /// Whether pairs are neighbours, rather than a column of each half.
     pub interleaved: bool,
 }
@@ -156,7 +158,8 @@ impl Rotation<'_> {
     /// Rotates the row of a head at `position`.
     #[inline(always)]
     pub fn rotate(&self, row: &mut [f32], position: usize) {
-        let columns = row.len();
+        let columns = self.columns;
+        let row = &mut row[..columns];
         let angles = position * columns..(position + 1) * columns;
         let (cos, sin) = (&self.cos[angles.clone()], &self.sin[angles]);
         let half = columns / 2;

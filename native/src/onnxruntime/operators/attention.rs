@@ -56,13 +56,19 @@ impl Operator for AttentionOperator {
             let expected = format!("a divisor of {heads} as the number of heads of keys");
             return Err(error(&expected, key_heads));
         }
+        let columns = positive("columns")?;
+        let rotated = number("rotated").unwrap_or(columns);
+        if rotated > columns || !rotated.is_multiple_of(2) {
+            let expected = format!("an even number of rotated columns of {columns}");
+            return Err(error(&expected, rotated));
+        }
         let positions = |name: &str| usize::try_from(node.get(name).unwrap_or(-1i64)).ok();
         let flag = |name: &str| node.get(name).unwrap_or(0i64) != 0;
         Ok(AttentionKernel {
             attention: Attention {
                 heads,
                 key_heads,
-                columns: positive("columns")?,
+                columns,
                 scale: node.get("scale").unwrap_or(1.),
                 sight: Sight {
                     before: positions("before"),
@@ -72,6 +78,7 @@ impl Operator for AttentionOperator {
                 fill: node.get("fill").unwrap_or(f32::NEG_INFINITY),
             },
             offsets: [queries, keys, values],
+            rotated,
             interleaved: flag("interleaved"),
             epsilons: ["query_epsilon", "key_epsilon"].map(|name| node.get(name).unwrap_or(0.)),
             bias: if flag("relative") {
@@ -89,6 +96,8 @@ pub(super) struct AttentionKernel {
     attention: Attention,
     /// The first column of queries, of keys and of values in their rows.
     offsets: [usize; 3],
+    /// Columns of each head that are rotated.
+    rotated: usize,
     interleaved: bool,
     /// Of the norms of queries and of keys.
     epsilons: [f32; 2],
@@ -122,6 +131,7 @@ impl Kernel for AttentionKernel {
             (Some(cos), Some(sin)) => Some(Rotation {
                 cos: self.table(cos, length)?,
                 sin: self.table(sin, length)?,
+                columns: self.rotated,
                 interleaved: self.interleaved,
             }),
             _ => None,
@@ -219,7 +229,7 @@ impl AttentionKernel {
     /// A table of cosines or sines, checked to cover `length` positions.
     fn table<'a>(&self, table: &'a ValueRef<'_>, length: usize) -> ort::Result<&'a [f32]> {
         let (shape, angles) = table.try_extract_tensor::<f32>()?;
-        if angles.len() < length * self.attention.columns {
+        if angles.len() < length * self.rotated {
             let expected = format!("angles of {length} positions");
             return Err(error(&expected, shape));
         }

@@ -119,6 +119,29 @@ impl<'a> Converter<'a> {
         result
     }
 
+    /// Adds the nodes that move heads of the same kind side by side, in rows of
+    /// `groups` groups with one head of each kind, and returns the name of the
+    /// result.
+    pub(super) fn regroup(&mut self, value: &str, [groups, kinds, columns]: [usize; 3]) -> String {
+        let named = |part: &str| self.named(&format!("{part}.{groups}"), value);
+        let result = named("regrouped");
+        if self.nodes.iter().any(|node| node.output.contains(&result)) {
+            return result;
+        }
+        let [sizes, split, moved, joined] =
+            ["groups", "split_groups", "moved_groups", "joined"].map(named);
+        let shape = [0, 0, groups, kinds, columns].map(|size| size as i64);
+        self.nodes.push(constant_node(&sizes, &shape));
+        self.add("Reshape", &[value, &sizes], &split);
+        let transposed = node("Transpose", "", &[&split], &[&moved]);
+        self.nodes
+            .push(transposed.with_ints("perm", &[0, 1, 3, 2, 4]));
+        let width = (groups * kinds * columns) as i64;
+        self.nodes.push(constant_node(&joined, &[0, 0, width]));
+        self.add("Reshape", &[&moved, &joined], &result);
+        result
+    }
+
     /// Adds the nodes that convert `value`, `[batch, length, width]`, to `rows`.
     pub(super) fn convert_to(&mut self, rows: &Rows, value: &str) {
         let Rows {

@@ -13,6 +13,7 @@ mod region;
 mod rotary;
 mod scores;
 mod sight;
+mod sources;
 mod terms;
 
 use std::collections::HashSet;
@@ -68,7 +69,7 @@ pub(super) fn find<'g>(
     let rows = &found.context.rows;
     let mut converter = Converter::new(&rows.value);
     let projections = found.projections.each_ref();
-    let operands = projections.map(|projection| converter.batch_first(&projection.rows));
+    let operands = projections.map(|projection| projection.operand(&mut converter));
     let mask = found.changes.mask;
     let hides_padding = mask.is_some_and(|mask| mask.hides_padding);
     let mut inputs: Vec<&str> = operands.iter().map(String::as_str).collect();
@@ -228,6 +229,7 @@ impl<'g> Found<'g> {
             .rotary
             .as_ref()
             .is_some_and(|rotary| rotary.interleaved);
+        let rotated = queries.rotary.as_ref().map_or(0, |rotary| rotary.columns);
         let of_each = |size: fn(&Projection) -> usize| {
             self.projections.each_ref().map(|rows| size(rows) as i64)
         };
@@ -235,13 +237,14 @@ impl<'g> Found<'g> {
             .with_int("heads", self.context.heads as i64)
             .with_int("key_heads", keys.heads as i64)
             .with_int("columns", self.context.columns as i64)
-            .with_ints("offsets", &of_each(|projection| projection.offset))
+            .with_ints("offsets", &of_each(Projection::first_column))
             .with_ints("widths", &of_each(|projection| projection.rows.width))
             .with_float("scale", self.scores.scale * queries.scale * keys.scale)
             .with_int("before", positions(sight.before))
             .with_int("after", positions(sight.after))
             .with_float("softcap", self.scores.softcap.unwrap_or(0.))
             .with_float("fill", mask.map_or(0., |mask| mask.fill))
+            .with_int("rotated", rotated as i64)
             .with_int("interleaved", i64::from(is_interleaved))
             .with_float("query_epsilon", epsilon(&queries.norm))
             .with_float("key_epsilon", epsilon(&keys.norm))

@@ -3,10 +3,11 @@
 use ndarray::{Array3, Array4, ArrayD, Axis, IxDyn};
 
 use super::head_norm::HeadNorm;
-use super::layout::{Layout, Rows};
+use super::layout::{Converter, Layout, Rows};
 use super::probes::Probes;
 use super::region::Region;
 use super::rotary::{Rotary, rotations};
+use super::sources::sources;
 use crate::fuse::{BATCH, LENGTH};
 use crate::trace::Tensor;
 use multivec_kernels::sample;
@@ -19,10 +20,33 @@ pub(super) struct Projection {
     pub(super) offset: usize,
     /// Heads that are cut out, each of which stands for as many of the wanted.
     pub(super) heads: usize,
+    /// How many heads the rows have from one that is cut out to the next.
+    pub(super) step: usize,
     /// A factor of all elements.
     pub(super) scale: f32,
     pub(super) norm: Option<HeadNorm>,
     pub(super) rotary: Option<Rotary>,
+}
+
+impl Projection {
+    /// The value that attention reads: rows of texts, with heads side by side.
+    pub(super) fn operand(&self, converter: &mut Converter<'_>) -> String {
+        let value = converter.batch_first(&self.rows);
+        if self.step == 1 {
+            return value;
+        }
+        let columns = self.rows.width / (self.heads * self.step);
+        converter.regroup(&value, [self.heads, self.step, columns])
+    }
+
+    /// The first column of the first head in that value.
+    pub(super) fn first_column(&self) -> usize {
+        if self.step == 1 {
+            self.offset
+        } else {
+            self.offset * self.heads
+        }
+    }
 }
 
 /// The heads that are looked for, in a value `[axes..., length, columns]`, or
@@ -72,7 +96,7 @@ pub(super) fn find<'g>(
     let shape = trace.shape(region.base)?;
     let width = *shape.last()?;
     let norms = region.norms(trace, columns);
-    let rotations = match region.tables(trace, [LENGTH, columns]).as_slice() {
+    let rotations = match region.tables(trace).as_slice() {
         [] => vec![None],
         &[first, second] if probes.are_same_for_texts(&[first, second]) => {
             let found = rotations(trace, [first, second], [LENGTH, columns]);
@@ -102,6 +126,7 @@ pub(super) fn find<'g>(
                 rotation.rotate(&mut heads)?;
             }
             let sources = sources(&found, &heads)?;
+            (sources.step == 1 || width.is_multiple_of(columns)).then_some(())?;
             Some(Projection {
                 rows: Rows {
                     value: region.base.to_owned(),
@@ -110,6 +135,7 @@ pub(super) fn find<'g>(
                 },
                 offset: sources.first * columns,
                 heads: sources.count,
+                step: sources.step,
                 scale: sources.scale,
                 norm: norm.map(|known| known.norm.clone()),
                 rotary: rotation.as_ref().map(|rotation| rotation.rotary.clone()),
@@ -144,46 +170,5 @@ fn cut(rows: &Array3<f32>, columns: usize) -> Array4<f32> {
     let shape = (batch, width / columns, length, columns);
     Array4::from_shape_fn(shape, |(text, head, row, column)| {
         rows[[text, row, head * columns + column]]
-    })
-}
-
-/// The heads of rows that others are copies of.
-struct Sources {
-    first: usize,
-    count: usize,
-    /// The factor by which the copies differ.
-    scale: f32,
-}
-
-/// Where the heads `found` are among `heads`: side by side, each repeated as
-/// often as the others.
-fn sources(found: &Array4<f32>, heads: &Array4<f32>) -> Option<Sources> {
-    let (wanted, known) = (found.dim().1, heads.dim().1);
-    let head = |of: usize| heads.index_axis(Axis(1), of);
-    let is_copy = |at: usize, of: usize, scale: f32| {
-        let largest = head(of).iter().fold(1., |most: f32, x| most.max(x.abs()));
-        let bound = 1e-5 * scale.abs() * largest;
-        let copy = found.index_axis(Axis(1), at);
-        let mut pairs = copy.into_iter().zip(head(of));
-        pairs.all(|(found, expected)| (found - expected * scale).abs() <= bound)
-    };
-    let ratio = |of: usize| {
-        let copy = found.index_axis(Axis(1), 0);
-        let pairs = copy.into_iter().zip(head(of));
-        let (found, expected) = pairs.max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))?;
-        Some(found / expected).filter(|ratio| ratio.is_normal())
-    };
-    let mut firsts = (0..known).filter_map(|of| Some((of, ratio(of)?)));
-    let (first, scale) = firsts.find(|&(of, scale)| is_copy(0, of, scale))?;
-    let mut counts = (1..=wanted.min(known - first)).rev();
-    let count = counts.find(|&count| {
-        let repeats = wanted / count;
-        wanted.is_multiple_of(count)
-            && (0..wanted).all(|at| is_copy(at, first + at / repeats, scale))
-    })?;
-    Some(Sources {
-        first,
-        count,
-        scale,
     })
 }

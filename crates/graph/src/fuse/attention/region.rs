@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::head_norm::{HeadNorm, KnownNorm};
 use super::layout::Layout;
 use super::origins::Origins;
+use crate::fuse::LENGTH;
 use crate::trace::Trace;
 
 /// What is found on the way from heads up to the rows of tokens.
@@ -72,11 +73,11 @@ impl<'g> Region<'g> {
 
     /// The values that may be tables of a rotary embedding: those with a row for
     /// each position.
-    pub(super) fn tables(&self, trace: &Trace<'g>, [length, columns]: [usize; 2]) -> Vec<&'g str> {
+    pub(super) fn tables(&self, trace: &Trace<'g>) -> Vec<&'g str> {
         let is_table = |name: &&&str| {
             trace.get(name).is_some_and(|value| {
-                let count: usize = value.shape().iter().product();
-                count >= length * columns / 2 && value.uniform().is_none()
+                let rows = value.shape().split_last().map(|(_, rows)| rows);
+                rows.is_some_and(|rows| rows.contains(&LENGTH)) && value.uniform().is_none()
             })
         };
         self.factors.iter().filter(is_table).copied().collect()

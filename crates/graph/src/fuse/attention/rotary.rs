@@ -16,6 +16,8 @@ pub(super) struct Rotary {
     pub(super) sin: String,
     /// Whether neighbouring columns are rotated together, rather than halves.
     pub(super) interleaved: bool,
+    /// Columns of each head that are rotated, the first ones.
+    pub(super) columns: usize,
     /// How many columns of the tables there are for each pair.
     pub(super) angles: Angles,
 }
@@ -23,13 +25,13 @@ pub(super) struct Rotary {
 /// The columns of a table for each pair of columns that is rotated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Angles {
-    /// A table has half as many columns as a head.
+    /// A table has half as many columns as are rotated.
     One,
     /// Both are the same.
     Two,
 }
 
-/// A rotary embedding with its tables, `[length, columns]`.
+/// A rotary embedding with its tables, `[length, rotated columns]`.
 pub(super) struct RotaryRows {
     pub(super) rotary: Rotary,
     cos: Array2<f32>,
@@ -42,6 +44,7 @@ impl RotaryRows {
         let rotation = Rotation {
             cos: self.cos.as_slice()?,
             sin: self.sin.as_slice()?,
+            columns: self.rotary.columns,
             interleaved: self.rotary.interleaved,
         };
         let (_, _, length, columns) = rows.dim();
@@ -58,16 +61,24 @@ impl RotaryRows {
 pub(super) fn rotations(
     trace: &Trace<'_>,
     [first, second]: [&str; 2],
-    shape: [usize; 2],
+    [length, columns]: [usize; 2],
 ) -> Vec<RotaryRows> {
     let mut found = Vec::new();
     for [cos, sin] in [[first, second], [second, first]] {
-        for interleaved in [false, true] {
-            let tables = [cos, sin].map(|name| table(trace, name, shape, interleaved));
-            let [Some((cos_rows, angles)), Some((sin_rows, others))] = tables else {
+        for (interleaved, angles) in [
+            (false, Angles::One),
+            (false, Angles::Two),
+            (true, Angles::One),
+            (true, Angles::Two),
+        ] {
+            let tables = [cos, sin]
+                .map(|name| Some(angles.widen(&table(trace, name, length)?, interleaved)));
+            let [Some(cos_rows), Some(sin_rows)] = tables else {
                 continue;
             };
-            let is_rotation = angles == others
+            let rotated = cos_rows.ncols();
+            let is_rotation = rotated <= columns
+                && sin_rows.ncols() == rotated
                 && has_equal_pairs(&cos_rows, interleaved)
                 && has_equal_pairs(&sin_rows, interleaved);
             if is_rotation {
@@ -76,6 +87,7 @@ pub(super) fn rotations(
                         cos: cos.to_owned(),
                         sin: sin.to_owned(),
                         interleaved,
+                        columns: rotated,
                         angles,
                     },
                     cos: cos_rows,
@@ -106,14 +118,9 @@ fn has_equal_pairs(table: &Array2<f32>, interleaved: bool) -> bool {
         })
 }
 
-/// A table as `[length, columns]`. Other axes have size 1, but the first may
+/// A table as `[length, its columns]`. Other axes have size 1, but the first may
 /// repeat the table for each text.
-fn table(
-    trace: &Trace<'_>,
-    name: &str,
-    [length, columns]: [usize; 2],
-    interleaved: bool,
-) -> Option<(Array2<f32>, Angles)> {
+fn table(trace: &Trace<'_>, name: &str, length: usize) -> Option<Array2<f32>> {
     let Some(Tensor::Float(table)) = trace.get(name) else {
         return None;
     };
@@ -127,22 +134,27 @@ fn table(
     }
     let table = table.as_standard_layout().into_owned();
     let width = *table.shape().last()?;
-    let rows = table.into_shape_with_order((length, width)).ok()?;
-    if width == columns {
-        return Some((rows, Angles::Two));
-    }
-    let pair = |column: usize| {
-        if interleaved {
-            column / 2
-        } else {
-            column % width
+    table.into_shape_with_order((length, width)).ok()
+}
+
+impl Angles {
+    /// A table with a column for each that is rotated.
+    fn widen(self, table: &Array2<f32>, interleaved: bool) -> Array2<f32> {
+        if self == Self::Two {
+            return table.clone();
         }
-    };
-    (2 * width == columns).then(|| {
-        let whole =
-            Array2::from_shape_fn((length, columns), |(row, column)| rows[[row, pair(column)]]);
-        (whole, Angles::One)
-    })
+        let (length, width) = table.dim();
+        let pair = |column: usize| {
+            if interleaved {
+                column / 2
+            } else {
+                column % width
+            }
+        };
+        Array2::from_shape_fn((length, 2 * width), |(row, column)| {
+            table[[row, pair(column)]]
+        })
+    }
 }
 
 impl Rotary {

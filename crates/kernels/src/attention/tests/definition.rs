@@ -94,20 +94,21 @@ impl Definition<'_> {
             let Some(rotation) = &self.batch.rotation else {
                 return row;
             };
-            let half = columns / 2;
+            let rotated = rotation.columns;
+            let half = rotated / 2;
             let turned = |column: usize| match rotation.interleaved {
                 true if column.is_multiple_of(2) => -row[column + 1],
                 true => row[column - 1],
                 false if column < half => -row[column + half],
                 false => row[column - half],
             };
-            (0..columns)
-                .map(|column| {
-                    let angle = at * columns + column;
-                    let (cos, sin) = (rotation.cos[angle], rotation.sin[angle]);
-                    row[column] * f64::from(cos) + turned(column) * f64::from(sin)
-                })
-                .collect()
+            let mut whole = row.clone();
+            for (column, x) in whole.iter_mut().enumerate().take(rotated) {
+                let angle = at * rotated + column;
+                let (cos, sin) = (rotation.cos[angle], rotation.sin[angle]);
+                *x = row[column] * f64::from(cos) + turned(column) * f64::from(sin);
+            }
+            whole
         };
         (0..self.batch.length).map(prepare).collect()
     }

@@ -59,6 +59,7 @@ struct Features {
     /// Of queries and of keys.
     norms: [bool; 2],
     rotation: Option<Pairs>,
+    rotated: Rotated,
     bias: Option<(BiasForm, BiasHeads)>,
 }
 
@@ -66,6 +67,14 @@ struct Features {
 enum Pairs {
     Halves,
     Neighbours,
+}
+
+/// Which columns are rotated.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Rotated {
+    #[default]
+    All,
+    Some,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -112,7 +121,13 @@ fn features() -> Vec<Features> {
     }
     for pairs in [Pairs::Halves, Pairs::Neighbours] {
         let rotation = Some(pairs);
-        all.push(Features { rotation, ..plain });
+        for rotated in [Rotated::All, Rotated::Some] {
+            all.push(Features {
+                rotation,
+                rotated,
+                ..plain
+            });
+        }
     }
     let softcap = Some(0.8);
     all.push(Features { softcap, ..plain });
@@ -225,13 +240,17 @@ fn check(sizes: Sizes, features: Features, masks: &[Mask]) {
             epsilon: 1e-2,
         })
     };
-    let angles: Vec<f32> = (0..length * columns)
+    let rotated = match features.rotated {
+        Rotated::All => columns,
+        Rotated::Some => (columns / 4).max(1) * 2,
+    };
+    let angles: Vec<f32> = (0..length * rotated)
         .map(|at| {
             let column = match features.rotation {
-                Some(Pairs::Neighbours) => at % columns / 2,
-                _ => at % columns % (columns / 2),
+                Some(Pairs::Neighbours) => at % rotated / 2,
+                _ => at % rotated % (rotated / 2),
             };
-            (at / columns) as f32 / (column + 1) as f32
+            (at / rotated) as f32 / (column + 1) as f32
         })
         .collect();
     let cos: Vec<f32> = angles.iter().map(|angle| angle.cos()).collect();
@@ -277,6 +296,7 @@ fn check(sizes: Sizes, features: Features, masks: &[Mask]) {
                 rotation: features.rotation.map(|pairs| Rotation {
                     cos: &cos,
                     sin: &sin,
+                    columns: rotated,
                     interleaved: pairs == Pairs::Neighbours,
                 }),
                 bias,

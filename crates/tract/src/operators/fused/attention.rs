@@ -31,6 +31,15 @@ pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
         attention.heads,
         attention.key_heads
     );
+    let rotated = match proto.int("rotated", 0) {
+        0 => attention.columns,
+        _ => positive(node, "rotated")?,
+    };
+    ensure!(
+        rotated <= attention.columns && rotated.is_multiple_of(2),
+        "expected an even number of rotated columns of {}, found {rotated}",
+        attention.columns
+    );
     let mut inputs = tvec![node.input(0)?, node.input(1)?, node.input(2)?];
     let mut optional = [None; 6];
     for (at, place) in optional.iter_mut().enumerate() {
@@ -50,6 +59,7 @@ pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
         attention,
         offsets: [offset(0), offset(1), offset(2)],
         optional,
+        rotated,
         interleaved: proto.int("interleaved", 0) != 0,
         epsilons: ["query_epsilon", "key_epsilon"].map(|name| proto.float(name, 0.)),
         bias: match proto.int("relative", 0) {
@@ -72,6 +82,8 @@ struct AttentionOp {
     /// Where the mask, cosines and sines, the scales of queries' and keys' norms
     /// and the bias are among the inputs.
     optional: [Option<usize>; 6],
+    /// Columns of each head that are rotated.
+    rotated: usize,
     /// Whether the rotation pairs adjacent columns.
     interleaved: bool,
     /// Of the norms of queries and of keys.
@@ -90,6 +102,7 @@ impl PartialEq for AttentionOp {
                 op.attention,
                 op.offsets,
                 op.optional,
+                op.rotated,
                 op.interleaved,
                 op.epsilons,
                 op.bias,
@@ -148,6 +161,7 @@ impl EvalOp for AttentionOp {
         let rotation = given(1)?.zip(given(2)?).map(|(cos, sin)| Rotation {
             cos,
             sin,
+            columns: self.rotated,
             interleaved: self.interleaved,
         });
         let norm = |at: usize| -> TractResult<Option<HeadNorm<'_>>> {
@@ -169,7 +183,7 @@ impl EvalOp for AttentionOp {
             }
             None => None,
         };
-        let angles = length * columns;
+        let angles = length * self.rotated;
         let mut scales = [norms.queries, norms.keys].into_iter().flatten();
         ensure!(
             mask.is_none_or(|mask| mask.len() == texts * length)
