@@ -366,6 +366,18 @@ pub const CASES: &[(&str, &str)] = &[
 /// Cases that tract-onnx does not run, or not as the standard says.
 pub const BEYOND_TRACT_ONNX: &[(&str, &str)] = &[
     (
+        "Logical operators with masks that are the same everywhere",
+        "a = Cast(one) to=9\n b = Shape(x)\n c = Expand(a, b)\n d = Greater(x, half)\n e = Or(d, a)\n f = ReduceMax(x) axes=[2]\n g = Less(f, one)\n h = And(g, e)\n i = And(c, g)\n j = Xor(h, i)\n k = Or(j, h)\n output = Where(k, x, p)",
+    ),
+    (
+        "MatMul with a broadcast to more axes",
+        "a = Shape(x) end=1\n b = Concat(a, one_list, one_list) axis=0\n c = Expand(square, b)\n output = MatMul(x, c)",
+    ),
+    (
+        "NonZero of no element",
+        "a = Greater(x, hundred)\n b = NonZero(a)\n c = Transpose(b)\n d = GatherND(p, c)\n e = Shape(c)\n f = Slice(e, zero_list, one_list)\n g = Slice(d, zero_list, f, zero_list)\n output = ScatterND(x, c, g)",
+    ),
+    (
         "MatMulNBits of 8 bits",
         "output = com.microsoft.MatMulNBits(x, square_8, row) K=8 N=8 bits=8 block_size=16 accuracy_level=1",
     ),

@@ -29,16 +29,13 @@ pub(super) fn find(name: &str) -> Option<Operator> {
         "Sqrt" => |node| unary(node, math::sqrt()),
         "Tanh" => |node| unary(node, math::tanh()),
         "Add" | "Sum" => |node| chain(node, math::Add),
-        "And" => |node| chain(node, logic::And),
         "Div" => |node| chain(node, math::Div),
         "Max" => |node| chain(node, math::Max),
         "Mean" => mean,
         "Min" => |node| chain(node, math::Min),
         "Mod" => modulo,
         "Mul" => |node| chain(node, math::Mul),
-        "Or" => |node| chain(node, logic::Or),
         "Sub" => |node| chain(node, math::Sub),
-        "Xor" => |node| chain(node, logic::Xor),
         "Equal" => |node| compare(node, logic::comp_eq()),
         "Greater" => |node| compare(node, logic::comp_gt()),
         "GreaterOrEqual" => |node| compare(node, logic::comp_gte()),
@@ -61,7 +58,10 @@ fn unary(node: &mut Node<'_>, op: ElementWiseOp) -> TractResult<TVec<OutletId>> 
 }
 
 /// Binary operators, and variadic ones from the left.
-fn chain(node: &mut Node<'_>, op: impl BinMiniOp + Clone) -> TractResult<TVec<OutletId>> {
+pub(super) fn chain(
+    node: &mut Node<'_>,
+    op: impl BinMiniOp + Clone,
+) -> TractResult<TVec<OutletId>> {
     let mut result = node.input(0)?;
     for at in 1..node.inputs.len() {
         let operand = node.input(at)?;

@@ -4,10 +4,12 @@
 //! browsers, where encoders need only these.
 
 mod activation;
+mod broadcast;
 mod combine;
 mod convolution;
 mod elementwise;
 mod fused;
+mod logic;
 mod normalize;
 mod pad;
 mod product;
@@ -34,6 +36,7 @@ pub(super) fn find(name: &str) -> Option<Operator> {
         convolution::find,
         elementwise::find,
         fused::find,
+        logic::find,
         normalize::find,
         pad::find,
         product::find,

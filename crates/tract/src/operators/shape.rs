@@ -6,6 +6,7 @@ use tract_core::ops::array::{MultiBroadcastTo, Tile};
 
 use super::super::node::{Node, resolve_axis};
 use super::Operator;
+use super::broadcast::Broadcast;
 
 pub(super) fn find(name: &str) -> Option<Operator> {
     Some(match name {
@@ -67,8 +68,20 @@ fn broadcast(
     if node.shape(input)? == shape {
         return Ok(tvec!(input));
     }
+    // In the rank of the result: tract takes broadcasts out of products.
+    let mut result = input;
+    for _ in node.rank(input)?..shape.len() {
+        result = node.wire(AxisOp::Add(0), &[result])?;
+    }
     let shape = ShapeFact::from_dims(shape);
-    Ok(tvec!(node.wire(MultiBroadcastTo { shape }, &[input])?))
+    let dtype = node.dtype(input)?;
+    Ok(tvec!(
+        if dtype == bool::datum_type() || dtype.is_integer() {
+            node.wire(Broadcast { shape }, &[result])?
+        } else {
+            node.wire(MultiBroadcastTo { shape }, &[result])?
+        }
+    ))
 }
 
 fn flatten(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {

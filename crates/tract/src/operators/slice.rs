@@ -106,11 +106,12 @@ impl Bounds {
         Self { start, end }
     }
 
-    /// Whether the positions are those of an axis of `dim`, whatever the sizes.
+    /// Whether these are positions of an axis of `dim`, one at least, whatever
+    /// the sizes.
     fn are_within(&self, dim: &TDim) -> bool {
         let differences = [
             self.start.clone(),
-            self.end.clone() - &self.start,
+            self.end.clone() - &self.start - 1,
             dim.clone() - &self.end,
         ];
         let mut signs = differences.iter().map(Sign::of);
@@ -252,6 +253,13 @@ impl EvalOp for SliceBySizes {
             eval(&self.taken.start)?,
             eval(&self.taken.end)?
         );
+        if size == 0 {
+            // tract has no slices of nothing.
+            let mut shape: TVec<usize> = input.shape().into();
+            shape[self.axis] = 0;
+            let empty = Tensor::zero_dt(input.datum_type(), &shape)?;
+            return Ok(tvec!(empty.into_tvalue()));
+        }
         let (start, size) = (start as usize, size as usize);
         Ok(tvec!(
             input.slice(self.axis, start, start + size)?.into_tvalue()
