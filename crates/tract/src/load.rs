@@ -77,6 +77,7 @@ impl TractGraph<'_> {
 /// Rewrites unfused operators that tract cannot run or is slow at.
 fn rewrite(graph: &mut Graph) {
     passes::expand_composites(graph);
+    passes::replace_known_selections(graph);
     passes::replace_mask_lookup(graph);
     passes::lift_nan_guards(graph);
     // Products of floats are many times as fast as tract's integer kernel for

@@ -4,7 +4,7 @@
 //! exported graph has one language, so that every text is selected for one
 //! adapter and none for the others.
 
-use ndarray::Array2;
+use ndarray::{Array2, Dimension, indices};
 
 use crate::graph::Graph;
 use crate::index::ValueIndex;
@@ -19,7 +19,7 @@ const REACH: usize = 6;
 /// Puts the value itself in place of a `GatherND` or `ScatterND` at positions of
 /// `NonZero`, where these are all positions or none, whatever the shape of the
 /// batch and its padding.
-pub(crate) fn replace_known_selections(graph: &mut Graph) -> bool {
+pub fn replace_known_selections(graph: &mut Graph) -> bool {
     if !graph.nodes().iter().any(|node| node.is("NonZero")) {
         return false;
     }
@@ -66,31 +66,32 @@ fn masks() -> [Array2<i64>; 3] {
     [mask(1, 9), mask(4, 5), mask(17, 3)]
 }
 
-/// What `NonZero` selects of a value.
+/// What positions select of a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Selection {
-    /// All positions of the first axes, as many as this.
+    /// All positions of the first axes, as many as this, in order.
     All(usize),
     None,
 }
 
 impl Selection {
-    /// What these positions select of `data` on every trace.
+    /// What these positions of `NonZero` select of `data` on every trace.
     fn of(traces: &[Trace<'_>], positions: &str, data: &str) -> Option<Self> {
-        let index = traces.first()?.index();
-        let transpose = index.made_by(positions, "Transpose")?;
-        matches!(transpose.ints("perm"), None | Some([1, 0])).then_some(())?;
-        let non_zero = index.made_by(transpose.input.first()?, "NonZero")?;
-        let condition = non_zero.input.first()?;
+        is_of_non_zero(traces.first()?.index(), positions).then_some(())?;
         let mut selections = traces.iter().map(|trace| {
-            let (condition, data) = (trace.get(condition)?, trace.shape(data)?);
-            let shape = condition.shape();
-            (data.get(..shape.len())? == shape).then_some(())?;
-            Some(if truth(condition)? {
-                Self::All(shape.len())
-            } else {
-                Self::None
-            })
+            let (Tensor::Int(positions), data) = (trace.get(positions)?, trace.shape(data)?) else {
+                return None;
+            };
+            let &[count, axes] = positions.shape() else {
+                return None;
+            };
+            if count == 0 {
+                return Some(Self::None);
+            }
+            let all = indices(data.get(..axes)?).into_iter();
+            let all = all.flat_map(|at| at.as_array_view().to_vec());
+            let is_all = positions.iter().copied().eq(all.map(|at| at as i64));
+            is_all.then_some(Self::All(axes))
         });
         let first = selections.next()??;
         selections
@@ -99,19 +100,23 @@ impl Selection {
     }
 }
 
-/// Whether all elements are true, or all are false.
-fn truth(tensor: &Tensor) -> Option<bool> {
-    let elements: Vec<bool> = match tensor {
-        Tensor::Bool(array) => array.iter().copied().collect(),
-        Tensor::Int(array) => array.iter().map(|&element| element != 0).collect(),
-        Tensor::Float(array) => array.iter().map(|&element| element != 0.).collect(),
-        Tensor::Opaque(..) => return None,
-    };
-    let first = *elements.first()?;
-    elements
-        .iter()
-        .all(|&element| element == first)
-        .then_some(first)
+/// Whether a value is what `NonZero` gives, in another form.
+fn is_of_non_zero(index: &ValueIndex<'_>, value: &str) -> bool {
+    let mut value = value;
+    for _ in 0..REACH {
+        let Some(node) = index.producer(value) else {
+            return false;
+        };
+        if node.is("NonZero") {
+            return true;
+        }
+        let moves = ["Expand", "Reshape", "Squeeze", "Transpose", "Unsqueeze"];
+        match node.input.first() {
+            Some(input) if moves.iter().any(|name| node.is(name)) => value = input,
+            _ => return false,
+        }
+    }
+    false
 }
 
 /// The value that a `GatherND` of all its rows is equal to.
@@ -133,15 +138,20 @@ fn scattered<'g>(traces: &[Trace<'g>], node: &'g NodeProto) -> Option<&'g str> {
         Selection::None => Some(data),
         Selection::All(_) => {
             let mut value = updates.as_str();
+            let mut found = None;
             for _ in 0..REACH {
                 if is_same(traces, value, data, updates).is_some() {
-                    return Some(value);
+                    found = Some(value);
                 }
-                let node = traces.first()?.index().producer(value)?;
-                (node.is("Slice") || node.is("Reshape")).then_some(())?;
+                let moves = ["Expand", "Reshape", "Slice"];
+                let producer = traces.first()?.index().producer(value);
+                let Some(node) = producer.filter(|node| moves.iter().any(|name| node.is(name)))
+                else {
+                    break;
+                };
                 value = node.input.first()?;
             }
-            None
+            found
         }
     }
 }
@@ -174,6 +184,7 @@ mod tests {
         for (file, linears) in [
             ("tests/fixtures/failing/14-tract-xmod/model.onnx", 17),
             ("tests/fixtures/families/script-17/xmod-sdpa.onnx", 17),
+            ("tests/fixtures/families/dynamo-18/xmod-eager.onnx", 17),
         ] {
             let mut graph = fixture(file);
             let fused = fuse(&mut graph);

@@ -16,7 +16,7 @@ pub use composite::expand_composites;
 pub use final_normalization::remove_final_normalization;
 pub use half::widen_half_precision;
 pub use integer_products::float_integer_products;
-pub(crate) use known_selections::replace_known_selections;
+pub use known_selections::replace_known_selections;
 pub use mask_lookup::replace_mask_lookup;
 pub use nan_guard::lift_nan_guards;
 pub use rotary_batches::repeat_rotary_inputs;
