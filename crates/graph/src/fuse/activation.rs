@@ -49,12 +49,14 @@ pub(super) fn find(trace: &Trace<'_>, curve: &NodeProto) -> Option<Replacement> 
                 continue;
             };
             let is_found = |function: &Function| {
-                let expected = samples.iter().map(|&x| value(*function, x));
-                let mut pairs = found.iter().zip(expected);
                 let is_near = |(found, expected): (&f32, f32)| {
                     (found - expected).abs() <= 2e-6 * expected.abs().max(1.)
                 };
-                found.len() == samples.len() && pairs.all(is_near)
+                found.len() == samples.len()
+                    && STORED.into_iter().any(|stored| {
+                        let expected = samples.iter().map(|&x| stored.value(*function, x));
+                        found.iter().zip(expected).all(is_near)
+                    })
             };
             if let Some(function) = WRITTEN_OUT.into_iter().find(is_found) {
                 return Some(replacement(function, input, output));
@@ -116,26 +118,65 @@ fn samples() -> Vec<f32> {
     near.chain(far).chain(far.map(|x: f32| -x)).collect()
 }
 
-/// Sources: Hendrycks and Gimpel, 2016, for GELU and its approximations;
-/// Elfwing et al., 2017, for SiLU; So et al., 2021, for the square of ReLU.
-fn value(function: Function, x: f32) -> f32 {
-    let sigmoid = |z: f32| 1. / (1. + (-z).exp());
-    match function {
-        Function::Identity => x,
-        Function::Gelu => 0.5 * x * (1. + erf(x * std::f32::consts::FRAC_1_SQRT_2)),
-        Function::GeluTanh => {
-            let scaled = (2. / std::f32::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
-            0.5 * x * (1. + scaled.tanh())
+/// The significant bits in which a graph keeps the numbers of an activation.
+#[derive(Clone, Copy)]
+enum Stored {
+    /// More than `f32` has.
+    All,
+    /// The argument of GELU's curve is multiplied by one, or divided by another.
+    Factor(i32),
+    Divisor(i32),
+}
+
+/// In 32 bits, and rounded as halves and `bfloat16` are: graphs of 16 bits that
+/// compute in 32 have such numbers.
+const STORED: [Stored; 5] = [
+    Stored::All,
+    Stored::Factor(11),
+    Stored::Divisor(11),
+    Stored::Factor(8),
+    Stored::Divisor(8),
+];
+
+impl Stored {
+    fn round(self, number: f32) -> f32 {
+        match self {
+            Self::All => number,
+            Self::Factor(bits) | Self::Divisor(bits) => {
+                let unit = (number.log2().floor() + 1. - bits as f32).exp2();
+                (number / unit).round_ties_even() * unit
+            }
         }
-        Function::Silu => x * sigmoid(x),
-        Function::QuickGelu => x * sigmoid(QUICK_SLOPE * x),
-        Function::Relu => x.max(0.),
-        Function::ReluSquared => x.max(0.).powi(2),
+    }
+
+    /// Sources: Hendrycks and Gimpel, 2016, for GELU and its approximations;
+    /// Elfwing et al., 2017, for SiLU; So et al., 2021, for the square of ReLU.
+    fn value(self, function: Function, x: f32) -> f32 {
+        let sigmoid = |z: f32| 1. / (1. + (-z).exp());
+        match function {
+            Function::Identity => x,
+            Function::Gelu => {
+                let scaled = match self {
+                    Self::Divisor(_) => x / self.round(std::f32::consts::SQRT_2),
+                    _ => x * self.round(std::f32::consts::FRAC_1_SQRT_2),
+                };
+                0.5 * x * (1. + erf(scaled))
+            }
+            Function::GeluTanh => {
+                let scale = self.round((2. / std::f32::consts::PI).sqrt());
+                let scaled = scale * (x + self.round(0.044_715) * x * x * x);
+                0.5 * x * (1. + scaled.tanh())
+            }
+            Function::Silu => x * sigmoid(x),
+            Function::QuickGelu => x * sigmoid(self.round(QUICK_SLOPE) * x),
+            Function::Relu => x.max(0.),
+            Function::ReluSquared => x.max(0.).powi(2),
+        }
     }
 }
 
-/// Values that depend on the texts and that `value` is computed from, the
-/// nearest first.
+/// Values that depend on the texts, or are not known, and that `value` is
+/// computed from, the nearest first.
 fn ancestors(trace: &Trace<'_>, value: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut level = vec![value.to_owned()];
@@ -146,7 +187,7 @@ fn ancestors(trace: &Trace<'_>, value: &str) -> Vec<String> {
             .filter(|node| BEFORE.iter().any(|name| node.is(name)))
             .flat_map(|node| &node.input);
         let next: BTreeSet<String> = inputs
-            .filter(|name| trace.is_opaque(name))
+            .filter(|name| trace.get(name).is_none_or(Tensor::is_opaque))
             .filter(|name| !found.contains(name))
             .cloned()
             .collect();

@@ -4,7 +4,7 @@ use super::Result;
 use crate::operators::{ACTIVATION, LINEAR};
 
 /// The name of a function, and lines that yield `out` from `v`.
-const FORMS: [(&str, &str); 17] = [
+const FORMS: [(&str, &str); 20] = [
     ("silu", "s = Sigmoid(v)\n out = Mul(v, s)"),
     ("silu", "s = Sigmoid(v)\n out = Mul(s, v)"),
     (
@@ -32,6 +32,19 @@ const FORMS: [(&str, &str); 17] = [
         "d = Div(v, 1.4142135)\n e = Erf(d)\n a = Add(e, 1)\n m = Mul(v, a)\n out = Mul(m, 0.5)",
     ),
     ("gelu", "out = contrib.Gelu(v)"),
+    // With numbers of 16 bits.
+    (
+        "gelu",
+        "d = Div(v, 1.4140625)\n e = Erf(d)\n a = Add(e, 1)\n m = Mul(v, a)\n out = Mul(m, 0.5)",
+    ),
+    (
+        "gelu_tanh",
+        "p = Pow(v, 3)\n c = Mul(p, 0.044708252)\n a = Add(v, c)\n s = Mul(a, 0.7978516)\n t = Tanh(s)\n o = Add(t, 1)\n h = Mul(v, 0.5)\n out = Mul(h, o)",
+    ),
+    (
+        "quick_gelu",
+        "m = Mul(v, 1.7021484)\n s = Sigmoid(m)\n out = Mul(v, s)",
+    ),
     (
         "gelu_tanh",
         "p = Pow(v, 3)\n c = Mul(p, 0.044715)\n a = Add(v, c)\n s = Mul(a, 0.7978846)\n t = Tanh(s)\n o = Add(t, 1)\n h = Mul(v, 0.5)\n out = Mul(h, o)",
@@ -71,6 +84,7 @@ fn layers_apply_them() {
 #[test]
 fn near_misses_stay() {
     for lines in [
+        "d = Div(x, 1.4150391)\n e = Erf(d)\n a = Add(e, 1)\n m = Mul(x, a)\n out = Mul(m, 0.5)",
         "m = Mul(x, 1.7)\n s = Sigmoid(m)\n out = Mul(x, s)",
         "s = Sigmoid(x)\n z = Neg(x)\n out = Mul(z, s)",
         "s = Sigmoid(x)\n y = Abs(x)\n out = Mul(y, s)",
