@@ -140,14 +140,8 @@ fn models_give_the_vectors_of_their_libraries() {
                 let encoder = load(&folder, engine, optimization);
                 let info = encoder.info();
                 let place = format!("{} on {}", folder.display(), info.engine);
-                // Attention of fewer key heads than query heads is not fused.
-                let is_known = !place.contains("lfm2") || engine == Engine::Tract;
                 let is_fused = matches!(info.graph, GraphForm::Fused(_));
-                assert_eq!(
-                    is_fused,
-                    optimization == Optimization::Checked && is_known,
-                    "{place}"
-                );
+                assert_eq!(is_fused, optimization == Optimization::Checked, "{place}");
                 is_equal(&folder, &encoder, bound(&folder));
             }
         }

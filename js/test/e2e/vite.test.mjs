@@ -113,7 +113,7 @@ for (const worker of [true, false]) {
         [],
       );
       assert.match(outcomes.find(({ expected }) => expected === "network").message, /CORS/);
-      assert.match(outcomes.find(({ name }) => name === "operators that do not exist").message, /Softest, Transport/);
+      assert.match(outcomes.find(({ name }) => name === "operators that do not exist").message, /Softest \(2 nodes.*Transport \(8 nodes/);
     });
   });
 }

@@ -12,10 +12,9 @@ mod embedding;
 mod l2_norm;
 mod layer_norm;
 mod linear;
+mod replacement;
 mod rms_norm;
 mod short_convolution;
-
-use std::collections::HashMap;
 
 use crate::gates::gated_pairs;
 use crate::graph::Graph;
@@ -25,6 +24,7 @@ use crate::passes::{clean, expand_composites, merge_equal_nodes, replace_known_s
 use crate::trace::Trace;
 use attention::Probes;
 pub use counts::Fused;
+use replacement::{Replacement, apply};
 use short_convolution::Shapes;
 
 /// The shape that graphs are traced with.
@@ -141,28 +141,6 @@ fn count<'n>(
     is_counted: fn(&NodeProto) -> bool,
 ) -> usize {
     nodes.into_iter().filter(|node| is_counted(node)).count()
-}
-
-/// Nodes that take the place of the one that computes `output`.
-struct Replacement {
-    output: String,
-    nodes: Vec<NodeProto>,
-}
-
-/// Inserts nodes; the others that they make superfluous stay for now. Of several
-/// replacements for an output, the first is taken: what is left of a layer
-/// normalization is an RMS normalization, too.
-fn apply(graph: &mut Graph, replacements: Vec<Replacement>) {
-    let mut by_output: HashMap<String, Vec<NodeProto>> = HashMap::new();
-    for Replacement { output, nodes } in replacements {
-        by_output.entry(output).or_insert(nodes);
-    }
-    let nodes = std::mem::take(&mut graph.proto_mut().node);
-    let replaced = nodes.into_iter().flat_map(|node| {
-        let new = node.output.iter().find_map(|name| by_output.remove(name));
-        new.unwrap_or_else(|| vec![node])
-    });
-    graph.proto_mut().node = replaced.collect();
 }
 
 #[cfg(test)]
