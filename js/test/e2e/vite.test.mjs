@@ -113,7 +113,10 @@ for (const worker of [true, false]) {
         [],
       );
       assert.match(outcomes.find(({ expected }) => expected === "network").message, /CORS/);
-      assert.match(outcomes.find(({ name }) => name === "operators that do not exist").message, /Softest \(2 nodes.*Transport \(8 nodes/);
+      assert.match(
+        outcomes.find(({ name }) => name === "operators that do not exist").message,
+        /Softest \(2 nodes.*Transport \(8 nodes/,
+      );
     });
   });
 }

@@ -24,7 +24,10 @@ test("every error has its code and leaves the encoder usable", async () => {
   });
   const wrong = outcomes.filter(({ code, expected, tokens }) => code !== expected || tokens !== 24);
   assert.deepEqual(wrong, []);
-  assert.match(outcomes.find(({ name }) => name === "operators that do not exist").message, /Softest \(2 nodes.*Transport \(8 nodes/);
+  assert.match(
+    outcomes.find(({ name }) => name === "operators that do not exist").message,
+    /Softest \(2 nodes.*Transport \(8 nodes/,
+  );
 });
 
 test("messages name the option, what was expected and what was found", async () => {

@@ -53,6 +53,10 @@ fn rename_taken(nodes: &mut [NodeProto], output: &str, taken: &mut HashSet<Strin
             while !taken.insert(name.clone()) {
                 name.push('_');
             }
+            if node.name.as_ref() == Some(&old) {
+                // ONNX Runtime refuses nodes of the same name.
+                node.name = Some(name.clone());
+            }
             renamed.insert(old, name.clone());
         }
     }
@@ -83,6 +87,13 @@ mod tests {
             let outputs = graph.nodes().iter().flat_map(|node| &node.output);
             for name in outputs.filter(|name| !name.is_empty()) {
                 assert!(names.insert(name), "{file}: {name} is computed twice");
+            }
+            let mut names = HashSet::new();
+            for name in graph.nodes().iter().filter_map(|node| node.name.as_ref()) {
+                assert!(
+                    name.is_empty() || names.insert(name),
+                    "{file}: two nodes are named {name}"
+                );
             }
             let index = ValueIndex::new(&graph);
             let inputs = graph.nodes().iter().flat_map(|node| &node.input);
