@@ -3,9 +3,9 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 use multivec::{
-    Encoder, EncoderBuilder, Engine, Fused, GraphForm, ModelBytes, Normalization, Optimization,
-    Precision, optimize_graph,
+    Encoder, EncoderBuilder, Engine, Fused, GraphForm, Normalization, Optimization, optimize_graph,
 };
+use multivec_testing::models::with_graph;
 use multivec_testing::notation;
 
 const TEXTS: [&str; 3] = [
@@ -75,23 +75,7 @@ const NORM: &str = "
 ";
 
 fn load(model: &[u8], engine: Engine, form: Optimization) -> Encoder {
-    let read = |name: &str| {
-        let root = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../tests/fixtures/tiny-modernbert"
-        );
-        std::fs::read(format!("{root}/{name}")).expect("the fixture is there")
-    };
-    let mut config: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(&read("onnx_config.json")).expect("JSON");
-    config.remove("embedding_dim");
-    let bytes = ModelBytes::new(
-        serde_json::to_vec(&config).expect("JSON"),
-        read("tokenizer.json"),
-        model,
-        Precision::Fp32,
-    );
-    EncoderBuilder::from_bytes(bytes)
+    EncoderBuilder::from_bytes(with_graph(model))
         .with_engine(engine)
         .with_normalization(Normalization::Off)
         .with_optimization(form)

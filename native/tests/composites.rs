@@ -4,36 +4,21 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 use multivec::{
-    Embedding, Encoder, EncoderBuilder, Engine, GraphForm, ModelBytes, Normalization, Optimization,
-    Precision,
+    Embedding, Encoder, EncoderBuilder, Engine, GraphForm, Normalization, Optimization,
 };
 use multivec_testing::composites::{CONTRIB_CASES, NEW_CASES, NEWEST_CASES, QUANTIZED_CASES};
+use multivec_testing::models::with_graph;
 use multivec_testing::notation;
 
 /// Loads a model; fused ones have to give the vectors of the original.
 fn load(model: &[u8], engine: Engine, form: Optimization) -> Result<Encoder, multivec::Error> {
-    let read = |name: &str| {
-        let root = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../tests/fixtures/tiny-modernbert"
-        );
-        std::fs::read(format!("{root}/{name}")).expect("the fixture is there")
-    };
-    let mut config: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(&read("onnx_config.json")).expect("JSON");
-    config.remove("embedding_dim");
     let cache = tempfile::tempdir().expect("a temporary folder");
-    let encoder = EncoderBuilder::from_bytes(ModelBytes::new(
-        serde_json::to_vec(&config).expect("JSON"),
-        read("tokenizer.json"),
-        model,
-        Precision::Fp32,
-    ))
-    .with_engine(engine)
-    .with_normalization(Normalization::Off)
-    .with_optimization(form)
-    .with_cache_dir(cache.path())
-    .build()?;
+    let encoder = EncoderBuilder::from_bytes(with_graph(model))
+        .with_engine(engine)
+        .with_normalization(Normalization::Off)
+        .with_optimization(form)
+        .with_cache_dir(cache.path())
+        .build()?;
     Ok(encoder)
 }
 

@@ -7,9 +7,8 @@ use multivec::{
     EncodeOptions, Encoder, EncoderBuilder, Engine, Error, ModelBytes, Normalization, Precision,
     TextKind, TruncationPolicy,
 };
-use multivec_testing::TINY_MODERNBERT;
 use multivec_testing::graphs::{self, lookup};
-use multivec_testing::models::with_config;
+use multivec_testing::models::with_graph;
 
 /// Rows and columns of the embedding table.
 const IDS: usize = 2050;
@@ -21,11 +20,8 @@ const TEXTS: [&str; 4] = ["Bees", "", "make honey", "in summer"];
 
 /// A table of vectors in which those of the word's tokens have such a value.
 fn spoilt(value: f32) -> ModelBytes {
-    let mut bytes = with_config(&TINY_MODERNBERT, |config| {
-        config.remove("embedding_dim");
-    });
     let mut graph = lookup(IDS, DIM);
-    bytes.model = graphs::model(graph.clone());
+    let mut bytes = with_graph(&graphs::model(graph.clone()));
     let intact = EncoderBuilder::from_bytes(bytes.clone()).build();
     let tokens = |text| {
         let intact = intact.as_ref().expect("the model loads");

@@ -4,27 +4,15 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use multivec::{
     Embedding, Encoder, EncoderBuilder, Engine, GraphForm, ModelDirectory, Optimization, Precision,
     Quantization, export_model,
 };
+use multivec_testing::folders::{fixture, hub_models};
 use safetensors::SafeTensors;
 use serde_json::Value;
-
-const FOLDERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/hub");
-
-fn models() -> Vec<PathBuf> {
-    let entries = fs::read_dir(FOLDERS).expect("the fixtures are there");
-    let mut folders: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.join("reference.json").is_file())
-        .collect();
-    folders.sort();
-    assert!(folders.len() >= 8, "{folders:?}");
-    folders
-}
 
 /// In floats, as the references are.
 fn load(folder: &Path, engine: Engine, optimization: Optimization) -> Encoder {
@@ -71,7 +59,7 @@ fn files(folder: &Path, prefix: &str) -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn models_load_from_memory() {
-    for folder in models() {
+    for folder in hub_models() {
         let encoder = EncoderBuilder::from_files(files(&folder, ""))
             .with_precision(Precision::Fp32)
             .build()
@@ -131,7 +119,7 @@ fn is_close(found: &Embedding, expected: &[f32], bound: f32, place: &str) {
 
 #[test]
 fn models_give_the_vectors_of_their_libraries() {
-    for folder in models() {
+    for folder in hub_models() {
         for engine in [Engine::OnnxRuntime, Engine::Tract] {
             if engine == Engine::Tract && !cfg!(feature = "tract") {
                 continue;
@@ -154,7 +142,7 @@ fn the_precision_of_weights_is_told() {
         ("mv-pylate-modernbert-f16", Precision::Fp16),
         ("mv-pylate-modernbert", Precision::Fp32),
     ] {
-        let folder = Path::new(FOLDERS).join(name);
+        let folder = fixture("hub").join(name);
         let encoder = load(&folder, Engine::OnnxRuntime, Optimization::Checked);
         assert_eq!(encoder.info().precision, expected);
         assert!(
@@ -173,7 +161,7 @@ fn exported_models_give_the_same_vectors() {
         "mv-pylate-modernbert-f16",
         "mv-stanford-bert",
     ] {
-        let folder = Path::new(FOLDERS).join(name);
+        let folder = fixture("hub").join(name);
         let directory = ModelDirectory::open(&folder).expect("a model directory");
         let chosen = directory.choose(None).expect("it has weights");
         let output = tempfile::tempdir().expect("a temporary folder");
@@ -196,7 +184,7 @@ fn exported_models_give_the_same_vectors() {
 #[cfg(feature = "quantize")]
 #[test]
 fn quantized_models_load_from_their_own_directory() {
-    let folder = Path::new(FOLDERS).join("mv-pylate-bert");
+    let folder = fixture("hub").join("mv-pylate-bert");
     let directory = ModelDirectory::open(&folder).expect("a model directory");
     let output = tempfile::tempdir().expect("a temporary folder");
     let options = multivec::QuantizeOptions::default();
@@ -233,7 +221,7 @@ fn quantized_models_load_from_their_own_directory() {
 
 #[test]
 fn positions_of_the_model_bound_lengths() {
-    let folder = Path::new(FOLDERS).join("mv-pylate-bert");
+    let folder = fixture("hub").join("mv-pylate-bert");
     let load = |tokens| {
         let builder = EncoderBuilder::from_dir(&folder).with_document_length(tokens);
         builder.build()

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use multivec::{Encoder, EncoderBuilder, Engine, GraphForm, Optimization, Precision, Quantization};
 use multivec_testing::demo::{self, Files};
-use multivec_testing::folders::fixture;
+use multivec_testing::folders::{fixture, hub_models};
 use multivec_testing::parity::largest_difference;
 use multivec_testing::{MINILM, models, parity};
 
@@ -38,18 +38,6 @@ fn vectors(encoder: &Encoder) -> Vec<f32> {
         .flat_map(|one| one.as_slice())
         .copied()
         .collect()
-}
-
-/// Folders of models without ONNX.
-fn hub_models() -> Vec<PathBuf> {
-    let entries = fs::read_dir(fixture("hub")).expect("the fixtures are there");
-    let mut folders: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.join("reference.json").is_file())
-        .collect();
-    folders.sort();
-    assert!(folders.len() >= 8, "{folders:?}");
-    folders
 }
 
 /// Rows of length 1.

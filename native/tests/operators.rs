@@ -3,10 +3,10 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 use multivec::{
-    Encoder, EncoderBuilder, Engine, GraphForm, ModelBytes, Normalization, Optimization, Precision,
-    optimize_graph,
+    Encoder, EncoderBuilder, Engine, GraphForm, Normalization, Optimization, optimize_graph,
 };
 use multivec_testing::forms::{FORM_CASES, FormCounts};
+use multivec_testing::models::with_graph;
 use multivec_testing::notation;
 use multivec_testing::operators::{
     BEYOND_TRACT_ONNX, CASES, FALLBACK_CASES, LATER_CASES, OLD_CASES, branches,
@@ -17,26 +17,11 @@ fn load(model: &[u8], engine: Engine) -> Result<Encoder, multivec::Error> {
 }
 
 fn load_as(model: &[u8], engine: Engine, form: Optimization) -> Result<Encoder, multivec::Error> {
-    let read = |name: &str| {
-        let root = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../tests/fixtures/tiny-modernbert"
-        );
-        std::fs::read(format!("{root}/{name}")).expect("the fixture is there")
-    };
-    let mut config: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(&read("onnx_config.json")).expect("JSON");
-    config.remove("embedding_dim");
-    EncoderBuilder::from_bytes(ModelBytes::new(
-        serde_json::to_vec(&config).expect("JSON"),
-        read("tokenizer.json"),
-        model,
-        Precision::Fp32,
-    ))
-    .with_engine(engine)
-    .with_normalization(Normalization::Off)
-    .with_optimization(form)
-    .build()
+    EncoderBuilder::from_bytes(with_graph(model))
+        .with_engine(engine)
+        .with_normalization(Normalization::Off)
+        .with_optimization(form)
+        .build()
 }
 
 fn check(cases: &[(&str, &str)], opset: i64) {

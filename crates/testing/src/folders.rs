@@ -17,6 +17,18 @@ pub fn fixture(name: &str) -> PathBuf {
     root().join("tests/fixtures").join(name)
 }
 
+/// Folders of `tests/fixtures/hub`: models without ONNX that have references.
+pub fn hub_models() -> Vec<PathBuf> {
+    let entries = fs::read_dir(fixture("hub")).expect("the fixtures are there");
+    let mut folders: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.join("reference.json").is_file())
+        .collect();
+    folders.sort();
+    assert!(folders.len() >= 8, "{folders:?}");
+    folders
+}
+
 /// A fixture's directory with another FP32 model in it, and no INT8 model.
 pub fn with_model(name: &str, model: &[u8]) -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");

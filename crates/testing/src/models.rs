@@ -7,7 +7,7 @@ use multivec::{EncodeOptions, Encoder, EncoderBuilder, Error, ModelBytes, Precis
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 
-use crate::Fixture;
+use crate::{Fixture, TINY_MODERNBERT};
 
 /// The files of a fixture.
 pub fn bytes(fixture: &Fixture, precision: Precision) -> ModelBytes {
@@ -26,6 +26,16 @@ pub fn load(fixture: &Fixture, precision: Precision, options: &EncodeOptions) ->
 pub fn with_config(fixture: &Fixture, edit: impl FnOnce(&mut Map<String, Value>)) -> ModelBytes {
     let mut bytes = bytes(fixture, Precision::Fp32);
     bytes.config = edited(fixture.config, edit);
+    bytes
+}
+
+/// The tiny ModernBERT's tokenizer and configuration with another graph, whose
+/// vectors may have any width.
+pub fn with_graph(graph: &[u8]) -> ModelBytes {
+    let mut bytes = with_config(&TINY_MODERNBERT, |config| {
+        config.remove("embedding_dim");
+    });
+    bytes.model = graph.to_vec();
     bytes
 }
 

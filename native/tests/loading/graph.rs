@@ -6,16 +6,11 @@ use multivec_graph::onnx::{AttributeProto, GraphProto, StringStringEntryProto};
 use serde_json::json;
 
 use multivec_testing::graphs::{self, FLOAT, FLOAT64, INT64, lookup, node, tensor, value};
-use multivec_testing::models::{build, bytes, folder, open, refused, with_config};
+use multivec_testing::models::{self, build, bytes, folder, open, refused, with_config};
 use multivec_testing::{TINY, TINY_BERT, TINY_MODERNBERT};
 
-/// The tiny ModernBERT's tokenizer with another graph.
 fn with_graph(graph: GraphProto) -> ModelBytes {
-    let mut bytes = with_config(&TINY_MODERNBERT, |config| {
-        config.remove("embedding_dim");
-    });
-    bytes.model = graphs::model(graph);
-    bytes
+    models::with_graph(&graphs::model(graph))
 }
 
 #[test]
