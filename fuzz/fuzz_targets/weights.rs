@@ -4,10 +4,17 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use multivec_graph::architectures::Head;
 use multivec_graph::safetensors::{WeightIndex, header_length, shard_files};
 use multivec_graph::{FILE_START, Graph, architectures, fuse};
 
 const FILE: &str = "model.safetensors";
+const HEADS: [Head<'_>; 4] = [
+    Head::None,
+    Head::MaskedLanguageModel,
+    Head::SequenceClassification,
+    Head::causal(&[3, 1]),
+];
 
 fuzz_target!(|bytes: &[u8]| {
     let start = &bytes[..bytes.len().min(FILE_START)];
@@ -22,11 +29,13 @@ fuzz_target!(|bytes: &[u8]| {
             continue;
         }
         let config = config.unwrap_or_default();
-        if let Ok(found) = architectures::build("config.json", config, &index) {
-            let mut graph = found.graph;
-            let written = graph.clone().into_bytes();
-            Graph::parse("written.onnx", written.into()).expect("a written graph can be read");
-            fuse(&mut graph);
+        for head in HEADS {
+            if let Ok(found) = architectures::build("config.json", config, &index, head) {
+                let mut graph = found.graph;
+                let written = graph.clone().into_bytes();
+                Graph::parse("written.onnx", written.into()).expect("a written graph can be read");
+                fuse(&mut graph);
+            }
         }
     }
 });

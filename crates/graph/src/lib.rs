@@ -51,6 +51,6 @@ pub use external::{
 };
 pub use fuse::{Fused, fuse};
 pub use graph::Graph;
-pub use interface::{Interface, Promise, adapt_interface};
+pub use interface::{Form, Interface, Promise, adapt_interface};
 pub use vocabulary::vocabulary_size;
 pub use wrong_file::{FILE_START, describe_wrong_file};

@@ -60,6 +60,7 @@ pub fn complete_graph(
     let states = Promise {
         width: Some(width),
         names: &STATES,
+        ..Promise::default()
     };
     let mut bare = graph.clone();
     let interface = match adapt_interface(&mut bare, file, states) {

@@ -7,6 +7,7 @@ mod append;
 mod complete;
 mod quantize;
 
+use multivec_graph::architectures::Head;
 use multivec_graph::onnx::{BFLOAT16, FLOAT16};
 use multivec_graph::safetensors::{WeightIndex, shard_files};
 use multivec_graph::{ExternalLocation, Graph, StoredType, architectures};
@@ -78,7 +79,13 @@ pub fn build_graph(
     for file in &files {
         store.index(file, &mut index)?;
     }
-    let mut graph = architectures::build(&store.name(&transformer.config), &config, &index)?.graph;
+    let mut graph = architectures::build(
+        &store.name(&transformer.config),
+        &config,
+        &index,
+        Head::None,
+    )?
+    .graph;
     let name = files
         .first()
         .map_or_else(String::new, |file| store.name(file));

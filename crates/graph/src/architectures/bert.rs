@@ -2,6 +2,7 @@
 //! CamemBERT, ELECTRA and ERNIE.
 
 use super::draft::{Draft, Encoder, Inputs};
+use super::heads::Heads;
 use super::layers::{Context, Inner, Projection};
 use super::parameters::{Bias, Norm, Sizes};
 use super::post_norm::{KEYS, Names, PostNorm};
@@ -37,22 +38,27 @@ enum Counting {
 /// BERT and ERNIE, which may have embeddings of tasks as well; the first task
 /// is used.
 pub(super) fn bert(draft: &mut Draft<'_>) -> Result<Encoder> {
-    encoder(draft, Counting::All, None)
+    encoder(draft, Counting::All, None, Heads::bert)
 }
 
 /// RoBERTa, XLM-RoBERTa and CamemBERT.
 pub(super) fn roberta(draft: &mut Draft<'_>) -> Result<Encoder> {
     let padding = draft.config.index("pad_token_id", 1)?;
-    encoder(draft, Counting::AfterPadding(padding), None)
+    encoder(draft, Counting::AfterPadding(padding), None, Heads::roberta)
 }
 
 /// ELECTRA, whose embeddings may be narrower than the rest.
 pub(super) fn electra(draft: &mut Draft<'_>) -> Result<Encoder> {
     let columns = draft.config.size("embedding_size", 128)?;
-    encoder(draft, Counting::All, Some(columns))
+    encoder(draft, Counting::All, Some(columns), Heads::electra)
 }
 
-fn encoder(draft: &mut Draft<'_>, counting: Counting, embedding: Option<usize>) -> Result<Encoder> {
+fn encoder(
+    draft: &mut Draft<'_>,
+    counting: Counting,
+    embedding: Option<usize>,
+    heads: fn(Norm) -> Heads,
+) -> Result<Encoder> {
     draft.config.only("position_embedding_type", "absolute")?;
     draft
         .config
@@ -78,6 +84,7 @@ fn encoder(draft: &mut Draft<'_>, counting: Counting, embedding: Option<usize>) 
         width: layers.width(),
         max_positions: Some(embedded.max_positions),
         inputs: embedded.inputs,
+        heads: heads(norm),
     })
 }
 

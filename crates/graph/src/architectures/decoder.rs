@@ -1,7 +1,9 @@
 //! Decoders used as encoders, and encoders built like them: Llama, Qwen3,
 //! EuroBERT.
 
+use super::config::Config;
 use super::draft::{Draft, Encoder, Inputs};
+use super::heads::{Causal, Classifier, Dense, Function, Heads, Masked, Place, Pooling};
 use super::layers::{Context, FeedForward, HeadNorms, Inner, Projection, SelfAttention};
 use super::parameters::{Bias, HeadKeys, Key, Norm};
 use super::rope;
@@ -18,6 +20,7 @@ struct Form {
     epsilon: f64,
     rope_base: f64,
     max_positions: usize,
+    heads: fn(&Config<'_>, usize) -> Result<Heads>,
 }
 
 /// Which tokens a token sees.
@@ -35,6 +38,7 @@ const LLAMA: Form = Form {
     epsilon: 1e-6,
     rope_base: 10_000.,
     max_positions: 2048,
+    heads: causal_heads,
 };
 
 const QWEN3: Form = Form {
@@ -50,8 +54,12 @@ pub(super) fn llama(draft: &mut Draft<'_>) -> Result<Encoder> {
 
 /// Llama that sees all tokens.
 pub(super) fn llama_bidirectional(draft: &mut Draft<'_>) -> Result<Encoder> {
-    let sight = Sight::All;
-    encoder(draft, &Form { sight, ..LLAMA })
+    let form = Form {
+        sight: Sight::All,
+        heads: |_, _| Ok(Heads::default()),
+        ..LLAMA
+    };
+    encoder(draft, &form)
 }
 
 pub(super) fn qwen3(draft: &mut Draft<'_>) -> Result<Encoder> {
@@ -60,8 +68,12 @@ pub(super) fn qwen3(draft: &mut Draft<'_>) -> Result<Encoder> {
 
 /// Qwen3 that sees all tokens.
 pub(super) fn qwen3_bidirectional(draft: &mut Draft<'_>) -> Result<Encoder> {
-    let sight = Sight::All;
-    encoder(draft, &Form { sight, ..QWEN3 })
+    let form = Form {
+        sight: Sight::All,
+        heads: |_, _| Ok(Heads::default()),
+        ..QWEN3
+    };
+    encoder(draft, &form)
 }
 
 pub(super) fn eurobert(draft: &mut Draft<'_>) -> Result<Encoder> {
@@ -70,9 +82,67 @@ pub(super) fn eurobert(draft: &mut Draft<'_>) -> Result<Encoder> {
         epsilon: 1e-5,
         rope_base: 250_000.,
         max_positions: 8192,
+        heads: eurobert_heads,
         ..LLAMA
     };
     encoder(draft, &form)
+}
+
+/// Labels and tokens from the last row.
+fn causal_heads(_: &Config<'_>, width: usize) -> Result<Heads> {
+    Ok(Heads {
+        masked: None,
+        classifier: Some(Classifier {
+            pooling: Pooling::Last,
+            dense: None,
+            output: "score",
+            bias: Bias::Absent,
+        }),
+        causal: Some(Causal {
+            decoder: "lm_head",
+            width,
+        }),
+    })
+}
+
+fn eurobert_heads(config: &Config<'_>, _: usize) -> Result<Heads> {
+    // The models' own code has the older name.
+    let keys = ["classifier_pooling", "clf_pooling"];
+    let key = keys.into_iter().find(|key| config.get(key).is_some());
+    let key = key.unwrap_or(keys[0]);
+    let pooling = match config.text(key)?.unwrap_or("late") {
+        "bos" => Pooling::First,
+        "mean" => Pooling::Mean,
+        "late" => Pooling::MeanOfDense,
+        other => {
+            let found = format!("`{other}`");
+            return Err(config.refuse(key, "bos, mean or late", found));
+        }
+    };
+    Ok(Heads {
+        masked: Some(Masked {
+            transform: None,
+            decoder: "lm_head",
+            biases: if config.is_set("mlp_bias")? {
+                &["lm_head.bias"]
+            } else {
+                &[]
+            },
+        }),
+        classifier: Some(Classifier {
+            pooling,
+            dense: Some(Dense {
+                name: "dense",
+                place: Place::Root,
+                bias: Bias::Present,
+                function: Function::Fixed(Activation::Gelu),
+                norm: None,
+            }),
+            output: "classifier",
+            bias: Bias::Present,
+        }),
+        causal: None,
+    })
 }
 
 struct Decoder {
@@ -118,6 +188,7 @@ fn encoder(draft: &mut Draft<'_>, form: &Form) -> Result<Encoder> {
         width,
         max_positions: Some(config.size("max_position_embeddings", form.max_positions)?),
         inputs: Inputs::Ids,
+        heads: (form.heads)(config, width)?,
     })
 }
 

@@ -2,10 +2,11 @@
 
 use super::bert::WORDS;
 use super::draft::{Draft, Encoder, Inputs};
+use super::heads::{Classifier, Dense, Function, Heads, Masked, Place, Pooling, Transform};
 use super::layers::{Context, Inner, Projection};
-use super::parameters::Key;
+use super::parameters::{Bias, Key, Norm};
 use super::post_norm::{Keys, Names, PostNorm};
-use crate::blocks::{Mask, Positions};
+use crate::blocks::{Activation, Mask, Positions};
 use crate::error::Result;
 
 const KEYS: Keys = Keys {
@@ -45,5 +46,35 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
         width,
         max_positions: Some(positions.rows),
         inputs: Inputs::Ids,
+        heads: heads(layers.norm),
     })
+}
+
+fn heads(norm: Norm) -> Heads {
+    Heads {
+        masked: Some(Masked {
+            transform: Some(Transform {
+                dense: "vocab_transform",
+                bias: Bias::Present,
+                function: Function::Stated("activation", Activation::Gelu),
+                norm_name: "vocab_layer_norm",
+                norm,
+            }),
+            decoder: "vocab_projector",
+            biases: &["vocab_projector.bias"],
+        }),
+        classifier: Some(Classifier {
+            pooling: Pooling::First,
+            dense: Some(Dense {
+                name: "pre_classifier",
+                place: Place::Root,
+                bias: Bias::Present,
+                function: Function::Fixed(Activation::Relu),
+                norm: None,
+            }),
+            output: "classifier",
+            bias: Bias::Present,
+        }),
+        causal: None,
+    }
 }

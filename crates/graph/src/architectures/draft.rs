@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 
-use super::OUTPUT;
 use super::config::Config;
+use super::heads::{Head, Heads};
 use super::parameters::{Bias, HeadKeys, Key, Norm, Sizes};
 use super::weights::{Found, Weights};
-use crate::blocks::{Heads, layer_norm, product, rms_norm};
+use crate::blocks::{Heads as AttentionHeads, layer_norm, product, rms_norm};
 use crate::builder::Builder;
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::interface::declare;
-use crate::onnx::{FLOAT, GraphProto, INT64, ModelProto, OperatorSetIdProto};
+use crate::interface::{declare, declare_text};
+use crate::onnx::{FLOAT, GraphProto, INT64, ModelProto, NodeProto, OperatorSetIdProto};
 use crate::safetensors::WeightIndex;
 
 /// The version of the standard operators, and that of the format it came with.
@@ -24,15 +24,25 @@ pub(super) struct Draft<'a> {
     pub(super) builder: Builder,
     /// Values of weights that were added, by their full names.
     added: HashMap<String, String>,
+    /// The table of tokens.
+    words: Option<Words>,
+}
+
+struct Words {
+    name: String,
+    columns: usize,
+    table: Table,
 }
 
 /// The end of a graph, and what a configuration says of it.
 pub(super) struct Encoder {
-    /// The value of the last hidden states, which the last node computes.
+    /// The value of the last hidden states, or of a head's logits, which the
+    /// last node computes.
     pub(super) output: String,
     pub(super) width: usize,
     pub(super) max_positions: Option<usize>,
     pub(super) inputs: Inputs,
+    pub(super) heads: Heads,
 }
 
 /// The inputs of a graph.
@@ -43,9 +53,16 @@ pub(super) enum Inputs {
 }
 
 /// A table whose rows are looked up.
+#[derive(Clone)]
 pub(super) struct Table {
     value: String,
     pub(super) rows: usize,
+}
+
+impl Table {
+    pub(super) fn value(&self) -> &str {
+        &self.value
+    }
 }
 
 impl<'a> Draft<'a> {
@@ -55,12 +72,13 @@ impl<'a> Draft<'a> {
             weights: Weights::new(weights),
             builder: Builder::empty(OPSET),
             added: HashMap::new(),
+            words: None,
         }
     }
 
     /// The heads of attention. A head's width is stated, or follows from that
     /// of all.
-    pub(super) fn heads(&self, width: usize, keys: HeadKeys) -> Result<Heads> {
+    pub(super) fn heads(&self, width: usize, keys: HeadKeys) -> Result<AttentionHeads> {
         let Key(count_key, default) = keys.count;
         let count = self.config.size(count_key, default)?;
         let of_keys = match keys.of_keys {
@@ -86,7 +104,7 @@ impl<'a> Draft<'a> {
             let expected = format!("at most {} columns in all", Config::LARGEST);
             return Err((self.config).refuse("head_dim", expected, columns));
         }
-        Ok(Heads {
+        Ok(AttentionHeads {
             count,
             of_keys,
             columns,
@@ -110,22 +128,81 @@ impl<'a> Draft<'a> {
 
     /// Adds a table of that many columns.
     pub(super) fn table(&mut self, name: &str, columns: usize) -> Result<Table> {
+        let rows = self.rows_of(name, columns)?;
+        let value = self.weight(&[name], &[rows, columns])?;
+        Ok(Table { value, rows })
+    }
+
+    /// Rows of a matrix.
+    pub(super) fn rows_of(&self, name: &str, columns: usize) -> Result<usize> {
         let Some(found) = self.weights.get(name) else {
             let expected = format!("a table of {columns} columns");
             return Err(self.weights.missing(name, &expected));
         };
         let rows = found.weight.shape.first().copied().unwrap_or_default();
-        let rows = usize::try_from(rows).unwrap_or_default();
-        let value = self.weight(&[name], &[rows, columns])?;
-        Ok(Table { value, rows })
+        Ok(usize::try_from(rows).unwrap_or_default())
     }
 
     /// Rows of the table of tokens, by whose name the prefix of all others is
     /// found.
     pub(super) fn words(&mut self, name: &str, columns: usize) -> Result<String> {
         self.weights.find_prefix(name)?;
+        let found = self.weights.get(name);
+        let full_name = found.map_or_else(|| name.to_owned(), |found| found.name);
         let table = self.table(name, columns)?;
-        Ok(self.lookup(&table, "input_ids"))
+        let rows = self.lookup(&table, "input_ids");
+        self.words = Some(Words {
+            name: full_name,
+            columns,
+            table,
+        });
+        Ok(rows)
+    }
+
+    /// The weights of a head's layer whose columns are tokens, `[tokens,
+    /// columns]`: its own, or the table of tokens.
+    pub(super) fn decoder(&mut self, name: &str, columns: usize) -> Result<Table> {
+        let own = format!("{name}.weight");
+        if self.is_tied(&own)
+            && let Some(words) = &self.words
+            && words.columns == columns
+        {
+            return Ok(words.table.clone());
+        }
+        self.table(&own, columns)
+    }
+
+    /// Some rows of [`decoder`](Self::decoder).
+    pub(super) fn decoder_rows(
+        &mut self,
+        name: &str,
+        columns: usize,
+        rows: &[u32],
+    ) -> Result<String> {
+        let own = format!("{name}.weight");
+        let found = match &self.words {
+            Some(words) if self.is_tied(&own) => self.weights.by_full_name(&words.name),
+            _ => self.weights.get(&own),
+        };
+        let Some(found) = found else {
+            let expected = format!("a table of {columns} columns");
+            return Err(self.weights.missing(&own, &expected));
+        };
+        let tensors = rows.iter().map(|&row| found.row(row, columns));
+        let tensors: Vec<_> = tensors.collect::<Result<_>>()?;
+        let values: Vec<String> = (tensors.into_iter())
+            .map(|tensor| self.builder.weight(tensor))
+            .collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let first_axis = |node: NodeProto| node.with_int("axis", 0);
+        Ok(self.builder.add_with("Concat", &values, first_axis))
+    }
+
+    /// Whether a layer has the weights of the table of tokens. Those in the
+    /// files count, as in transformers.
+    fn is_tied(&self, own: &str) -> bool {
+        let untied = matches!(self.config.flag("tie_word_embeddings"), Ok(Some(false)));
+        self.weights.get(own).is_none() && !untied
     }
 
     /// Rows of a table by their ids.
@@ -206,8 +283,12 @@ impl<'a> Draft<'a> {
     }
 
     /// The finished graph.
-    pub(super) fn finish(mut self, encoder: Encoder) -> Graph {
-        self.builder.rename(&encoder.output, OUTPUT);
+    pub(super) fn finish(mut self, encoder: &Encoder, head: Head<'_>) -> Graph {
+        self.builder.rename(&encoder.output, head.output());
+        let declare_output = match head {
+            Head::None | Head::MaskedLanguageModel => declare,
+            Head::SequenceClassification | Head::CausalLanguageModel { .. } => declare_text,
+        };
         let mut inputs = vec!["input_ids", "attention_mask"];
         if encoder.inputs == Inputs::IdsAndTypes {
             inputs.push("token_type_ids");
@@ -217,7 +298,7 @@ impl<'a> Draft<'a> {
             input: (inputs.into_iter())
                 .map(|name| declare(name, INT64, None))
                 .collect(),
-            output: vec![declare(OUTPUT, FLOAT, Some(encoder.width))],
+            output: vec![declare_output(head.output(), FLOAT, Some(encoder.width))],
             ..GraphProto::default()
         };
         let model = ModelProto {

@@ -3,11 +3,12 @@
 use super::bert::WORDS;
 use super::config::Config;
 use super::draft::{Draft, Encoder, Inputs};
+use super::heads::{Function, Heads, Masked, Transform};
 use super::layers::{Inner, Projection};
-use super::parameters::Bias;
+use super::parameters::{Bias, Norm};
 use super::post_norm::{KEYS, Names, PostNorm};
 use super::rope;
-use crate::blocks::Heads;
+use crate::blocks::{Activation, Heads as AttentionHeads};
 use crate::error::Result;
 
 const NAMES: Names = Names {
@@ -47,12 +48,13 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
         width,
         max_positions: Some(config.size("max_position_embeddings", 2048)?),
         inputs,
+        heads: heads(layers.norm),
     })
 }
 
 /// Frequencies of the rotary embedding, scaled as their code does for texts of
 /// every length.
-fn frequencies(config: &Config<'_>, heads: Heads) -> Result<Vec<f32>> {
+fn frequencies(config: &Config<'_>, heads: AttentionHeads) -> Result<Vec<f32>> {
     let base = config.number("rope_theta", 10_000.)?;
     let Some(scaling) = config.section("rope_scaling")? else {
         return rope::frequencies(config, base, heads);
@@ -65,4 +67,22 @@ fn frequencies(config: &Config<'_>, heads: Heads) -> Result<Vec<f32>> {
     let divisor = factor.powf(2. / heads.columns as f64) as f32;
     let scaled = rope::frequencies(config, base * factor, heads)?;
     Ok(scaled.into_iter().map(|angle| angle / divisor).collect())
+}
+
+/// BERT's, with other names for predictions.
+fn heads(norm: Norm) -> Heads {
+    Heads {
+        masked: Some(Masked {
+            transform: Some(Transform {
+                dense: "lm_head.dense",
+                bias: Bias::Present,
+                function: Function::Stated("hidden_act", Activation::Gelu),
+                norm_name: "lm_head.norm",
+                norm,
+            }),
+            decoder: "lm_head.decoder",
+            biases: &["lm_head.decoder.bias"],
+        }),
+        ..Heads::bert(norm)
+    }
 }

@@ -4,6 +4,7 @@
 
 use super::bert::{self, WORDS};
 use super::draft::{Draft, Encoder};
+use super::heads::Heads;
 use super::layers::{Context, Inner};
 use super::parameters::Bias;
 use super::post_norm::{KEYS, Names, PostNorm};
@@ -45,6 +46,7 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
         width,
         max_positions: Some(config.size("max_position_embeddings", 8192)?),
         inputs,
+        heads: Heads::bert(layers.norm),
     })
 }
 

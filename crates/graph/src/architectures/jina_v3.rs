@@ -4,6 +4,7 @@
 
 use super::bert::WORDS;
 use super::draft::{Draft, Encoder};
+use super::heads::Heads;
 use super::layers::{Inner, Projection};
 use super::parameters::Key;
 use super::post_norm::{self, Keys, Names, PostNorm};
@@ -63,5 +64,6 @@ fn encoder(draft: &mut Draft<'_>, rope_base: f64) -> Result<Encoder> {
         width,
         max_positions: Some(config.size("max_position_embeddings", 8194)?),
         inputs,
+        heads: Heads::roberta(layers.norm),
     })
 }

@@ -5,6 +5,7 @@
 
 use super::config::Config;
 use super::draft::{Draft, Encoder, Inputs};
+use super::heads::{Causal, Heads};
 use super::layers::{Context, FeedForward, HeadNorms, Inner, Projection, SelfAttention};
 use super::parameters::{Bias, HeadKeys, Key, Norm, Sizes};
 use super::rope;
@@ -77,6 +78,13 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
         width,
         max_positions: Some(config.size("max_position_embeddings", 128_000)?),
         inputs: Inputs::Ids,
+        heads: Heads {
+            causal: Some(Causal {
+                decoder: "lm_head",
+                width,
+            }),
+            ..Heads::default()
+        },
     })
 }
 

@@ -14,6 +14,7 @@ mod decoder;
 mod distilbert;
 mod draft;
 mod gte;
+mod heads;
 mod jina_v2;
 mod jina_v3;
 mod layers;
@@ -35,26 +36,31 @@ use crate::safetensors::WeightIndex;
 use config::Config;
 use draft::{Draft, Encoder};
 
+pub use heads::Head;
+
 /// The graph of a model, and what its configuration says of it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Architecture {
     /// Takes `input_ids`, `attention_mask` and, with more than one token type,
     /// `token_type_ids`, all `[batch, length]` of 64-bit integers; returns the
-    /// last hidden states as [`OUTPUT`], `[batch, length, width]`. Initializers
-    /// of more than a few elements are external tensors, by their names in the
+    /// last hidden states as [`OUTPUT`], `[batch, length, width]`, or what a
+    /// [`Head`] makes of them as [`LOGITS`]. Initializers of more than a few elements are external tensors, by their names in the
     /// files.
     pub graph: Graph,
     /// The configuration's `model_type`.
     pub model_type: String,
-    /// Columns of the output.
+    /// Columns of the output: hidden ones, tokens of the vocabulary or labels.
     pub width: usize,
     /// Tokens of the longest text.
     pub max_positions: Option<usize>,
 }
 
-/// The name of the output of architectures' graphs.
+/// The name of the output of architectures' graphs without a head.
 pub const OUTPUT: &str = "token_embeddings";
+
+/// The name of a head's output.
+pub const LOGITS: &str = "logits";
 
 /// The key by which families of the same name are told apart.
 const POSITIONS: &str = "position_embedding_type";
@@ -106,14 +112,19 @@ pub fn model_types() -> impl Iterator<Item = &'static str> {
     FAMILIES.iter().map(|(name, _)| *name)
 }
 
-/// Writes the graph of a model. `config` is its `config.json`, `file` the
+/// Writes the graph of a model up to a head. `config` is its `config.json`, `file` the
 /// file's name in errors.
 ///
 /// # Errors
 /// [`Error::InvalidFile`] if the configuration is not JSON,
 /// [`Error::ModelMismatch`] if the family, or an option of it, is not
-/// implemented, or a weight is absent or of another shape.
-pub fn build(file: &str, config: &[u8], weights: &WeightIndex) -> Result<Architecture> {
+/// implemented, it has no such head, or a weight is absent or of another shape.
+pub fn build(
+    file: &str,
+    config: &[u8],
+    weights: &WeightIndex,
+    head: Head<'_>,
+) -> Result<Architecture> {
     let config = Config::parse(file, config)?;
     let model_type = config.text("model_type")?.unwrap_or_default();
     let mut families = FAMILIES.iter().filter(|(name, _)| *name == model_type);
@@ -129,10 +140,11 @@ pub fn build(file: &str, config: &[u8], weights: &WeightIndex) -> Result<Archite
     };
     let mut draft = Draft::new(&config, weights);
     let encoder = family(&mut draft)?;
+    let encoder = heads::append(&mut draft, encoder, head)?;
     Ok(Architecture {
         width: encoder.width,
         max_positions: encoder.max_positions,
-        graph: draft.finish(encoder),
+        graph: draft.finish(&encoder, head),
         model_type: model_type.to_owned(),
     })
 }

@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::draft::{Draft, Encoder, Inputs};
+use super::heads::{Classifier, Dense, Function, Heads, Masked, Place, Pooling, Transform};
 use super::layers::{Context, FeedForward, Inner, Projection, SelfAttention};
 use super::parameters::{Bias, HeadKeys, Key, Norm};
 use super::rope;
@@ -46,6 +47,7 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
         width,
         max_positions: Some(config.size("max_position_embeddings", 8192)?),
         inputs: Inputs::Ids,
+        heads: model.heads(config)?,
     })
 }
 
@@ -130,6 +132,48 @@ impl ModernBert {
                 _ => Mask::windowed(builder, positions, window),
             },
             rotary: Some(Rotary::new(builder, positions, frequencies)),
+        })
+    }
+
+    fn heads(&self, config: &Config<'_>) -> Result<Heads> {
+        let function = Function::Stated("classifier_activation", Activation::Gelu);
+        let bias = Bias::flagged(config.is_set("classifier_bias")?);
+        let pooling = match config.text("classifier_pooling")?.unwrap_or("cls") {
+            "cls" => Pooling::First,
+            "mean" => Pooling::Mean,
+            other => {
+                let found = format!("`{other}`");
+                return Err(config.refuse("classifier_pooling", "cls or mean", found));
+            }
+        };
+        Ok(Heads {
+            masked: Some(Masked {
+                transform: Some(Transform {
+                    dense: "head.dense",
+                    bias,
+                    function,
+                    norm_name: "head.norm",
+                    norm: self.norm,
+                }),
+                decoder: "decoder",
+                biases: match config.flag("decoder_bias")? {
+                    Some(false) => &[],
+                    _ => &["decoder.bias"],
+                },
+            }),
+            classifier: Some(Classifier {
+                pooling,
+                dense: Some(Dense {
+                    name: "head.dense",
+                    place: Place::Root,
+                    bias,
+                    function,
+                    norm: Some(("head.norm", self.norm)),
+                }),
+                output: "classifier",
+                bias: Bias::Present,
+            }),
+            causal: None,
         })
     }
 

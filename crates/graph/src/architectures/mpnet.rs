@@ -2,6 +2,7 @@
 
 use super::bert::WORDS;
 use super::draft::{Draft, Encoder, Inputs};
+use super::heads::Heads;
 use super::layers::{Context, Inner, Projection};
 use super::post_norm::{KEYS, Names, PostNorm};
 use crate::blocks::{Mask, Pairs, Positions, after_padding};
@@ -42,6 +43,7 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
         width,
         max_positions: Some(positions.rows.saturating_sub(PADDING as usize + 1)),
         inputs: Inputs::Ids,
+        heads: Heads::roberta(layers.norm),
     })
 }
 

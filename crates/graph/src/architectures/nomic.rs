@@ -4,8 +4,9 @@
 use super::bert::WORDS;
 use super::config::Config;
 use super::draft::{Draft, Encoder};
+use super::heads::{Function, Heads, Masked, Transform};
 use super::layers::{Inner, Projection};
-use super::parameters::{Bias, Key};
+use super::parameters::{Bias, Key, Norm};
 use super::post_norm::{self, Keys, Names, PostNorm};
 use super::rope;
 use crate::blocks::Activation;
@@ -38,6 +39,7 @@ const NAMES: Names = Names {
 struct Nomic {
     layers: PostNorm,
     rope_base: f64,
+    heads: fn(Norm) -> Heads,
     max_positions: usize,
 }
 
@@ -45,6 +47,7 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
     let Nomic {
         layers,
         rope_base,
+        heads,
         max_positions,
     } = if draft.config.has("n_embd") {
         original(draft)?
@@ -62,6 +65,7 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
         width,
         max_positions: Some(max_positions),
         inputs,
+        heads: heads(layers.norm),
     })
 }
 
@@ -76,8 +80,29 @@ fn of_transformers(draft: &Draft<'_>) -> Result<Nomic> {
     Ok(Nomic {
         layers,
         rope_base: rope::base(config, "rope_theta", 1000.)?,
+        heads: of_transformers_heads,
         max_positions: config.size("max_position_embeddings", 2048)?,
     })
+}
+
+/// BERT's, with another name of the normalization and another function where
+/// none is stated.
+fn of_transformers_heads(norm: Norm) -> Heads {
+    let heads = Heads::bert(norm);
+    let transform = Transform {
+        dense: "cls.predictions.transform.dense",
+        bias: Bias::Present,
+        function: Function::Stated("hidden_act", Activation::Silu),
+        norm_name: "cls.predictions.transform.layer_norm",
+        norm,
+    };
+    Heads {
+        masked: heads.masked.map(|masked| Masked {
+            transform: Some(transform),
+            ..masked
+        }),
+        ..heads
+    }
 }
 
 fn original(draft: &Draft<'_>) -> Result<Nomic> {
@@ -115,6 +140,7 @@ fn original(draft: &Draft<'_>) -> Result<Nomic> {
     Ok(Nomic {
         layers,
         rope_base: config.number("rotary_emb_base", 10_000.)?,
+        heads: |_| Heads::default(),
         max_positions,
     })
 }

@@ -1,12 +1,15 @@
 //! Weights by their names within a family.
 
 use crate::error::{Error, Result};
+use crate::onnx::TensorProto;
 use crate::safetensors::{Weight, WeightIndex};
 
 /// The weights of a model, whose names may have a prefix such as `bert.`.
 pub(super) struct Weights<'a> {
     index: &'a WeightIndex,
     prefix: String,
+    /// The prefix of what is beside the transformer.
+    root: String,
 }
 
 /// A weight, and its full name.
@@ -20,6 +23,7 @@ impl<'a> Weights<'a> {
         Self {
             index,
             prefix: String::new(),
+            root: String::new(),
         }
     }
 
@@ -45,7 +49,15 @@ impl<'a> Weights<'a> {
                 ));
             }
         };
+        // Without the transformer's own name.
+        let parent = self.prefix.trim_end_matches('.').rsplit_once('.');
+        self.root = parent.map_or_else(String::new, |(parent, _)| format!("{parent}."));
         Ok(())
+    }
+
+    /// Names are those of heads from now on.
+    pub(super) fn leave_transformer(&mut self) {
+        self.prefix.clone_from(&self.root);
     }
 
     /// The weight of that name, if there is one.
@@ -53,6 +65,15 @@ impl<'a> Weights<'a> {
         let name = format!("{}{name}", self.prefix);
         let weight = self.index.get(&name)?;
         Some(Found { name, weight })
+    }
+
+    /// The weight of that name with its prefix.
+    pub(super) fn by_full_name(&self, name: &str) -> Option<Found<'a>> {
+        let weight = self.index.get(name)?;
+        Some(Found {
+            name: name.to_owned(),
+            weight,
+        })
     }
 
     /// The weight of that shape by one of its names.
@@ -77,6 +98,18 @@ impl<'a> Weights<'a> {
 }
 
 impl Found<'_> {
+    /// A row of a matrix, as a tensor `[1, columns]`.
+    pub(super) fn row(&self, row: u32, columns: usize) -> Result<TensorProto> {
+        let shape = self.weight.shape.as_slice();
+        let fits = matches!(shape, &[rows, found]
+            if u64::from(row) < rows && usize::try_from(found).is_ok_and(|found| found == columns));
+        if !fits {
+            return Err(self.mismatch(&format!("more than {row} rows of {columns}")));
+        }
+        let name = format!("{}.{row}", self.name);
+        self.weight.row(u64::from(row)).to_tensor(&name)
+    }
+
     /// An error about the shape.
     pub(super) fn mismatch(&self, expected: &str) -> Error {
         let what = format!("the tensor `{}`", self.name);

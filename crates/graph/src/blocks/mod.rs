@@ -14,5 +14,5 @@ pub(crate) use activation::Activation;
 pub(crate) use attention::{Attention, Heads};
 pub(crate) use convolution::Convolution;
 pub(crate) use layers::{l2_normalize, layer_norm, product, rms_norm};
-pub(crate) use masks::{Mask, Pairs, Positions, after_padding};
+pub(crate) use masks::{Mask, Pairs, Positions, after_padding, unsqueeze};
 pub(crate) use rotary::Rotary;

@@ -3,7 +3,8 @@
 //! Exporters differ in the types of inputs, ask for positions, return sentence
 //! vectors as well, or half precision. Engines are given graphs that take
 //! `input_ids`, `attention_mask` and perhaps `token_type_ids`, `[batch, length]`
-//! of 64-bit integers, and return `[batch, length, dim]` of 32-bit floats.
+//! of 64-bit integers, and return `[batch, length, dim]` of 32-bit floats, or
+//! `[batch, 1, dim]` where a text has one row.
 
 mod inputs;
 mod outputs;
@@ -15,7 +16,18 @@ use crate::error::Result;
 use crate::graph::Graph;
 use crate::passes::repeat_rotary_inputs;
 
-pub(crate) use types::declare;
+pub(crate) use types::{declare, declare_text, declared_columns};
+
+/// What the rows of an output stand for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Form {
+    /// Tokens: `[batch, length, dim]`.
+    #[default]
+    Tokens,
+    /// Texts: `[batch, 1, dim]`, which `[batch, dim]` is made.
+    Text,
+}
 
 /// What is known of the output from elsewhere.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,6 +36,8 @@ pub struct Promise<'a> {
     pub width: Option<usize>,
     /// Names by which the output is chosen among several, the best first.
     pub names: &'a [&'a str],
+    /// What its rows stand for.
+    pub form: Form,
 }
 
 /// A graph's interface, after [`adapt_interface`].

@@ -1,7 +1,12 @@
-//! The one output of an encoder: a row of 32-bit floats for each token.
+//! The one output of an encoder: a row of 32-bit floats for each token, or for
+//! each text.
 
-use super::Promise;
-use super::types::{Declared, element_name, set_element};
+use std::mem;
+
+use super::types::{Declared, declare_text, element_name, set_element};
+use super::{Form, Promise};
+use crate::blocks::unsqueeze;
+use crate::builder::Builder;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::index::ValueIndex;
@@ -21,6 +26,8 @@ struct Output {
     width: Option<usize>,
     shape: String,
     has_rows: bool,
+    /// Whether the axis between batch and columns is absent.
+    is_flat: bool,
 }
 
 /// The output that was chosen.
@@ -33,12 +40,13 @@ pub(super) struct Chosen {
 
 /// Leaves the output that holds the token states, as 32-bit floats.
 pub(super) fn adapt(graph: &mut Graph, file: &str, promise: Promise<'_>) -> Result<Chosen> {
-    let outputs = outputs(graph);
+    let outputs = outputs(graph, promise.form);
     let at = choose(&outputs, promise).ok_or_else(|| mismatch(file, promise, &outputs))?;
     let Output {
         name,
         element,
         width,
+        is_flat,
         ..
     } = &outputs[at];
     let others: Vec<_> = outputs
@@ -65,13 +73,27 @@ pub(super) fn adapt(graph: &mut Graph, file: &str, promise: Promise<'_>) -> Resu
         chosen.name = cast;
         chosen.is_changed = true;
     }
+    if *is_flat {
+        add_axis(graph, &mut chosen);
+    }
     if chosen.is_changed {
         graph.remove_dead_nodes();
     }
     Ok(chosen)
 }
 
-fn outputs(graph: &Graph) -> Vec<Output> {
+/// Makes `[batch, dim]` `[batch, 1, dim]`.
+fn add_axis(graph: &mut Graph, chosen: &mut Chosen) {
+    let mut builder = Builder::new(graph);
+    let name = unsqueeze(&mut builder, &chosen.name, 1);
+    builder.prepend(mem::take(&mut graph.proto_mut().node));
+    builder.into_graph(graph);
+    graph.proto_mut().output = vec![declare_text(&name, FLOAT, chosen.width)];
+    chosen.name = name;
+    chosen.is_changed = true;
+}
+
+fn outputs(graph: &Graph, form: Form) -> Vec<Output> {
     let index = ValueIndex::new(graph);
     let trace = Trace::unpadded(&index, BATCH, LENGTH);
     let outputs = graph.proto().output.iter();
@@ -88,24 +110,37 @@ fn outputs(graph: &Graph) -> Vec<Output> {
                 .as_ref()
                 .and_then(|declared| declared.shape.clone())
         });
-        let has_rows = match shape.as_deref() {
-            Some([batch, length, _]) => {
-                !is_traced || (*batch, *length) == (Some(BATCH), Some(LENGTH))
+        let is_batch = |batch: &Option<usize>| !is_traced || *batch == Some(BATCH);
+        let has_rows = match (form, shape.as_deref()) {
+            (Form::Tokens, Some([batch, length, _])) => {
+                is_batch(batch) && (!is_traced || *length == Some(LENGTH))
+            }
+            (Form::Text, Some([batch, one, _])) => is_batch(batch) && *one == Some(1),
+            (Form::Text, Some([batch, columns])) => {
+                is_batch(batch) && (*columns != Some(LENGTH) || keeps_columns(&index, &name))
             }
             _ => false,
         };
+        let is_flat = has_rows && shape.as_ref().is_some_and(|shape| shape.len() == 2);
         Some(Output {
             has_rows,
+            is_flat,
             width: shape
                 .as_ref()
                 .filter(|_| has_rows)
                 .and_then(|shape| *shape.last()?),
             element: declared.map_or(FLOAT, |declared| declared.element),
-            shape: spell(shape.as_deref(), has_rows),
+            shape: spell(shape.as_deref(), has_rows && form == Form::Tokens),
             name,
         })
     });
     described.collect()
+}
+
+/// Whether an output has as many columns for texts of another length.
+fn keeps_columns(index: &ValueIndex<'_>, name: &str) -> bool {
+    let longer = Trace::unpadded(index, BATCH, LENGTH + 1);
+    longer.shape(name) == Some(&[BATCH, LENGTH][..])
 }
 
 fn spell(shape: Option<&[Option<usize>]>, has_rows: bool) -> String {
@@ -145,7 +180,11 @@ fn mismatch(file: &str, promise: Promise<'_>, outputs: &[Output]) -> Error {
     let width = promise
         .width
         .map_or("dim".to_owned(), |width| width.to_string());
-    let mut expected = format!("one of [batch, length, {width}] of float32");
+    let shape = match promise.form {
+        Form::Tokens => format!("[batch, length, {width}]"),
+        Form::Text => format!("[batch, {width}]"),
+    };
+    let mut expected = format!("one of {shape} of float32");
     if !promise.names.is_empty() {
         expected += &format!(
             ", or several and one of them named {}",

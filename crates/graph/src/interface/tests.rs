@@ -101,6 +101,7 @@ fn the_output_of_the_promised_width_is_kept() {
     let promise = Promise {
         width: None,
         names: &["other", "wide_rows"],
+        ..Promise::default()
     };
     let interface = adapt_interface(&mut original.clone(), "f", promise).expect("one is named");
     assert_eq!(interface.output, "wide_rows");

@@ -54,6 +54,11 @@ impl Declared {
     }
 }
 
+/// Columns of each row, where they are declared.
+pub(crate) fn declared_columns(value: &ValueInfoProto) -> Option<usize> {
+    *Declared::of(value)?.shape?.last()?
+}
+
 /// Declares other elements of the same shape.
 pub(super) fn set_element(value: &mut ValueInfoProto, element: i32) {
     let mut declared = decode(value).unwrap_or_default();
@@ -89,6 +94,22 @@ pub(crate) fn declare(name: &str, element: i32, width: Option<usize>) -> ValueIn
         r#type: Some(declared.encode_to_vec().into()),
         ..ValueInfoProto::default()
     }
+}
+
+/// A value of that `TensorProto.DataType` with one row a text, `[batch, 1,
+/// width]`.
+pub(crate) fn declare_text(name: &str, element: i32, width: Option<usize>) -> ValueInfoProto {
+    let mut value = declare(name, element, width);
+    let mut declared = decode(&value).unwrap_or_default();
+    let shape = declared.tensor.get_or_insert_default().shape.as_mut();
+    if let Some(dim) = shape.and_then(|shape| shape.dims.get_mut(1)) {
+        *dim = Dim {
+            value: Some(1),
+            symbol: None,
+        };
+    }
+    value.r#type = Some(declared.encode_to_vec().into());
+    value
 }
 
 /// The name of an element type as ONNX spells it, for messages.

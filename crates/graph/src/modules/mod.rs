@@ -1,7 +1,8 @@
-//! What follows the encoder: linear layers and normalization, appended to any
-//! graph.
+//! What follows the encoder: linear layers, normalization and pooling of sparse
+//! vectors, appended to any graph.
 
 mod dense;
+mod splade;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use crate::graph::Graph;
 use crate::onnx::ValueInfoProto;
 
 pub use dense::Dense;
+pub use splade::{SpladeActivation, SpladePooling, SpladeStrategy, append_splade};
 
 /// What bounds norms from below.
 ///

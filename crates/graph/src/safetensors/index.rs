@@ -156,6 +156,20 @@ impl Weight {
         Ok(weight)
     }
 
+    /// A row of a matrix, `[1, columns]`. Rows beyond the last are empty.
+    pub(crate) fn row(&self, row: u64) -> Self {
+        let rows = self.shape.first().copied().unwrap_or_default();
+        let columns = self.shape.get(1).copied().unwrap_or_default();
+        let length = if row < rows { self.length / rows } else { 0 };
+        Self {
+            shape: vec![1, columns],
+            // What is read of a file fits into it.
+            offset: self.offset.saturating_add(row.saturating_mul(length)),
+            length,
+            ..self.clone()
+        }
+    }
+
     /// How elements are stored; `None` for types that are not read.
     pub fn stored(&self) -> Option<StoredType> {
         Some(match self.dtype.as_str() {

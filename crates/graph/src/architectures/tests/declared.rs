@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Architecture, build, unused};
+use super::{Architecture, Head, build, unused};
 use crate::fuse;
 use crate::operators::SHORT_CONVOLUTION;
 use crate::safetensors::sample::weight_index;
@@ -69,7 +69,8 @@ fn built(tensors: &Tensors, options: Value) -> Architecture {
     }
     let index = weight_index("model.safetensors", &tensors.0);
     let config = config.to_string();
-    let found = build("config.json", config.as_bytes(), &index).expect("a known family");
+    let found =
+        build("config.json", config.as_bytes(), &index, Head::None).expect("a known family");
     assert_eq!(unused(&found, &index), [""; 0], "{config}");
     assert_eq!(found.width, WIDTH);
     found

@@ -20,7 +20,7 @@ fn weights(folder: &str) -> WeightIndex {
 fn architecture(name: &str) -> Architecture {
     let folder = format!("tests/fixtures/hub/{name}");
     let config = fixture_bytes(&format!("{folder}/config.json"));
-    build("config.json", &config, &weights(&folder)).expect("a known family")
+    build("config.json", &config, &weights(&folder), Head::None).expect("a known family")
 }
 
 /// Operators of a fused graph.
@@ -214,7 +214,12 @@ fn refused(changes: &[(&str, serde_json::Value)]) -> String {
         config[key] = value.clone();
     }
     let config = config.to_string();
-    let built = build("config.json", config.as_bytes(), &weights(folder));
+    let built = build(
+        "config.json",
+        config.as_bytes(),
+        &weights(folder),
+        Head::None,
+    );
     built.expect_err("an impossible configuration").to_string()
 }
 
@@ -237,7 +242,7 @@ fn what_is_not_implemented_is_refused_by_name() {
         assert!(message.contains(expected), "{message}");
     }
     assert!(refused(&[("model_type", "t5".into())]).contains("xlm-roberta"));
-    let error = build("config.json", b"[1", &WeightIndex::new());
+    let error = build("config.json", b"[1", &WeightIndex::new(), Head::None);
     assert_eq!(error.expect_err("no JSON").code(), "invalid_file");
 }
 
@@ -248,7 +253,12 @@ fn options_of_sections_are_named_with_them() {
     let mut config: serde_json::Value = serde_json::from_slice(&config).expect("JSON");
     config["rope_parameters"]["rope_type"] = "yarn".into();
     let config = config.to_string();
-    let error = build("config.json", config.as_bytes(), &weights(folder));
+    let error = build(
+        "config.json",
+        config.as_bytes(),
+        &weights(folder),
+        Head::None,
+    );
     let error = error.expect_err("scaled angles").to_string();
     assert!(
         error.contains("rope_parameters.rope_type: expected `default`"),
@@ -267,7 +277,7 @@ fn damaged_configurations_are_read_or_refused() {
             let mut config = whole.clone();
             let at = (round * 40_503) % config.len();
             config[at] = b"0987{}[],:\"-etn."[round % 16];
-            refused += usize::from(build("config.json", &config, &index).is_err());
+            refused += usize::from(build("config.json", &config, &index, Head::None).is_err());
         }
         assert!(refused > 100, "{name}: {refused}");
     }
