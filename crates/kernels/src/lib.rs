@@ -12,6 +12,7 @@ mod isa;
 mod l2_norm;
 mod layer_norm;
 mod linear;
+mod max_sim;
 mod rms_norm;
 mod rounding;
 #[doc(hidden)]
@@ -29,6 +30,9 @@ pub use layer_norm::LayerNorm;
 pub use linear::{
     Activation, Activations, Function, Granularity, Layer, Linear, MAX_INT8_INNER, WeightType,
     Weights,
+};
+pub use max_sim::{
+    DocumentRows, Documents, MAX_COLUMNS, MaxSim, QueryFormat, RowFormat, bytes_of,
 };
 pub use rms_norm::RmsNorm;
 pub use shared_granularity::SharedGranularity;

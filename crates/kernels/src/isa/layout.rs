@@ -22,6 +22,9 @@ pub(crate) struct Layout {
     pub(crate) centred: bool,
     /// Bounds of weights for the faster product, where there is one.
     pub(crate) narrow: Option<Narrow>,
+    /// Whether products take signed integers of 8 bits as left factors, less the
+    /// zero point.
+    pub(crate) takes_signed: bool,
     /// The largest quantized value.
     #[cfg(test)]
     pub(crate) max_quantized: f32,
@@ -42,6 +45,7 @@ impl Kernel for LayoutOf {
             quantized_size: size_of::<I::Quantized>(),
             centred: I::CENTRED,
             narrow: I::NARROW,
+            takes_signed: I::MAX_QUANTIZED == 255.,
             #[cfg(test)]
             max_quantized: I::MAX_QUANTIZED,
         }
