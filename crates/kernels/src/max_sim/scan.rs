@@ -3,14 +3,16 @@
 use std::ops::Range;
 
 use super::super::aligned::{Aligned, OnLine};
-use super::super::isa::{Isa, MAX_LANES, MAX_TILE, Strided, Vector, entry};
+use super::super::isa::{Isa, LINE, MAX_LANES, MAX_TILE, Strided, Vector, entry};
 use super::lift::{Lifted, offset};
 use super::pack::{Packed, Panels};
 use super::{DocumentRows, Documents, RowFormat};
 
-/// Tiles of a block, whose rows stay in a first cache while all queries are
-/// multiplied with them.
-const BLOCK_TILES: usize = 8;
+/// Tiles of a block, whose rows stay in a first cache, beside a query, while all
+/// queries are multiplied with them.
+const BLOCK_TILES: usize = 2;
+/// Blocks that are prefetched before they are read.
+const BLOCKS_AHEAD: usize = 2;
 
 /// Queries and the documents they are compared with.
 pub(super) struct Scan<'a> {
@@ -125,6 +127,10 @@ fn scan<I: Isa>(isa: I, scan: &Scan<'_>, documents: Range<usize>, out: &mut [f32
         let last = (row + BLOCK_TILES * I::ROWS).min(end);
         maxima.start(row..last, open, scan);
         let block = part(rows, row..last, scan.packed.columns);
+        for at in (0..block.bytes.len()).step_by(LINE * size_of::<f32>()) {
+            let ahead = at + BLOCKS_AHEAD * block.bytes.len();
+            I::prefetch_read(block.bytes.as_ptr().wrapping_add(ahead).cast());
+        }
         match &scan.packed.panels {
             Panels::Floats(panels) => floats(isa, scan, block, panels, &mut lifted, &mut maxima),
             Panels::Integers(_) => integers(isa, scan, block, weights, &mut lifted, &mut maxima),
