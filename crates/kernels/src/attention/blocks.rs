@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::super::exp::{exp2, rough_exp2};
-use super::super::isa::{Isa, MAX_TILE, Strided, Vector};
+use super::super::isa::{Isa, Levels, MAX_TILE, Strided, Vector};
 use super::super::rounding::ROUND;
 
 /// The largest number of keys in a block.
@@ -128,7 +128,7 @@ pub(super) unsafe fn softmax<I: Isa>(
             sums[part % 2] = sums[part % 2].add(*whole);
         }
         // SAFETY: the caller has room for every four vectors.
-        unsafe { isa.quantize_four(whole, 0, weights.add(4 * four * lanes)) };
+        unsafe { isa.quantize_four(whole, levels::<I>(), weights.add(4 * four * lanes)) };
     }
     sums[0].add(sums[1])
 }
@@ -150,17 +150,26 @@ pub(super) unsafe fn softmax_four<I: Isa>(
         *whole = weight(isa, *whole, maximum);
     }
     // SAFETY: the caller has room for four vectors.
-    unsafe { isa.quantize_four(whole, 0, weights) };
+    unsafe { isa.quantize_four(whole, levels::<I>(), weights) };
     whole
 }
 
+/// Those of weights.
+#[inline(always)]
+fn levels<I: Isa>() -> Levels {
+    Levels {
+        zero: 0,
+        largest: I::ATTENTION.unsigned,
+    }
+}
+
 /// Weights relative to that of `maximum`, rounded to whole numbers up to
-/// [`Isa::LARGEST`].
+/// the largest.
 #[inline(always)]
 fn weight<I: Isa>(isa: I, scores: I::Vector, maximum: I::Vector) -> I::Vector {
     let round = isa.splat(ROUND);
     let weight = rough_exp2(scores.sub(maximum));
-    let weight = weight.mul_add(isa.splat(I::MAX_QUANTIZED), round);
+    let weight = weight.mul_add(isa.splat(levels::<I>().largest as f32), round);
     weight.sub(round)
 }
 
@@ -250,7 +259,7 @@ pub(super) unsafe fn multiply_block<I: Isa>(
             count,
         } = weights;
         let products = products.as_mut_ptr();
-        isa.multiply_integers(
+        isa.multiply_weights(
             count,
             Strided { first, stride },
             values.as_ptr(),

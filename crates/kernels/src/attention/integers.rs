@@ -12,7 +12,7 @@ use super::blocks::{
 };
 use super::head::{Group, Head, ROWS, RowBlock};
 use super::one_block::OneBlock;
-use super::quantize::{QuantizedHead, query_zero_point};
+use super::quantize::{QuantizedHead, query_offset};
 use super::rows::StridedRows;
 use super::softmax::{mask_scores, maximum};
 
@@ -84,6 +84,7 @@ impl Head<'_> {
         let values = unpack(isa, &quantized.values, values, is_unpacked);
         let weights = weights.as_mut_ptr();
         if !is_unpacked {
+            // Empty if no sums are needed.
             let panels = keys.chunks_exact((quantized.width * I::COLUMNS).max(1));
             for (keys, sums) in panels.zip(key_sums.chunks_exact_mut(I::COLUMNS)) {
                 sum_columns(isa, ones, keys, sums);
@@ -193,7 +194,7 @@ impl Head<'_> {
         let tokens = self.key_count.next_multiple_of(I::COLUMNS);
         let width = quantized.width;
         let queries = quantized.queries::<I>();
-        let zero_point = query_zero_point::<I>() - I::OFFSET;
+        let zero_point = query_offset::<I>();
         assert!(sums.len() >= MAX_TILE, "room for a tile");
         for panel in visible.start / I::COLUMNS..visible.end.div_ceil(I::COLUMNS) {
             let first = panel * I::COLUMNS;
@@ -208,7 +209,7 @@ impl Head<'_> {
                 unsafe {
                     let (queries, keys) = (queries.add(row * width), keys.as_ptr());
                     let groups = width / I::GROUP;
-                    isa.multiply_integers(
+                    isa.multiply_queries(
                         count,
                         Strided {
                             first: queries,
@@ -269,7 +270,7 @@ impl<W: Copy + Default, L: Copy + Default> Workspace<W, L> {
     #[inline(always)]
     fn reserve<I: Isa<Weight = W, Quantized = L>>(&mut self, tokens: usize, columns: usize) {
         self.ones.resize(self.quantized.width, I::ONE);
-        let key_sums = if I::CENTRED { 0 } else { tokens };
+        let key_sums = if query_offset::<I>() == 0 { 0 } else { tokens };
         self.key_sums.resize(key_sums, 0);
         self.scores.resize(ROWS * tokens, 0.);
         // `softmax` writes four vectors at a time, beyond the last row's end.

@@ -2,13 +2,10 @@
 //! read them.
 
 use super::super::aligned::Aligned;
-use super::super::isa::{Isa, Strided, Vector};
+use super::super::isa::{Isa, Levels, Strided, Vector};
 use super::head::{Group, Head};
 use super::rows::{Shape, StridedRows};
 use super::scales::{ScaleBuffers, row_scales, scales_of_magnitudes};
-
-/// The largest quantized key or value; both are symmetric around 0.
-const LARGEST: f32 = 127.;
 
 /// A head in 8 bits. Each query and key has a scale, and each column of values.
 /// Columns are padded to whole vectors and groups with zeros.
@@ -100,7 +97,7 @@ impl QuantizedHead {
             scales: &mut self.query_scales,
             inverses: &mut self.inverse_scales,
         };
-        let largest = I::MAX_QUANTIZED - zero_point as f32;
+        let largest = (I::ATTENTION.unsigned - zero_point) as f32;
         let shape = Shape {
             rows: length,
             columns: width,
@@ -148,7 +145,7 @@ impl QuantizedHead {
             rows: count,
             columns: width,
         };
-        let nan = row_scales(isa, rows, shape, LARGEST, to);
+        let nan = row_scales(isa, rows, shape, I::ATTENTION.signed as f32, to);
         self.key_scales.resize(padded, 0.);
         self.key_scales[count..].fill(0.);
         self.key_bias.resize(padded, 0.);
@@ -202,7 +199,8 @@ impl QuantizedHead {
             }
         }
         let inverses = &mut self.inverse_scales;
-        let nan = scales_of_magnitudes(isa, &mut self.value_scales, LARGEST, inverses);
+        let largest = I::ATTENTION.signed as f32;
+        let nan = scales_of_magnitudes(isa, &mut self.value_scales, largest, inverses);
         for first in (0..width).step_by(I::COLUMNS) {
             let inverses = &self.inverse_scales[first..first + I::COLUMNS];
             let panel = &mut self.values[first * self.tokens..][..self.tokens * I::COLUMNS];
@@ -231,6 +229,10 @@ unsafe fn quantize_queries<I: Isa>(
     zero_point: i32,
     quantized: *mut I::Quantized,
 ) {
+    let levels = Levels {
+        zero: zero_point,
+        largest: I::ATTENTION.unsigned,
+    };
     let (mut row, mut factor) = (rows.first, rows.factors);
     let (mut left, mut vector) = (rows.count, 0);
     for four in 0..(rows.count * rows.vectors).div_ceil(4) {
@@ -249,16 +251,20 @@ unsafe fn quantize_queries<I: Isa>(
                     (left, vector) = (left - next, 0);
                 }
             }
-            isa.quantize_four(
-                values,
-                zero_point,
-                quantized.add(4 * four * I::Vector::LANES),
-            );
+            isa.quantize_four(values, levels, quantized.add(4 * four * I::Vector::LANES));
         }
     }
 }
 
 /// The zero point of all queries, in the middle of the range.
-pub(super) fn query_zero_point<I: Isa>() -> i32 {
-    (I::MAX_QUANTIZED as i32 + 1) / 2
+fn query_zero_point<I: Isa>() -> i32 {
+    (I::ATTENTION.unsigned + 1) / 2
+}
+
+/// What is left of the zero point in products of queries and keys.
+pub(super) fn query_offset<I: Isa>() -> i32 {
+    if I::CENTRED {
+        return 0;
+    }
+    query_zero_point::<I>() - I::OFFSET - I::ATTENTION.subtracted
 }

@@ -20,14 +20,13 @@ pub(crate) struct Layout {
     pub(crate) quantized_size: usize,
     /// Whether quantized values are stored less the zero point of their row.
     pub(crate) centred: bool,
-    /// Bounds of weights for the faster product, where there is one.
+    /// The largest quantized value of exact products.
+    pub(crate) max_quantized: i32,
+    /// Bounds of the faster product, where there is one.
     pub(crate) narrow: Option<Narrow>,
     /// Whether products take signed integers of 8 bits as left factors, less the
     /// zero point.
     pub(crate) takes_signed: bool,
-    /// The largest quantized value.
-    #[cfg(test)]
-    pub(crate) max_quantized: f32,
 }
 
 struct LayoutOf;
@@ -45,8 +44,7 @@ impl Kernel for LayoutOf {
             quantized_size: size_of::<I::Quantized>(),
             centred: I::CENTRED,
             narrow: I::NARROW,
-            takes_signed: I::MAX_QUANTIZED == 255.,
-            #[cfg(test)]
+            takes_signed: I::MAX_QUANTIZED == 255,
             max_quantized: I::MAX_QUANTIZED,
         }
     }

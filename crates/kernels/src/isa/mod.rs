@@ -21,7 +21,7 @@ use cfg_if::cfg_if;
 pub(super) use entry::entry;
 pub(super) use layout::Layout;
 pub(super) use plain::Plain;
-pub(super) use token::{Isa, Kernel, Narrow, Strided};
+pub(super) use token::{Candidate, Isa, Kernel, Levels, Narrow, Strided};
 pub(super) use vector::Vector;
 
 /// Floats in a cache line.
@@ -43,7 +43,8 @@ cfg_if! {
         mod avx512;
         instruction_sets! {
             Avx512Vnni(avx512::Avx512Vnni),
-            Avx2(avx2::Avx2),
+            AvxVnni(avx2::Avx2<true>),
+            Avx2(avx2::Avx2<false>),
             Plain(Plain<1>),
         }
     } else if #[cfg(target_arch = "aarch64")] {

@@ -3,7 +3,7 @@
 use std::arch::aarch64::*;
 use std::arch::{asm, is_aarch64_feature_detected};
 
-use super::token::{Isa, Kernel, Strided};
+use super::token::{Isa, Kernel, Levels, Strided};
 use super::{MAX_LANES, Vector};
 
 /// Proof that the machine has NEON with dot products.
@@ -24,7 +24,7 @@ unsafe impl Isa for NeonDot {
     const ROWS: usize = 6;
     const COLUMNS: usize = 16;
     const ONE: i8 = 1;
-    const MAX_QUANTIZED: f32 = 255.;
+    const MAX_QUANTIZED: i32 = 255;
     const CENTRED: bool = false;
     // The instruction multiplies signed values.
     const OFFSET: i32 = 128;
@@ -71,13 +71,13 @@ unsafe impl Isa for NeonDot {
     }
 
     #[inline(always)]
-    unsafe fn quantize(self, values: F32x4, zero: i32, at: *mut i8) {
+    unsafe fn quantize(self, values: F32x4, levels: Levels, at: *mut i8) {
         // SAFETY: `self` proves the instructions; the caller provides room for a
         // vector.
         unsafe {
             let least = vdupq_n_s32(-Self::OFFSET);
-            let largest = vdupq_n_s32(Self::MAX_QUANTIZED as i32 - Self::OFFSET);
-            let zero = vdupq_n_s32(zero - Self::OFFSET);
+            let largest = vdupq_n_s32(levels.largest - Self::OFFSET);
+            let zero = vdupq_n_s32(levels.zero - Self::OFFSET);
             let quantized = vaddq_s32(vcvtnq_s32_f32(values.0), zero);
             let quantized = vmovn_s32(vminq_s32(vmaxq_s32(quantized, least), largest));
             let quantized = vmovn_s16(vcombine_s16(quantized, quantized));

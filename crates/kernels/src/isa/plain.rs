@@ -2,7 +2,7 @@
 //! are tested against it.
 
 use super::super::rounding::nearest;
-use super::token::{Isa, Kernel, Strided};
+use super::token::{Isa, Kernel, Levels, Strided};
 
 const COLUMNS: usize = 8;
 
@@ -20,7 +20,7 @@ unsafe impl<const BLOCKS: usize> Isa for Plain<BLOCKS> {
     const COLUMNS: usize = COLUMNS;
     const BLOCKS: usize = BLOCKS;
     const ONE: u8 = 1;
-    const MAX_QUANTIZED: f32 = 255.;
+    const MAX_QUANTIZED: i32 = 255;
     const CENTRED: bool = false;
 
     fn detect() -> Option<Self> {
@@ -55,10 +55,10 @@ unsafe impl<const BLOCKS: usize> Isa for Plain<BLOCKS> {
     }
 
     #[inline(always)]
-    unsafe fn quantize(self, values: f32, zero: i32, at: *mut u8) {
-        let quantized = nearest(values) + zero;
+    unsafe fn quantize(self, values: f32, levels: Levels, at: *mut u8) {
+        let quantized = nearest(values) + levels.zero;
         // SAFETY: the caller provides room for a byte.
-        unsafe { *at = quantized.clamp(0, Self::MAX_QUANTIZED as i32) as u8 }
+        unsafe { *at = quantized.clamp(0, levels.largest) as u8 }
     }
 
     #[inline(always)]

@@ -102,6 +102,8 @@ struct ColumnParameters {
 struct QuantizedLayout {
     /// Values from one row to the next.
     stride: usize,
+    /// The largest value.
+    largest: i32,
     /// Whether each row's sum is needed.
     is_summed: bool,
 }
@@ -120,6 +122,19 @@ impl Linear {
     /// Whether weights have 8 bits; if so, the input is quantized to 8 bits too.
     pub fn is_quantized(&self) -> bool {
         matches!(self.panels, Panels::Integers { .. })
+    }
+
+    /// The largest quantized value of the input. With a scale for all rows, values are
+    /// those of `DynamicQuantizeLinear`, even if there is a faster product for less.
+    fn max_quantized(&self, granularity: Granularity) -> i32 {
+        let overflow = match (&self.panels, granularity) {
+            (Panels::Integers { columns, .. }, Granularity::Row) => columns.overflow.as_ref(),
+            _ => None,
+        };
+        match overflow {
+            Some(corrections) => corrections.largest(),
+            None => self.set.layout().max_quantized,
+        }
     }
 
     /// Computes `[rows, outer]` from `[rows, inner]`, and adds `residual`, which
@@ -157,13 +172,16 @@ impl Linear {
             }
             Panels::Integers { weights, columns } => {
                 let stride = self.inner.next_multiple_of(layout.group);
+                let largest = self.max_quantized(activations.granularity);
                 let shape = QuantizedLayout {
                     stride,
+                    largest,
                     is_summed: !columns.zero_points.is_empty(),
                 };
                 scales = self.quantize(activations, shape, &mut quantized, threads);
                 let operands = Operands::Integers {
                     quantized: &quantized,
+                    largest,
                     scales: &scales,
                     stride,
                     weights,
@@ -221,6 +239,7 @@ impl Linear {
                 Granularity::Row => None,
                 Granularity::Tensor => Some(quantize::range(rows, &self.smoothing)),
             },
+            largest: shape.largest,
             is_summed: shape.is_summed,
         };
         let parts = ranges(

@@ -22,6 +22,8 @@ pub(super) enum Operands<'a> {
     Integers {
         /// `[rows, stride]` of [`Isa::Quantized`].
         quantized: &'a [u8],
+        /// The largest quantized value.
+        largest: i32,
         /// `[rows, blocks]`.
         scales: &'a [RowScale],
         stride: usize,

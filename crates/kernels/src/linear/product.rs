@@ -6,7 +6,7 @@ use super::super::aligned::OnLine;
 use super::super::isa::{Isa, LINE, MAX_BLOCKS, MAX_TILE, Strided, entry};
 use super::operands::{Operands, Product};
 use super::outputs::{Destination, write};
-use super::overflow::QuantizedRows;
+use super::overflow::{OverflowCorrections, QuantizedRows};
 use super::tile::{FloatTile, IntegerTile, PanelParameters};
 
 entry! {
@@ -82,6 +82,7 @@ fn floats<I: Isa>(isa: I, product: &Product<'_>, rows: Range<usize>, panels: Ran
 fn integers<I: Isa>(isa: I, product: &Product<'_>, rows: Range<usize>, panels: Range<usize>) {
     let Operands::Integers {
         quantized,
+        largest,
         scales,
         stride,
         weights,
@@ -101,6 +102,10 @@ fn integers<I: Isa>(isa: I, product: &Product<'_>, rows: Range<usize>, panels: R
         Some(_) => columns.overflow.as_ref(),
         None => None,
     };
+    // What the faster product subtracts from values, where they are in its range.
+    let middle = corrections
+        .filter(|corrections| largest <= corrections.largest())
+        .map(OverflowCorrections::middle);
     let mut scratch = Vec::new();
     assert!(
         blocks <= I::BLOCKS && I::BLOCKS <= MAX_BLOCKS,
@@ -132,40 +137,30 @@ fn integers<I: Isa>(isa: I, product: &Product<'_>, rows: Range<usize>, panels: R
                     let rows = rows.add(start);
                     let weights = weights.as_ptr().add(start * I::COLUMNS);
                     let to = sums.as_mut_ptr();
-                    match corrections {
-                        None => isa.multiply_integers(
-                            count,
-                            Strided {
-                                first: rows,
-                                stride,
-                            },
-                            weights,
-                            groups,
-                            to,
-                        ),
-                        Some(corrections) => {
-                            isa.multiply_narrow(
-                                count,
-                                Strided {
-                                    first: rows,
-                                    stride,
-                                },
-                                weights,
-                                groups,
-                                to,
-                            );
-                            let rows = QuantizedRows {
-                                first: rows,
-                                stride,
-                                count,
-                            };
-                            corrections.add::<I>(panel * blocks + block, rows, sums);
+                    let rows = Strided {
+                        first: rows,
+                        stride,
+                    };
+                    match middle {
+                        None => isa.multiply_integers(count, rows, weights, groups, to),
+                        Some(middle) => {
+                            isa.multiply_narrow(count, rows, weights, groups, to, middle);
                         }
+                    }
+                    if let Some(corrections) = corrections {
+                        let rows = QuantizedRows {
+                            first: rows.first,
+                            stride,
+                            count,
+                            subtracted: middle.unwrap_or(0),
+                        };
+                        corrections.add::<I>(panel * blocks + block, rows, sums);
                     }
                 }
                 columns.subtract_zero_points::<I>(&scales[block..], blocks, sums);
             }
             let tile = IntegerTile {
+                offset: I::OFFSET + middle.unwrap_or(0),
                 columns: &columns,
                 scales,
                 sums: &sums[..blocks],

@@ -1,6 +1,6 @@
 //! Dynamic quantization of float rows: `x = (quantized - zero_point) * scale`.
 
-use super::super::isa::{Isa, LINE, MAX_LANES, Plain, Vector, entry};
+use super::super::isa::{Isa, LINE, Levels, MAX_LANES, Plain, Vector, entry};
 use super::super::rounding::nearest;
 
 /// The quantization parameters of a row, or of a block of it.
@@ -61,6 +61,8 @@ pub(in super::super) struct QuantizeOptions<'a> {
     pub(super) smoothing: &'a [f32],
     /// The range of all rows. `None` gives each row, or block of it, its own.
     pub(super) range: Option<(f32, f32)>,
+    /// The largest quantized value.
+    pub(super) largest: i32,
     /// Whether sums of quantized values are computed.
     pub(super) is_summed: bool,
 }
@@ -138,7 +140,7 @@ fn quantize_row<I: Isa>(
     (low, high): (f32, f32),
     quantized: &mut [u8],
 ) -> RowScale {
-    let scale = match (high - low) / I::MAX_QUANTIZED {
+    let scale = match (high - low) / options.largest as f32 {
         // All values are 0, whatever the scale.
         0. => 1.,
         scale => scale,
@@ -151,7 +153,11 @@ fn quantize_row<I: Isa>(
             sum: 0,
         };
     }
-    let zero_point = nearest(-low / scale).clamp(0, I::MAX_QUANTIZED as i32);
+    let zero_point = nearest(-low / scale).clamp(0, options.largest);
+    let levels = Levels {
+        zero: zero_point,
+        largest: options.largest,
+    };
     let size = size_of::<I::Quantized>();
     let (values, padding) = quantized.split_at_mut(row.len() * size);
     let out = values.as_mut_ptr().cast::<I::Quantized>();
@@ -170,7 +176,7 @@ fn quantize_row<I: Isa>(
             *value = divide::<I::Vector>(loaded, scale, inverse);
         }
         // SAFETY: `out` has room for `row.len()` values.
-        unsafe { isa.quantize_four(values, zero_point, out.add(at)) };
+        unsafe { isa.quantize_four(values, levels, out.add(at)) };
     }
     let rest = row.len() - row.len() % lanes;
     for at in (fours..rest).step_by(lanes) {
@@ -178,7 +184,7 @@ fn quantize_row<I: Isa>(
         // has room for `row.len()` values.
         unsafe {
             let values = isa.load(row.as_ptr().add(at));
-            isa.quantize(divide(values, scale, inverse), zero_point, out.add(at));
+            isa.quantize(divide(values, scale, inverse), levels, out.add(at));
         }
     }
     if rest < row.len() {
@@ -188,11 +194,7 @@ fn quantize_row<I: Isa>(
         // `row.len() - rest` are copied to the end of `out`.
         unsafe {
             let values = isa.load(values.as_ptr());
-            isa.quantize(
-                divide(values, scale, inverse),
-                zero_point,
-                last.as_mut_ptr(),
-            );
+            isa.quantize(divide(values, scale, inverse), levels, last.as_mut_ptr());
             std::ptr::copy_nonoverlapping(last.as_ptr(), out.add(rest), row.len() - rest);
         }
     }

@@ -249,7 +249,7 @@ fn check(sample: &Sample, layer: &Layer<'_>, set: InstructionSet) {
         let mut plain = vec![f32::NAN; count * width];
         linear.run(activations, None, &mut plain, &crate::Serial);
         let quantizer = Quantizer {
-            largest: layout.max_quantized.into(),
+            largest: linear.max_quantized(granularity).into(),
             block,
             range: (granularity == Granularity::Tensor).then(|| quantize::range(&sample.rows, &[])),
         };
@@ -290,10 +290,100 @@ fn int8_outputs_are_identical_on_every_instruction_set() {
     };
     let plain = run(InstructionSet::PLAIN);
     let has_same_range = |set: &InstructionSet| {
-        set.layout().max_quantized == InstructionSet::PLAIN.layout().max_quantized
+        let layout = set.layout();
+        let has_one_scale = (layout.block_size)(inner) >= inner;
+        has_one_scale && layout.max_quantized == InstructionSet::PLAIN.layout().max_quantized
     };
     for set in InstructionSet::all().into_iter().filter(has_same_range) {
         assert_eq!(run(set), plain, "{set:?}");
+    }
+}
+
+/// A weight as in most models: bell-shaped, with a few large ones.
+fn bell_shaped(numbers: &mut impl Iterator<Item = u64>) -> i8 {
+    let mut below = |limit: u64| (numbers.next().unwrap_or_default() % limit) as i32;
+    match below(300) {
+        0 => 127,
+        1 => -128,
+        _ => ((0..4).map(|_| below(151) - 75).sum::<i32>() / 2).clamp(-127, 127) as i8,
+    }
+}
+
+/// Sums are those of integers, whatever the weights and however many bits the
+/// instruction set's products leave to the activations.
+#[test]
+#[cfg_attr(miri, ignore = "takes minutes")]
+fn sums_are_exact() {
+    let (rows, outer) = (29, 50);
+    for inner in [8, 64, 100, 392, 777] {
+        let mut numbers = sample::numbers();
+        let bells: Vec<i8> = (0..inner * outer)
+            .map(|_| bell_shaped(&mut numbers))
+            .collect();
+        // Eight adjacent rows of 64, in one column.
+        let places = (0..inner * outer).map(|at| match (at / outer % 64, at % outer) {
+            (row @ 0..8, 1) => 127 - (row % 2) as i8,
+            _ => (at % 7) as i8 - 3,
+        });
+        for weights in [
+            bells,
+            places.collect(),
+            vec![127; inner * outer],
+            vec![-128; inner * outer],
+        ] {
+            for set in InstructionSet::all() {
+                for zero_point in [0, 50, 127] {
+                    check_sums(set, &weights, [rows, inner, outer], zero_point);
+                }
+            }
+        }
+    }
+}
+
+fn check_sums(
+    set: InstructionSet,
+    weights: &[i8],
+    [count, inner, outer]: [usize; 3],
+    zero_point: i32,
+) {
+    let bytes: Vec<u8> = weights.iter().map(|&weight| weight as u8).collect();
+    let layer = Layer {
+        weights: Weights::Integers {
+            bytes: &bytes,
+            weight_type: WeightType::Int8,
+            scales: &[1.],
+            zero_points: &[],
+        },
+        inner,
+        outer,
+        smoothing: &[],
+        bias: &[],
+        activation: Activation::NONE,
+    };
+    let linear = layer.pack_for(set).expect("sizes fit");
+    let largest = linear.max_quantized(Granularity::Row);
+    let mut numbers = sample::numbers();
+    // Quantized with a scale of 1: the smallest and the largest value are in every
+    // block of a row.
+    let rows: Vec<i32> = (0..count * inner)
+        .map(|at| match at % inner % 4 {
+            1 => 0,
+            2 => largest,
+            _ => (numbers.next().unwrap_or_default() % (largest as u64 + 1)) as i32,
+        })
+        .map(|value| value - zero_point)
+        .collect();
+    let floats: Vec<f32> = rows.iter().map(|&value| value as f32).collect();
+    let mut out = vec![f32::NAN; count * outer];
+    linear.run(Activations::by_row(&floats), None, &mut out, &crate::Serial);
+    for (row, out) in rows.chunks(inner).zip(out.chunks(outer)) {
+        for (column, &found) in out.iter().enumerate() {
+            let terms = row.iter().enumerate();
+            let expected: i32 = terms
+                .map(|(at, value)| value * i32::from(weights[at * outer + column]))
+                .sum();
+            assert_eq!(found, expected as f32, "{set:?}, {inner}, {largest}");
+        }
     }
 }
 
@@ -307,18 +397,20 @@ fn rows_do_not_depend_on_their_neighbours() {
         WeightType::Int8,
         Activation::Each(Function::Gelu),
     );
-    let linear = layer.pack().expect("sizes fit");
-    let mut all = vec![0.; count * outer];
-    linear.run(
-        Activations::by_row(&sample.rows),
-        None,
-        &mut all,
-        &crate::Serial,
-    );
-    for (row, expected) in sample.rows.chunks(inner).zip(all.chunks(outer)) {
-        let mut alone = vec![0.; outer];
-        linear.run(Activations::by_row(row), None, &mut alone, &crate::Serial);
-        assert_eq!(alone, expected);
+    for set in InstructionSet::all() {
+        let linear = layer.pack_for(set).expect("sizes fit");
+        let mut all = vec![0.; count * outer];
+        linear.run(
+            Activations::by_row(&sample.rows),
+            None,
+            &mut all,
+            &crate::Serial,
+        );
+        for (row, expected) in sample.rows.chunks(inner).zip(all.chunks(outer)) {
+            let mut alone = vec![0.; outer];
+            linear.run(Activations::by_row(row), None, &mut alone, &crate::Serial);
+            assert_eq!(alone, expected);
+        }
     }
 }
 

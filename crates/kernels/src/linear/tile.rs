@@ -122,6 +122,8 @@ impl<I: Isa> Strip<I::Vector> for FloatStrip<I> {
 
 /// Integer sums, one for each block of a row.
 pub(super) struct IntegerTile<'a, I> {
+    /// What products subtracted from quantized values.
+    pub(super) offset: i32,
     pub(super) columns: &'a PanelParameters<'a>,
     /// `[rows, blocks]`
     pub(super) scales: &'a [RowScale],
@@ -132,6 +134,7 @@ pub(super) struct IntegerTile<'a, I> {
 
 pub(super) struct IntegerStrip<I: Isa> {
     isa: I,
+    offset: i32,
     blocks: usize,
     sums: *const i32,
     row_scales: *const RowScale,
@@ -151,6 +154,7 @@ impl<I: Isa> Tile<I::Vector> for IntegerTile<'_, I> {
         unsafe {
             IntegerStrip {
                 isa: self.isa,
+                offset: self.offset,
                 blocks: self.sums.len(),
                 sums: self.sums.as_ptr().cast::<i32>().add(column),
                 row_scales: self.scales.as_ptr(),
@@ -183,7 +187,7 @@ impl<I: Isa> IntegerStrip<I> {
                 Some(weight_sums) => {
                     let weight_sums = weight_sums.add(block * I::COLUMNS);
                     self.isa
-                        .load_integers_less(sums, scale.zero_point - I::OFFSET, weight_sums)
+                        .load_integers_less(sums, scale.zero_point - self.offset, weight_sums)
                 }
                 None => self.isa.load_integers(sums),
             };

@@ -6,7 +6,7 @@ mod vector;
 use std::arch::x86_64::*;
 
 use self::vector::F32x16;
-use super::token::{Isa, Kernel, Strided};
+use super::token::{Isa, Kernel, Levels, Strided};
 
 /// Proof that the machine has AVX-512 F, BW, VL and VNNI.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,7 @@ unsafe impl Isa for Avx512Vnni {
     const ROWS: usize = 12;
     const COLUMNS: usize = 32;
     const ONE: u8 = 1;
-    const MAX_QUANTIZED: f32 = 255.;
+    const MAX_QUANTIZED: i32 = 255;
     const CENTRED: bool = false;
 
     fn detect() -> Option<Self> {
@@ -76,23 +76,23 @@ unsafe impl Isa for Avx512Vnni {
     }
 
     #[inline(always)]
-    unsafe fn quantize(self, values: F32x16, zero: i32, at: *mut u8) {
+    unsafe fn quantize(self, values: F32x16, levels: Levels, at: *mut u8) {
         // SAFETY: `self` proves the instructions; the caller provides room for a
         // vector.
         unsafe {
             let quantized = _mm512_cvtps_epi32(values.0);
-            let quantized = _mm512_add_epi32(quantized, _mm512_set1_epi32(zero));
+            let quantized = _mm512_add_epi32(quantized, _mm512_set1_epi32(levels.zero));
             let quantized = _mm512_max_epi32(quantized, _mm512_setzero_si512());
             _mm_storeu_si128(at.cast(), _mm512_cvtusepi32_epi8(quantized));
         }
     }
 
     #[inline(always)]
-    unsafe fn quantize_four(self, values: [F32x16; 4], zero: i32, at: *mut u8) {
+    unsafe fn quantize_four(self, values: [F32x16; 4], levels: Levels, at: *mut u8) {
         // SAFETY: `self` proves the instructions; the caller provides room for
         // four vectors.
         unsafe {
-            let zero = _mm512_set1_epi32(zero);
+            let zero = _mm512_set1_epi32(levels.zero);
             let [a, b, c, d] = values.map(|one| _mm512_add_epi32(_mm512_cvtps_epi32(one.0), zero));
             // Both saturate, which clamps to 8 bits.
             let bytes = _mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));

@@ -37,8 +37,9 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
     /// Blocks of a row with a scale each: with fewer bits, rows need more
     /// scales.
     const BLOCKS: usize = 1;
-    /// The largest quantized value; the least is 0.
-    const MAX_QUANTIZED: f32;
+    /// The largest quantized value of [`multiply_integers`](Self::multiply_integers);
+    /// the least is 0.
+    const MAX_QUANTIZED: i32;
     /// Whether quantized values are stored less the zero point of their row.
     const CENTRED: bool;
     /// Subtracted from quantized values where they are stored, if they are not
@@ -49,6 +50,11 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
     /// Bounds of [`multiply_narrow`](Self::multiply_narrow), where the
     /// instruction set has such a product.
     const NARROW: Option<Narrow> = None;
+    /// The range of what attention multiplies.
+    const ATTENTION: AttentionLevels = AttentionLevels {
+        unsigned: Self::MAX_QUANTIZED,
+        ..AttentionLevels::EIGHT_BITS
+    };
 
     /// The token, if the machine has the instructions.
     fn detect() -> Option<Self>;
@@ -82,11 +88,11 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
 
     /// Quantizes values that were divided by the scale of their row: rounds to
     /// nearest, ties to even, adds the zero point and clamps to
-    /// `0..=MAX_QUANTIZED`; centred ones have it subtracted again.
+    /// the levels; centred ones have it subtracted again.
     ///
     /// # Safety
     /// `at` has room for a vector of quantized values. Values are finite.
-    unsafe fn quantize(self, values: Self::Vector, zero: i32, at: *mut Self::Quantized);
+    unsafe fn quantize(self, values: Self::Vector, levels: Levels, at: *mut Self::Quantized);
 
     /// [`quantize`](Self::quantize) for four vectors, where that takes fewer
     /// instructions.
@@ -94,10 +100,15 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
     /// # Safety
     /// `at` has room for four vectors of quantized values. Values are finite.
     #[inline(always)]
-    unsafe fn quantize_four(self, values: [Self::Vector; 4], zero: i32, at: *mut Self::Quantized) {
+    unsafe fn quantize_four(
+        self,
+        values: [Self::Vector; 4],
+        levels: Levels,
+        at: *mut Self::Quantized,
+    ) {
         for (part, values) in values.into_iter().enumerate() {
             // SAFETY: the caller provides room for four vectors.
-            unsafe { self.quantize(values, zero, at.add(part * Self::Vector::LANES)) };
+            unsafe { self.quantize(values, levels, at.add(part * Self::Vector::LANES)) };
         }
     }
 
@@ -163,13 +174,51 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
         sums: *mut i32,
     );
 
-    /// [`multiply_integers`](Self::multiply_integers), faster, for weights
-    /// within [`NARROW`](Self::NARROW).
+    /// [`multiply_integers`](Self::multiply_integers), faster, for weights that
+    /// [`NARROW`](Self::NARROW) allows. `middle` is subtracted from values: half of
+    /// their range if that is centred, else 0.
     ///
     /// # Safety
     /// That of [`multiply_integers`](Self::multiply_integers).
     #[inline(always)]
     unsafe fn multiply_narrow(
+        self,
+        count: usize,
+        rows: Strided<*const Self::Quantized>,
+        weights: *const Self::Weight,
+        groups: usize,
+        sums: *mut i32,
+        _middle: i32,
+    ) {
+        // SAFETY: the contract is the same.
+        unsafe { self.multiply_integers(count, rows, weights, groups, sums) }
+    }
+
+    /// [`multiply_integers`](Self::multiply_integers) for queries and keys within
+    /// [`ATTENTION`](Self::ATTENTION).
+    ///
+    /// # Safety
+    /// That of [`multiply_integers`](Self::multiply_integers).
+    #[inline(always)]
+    unsafe fn multiply_queries(
+        self,
+        count: usize,
+        rows: Strided<*const Self::Quantized>,
+        weights: *const Self::Weight,
+        groups: usize,
+        sums: *mut i32,
+    ) {
+        // SAFETY: the contract is the same.
+        unsafe { self.multiply_integers(count, rows, weights, groups, sums) }
+    }
+
+    /// [`multiply_integers`](Self::multiply_integers) for weights of keys, and values,
+    /// within [`ATTENTION`](Self::ATTENTION).
+    ///
+    /// # Safety
+    /// That of [`multiply_integers`](Self::multiply_integers).
+    #[inline(always)]
+    unsafe fn multiply_weights(
         self,
         count: usize,
         rows: Strided<*const Self::Quantized>,
@@ -214,13 +263,54 @@ pub(crate) trait Kernel {
     fn run<I: Isa>(self, isa: I) -> Self::Output;
 }
 
-/// Bounds of products that are first summed in 16 bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which quantized values there are: `0..=largest`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Levels {
+    /// That of 0.
+    pub(crate) zero: i32,
+    /// [`Isa::MAX_QUANTIZED`], or less where an instruction set has a product for
+    /// less.
+    pub(crate) largest: i32,
+}
+
+/// Ranges of what attention multiplies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AttentionLevels {
+    /// The largest query, or weight of a key; the least is 0.
+    pub(crate) unsigned: i32,
+    /// The largest magnitude of keys and values.
+    pub(crate) signed: i32,
+    /// What [`Isa::multiply_queries`] subtracts from queries.
+    pub(crate) subtracted: i32,
+}
+
+impl AttentionLevels {
+    pub(crate) const EIGHT_BITS: Self = Self {
+        unsigned: 255,
+        signed: 127,
+        subtracted: 0,
+    };
+}
+
+/// Products that are first summed in 16 bits.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Narrow {
     /// Groups that are summed in 16 bits.
     pub(crate) groups: usize,
     /// Rows of weights of a group that are summed in one lane.
     pub(crate) lane: usize,
-    /// The largest sum of the weights of one sign in a lane.
-    pub(crate) max_sum: i32,
+    /// Whether the middle of the range is subtracted from values in sums of several
+    /// groups.
+    pub(crate) is_centred: bool,
+    /// Ranges of quantized values, the largest first.
+    pub(crate) candidates: &'static [Candidate],
+}
+
+/// A range of quantized values, and when a layer has it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate {
+    /// The largest quantized value.
+    pub(crate) largest: i32,
+    /// Of at least so many weights one may need a correction.
+    pub(crate) weights_per_correction: usize,
 }

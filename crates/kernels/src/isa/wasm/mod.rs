@@ -12,7 +12,7 @@ use self::tiles::floats;
 use self::vector::Vectors;
 use super::super::rounding::ROUND;
 use super::Vector;
-use super::token::{Isa, Kernel, Narrow, Strided};
+use super::token::{Candidate, Isa, Kernel, Levels, Narrow, Strided};
 
 /// The token of vectors of 128 bits, which a module has or does not load.
 ///
@@ -54,14 +54,17 @@ unsafe impl<const EIGHT_BITS: bool, const PAIRS: bool> Isa for Wasm<EIGHT_BITS, 
     // More are slower, and hardly more exact.
     const BLOCKS: usize = if EIGHT_BITS { 1 } else { 2 };
     const ONE: Quantized = 1;
-    const MAX_QUANTIZED: f32 = if EIGHT_BITS { 255. } else { 127. };
+    const MAX_QUANTIZED: i32 = if EIGHT_BITS { 255 } else { 127 };
     const CENTRED: bool = !cfg!(target_feature = "relaxed-simd");
     const NARROW: Option<Narrow> = if PAIRS {
         Some(Narrow {
             groups: 2,
             lane: 2,
-            // Times the largest quantized value within 16 bits.
-            max_sum: i16::MAX as i32 / Self::MAX_QUANTIZED as i32,
+            is_centred: false,
+            candidates: &[Candidate {
+                largest: 127,
+                weights_per_correction: 512,
+            }],
         })
     } else {
         None
@@ -124,8 +127,8 @@ unsafe impl<const EIGHT_BITS: bool, const PAIRS: bool> Isa for Wasm<EIGHT_BITS, 
     }
 
     #[inline(always)]
-    unsafe fn quantize(self, values: Vectors, zero: i32, at: *mut Quantized) {
-        let quantized = Self::quantize_eight(values, zero);
+    unsafe fn quantize(self, values: Vectors, levels: Levels, at: *mut Quantized) {
+        let quantized = Self::quantize_eight(values, levels.zero);
         // SAFETY: the caller provides room for eight values.
         unsafe {
             #[cfg(target_feature = "relaxed-simd")]
@@ -137,9 +140,10 @@ unsafe impl<const EIGHT_BITS: bool, const PAIRS: bool> Isa for Wasm<EIGHT_BITS, 
 
     #[cfg(target_feature = "relaxed-simd")]
     #[inline(always)]
-    unsafe fn quantize_four(self, values: [Vectors; 4], zero: i32, at: *mut u8) {
+    unsafe fn quantize_four(self, values: [Vectors; 4], levels: Levels, at: *mut u8) {
         for (part, pair) in values.chunks_exact(2).enumerate() {
-            let [first, last] = [pair[0], pair[1]].map(|values| Self::quantize_eight(values, zero));
+            let [first, last] =
+                [pair[0], pair[1]].map(|values| Self::quantize_eight(values, levels.zero));
             // SAFETY: the caller provides room for 32 values.
             unsafe { v128_store(at.add(part * 16).cast(), low_bytes(first, last)) };
         }
@@ -196,6 +200,7 @@ unsafe impl<const EIGHT_BITS: bool, const PAIRS: bool> Isa for Wasm<EIGHT_BITS, 
         weights: *const i8,
         groups: usize,
         sums: *mut i32,
+        _middle: i32,
     ) {
         // SAFETY: the contract is the same.
         unsafe { by_rows!(count, narrow_integers(rows, weights, groups, sums), 1 2) }
@@ -226,7 +231,7 @@ impl<const EIGHT_BITS: bool, const PAIRS: bool> Wasm<EIGHT_BITS, PAIRS> {
         let quantized = i16x8_shuffle::<0, 2, 4, 6, 8, 10, 12, 14>(one, two);
         let quantized = i16x8_add(quantized, i16x8_splat(offset as i16));
         let quantized = i16x8_max(quantized, i16x8_splat((offset - zero) as i16));
-        let largest = Self::MAX_QUANTIZED as i32 + offset - zero;
+        let largest = Self::MAX_QUANTIZED + offset - zero;
         i16x8_min(quantized, i16x8_splat(largest as i16))
     }
 }
