@@ -294,16 +294,18 @@ fn integers<I: Isa>(
         // SAFETY: the block has `count` rows of `depth` integers, the slice is a
         // panel of that depth, and no tile is larger than `MAX_TILE`.
         unsafe {
-            isa.multiply_integers(
-                range.len(),
-                Strided {
-                    first: left.first.add(first * left.stride),
-                    stride: left.stride,
-                },
-                weights.as_ptr(),
-                depth / I::GROUP,
-                sums.as_mut_ptr(),
-            );
+            let left = Strided {
+                first: left.first.add(first * left.stride),
+                stride: left.stride,
+            };
+            let (count, groups) = (range.len(), depth / I::GROUP);
+            let (weights, sums) = (weights.as_ptr(), sums.as_mut_ptr());
+            if rows.format == RowFormat::Bits {
+                // No weights are too large for values of 0 and 1.
+                isa.multiply_narrow(count, left, weights, groups, sums, 0);
+            } else {
+                isa.multiply_integers(count, left, weights, groups, sums);
+            }
         }
         let (sums, of_queries) = (&*sums, &of_queries[panel * I::COLUMNS..][..I::COLUMNS]);
         let tile = Tile {

@@ -90,7 +90,7 @@ pub(super) struct Operands {
 impl Operands {
     /// The same from a group on.
     #[inline(always)]
-    fn from_group(self, group: usize) -> Self {
+    fn at_group(self, group: usize) -> Self {
         Self {
             rows: Strided {
                 first: self.rows.first.wrapping_add(4 * group),
@@ -163,14 +163,14 @@ unsafe fn narrow<const GROUPS: usize>(
             add_groups::<GROUPS, true>(operands, middle, &mut less);
             next = GROUPS;
             while next + GROUPS <= groups {
-                add_groups::<GROUPS, false>(operands.from_group(next), middle, &mut less);
+                add_groups::<GROUPS, false>(operands.at_group(next), middle, &mut less);
                 next += GROUPS;
             }
         } else {
             operands.sums.write_bytes(0, operands.count * COLUMNS);
         }
         for group in next..groups {
-            add_groups::<1, false>(operands.from_group(group), middle, &mut less);
+            add_groups::<1, false>(operands.at_group(group), middle, &mut less);
         }
     }
     less
@@ -236,15 +236,21 @@ unsafe fn add_groups<const GROUPS: usize, const FIRST: bool>(
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn exact(operands: Operands, groups: usize) {
-    let rest = groups % EXACT_GROUPS;
     // SAFETY: the caller provides all groups, and room for all sums.
     unsafe {
-        operands.sums.write_bytes(0, operands.count * COLUMNS);
-        for first in (0..groups - rest).step_by(EXACT_GROUPS) {
-            exact_groups::<EXACT_GROUPS>(operands.from_group(first));
+        let mut next = 0;
+        if groups >= EXACT_GROUPS {
+            exact_groups::<EXACT_GROUPS, true>(operands);
+            next = EXACT_GROUPS;
+            while next + EXACT_GROUPS <= groups {
+                exact_groups::<EXACT_GROUPS, false>(operands.at_group(next));
+                next += EXACT_GROUPS;
+            }
+        } else {
+            operands.sums.write_bytes(0, operands.count * COLUMNS);
         }
-        for first in groups - rest..groups {
-            exact_groups::<1>(operands.from_group(first));
+        for group in next..groups {
+            exact_groups::<1, false>(operands.at_group(group));
         }
     }
 }
@@ -253,7 +259,7 @@ pub(super) unsafe fn exact(operands: Operands, groups: usize) {
 /// `operands` has that many groups, and the sums of all rows.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn exact_groups<const GROUPS: usize>(operands: Operands) {
+unsafe fn exact_groups<const GROUPS: usize, const FIRST: bool>(operands: Operands) {
     let bytes = _mm256_set1_epi16(0xff);
     // Those at even places of a group, and those at odd ones.
     let mut even = [[_mm256_setzero_si256(); VECTORS]; GROUPS];
@@ -286,8 +292,11 @@ unsafe fn exact_groups<const GROUPS: usize>(operands: Operands) {
                     *wide = _mm256_add_epi32(*wide, products);
                 }
             }
-            for wide in wide {
-                _mm256_storeu_si256(sums, _mm256_add_epi32(_mm256_loadu_si256(sums), wide));
+            for mut wide in wide {
+                if !FIRST {
+                    wide = _mm256_add_epi32(wide, _mm256_loadu_si256(sums));
+                }
+                _mm256_storeu_si256(sums, wide);
                 sums = sums.add(1);
             }
             row = row.wrapping_add(operands.rows.stride);
