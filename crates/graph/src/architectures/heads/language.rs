@@ -13,7 +13,8 @@ pub(in super::super) struct Masked {
     /// The layer whose columns are tokens; without weights of its own, it has
     /// those of the table of tokens.
     pub(in super::super) decoder: &'static str,
-    /// The names of its bias, which has one value; none without a bias.
+    /// The names of its bias, its own first: it may share that of the head. None
+    /// without a bias.
     pub(in super::super) biases: &'static [&'static str],
 }
 

@@ -100,7 +100,7 @@ impl Heads {
                     norm,
                 }),
                 decoder: "cls.predictions.decoder",
-                biases: &["cls.predictions.bias", "cls.predictions.decoder.bias"],
+                biases: &["cls.predictions.decoder.bias", "cls.predictions.bias"],
             }),
             classifier: Some(Classifier {
                 pooling: Pooling::First,
@@ -130,7 +130,7 @@ impl Heads {
                     norm,
                 }),
                 decoder: "lm_head.decoder",
-                biases: &["lm_head.bias", "lm_head.decoder.bias"],
+                biases: &["lm_head.decoder.bias", "lm_head.bias"],
             }),
             classifier: Some(Classifier::of_first_row(Activation::Tanh)),
             causal: None,
