@@ -1,7 +1,8 @@
 //! BERT and the families that differ in embeddings: RoBERTa, XLM-RoBERTa,
 //! CamemBERT, ELECTRA and ERNIE.
 
-use super::draft::{Draft, Encoder, Inputs};
+use super::draft::{Draft, Inputs};
+use super::encoder::Encoder;
 use super::heads::Heads;
 use super::layers::{Context, Inner, Projection};
 use super::parameters::{Bias, Norm, Sizes};

@@ -2,7 +2,8 @@
 //! EuroBERT.
 
 use super::config::Config;
-use super::draft::{Draft, Encoder, Inputs};
+use super::draft::{Draft, Inputs};
+use super::encoder::Encoder;
 use super::heads::{Causal, Classifier, Dense, Function, Heads, Masked, Place, Pooling};
 use super::layers::{Context, FeedForward, HeadNorms, Inner, Projection, SelfAttention};
 use super::parameters::{Bias, HeadKeys, Key, Norm};
@@ -20,7 +21,7 @@ struct Form {
     epsilon: f64,
     rope_base: f64,
     max_positions: usize,
-    heads: fn(&Config<'_>, usize) -> Result<Heads>,
+    heads: fn(&Config<'_>) -> Result<Heads>,
 }
 
 /// Which tokens a token sees.
@@ -56,7 +57,7 @@ pub(super) fn llama(draft: &mut Draft<'_>) -> Result<Encoder> {
 pub(super) fn llama_bidirectional(draft: &mut Draft<'_>) -> Result<Encoder> {
     let form = Form {
         sight: Sight::All,
-        heads: |_, _| Ok(Heads::default()),
+        heads: |_| Ok(Heads::default()),
         ..LLAMA
     };
     encoder(draft, &form)
@@ -70,7 +71,7 @@ pub(super) fn qwen3(draft: &mut Draft<'_>) -> Result<Encoder> {
 pub(super) fn qwen3_bidirectional(draft: &mut Draft<'_>) -> Result<Encoder> {
     let form = Form {
         sight: Sight::All,
-        heads: |_, _| Ok(Heads::default()),
+        heads: |_| Ok(Heads::default()),
         ..QWEN3
     };
     encoder(draft, &form)
@@ -89,7 +90,7 @@ pub(super) fn eurobert(draft: &mut Draft<'_>) -> Result<Encoder> {
 }
 
 /// Labels and tokens from the last row.
-fn causal_heads(_: &Config<'_>, width: usize) -> Result<Heads> {
+fn causal_heads(_: &Config<'_>) -> Result<Heads> {
     Ok(Heads {
         masked: None,
         classifier: Some(Classifier {
@@ -98,14 +99,11 @@ fn causal_heads(_: &Config<'_>, width: usize) -> Result<Heads> {
             output: "score",
             bias: Bias::Absent,
         }),
-        causal: Some(Causal {
-            decoder: "lm_head",
-            width,
-        }),
+        causal: Some(Causal { decoder: "lm_head" }),
     })
 }
 
-fn eurobert_heads(config: &Config<'_>, _: usize) -> Result<Heads> {
+fn eurobert_heads(config: &Config<'_>) -> Result<Heads> {
     // The models' own code has the older name.
     let keys = ["classifier_pooling", "clf_pooling"];
     let key = keys.into_iter().find(|key| config.get(key).is_some());
@@ -188,7 +186,7 @@ fn encoder(draft: &mut Draft<'_>, form: &Form) -> Result<Encoder> {
         width,
         max_positions: Some(config.size("max_position_embeddings", form.max_positions)?),
         inputs: Inputs::Ids,
-        heads: (form.heads)(config, width)?,
+        heads: (form.heads)(config)?,
     })
 }
 

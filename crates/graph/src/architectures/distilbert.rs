@@ -1,7 +1,8 @@
 //! DistilBERT.
 
 use super::bert::WORDS;
-use super::draft::{Draft, Encoder, Inputs};
+use super::draft::{Draft, Inputs};
+use super::encoder::Encoder;
 use super::heads::{Classifier, Dense, Function, Heads, Masked, Place, Pooling, Transform};
 use super::layers::{Context, Inner, Projection};
 use super::parameters::{Bias, Key, Norm};

@@ -3,15 +3,14 @@
 use std::collections::HashMap;
 
 use super::config::Config;
-use super::heads::{Head, Heads};
 use super::parameters::{Bias, HeadKeys, Key, Norm, Sizes};
 use super::weights::{Found, Weights};
 use crate::blocks::{Heads as AttentionHeads, layer_norm, product, rms_norm};
 use crate::builder::Builder;
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::interface::{declare, declare_text};
-use crate::onnx::{FLOAT, GraphProto, INT64, ModelProto, NodeProto, OperatorSetIdProto};
+use crate::interface::declare;
+use crate::onnx::{GraphProto, INT64, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto};
 use crate::safetensors::WeightIndex;
 
 /// The version of the standard operators, and that of the format it came with.
@@ -32,17 +31,6 @@ struct Words {
     name: String,
     columns: usize,
     table: Table,
-}
-
-/// The end of a graph, and what a configuration says of it.
-pub(super) struct Encoder {
-    /// The value of the last hidden states, or of a head's logits, which the
-    /// last node computes.
-    pub(super) output: String,
-    pub(super) width: usize,
-    pub(super) max_positions: Option<usize>,
-    pub(super) inputs: Inputs,
-    pub(super) heads: Heads,
 }
 
 /// The inputs of a graph.
@@ -283,14 +271,14 @@ impl<'a> Draft<'a> {
     }
 
     /// The finished graph.
-    pub(super) fn finish(mut self, encoder: &Encoder, head: Head<'_>) -> Graph {
-        self.builder.rename(&encoder.output, head.output());
-        let declare_output = match head {
-            Head::None | Head::MaskedLanguageModel => declare,
-            Head::SequenceClassification | Head::CausalLanguageModel { .. } => declare_text,
-        };
+    /// `output` declares the output, which `value` becomes.
+    pub(super) fn finish(mut self, value: &str, output: ValueInfoProto, inputs: Inputs) -> Graph {
+        if let Some(name) = &output.name {
+            self.builder.rename(value, name);
+        }
+        let types = inputs;
         let mut inputs = vec!["input_ids", "attention_mask"];
-        if encoder.inputs == Inputs::IdsAndTypes {
+        if types == Inputs::IdsAndTypes {
             inputs.push("token_type_ids");
         }
         let proto = GraphProto {
@@ -298,7 +286,7 @@ impl<'a> Draft<'a> {
             input: (inputs.into_iter())
                 .map(|name| declare(name, INT64, None))
                 .collect(),
-            output: vec![declare_output(head.output(), FLOAT, Some(encoder.width))],
+            output: vec![output],
             ..GraphProto::default()
         };
         let model = ModelProto {

@@ -2,7 +2,8 @@
 
 use super::bert::WORDS;
 use super::config::Config;
-use super::draft::{Draft, Encoder, Inputs};
+use super::draft::{Draft, Inputs};
+use super::encoder::Encoder;
 use super::heads::{Function, Heads, Masked, Transform};
 use super::layers::{Inner, Projection};
 use super::parameters::{Bias, Norm};

@@ -3,7 +3,8 @@
 //! Source: jinaai/jina-bert-implementation.
 
 use super::bert::{self, WORDS};
-use super::draft::{Draft, Encoder};
+use super::draft::Draft;
+use super::encoder::Encoder;
 use super::heads::Heads;
 use super::layers::{Context, Inner};
 use super::parameters::Bias;

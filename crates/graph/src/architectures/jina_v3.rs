@@ -3,7 +3,8 @@
 //! Source: jinaai/xlm-roberta-flash-implementation, and transformers.
 
 use super::bert::WORDS;
-use super::draft::{Draft, Encoder};
+use super::draft::Draft;
+use super::encoder::Encoder;
 use super::heads::Heads;
 use super::layers::{Inner, Projection};
 use super::parameters::Key;

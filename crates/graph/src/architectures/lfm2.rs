@@ -4,7 +4,8 @@
 //! LiquidAI publishes it with LFM2.5 encoders.
 
 use super::config::Config;
-use super::draft::{Draft, Encoder, Inputs};
+use super::draft::{Draft, Inputs};
+use super::encoder::Encoder;
 use super::heads::{Causal, Heads};
 use super::layers::{Context, FeedForward, HeadNorms, Inner, Projection, SelfAttention};
 use super::parameters::{Bias, HeadKeys, Key, Norm, Sizes};
@@ -79,10 +80,7 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
         max_positions: Some(config.size("max_position_embeddings", 128_000)?),
         inputs: Inputs::Ids,
         heads: Heads {
-            causal: Some(Causal {
-                decoder: "lm_head",
-                width,
-            }),
+            causal: Some(Causal { decoder: "lm_head" }),
             ..Heads::default()
         },
     })

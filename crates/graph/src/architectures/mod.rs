@@ -13,6 +13,7 @@ mod config;
 mod decoder;
 mod distilbert;
 mod draft;
+mod encoder;
 mod gte;
 mod heads;
 mod jina_v2;
@@ -34,7 +35,9 @@ use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::safetensors::WeightIndex;
 use config::Config;
-use draft::{Draft, Encoder};
+use draft::Draft;
+use encoder::Encoder;
+use heads::Rows;
 
 pub use heads::Head;
 
@@ -140,11 +143,15 @@ pub fn build(
     };
     let mut draft = Draft::new(&config, weights);
     let encoder = family(&mut draft)?;
-    let encoder = heads::append(&mut draft, encoder, head)?;
-    Ok(Architecture {
+    let states = Rows {
+        value: encoder.output,
         width: encoder.width,
+    };
+    let rows = encoder.heads.append(&mut draft, states, head)?;
+    Ok(Architecture {
+        width: rows.width,
         max_positions: encoder.max_positions,
-        graph: draft.finish(&encoder, head),
+        graph: draft.finish(&rows.value, head.declare(rows.width), encoder.inputs),
         model_type: model_type.to_owned(),
     })
 }

@@ -1,7 +1,8 @@
 //! ModernBERT: Ettin, mxbai-edge and others.
 
 use super::config::Config;
-use super::draft::{Draft, Encoder, Inputs};
+use super::draft::{Draft, Inputs};
+use super::encoder::Encoder;
 use super::heads::{Classifier, Dense, Function, Heads, Masked, Place, Pooling, Transform};
 use super::layers::{Context, FeedForward, Inner, Projection, SelfAttention};
 use super::parameters::{Bias, HeadKeys, Key, Norm};

@@ -1,7 +1,8 @@
 //! MPNet, whose scores depend on the distance of tokens.
 
 use super::bert::WORDS;
-use super::draft::{Draft, Encoder, Inputs};
+use super::draft::{Draft, Inputs};
+use super::encoder::Encoder;
 use super::heads::Heads;
 use super::layers::{Context, Inner, Projection};
 use super::post_norm::{KEYS, Names, PostNorm};

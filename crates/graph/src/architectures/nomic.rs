@@ -3,7 +3,8 @@
 
 use super::bert::WORDS;
 use super::config::Config;
-use super::draft::{Draft, Encoder};
+use super::draft::Draft;
+use super::encoder::Encoder;
 use super::heads::{Function, Heads, Masked, Transform};
 use super::layers::{Inner, Projection};
 use super::parameters::{Bias, Key, Norm};

@@ -2,8 +2,8 @@
 
 use super::super::draft::Draft;
 use super::super::parameters::{Bias, Norm, Sizes};
-use super::Function;
 use super::rows::{self, Ending};
+use super::{Function, Rows};
 use crate::blocks::Activation;
 use crate::error::Result;
 
@@ -64,19 +64,21 @@ impl Classifier {
         }
     }
 
-    /// The logits of rows of that width, `[batch, 1, labels]`, and the number
-    /// of labels.
+    /// The logits of labels, `[batch, 1, labels]`.
     pub(super) fn append(
         &self,
         draft: &mut Draft<'_>,
-        states: &str,
-        width: usize,
-    ) -> Result<(String, usize)> {
+        Rows {
+            value: states,
+            width,
+        }: &Rows,
+    ) -> Result<Rows> {
+        let width = *width;
         let builder = &mut draft.builder;
         let mut row = match self.pooling {
             Pooling::First => rows::first(builder, states),
             Pooling::Mean => rows::mean(builder, states),
-            Pooling::MeanOfDense => states.to_owned(),
+            Pooling::MeanOfDense => states.clone(),
             Pooling::Last => rows::last(draft, states, Ending::NotPadding)?,
         };
         let dense = self.dense.as_ref();
@@ -94,7 +96,10 @@ impl Classifier {
         check_labels(draft, labels)?;
         let sizes = Sizes::new(width, labels);
         let logits = draft.linear(&row, self.output, sizes, self.bias)?;
-        Ok((logits, labels))
+        Ok(Rows {
+            value: logits,
+            width: labels,
+        })
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::super::draft::Draft;
 use super::super::parameters::{Bias, Norm, Sizes};
-use super::Function;
 use super::rows::{self, Ending};
+use super::{Function, Rows};
 use crate::blocks::product;
 use crate::error::Result;
 
@@ -30,15 +30,11 @@ pub(in super::super) struct Transform {
 }
 
 impl Masked {
-    /// The logits of states of that width, and the size of the vocabulary.
-    pub(super) fn append(
-        &self,
-        draft: &mut Draft<'_>,
-        states: &str,
-        width: usize,
-    ) -> Result<(String, usize)> {
+    /// The logits of the vocabulary, `[batch, length, vocabulary]`.
+    pub(super) fn append(&self, draft: &mut Draft<'_>, states: &Rows) -> Result<Rows> {
         draft.weights.leave_transformer();
-        let mut states = states.to_owned();
+        let width = states.width;
+        let mut states = states.value.clone();
         let mut columns = width;
         if let Some(transform) = &self.transform {
             columns = transform.norm.width;
@@ -54,7 +50,10 @@ impl Masked {
             let bias = draft.weight(self.biases, &[decoder.rows])?;
             logits = draft.sum(&logits, &bias);
         }
-        Ok((logits, decoder.rows))
+        Ok(Rows {
+            value: logits,
+            width: decoder.rows,
+        })
     }
 }
 
@@ -62,21 +61,23 @@ impl Masked {
 pub(in super::super) struct Causal {
     /// As of [`Masked`].
     pub(in super::super) decoder: &'static str,
-    pub(in super::super) width: usize,
 }
 
 impl Causal {
-    /// The logits of these tokens, and their number.
+    /// The logits of these tokens, `[batch, 1, tokens]`.
     pub(super) fn append(
         &self,
         draft: &mut Draft<'_>,
-        states: &str,
+        states: &Rows,
         tokens: &[u32],
-    ) -> Result<(String, usize)> {
-        let row = rows::last(draft, states, Ending::AnyToken)?;
+    ) -> Result<Rows> {
+        let row = rows::last(draft, &states.value, Ending::AnyToken)?;
         draft.weights.leave_transformer();
-        let rows = draft.decoder_rows(self.decoder, self.width, tokens)?;
+        let rows = draft.decoder_rows(self.decoder, states.width, tokens)?;
         let logits = product(&mut draft.builder, &row, &rows);
-        Ok((logits, tokens.len()))
+        Ok(Rows {
+            value: logits,
+            width: tokens.len(),
+        })
     }
 }

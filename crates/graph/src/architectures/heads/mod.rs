@@ -7,11 +7,13 @@ mod classifier;
 mod language;
 mod rows;
 
-use super::draft::{Draft, Encoder};
+use super::draft::Draft;
 use super::parameters::{Bias, Norm};
 use super::{LOGITS, OUTPUT};
 use crate::blocks::Activation;
 use crate::error::{Error, Result};
+use crate::interface::{declare, declare_text};
+use crate::onnx::{FLOAT, ValueInfoProto};
 
 pub(super) use classifier::{Classifier, Dense, Place, Pooling};
 pub(super) use language::{Causal, Masked, Transform};
@@ -48,6 +50,15 @@ impl<'a> Head<'a> {
             Self::None => OUTPUT,
             _ => LOGITS,
         }
+    }
+
+    /// Declares the output, of that many columns.
+    pub(super) fn declare(self, width: usize) -> ValueInfoProto {
+        let declare = match self {
+            Self::None | Self::MaskedLanguageModel => declare,
+            Self::SequenceClassification | Self::CausalLanguageModel { .. } => declare_text,
+        };
+        declare(self.output(), FLOAT, Some(width))
     }
 
     fn name(self) -> &'static str {
@@ -157,27 +168,32 @@ impl Heads {
     }
 }
 
-/// Writes the head behind a transformer.
-pub(super) fn append(draft: &mut Draft<'_>, encoder: Encoder, head: Head<'_>) -> Result<Encoder> {
-    let heads = &encoder.heads;
-    let (output, width) = match (head, &heads.masked, &heads.classifier, &heads.causal) {
-        (Head::None, ..) => return Ok(encoder),
-        (Head::MaskedLanguageModel, Some(masked), ..) => {
-            masked.append(draft, &encoder.output, encoder.width)?
+/// A value, and its columns.
+pub(super) struct Rows {
+    pub(super) value: String,
+    pub(super) width: usize,
+}
+
+impl Heads {
+    /// Writes a head behind the last hidden states.
+    pub(super) fn append(
+        &self,
+        draft: &mut Draft<'_>,
+        states: Rows,
+        head: Head<'_>,
+    ) -> Result<Rows> {
+        match (head, &self.masked, &self.classifier, &self.causal) {
+            (Head::None, ..) => Ok(states),
+            (Head::MaskedLanguageModel, Some(masked), ..) => masked.append(draft, &states),
+            (Head::SequenceClassification, _, Some(classifier), _) => {
+                classifier.append(draft, &states)
+            }
+            (Head::CausalLanguageModel { tokens }, .., Some(causal)) => {
+                causal.append(draft, &states, tokens)
+            }
+            _ => Err(not_implemented(draft, head)),
         }
-        (Head::SequenceClassification, _, Some(classifier), _) => {
-            classifier.append(draft, &encoder.output, encoder.width)?
-        }
-        (Head::CausalLanguageModel { tokens }, .., Some(causal)) => {
-            causal.append(draft, &encoder.output, tokens)?
-        }
-        _ => return Err(not_implemented(draft, head)),
-    };
-    Ok(Encoder {
-        output,
-        width,
-        ..encoder
-    })
+    }
 }
 
 fn not_implemented(draft: &Draft<'_>, head: Head<'_>) -> Error {

@@ -1,4 +1,5 @@
 mod declared;
+mod heads;
 
 use std::io::Cursor;
 
