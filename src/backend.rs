@@ -27,7 +27,7 @@ pub trait Backend: Send + Sync {
     ///
     /// Inputs are `[rows, length]` of `i64`: `input_ids`, `attention_mask` (1
     /// for tokens that are attended to, 0 for others) and, where the graph
-    /// takes it, `token_type_ids` (all 0).
+    /// takes it, `token_type_ids` (all 0 where the batch has none).
     ///
     /// # Errors
     /// [`Error::Inference`](crate::Error::Inference) if the engine fails,

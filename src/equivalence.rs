@@ -54,6 +54,7 @@ impl Probes {
                 length,
                 attention_mask: mask.collect(),
                 input_ids: ids,
+                token_type_ids: None,
             }
         };
         Self(vec![
@@ -65,6 +66,17 @@ impl Probes {
                 &[long, short],
             ),
         ])
+    }
+
+    /// The same probes as pairs of texts.
+    #[must_use]
+    pub fn as_pairs(mut self) -> Self {
+        for batch in &mut self.0 {
+            let of_row = |at: usize| i64::from(at % batch.length >= batch.length / 4);
+            let types = (0..batch.input_ids.len()).map(of_row);
+            batch.token_type_ids = Some(types.collect());
+        }
+        self
     }
 
     /// Runs a backend on the probes.
@@ -85,6 +97,10 @@ impl Probes {
     pub fn compare(&self, original: &Outputs, other: &Outputs, precision: Precision) -> Difference {
         let batches = self.0.iter().zip(original.0.iter().zip(&other.0));
         let distances = batches.map(|(batch, (original, other))| {
+            if is_of_texts(original, batch) {
+                let texts = (0..batch.rows).map(|at| text_distance((original, at), (other, at)));
+                return texts.fold(0., largest_of);
+            }
             let pairs = (0..batch.attention_mask.len()).filter(|&at| batch.attention_mask[at] == 1);
             largest(pairs.map(|at| (row(original, at), row(other, at))))
         });
@@ -101,6 +117,12 @@ impl Probes {
         let [short, long, both] = original.0.as_slice() else {
             return 0.;
         };
+        if is_of_texts(both, &self.0[2]) {
+            return largest_of(
+                text_distance((long, 0), (both, 0)),
+                text_distance((short, 0), (both, 1)),
+            );
+        }
         let (short_length, long_length) = (self.0[0].length, self.0[1].length);
         let of_long = (0..long_length).map(|at| (row(long, at), row(both, at)));
         let of_short = (0..short_length).map(|at| (row(short, at), row(both, long_length + at)));
@@ -139,6 +161,28 @@ pub(crate) fn largest(pairs: impl Iterator<Item = (Vec<f32>, Vec<f32>)>) -> f32 
             .fold(0., largest_of)
     };
     pairs.map(difference).fold(0., largest_of)
+}
+
+/// Whether the output of a batch has one row for each text.
+fn is_of_texts(states: &TokenStates, batch: &TokenBatch) -> bool {
+    batch.length > 1 && states.data.len() == batch.rows * states.dim
+}
+
+/// The largest difference of a component of two texts with one row each. Such
+/// rows are not scaled to unit length, since logits may have one column; the
+/// difference is in multiples of the largest component beyond 1.
+pub(crate) fn text_distance(
+    (left, at): (&TokenStates, usize),
+    (right, other): (&TokenStates, usize),
+) -> f32 {
+    let columns = |states: &TokenStates, at: usize| -> Vec<f32> {
+        let row = states.data.iter().skip(at * states.dim).take(states.dim);
+        row.copied().collect()
+    };
+    let (left, right) = (columns(left, at), columns(right, other));
+    let sizes = left.iter().map(|value| value.abs());
+    let scale = sizes.fold(1., largest_of);
+    largest(std::iter::once((left, right))) / scale
 }
 
 /// The larger value; NaN counts as the largest.

@@ -20,6 +20,7 @@
 mod backend;
 pub mod batch;
 mod config;
+pub mod dense;
 mod embedding;
 pub mod encoder;
 #[doc(hidden)]
@@ -27,12 +28,14 @@ pub mod equivalence;
 mod error;
 pub mod fidelity;
 mod fingerprint;
+pub mod fusion;
 pub mod model;
 mod normalization;
 pub mod pool;
 mod quantization;
 pub mod score;
 mod sort;
+pub mod sparse;
 pub mod tokenize;
 mod trace;
 
@@ -43,12 +46,17 @@ pub use config::{
     ModelConfig, PrefixStyle, Preparation, Side, SkiplistTexts, TextKind, TokenizerFacts,
     UnknownWords,
 };
+pub use dense::DenseEmbedding;
 pub use embedding::{Embedding, Token};
 pub use encoder::{
-    Cancellation, Control, EmbeddingStream, EncodeJob, EncodeOptions, Encoder, ModelParts, Progress,
+    AnyEncoder, Cancellation, Control, CrossEncoder, DenseEncoder, EmbeddingStream, EncodeJob,
+    EncodeOptions, Encoder, ModelParts, MultiVectorEncoder, Prediction, Progress, RankedDocument,
+    SparseEncoder, TextEncoder,
 };
 pub use error::{Error, Result};
 pub use fingerprint::{Fingerprint, WeightsHasher};
+pub use model::ModelKind;
 pub use multivec_graph::Fused;
 pub use multivec_kernels::Parallel;
 pub use quantization::Quantization;
+pub use sparse::SparseEmbedding;

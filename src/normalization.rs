@@ -21,12 +21,15 @@ pub enum Normalization {
 }
 
 /// A row with a value that is NaN or infinite.
-pub(crate) struct NonFiniteRow {
+pub struct NonFiniteRow {
     pub(crate) row: usize,
     pub(crate) norm: f32,
 }
 
 impl Normalization {
+    /// What bounds norms from below, as in `torch.nn.functional.normalize`.
+    pub(crate) const SMALLEST_NORM: f32 = 1e-12;
+
     /// Either of L2 and off, of which `model` is what the model's files say.
     #[must_use]
     pub fn resolve(self, model: Self) -> Self {
@@ -50,8 +53,7 @@ impl Normalization {
                 return Err(NonFiniteRow { row: at, norm });
             }
             if self != Self::Off {
-                // The lower bound is that of `torch.nn.functional.normalize`.
-                row /= norm.max(1e-12);
+                row /= norm.max(Self::SMALLEST_NORM);
             }
         }
         Ok(())

@@ -45,8 +45,10 @@ pub use export::{Exported, export_model};
 pub use load::EncoderBuilder;
 pub use model::{ModelBytes, ModelDirectory};
 pub use multivec_core::batch::{BatchLimit, BatchShapes, TokenBatch};
-pub use multivec_core::encoder::{Normalization, QueryExpansion};
+pub use multivec_core::dense;
+pub use multivec_core::encoder::{EmbeddingHead, Head, Normalization, QueryExpansion};
 pub use multivec_core::fidelity;
+pub use multivec_core::fusion;
 pub use multivec_core::model::{ModelDescription, WeightsFile};
 pub use multivec_core::pool::Pooling;
 pub use multivec_core::score::{
@@ -56,10 +58,12 @@ pub use multivec_core::tokenize::{
     TextTokenizer, TokenRole, TokenizedText, Truncation, TruncationPolicy,
 };
 pub use multivec_core::{
-    Backend, BackendInfo, Cancellation, Control, Embedding, EmbeddingStream, EncodeJob,
-    EncodeOptions, Encoder, Error, Fingerprint, Fused, GraphForm, ModelConfig, ModelParts, Padding,
-    Parallel, Precision, Progress, Quantization, Result, RunMode, Scheduling, TextKind, Token,
-    TokenStates, WeightsHasher,
+    AnyEncoder, Backend, BackendInfo, Cancellation, Control, CrossEncoder, DenseEmbedding,
+    DenseEncoder, Embedding, EmbeddingStream, EncodeJob, EncodeOptions, Encoder, Error,
+    Fingerprint, Fused, GraphForm, ModelConfig, ModelKind, ModelParts, MultiVectorEncoder, Padding,
+    Parallel, Precision, Prediction, Progress, Quantization, RankedDocument, Result, RunMode,
+    Scheduling, SparseEmbedding, SparseEncoder, TextEncoder, TextKind, Token, TokenStates,
+    WeightsHasher,
 };
 #[cfg(feature = "quantize")]
 pub use multivec_graph::quantize::{LayerKind, WeightRange};

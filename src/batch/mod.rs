@@ -78,6 +78,9 @@ pub struct TokenBatch {
     /// `[rows, length]`: 1 for tokens that are attended to, 0 for padding and
     /// for expansion tokens that the model does not attend to.
     pub attention_mask: Vec<i64>,
+    /// `[rows, length]`: 1 for tokens of the second text of a pair; `None` if
+    /// all are 0.
+    pub token_type_ids: Option<Vec<i64>>,
 }
 
 impl TokenBatch {
@@ -91,6 +94,7 @@ impl TokenBatch {
             length,
             attention_mask: vec![1; input_ids.len()],
             input_ids,
+            token_type_ids: None,
         }
     }
 
@@ -105,6 +109,8 @@ impl TokenBatch {
         texts: impl Iterator<Item = &'a TokenizedText> + Clone,
         pad_id: u32,
     ) -> Self {
+        let has_types = texts.clone().any(|text| text.second.is_some());
+        let mut token_type_ids = has_types.then(|| vec![0; rows * length]);
         let last = texts.clone().last();
         let texts = texts.chain(std::iter::repeat_with(move || last).flatten());
         let mut input_ids = Vec::with_capacity(rows * length);
@@ -114,12 +120,17 @@ impl TokenBatch {
             attention_mask.extend(text.attention_mask().iter().map(|&bit| i64::from(bit)));
             input_ids.resize((row + 1) * length, i64::from(pad_id));
             attention_mask.resize((row + 1) * length, 0);
+            if let (Some(types), Some(start)) = (&mut token_type_ids, text.second) {
+                let tokens = start.min(length)..text.len().min(length);
+                types[row * length..][tokens].fill(1);
+            }
         }
         Self {
             rows,
             length,
             input_ids,
             attention_mask,
+            token_type_ids,
         }
     }
 }

@@ -6,6 +6,7 @@ mod keys;
 mod layout;
 mod tokenizer;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -115,6 +116,9 @@ pub struct ModelConfig {
     /// Spelling of the token that expands queries; `None` for the mask token.
     #[serde(skip_serializing_if = "is_default")]
     pub expansion_token: Option<String>,
+    /// Prompts by name, of which one can be put in front of texts.
+    #[serde(skip)]
+    pub prompts: BTreeMap<String, String>,
     /// What files beside `tokenizer.json` say of the tokenizer.
     #[serde(skip_serializing_if = "TokenizerFacts::are_usual")]
     pub tokenizer: TokenizerFacts,
@@ -208,6 +212,7 @@ impl ModelConfig {
             keep_only_token_ids: Vec::new(),
             expansion_length: None,
             expansion_token: None,
+            prompts: BTreeMap::new(),
             tokenizer: TokenizerFacts::default(),
         }
     }

@@ -1,9 +1,14 @@
 //! From texts to embeddings, with any backend.
 
+mod any;
 mod control;
+mod encode;
+mod heads;
+mod kinds;
 mod options;
 mod padding;
 mod parts;
+mod predict;
 mod probe;
 mod run;
 mod stream;
@@ -14,38 +19,66 @@ use std::sync::Arc;
 
 use crate::backend::{Backend, BackendInfo, Padding};
 use crate::config::{ModelConfig, TextKind};
-use crate::embedding::Embedding;
 use crate::error::{Error, Result};
 use crate::fingerprint::{Fingerprint, Space, WeightsHasher};
+use crate::model::ModelKind;
 pub use crate::normalization::Normalization;
 use crate::quantization::Quantization;
-use crate::tokenize::{TextTokenizer, TokenizedText};
+use crate::tokenize::TextTokenizer;
 use crate::trace::{event, span};
+pub use any::AnyEncoder;
 pub use control::{Cancellation, Control, Progress};
+pub use heads::{Cross, Dense, EmbeddingHead, Head, MultiVector, Sparse};
 use options::Plan;
 pub use options::{EncodeOptions, QueryExpansion};
 use parts::Defaults;
+pub(crate) use parts::ModelHead;
 pub use parts::ModelParts;
-use probe::{Findings, Probe};
+pub use predict::{Prediction, RankedDocument};
+use probe::{Findings, OutputForm, Probe};
 pub use run::EncodeJob;
 pub use stream::EmbeddingStream;
-use workers::{Share, Workers};
 
-/// Fewest bytes of text that are tokenized on several threads; with fewer,
-/// starting the threads takes longer than they save.
-const BYTES_FOR_THREADS: usize = 4 << 10;
-
-/// A loaded late-interaction encoder.
+/// A loaded model with what its [`Head`] makes of the graph's output.
 ///
-/// Cheap to clone, and safe to call from many threads at once.
-#[derive(Clone)]
-pub struct Encoder {
-    shared: Arc<Shared>,
+/// Cheap to clone, and safe to call from many threads at once. The kinds of
+/// models are [`MultiVectorEncoder`], [`DenseEncoder`], [`SparseEncoder`] and
+/// [`CrossEncoder`].
+pub struct TextEncoder<H> {
+    shared: Arc<Shared<H>>,
     plan: Plan,
     control: Control,
     fingerprint: Fingerprint,
     /// The longest input that the backend has run.
     proven_length: usize,
+}
+
+/// A late-interaction (ColBERT) encoder: one vector for each token.
+pub type MultiVectorEncoder = TextEncoder<MultiVector>;
+
+/// A [`MultiVectorEncoder`].
+pub type Encoder = MultiVectorEncoder;
+
+/// An encoder with one vector for each text.
+pub type DenseEncoder = TextEncoder<Dense>;
+
+/// An encoder with a weight for each of a few tokens of the vocabulary, such as
+/// SPLADE.
+pub type SparseEncoder = TextEncoder<Sparse>;
+
+/// A reranker, which reads a query and a document together.
+pub type CrossEncoder = TextEncoder<Cross>;
+
+impl<H> Clone for TextEncoder<H> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            plan: self.plan,
+            control: self.control.clone(),
+            fingerprint: self.fingerprint.clone(),
+            proven_length: self.proven_length,
+        }
+    }
 }
 
 /// Texts of one kind that come after `before` others.
@@ -56,7 +89,8 @@ struct Call<'a> {
     kind: TextKind,
 }
 
-struct Shared {
+struct Shared<H> {
+    head: H,
     config: ModelConfig,
     tokenizer: TextTokenizer,
     tokenizer_hash: blake3::Hash,
@@ -68,10 +102,12 @@ struct Shared {
     origin: Option<String>,
     /// That of the loaded graph.
     normalization: Normalization,
-    dim: usize,
+    /// Columns of the graph's output.
+    width: usize,
+    form: OutputForm,
 }
 
-impl Encoder {
+impl<H: Head> TextEncoder<H> {
     /// Makes an encoder and runs its backend on a few tokens, so that a model
     /// that cannot work is refused here, as is one that runs single texts only.
     /// Where a text's vectors change with padding, only texts of equal length
@@ -84,7 +120,7 @@ impl Encoder {
     ///
     /// # Errors
     /// [`Error::ConfigValue`] and [`Error::ModelMismatch`] if parts of the
-    /// model contradict each other, [`Error::InvalidOption`] for options out
+    /// model contradict each other or are of another kind of model, [`Error::InvalidOption`] for options out
     /// of range, [`Error::Inference`] if the backend fails.
     pub fn new(
         parts: ModelParts,
@@ -96,13 +132,21 @@ impl Encoder {
             engine, model_file, ..
         } = backend.info();
         span!("check_model", engine = engine, file = model_file);
+        let head = H::of(&parts)?;
         let plan = options.plan(&parts.config, &parts.tokenizer, parts.defaults)?;
-        let Findings { dim, padding } = Probe {
+        let Findings {
+            width,
+            form,
+            padding,
+        } = Probe {
             config: &parts.config,
             tokenizer: &parts.tokenizer,
             backend: backend.as_ref(),
+            kind: H::KIND,
         }
         .check(&plan)?;
+        head.check(width, &backend.info().model_file)?;
+        plan.check_dimensions(head.dim(width))?;
         plan.check_padding(padding)?;
         if let Padding::Avoided { distance } = padding {
             event!(
@@ -124,6 +168,7 @@ impl Encoder {
             ..backend.info().clone()
         };
         let shared = Shared {
+            head,
             config: parts.config,
             tokenizer: parts.tokenizer,
             tokenizer_hash: parts.tokenizer_hash,
@@ -133,7 +178,8 @@ impl Encoder {
             defaults: parts.defaults,
             origin: parts.origin,
             normalization: plan.normalization,
-            dim,
+            width,
+            form,
         };
         let fingerprint = shared.fingerprint();
         event!(
@@ -171,10 +217,12 @@ impl Encoder {
             ));
         }
         plan.check_padding(self.shared.info.padding)?;
+        plan.check_dimensions(self.shared.head.dim(self.shared.width))?;
         Probe {
             config: &self.shared.config,
             tokenizer: &self.shared.tokenizer,
             backend: self.shared.backend.as_ref(),
+            kind: H::KIND,
         }
         .check_length(&plan, self.proven_length)?;
         Ok(Self {
@@ -196,185 +244,6 @@ impl Encoder {
         }
     }
 
-    /// Encodes queries: one `[tokens, dim]` matrix per text, in input order.
-    ///
-    /// # Errors
-    /// As [`tokenize`](Self::tokenize), [`Error::NonFiniteVector`] if a vector
-    /// is NaN or infinite, and [`Error::Inference`] if the engine fails.
-    pub fn encode_queries<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Embedding>> {
-        self.encode(texts, TextKind::Query)
-    }
-
-    /// Encodes documents: one `[tokens, dim]` matrix per text, in input order,
-    /// without the rows of skiplist words.
-    ///
-    /// # Errors
-    /// As [`encode_queries`](Self::encode_queries).
-    pub fn encode_documents<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Embedding>> {
-        self.encode(texts, TextKind::Document)
-    }
-
-    /// Encodes one query.
-    ///
-    /// # Errors
-    /// As [`encode_queries`](Self::encode_queries).
-    pub fn encode_query(&self, text: &str) -> Result<Embedding> {
-        self.encode_one(text, TextKind::Query)
-    }
-
-    /// Encodes one document.
-    ///
-    /// # Errors
-    /// As [`encode_queries`](Self::encode_queries).
-    pub fn encode_document(&self, text: &str) -> Result<Embedding> {
-        self.encode_one(text, TextKind::Document)
-    }
-
-    /// Encodes texts of either kind.
-    ///
-    /// # Errors
-    /// As [`encode_queries`](Self::encode_queries).
-    pub fn encode<T: AsRef<str>>(&self, texts: &[T], kind: TextKind) -> Result<Vec<Embedding>> {
-        self.encode_after(0, texts, kind)
-    }
-
-    /// Encodes texts of either kind, and fails them one by one: what is wrong
-    /// with one of them, see [`Error::text`], leaves the others unaffected.
-    ///
-    /// # Errors
-    /// Those of [`encode`](Self::encode) that are about no text.
-    pub fn encode_each<T: AsRef<str>>(
-        &self,
-        texts: &[T],
-        kind: TextKind,
-    ) -> Result<Vec<Result<Embedding>>> {
-        let texts: Vec<&str> = texts.iter().map(T::as_ref).collect();
-        let call = Call {
-            before: 0,
-            texts: &texts,
-            kind,
-        };
-        let mut workers = Workers::default();
-        let texts = self.tokenize_call(call, &mut workers, |text| match text {
-            Err(error) if error.text().is_none() => Err(error),
-            text => Ok(text),
-        })?;
-        EncodeJob::of_each(self.clone(), texts, kind).finish_each_on(&mut workers)
-    }
-
-    /// Encodes documents while they are read, for corpora larger than memory:
-    /// embeddings in input order, with at most 1024 texts read ahead.
-    ///
-    /// Errors state positions from the start of the stream.
-    pub fn stream_documents<I>(&self, texts: I) -> EmbeddingStream<I::IntoIter>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
-        self.stream(texts, TextKind::Document)
-    }
-
-    /// As [`stream_documents`](Self::stream_documents), for either kind.
-    pub fn stream<I>(&self, texts: I, kind: TextKind) -> EmbeddingStream<I::IntoIter>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
-        EmbeddingStream::new(self.clone(), texts.into_iter(), kind)
-    }
-
-    /// Tokenizes texts and plans their batches, to be run step by step.
-    ///
-    /// # Errors
-    /// As [`tokenize`](Self::tokenize).
-    pub fn start<T: AsRef<str>>(&self, texts: &[T], kind: TextKind) -> Result<EncodeJob> {
-        let texts = self.tokenize(texts, kind)?;
-        Ok(EncodeJob::new(self.clone(), texts, kind))
-    }
-
-    /// Tokenizes texts as this encoder does before it encodes them.
-    ///
-    /// # Errors
-    /// [`Error::TextTooLong`] with
-    /// [`TruncationPolicy::Error`](crate::tokenize::TruncationPolicy::Error),
-    /// [`Error::Tokenization`] if the tokenizer fails, [`Error::Cancelled`] and
-    /// [`Error::DeadlineExceeded`] as the encoder's [`Control`] says.
-    pub fn tokenize<T: AsRef<str>>(
-        &self,
-        texts: &[T],
-        kind: TextKind,
-    ) -> Result<Vec<TokenizedText>> {
-        let texts: Vec<&str> = texts.iter().map(T::as_ref).collect();
-        let call = Call {
-            before: 0,
-            texts: &texts,
-            kind,
-        };
-        self.tokenize_call(call, &mut Workers::default(), |text| text)
-    }
-
-    /// Tokenizes the texts of a call, and passes each result to `each`, whose
-    /// failures end the call.
-    fn tokenize_call<T: Send>(
-        &self,
-        call: Call<'_>,
-        workers: &mut Workers,
-        each: impl Fn(Result<TokenizedText>) -> Result<T> + Sync,
-    ) -> Result<Vec<T>> {
-        let Call {
-            before,
-            texts,
-            kind,
-        } = call;
-        let layout = self.plan.layout(kind);
-        let bytes: usize = texts.iter().map(|text| text.len()).sum();
-        span!("tokenize", texts = texts.len(), bytes = bytes);
-        let scheduling = self.shared.backend.scheduling();
-        let share = Share {
-            count: texts.len(),
-            most: if bytes < BYTES_FOR_THREADS {
-                1
-            } else {
-                scheduling.parallelism
-            },
-            lent: scheduling.threads,
-        };
-        workers.map(share, |at| {
-            self.control.check(0)?;
-            let tokenizer = &self.shared.tokenizer;
-            each(tokenizer.tokenize(before + at, texts[at], layout))
-        })
-    }
-
-    /// Encodes a part of a stream, after `before` texts.
-    fn encode_part<T: AsRef<str>>(
-        &self,
-        texts: &[T],
-        kind: TextKind,
-        before: usize,
-    ) -> Result<Vec<Embedding>> {
-        let encoder = self.with_control(self.control.after(before));
-        encoder.encode_after(before, texts, kind)
-    }
-
-    /// Encodes texts that come after `before` others.
-    fn encode_after<T: AsRef<str>>(
-        &self,
-        before: usize,
-        texts: &[T],
-        kind: TextKind,
-    ) -> Result<Vec<Embedding>> {
-        let texts: Vec<&str> = texts.iter().map(T::as_ref).collect();
-        let call = Call {
-            before,
-            texts: &texts,
-            kind,
-        };
-        let mut workers = Workers::default();
-        let texts = self.tokenize_call(call, &mut workers, |text| text)?;
-        EncodeJob::new(self.clone(), texts, kind).finish_on(&mut workers)
-    }
-
     /// The model's configuration.
     pub fn config(&self) -> &ModelConfig {
         &self.shared.config
@@ -390,9 +259,15 @@ impl Encoder {
         &self.shared.info
     }
 
-    /// Columns of an embedding.
+    /// The kind of the model.
+    pub fn kind(&self) -> ModelKind {
+        H::KIND
+    }
+
+    /// Columns of an embedding, or labels of a cross-encoder.
     pub fn dim(&self) -> usize {
-        self.shared.dim
+        let whole = self.shared.head.dim(self.shared.width);
+        self.plan.dimensions.unwrap_or(whole)
     }
 
     /// How many batches run in parallel.
@@ -415,14 +290,9 @@ impl Encoder {
     pub fn origin(&self) -> Option<&str> {
         self.shared.origin.as_deref()
     }
-
-    fn encode_one(&self, text: &str, kind: TextKind) -> Result<Embedding> {
-        let mut found = self.encode(&[text], kind)?;
-        Ok(found.swap_remove(0))
-    }
 }
 
-impl Shared {
+impl<H> Shared<H> {
     fn fingerprint(&self) -> Fingerprint {
         let space = Space {
             weights: &self.weights,
@@ -434,9 +304,10 @@ impl Shared {
     }
 }
 
-impl fmt::Debug for Encoder {
+impl<H: Head> fmt::Debug for TextEncoder<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Encoder")
+        f.debug_struct("TextEncoder")
+            .field("kind", &H::KIND)
             .field("info", self.info())
             .field("plan", &self.plan)
             .field("fingerprint", &self.fingerprint)

@@ -54,6 +54,12 @@ pub struct EncodeOptions {
     /// How far documents are pooled; `None` for as far as the model says,
     /// which is not at all with few exceptions.
     pub pooling: Option<Pooling>,
+    /// The first columns of dense vectors that are kept, for models trained so
+    /// (Matryoshka); all by default.
+    pub dimensions: Option<usize>,
+    /// The name of the prompt that queries and documents have, one of those
+    /// that the model states; by default each has its own.
+    pub prompt: Option<String>,
     /// The maximum size of a batch.
     pub batch_limit: BatchLimit,
     /// The shapes of batches.
@@ -61,6 +67,20 @@ pub struct EncodeOptions {
 }
 
 impl EncodeOptions {
+    /// Keeps the first columns of dense vectors.
+    #[must_use]
+    pub fn with_dimensions(mut self, columns: usize) -> Self {
+        self.dimensions = Some(columns);
+        self
+    }
+
+    /// Puts the prompt of this name in front of all texts.
+    #[must_use]
+    pub fn with_prompt(mut self, name: impl Into<String>) -> Self {
+        self.prompt = Some(name.into());
+        self
+    }
+
     /// Limits queries to this many tokens.
     #[must_use]
     pub fn with_query_length(mut self, tokens: usize) -> Self {
@@ -128,6 +148,11 @@ pub(super) struct Plan {
     pub(super) document: Layout,
     pub(super) normalization: Normalization,
     pub(super) pooling: Option<Pooling>,
+    /// Columns of dense vectors, if not all.
+    pub(super) dimensions: Option<usize>,
+    /// Whether they are scaled to unit length then; never
+    /// [`Normalization::Model`].
+    pub(super) renormalization: Normalization,
     /// Most tokens of an input, where the model's files state them.
     pub(super) positions: Option<usize>,
     pub(super) batch_limit: BatchLimit,
@@ -158,6 +183,10 @@ impl EncodeOptions {
             }
             _ => {}
         }
+        let prompt = match &self.prompt {
+            Some(name) => Some(tokenizer.prompt_index(name)?),
+            None => None,
+        };
         let layout = |kind, given: Option<usize>, expand: bool| {
             let least = tokenizer.overhead(kind).max(1);
             let length = given.unwrap_or_else(|| config.length(kind));
@@ -169,6 +198,8 @@ impl EncodeOptions {
                     length,
                     expanded: expand.then(|| config.expanded_length(length)),
                     policy: self.truncation,
+                    prompt,
+                    prompt_tokens: tokenizer.prompt_tokens(kind, prompt)?,
                 }),
                 Some(_) => Err(Error::option(key, expected, length)),
                 None => Err(config.error(key, expected, length.to_string())),
@@ -179,6 +210,11 @@ impl EncodeOptions {
             document: layout(TextKind::Document, self.document_length, false)?,
             normalization: self.normalization.resolve(defaults.normalization),
             pooling,
+            dimensions: self.dimensions,
+            renormalization: match self.normalization {
+                Normalization::L2 => Normalization::L2,
+                _ => Normalization::Off,
+            },
             positions: defaults.positions,
             batch_limit: self.batch_limit,
             batch_shapes: self.batch_shapes,
@@ -187,6 +223,17 @@ impl EncodeOptions {
 }
 
 impl Plan {
+    /// Refuses to keep more columns than there are.
+    pub(super) fn check_dimensions(&self, dim: usize) -> Result<()> {
+        match self.dimensions {
+            Some(columns) if !(1..=dim).contains(&columns) => {
+                let expected = format!("1 to {dim}, the columns of the model's vectors");
+                Err(Error::option("dimensions", expected, columns))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses shapes that need padding where it is avoided.
     pub(super) fn check_padding(&self, padding: Padding) -> Result<()> {
         match (self.batch_shapes, padding) {

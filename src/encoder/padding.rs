@@ -2,7 +2,7 @@
 
 use crate::backend::{Padding, TokenStates};
 use crate::batch::{BatchShapes, TokenBatch};
-use crate::equivalence::{ids, largest, row};
+use crate::equivalence::{ids, largest, row, text_distance};
 use crate::error::Result;
 use crate::tokenize::TextTokenizer;
 
@@ -98,6 +98,11 @@ impl Texts {
     /// The difference of the short text's rows alone to those that begin at
     /// row `start` of other states.
     fn distance(&self, alone: &TokenStates, others: &TokenStates, start: usize) -> f32 {
+        if alone.data.len() == alone.dim {
+            // One row a text; texts before the short one are whole ones.
+            let text = start.div_ceil(self.long.len().max(1));
+            return text_distance((alone, 0), (others, text));
+        }
         let rows = 0..self.short.len();
         largest(rows.map(|at| (row(alone, at), row(others, start + at))))
     }

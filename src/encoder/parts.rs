@@ -1,8 +1,9 @@
 //! The parts of a model that the core reads itself.
 
+use super::heads::{Cross, Dense, Sparse};
 use crate::config::ModelConfig;
 use crate::error::Result;
-use crate::model::ModelDescription;
+use crate::model::{ModelDescription, ModelKind, ModelStore, load_head};
 use crate::normalization::Normalization;
 use crate::pool::Pooling;
 use crate::quantization::Quantization;
@@ -15,8 +16,18 @@ pub struct ModelParts {
     pub(super) tokenizer: TextTokenizer,
     pub(super) tokenizer_hash: blake3::Hash,
     pub(super) defaults: Defaults,
+    pub(super) head: ModelHead,
     pub(super) origin: Option<String>,
     pub(super) quantization: Quantization,
+}
+
+/// What is behind the graph, by the kind of model.
+#[derive(Clone)]
+pub(crate) enum ModelHead {
+    MultiVector,
+    Dense(Dense),
+    Sparse(Sparse),
+    Cross(Cross),
 }
 
 /// What the model's files say of choices that options leave to them.
@@ -44,18 +55,26 @@ impl ModelParts {
                 pooling: None,
                 positions: None,
             },
+            head: ModelHead::MultiVector,
             origin: None,
             quantization: Quantization::Stored,
         })
     }
 
-    /// Reads the tokenizer of a model that was [described](crate::model::describe);
-    /// `file` names the tokenizer in messages.
+    /// Reads the tokenizer of a model that was [described](crate::model::describe),
+    /// and the weights of what is behind its graph.
     ///
     /// # Errors
-    /// As [`TextTokenizer::from_json`].
-    pub fn of(model: &ModelDescription, file: &str, tokenizer: &[u8]) -> Result<Self> {
-        let mut parts = Self::new(model.config.clone(), file, tokenizer)?;
+    /// As [`TextTokenizer::from_json`], those of `store`, and
+    /// [`Error::ModelMismatch`](crate::Error::ModelMismatch) for weights of
+    /// other shapes than the files state.
+    pub fn of(model: &ModelDescription, store: &impl ModelStore) -> Result<Self> {
+        let path = &model.tokenizer;
+        // In a block: its memory is free for the weights afterwards.
+        let mut parts = {
+            let json = store.read(path)?;
+            Self::new(model.config.clone(), &store.name(path), &json)?
+        };
         parts.defaults = Defaults {
             normalization: model.normalization,
             pooling: model.pooling,
@@ -64,6 +83,7 @@ impl ModelParts {
                 .as_ref()
                 .and_then(|transformer| transformer.positions),
         };
+        parts.head = load_head(model, &parts.tokenizer, store)?;
         Ok(parts)
     }
 
@@ -87,6 +107,16 @@ impl ModelParts {
     /// [`Normalization::Model`].
     pub fn normalization(&self) -> Normalization {
         self.defaults.normalization
+    }
+
+    /// The kind of model.
+    pub fn kind(&self) -> ModelKind {
+        match self.head {
+            ModelHead::MultiVector => ModelKind::MultiVector,
+            ModelHead::Dense(_) => ModelKind::Dense,
+            ModelHead::Sparse(_) => ModelKind::Sparse,
+            ModelHead::Cross(_) => ModelKind::CrossEncoder,
+        }
     }
 
     /// The model's configuration.

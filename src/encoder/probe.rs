@@ -6,6 +6,7 @@ use crate::backend::{Backend, Padding, RunMode, TokenStates};
 use crate::batch::TokenBatch;
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
+use crate::model::ModelKind;
 use crate::normalization::Normalization;
 use crate::tokenize::TextTokenizer;
 
@@ -17,12 +18,23 @@ pub(super) struct Probe<'a> {
     pub(super) config: &'a ModelConfig,
     pub(super) tokenizer: &'a TextTokenizer,
     pub(super) backend: &'a dyn Backend,
+    pub(super) kind: ModelKind,
+}
+
+/// What a graph gives for each text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OutputForm {
+    /// A row for each token.
+    Tokens,
+    /// One row.
+    Text,
 }
 
 /// What the first runs of a model show.
 pub(super) struct Findings {
-    /// Columns of an embedding.
-    pub(super) dim: usize,
+    /// Columns of the output.
+    pub(super) width: usize,
+    pub(super) form: OutputForm,
     pub(super) padding: Padding,
 }
 
@@ -42,12 +54,18 @@ impl Probe<'_> {
                 stated.to_string(),
             ));
         }
-        self.check_dim(info.dim)?;
+        if self.kind == ModelKind::MultiVector {
+            self.check_dim(info.dim)?;
+        }
         let shapes = self.backend.scheduling().batch_shapes;
         let texts = Texts::new(self.tokenizer, shapes, plan.longest());
         let alone = self.run_alone(texts.alone())?;
-        self.check_dim(Some(alone.dim))?;
-        if plan.normalization == Normalization::Off && is_normalized(&alone) {
+        let form = self.form(&alone, texts.alone().length)?;
+        if self.kind == ModelKind::MultiVector {
+            self.check_dim(Some(alone.dim))?;
+        }
+        let is_multi_vector = self.kind == ModelKind::MultiVector;
+        if is_multi_vector && plan.normalization == Normalization::Off && is_normalized(&alone) {
             return Err(Error::model_mismatch(
                 &info.model_file,
                 "normalization",
@@ -58,9 +76,33 @@ impl Probe<'_> {
         let padding = texts.padding(&alone, &|batch| self.run_several(batch))?;
         self.check_length(plan, 0)?;
         Ok(Findings {
-            dim: alone.dim,
+            width: alone.dim,
+            form,
             padding,
         })
+    }
+
+    /// What the graph gives for a text of `length` tokens.
+    fn form(&self, alone: &TokenStates, length: usize) -> Result<OutputForm> {
+        let rows = alone.data.len().checked_div(alone.dim).unwrap_or(0);
+        let wants_text = matches!(self.kind, ModelKind::Sparse | ModelKind::CrossEncoder);
+        let form = match rows {
+            1 if wants_text || length > 1 => OutputForm::Text,
+            _ => OutputForm::Tokens,
+        };
+        let expected = match (self.kind, form) {
+            (ModelKind::MultiVector, OutputForm::Text) => "a vector for each token",
+            (ModelKind::Sparse | ModelKind::CrossEncoder, OutputForm::Tokens) => {
+                "one vector for each text"
+            }
+            _ => return Ok(form),
+        };
+        Err(Error::model_mismatch(
+            &self.backend.info().model_file,
+            "output",
+            expected,
+            format_args!("{rows} for a text of {length} tokens"),
+        ))
     }
 
     /// Checks the length of `plan` if it exceeds the configured lengths and
@@ -129,7 +171,7 @@ impl Probe<'_> {
             other => other,
         })?;
         let values = batch.rows * batch.length * states.dim;
-        if states.data.len() != values {
+        if ![values, batch.rows * states.dim].contains(&states.data.len()) {
             let found = format_args!("{} values", states.data.len());
             let expected = format_args!("{values} values");
             return Err(Error::model_mismatch(file, "output", expected, found));

@@ -1,28 +1,29 @@
 //! Running batches, and making embeddings of the backend's output.
 
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ndarray::{Array2, ArrayView2, ArrayView3};
+use ndarray::ArrayView3;
 
 use crate::backend::{Padding, RunMode, TokenStates};
 use crate::batch::{self, BatchShapes, Buckets, TokenBatch};
 use crate::config::TextKind;
-use crate::embedding::{Embedding, TokenSource};
 use crate::error::{Error, Result};
-use crate::normalization::{NonFiniteRow, Normalization};
 use crate::tokenize::TokenizedText;
 use crate::trace::span;
 
-use super::Encoder;
+use super::TextEncoder;
+use super::heads::{Finish, Head, MultiVector};
+use super::probe::OutputForm;
 use super::workers::{Share, Workers};
 
-/// A call that is run step by step; made by [`Encoder::start`].
+/// A call that is run step by step; made by
+/// [`TextEncoder::start`](super::TextEncoder::start).
 ///
 /// For callers with something to do between batches: report progress, check
 /// whether the user gave up, let other work run.
-#[derive(Debug)]
-pub struct EncodeJob {
-    encoder: Encoder,
+pub struct EncodeJob<H: Head = MultiVector> {
+    encoder: TextEncoder<H>,
     kind: TextKind,
     texts: Vec<TokenizedText>,
     batches: Vec<Vec<usize>>,
@@ -32,8 +33,8 @@ pub struct EncodeJob {
     /// Number of texts in the batches before `next`.
     done: usize,
     failures: Failures,
-    /// A matrix `[tokens, dim]` for each text whose batch is done.
-    matrices: Vec<Option<Result<Array2<f32>>>>,
+    /// What was read for each text whose batch is done.
+    found: Vec<Option<Result<H::Part>>>,
 }
 
 /// What a text that fails does to its call.
@@ -45,8 +46,8 @@ enum Failures {
     Keep,
 }
 
-impl EncodeJob {
-    pub(super) fn new(encoder: Encoder, texts: Vec<TokenizedText>, kind: TextKind) -> Self {
+impl<H: Head> EncodeJob<H> {
+    pub(super) fn new(encoder: TextEncoder<H>, texts: Vec<TokenizedText>, kind: TextKind) -> Self {
         let padding = encoder.info().padding;
         let lengths: Vec<usize> = texts.iter().map(TokenizedText::len).collect();
         let limit = encoder.plan.batch_limit;
@@ -68,15 +69,23 @@ impl EncodeJob {
             (None, Padding::Allowed) => batch::plan(&lengths, limit, workers),
             (None, Padding::Avoided { .. }) => batch::plan_unpadded(&lengths, limit, workers),
         };
-        // Leave out texts without any token, not even a special one: a row of
-        // mere padding could change the vectors of others.
+        // Texts without any token, not even a special one, are left out: a row
+        // of mere padding could change the vectors of others.
+        let shared = &encoder.shared;
+        let known = |text: &TokenizedText| {
+            let nothing = || shared.head.of_nothing(shared.width);
+            let is_empty = text.is_empty();
+            is_empty
+                .then(nothing)
+                .or_else(|| shared.head.of_tokens(text, kind))
+        };
+        let found: Vec<_> = texts.iter().map(|text| known(text).map(Ok)).collect();
         batches.retain_mut(|batch| {
-            batch.retain(|&text| lengths[text] > 0);
+            batch.retain(|&text| found[text].is_none());
             !batch.is_empty()
         });
-        let empty = |length| (length == 0).then(|| Ok(Array2::zeros((0, encoder.dim()))));
         Self {
-            matrices: lengths.into_iter().map(empty).collect(),
+            found,
             batches,
             buckets,
             next: 0,
@@ -91,7 +100,7 @@ impl EncodeJob {
     /// A job that fails texts one by one: those whose tokenization failed, and
     /// those whose vectors are not finite.
     pub(super) fn of_each(
-        encoder: Encoder,
+        encoder: TextEncoder<H>,
         texts: Vec<Result<TokenizedText>>,
         kind: TextKind,
     ) -> Self {
@@ -107,7 +116,7 @@ impl EncodeJob {
         let mut job = Self::new(encoder, texts, kind);
         job.failures = Failures::Keep;
         for (at, error) in failed {
-            job.matrices[at] = Some(Err(error));
+            job.found[at] = Some(Err(error));
         }
         job
     }
@@ -159,50 +168,45 @@ impl EncodeJob {
     ///
     /// # Errors
     /// Those of [`run_next`](Self::run_next).
-    pub fn finish(self) -> Result<Vec<Embedding>> {
+    pub fn finish(self) -> Result<Vec<H::Output>> {
         self.finish_on(&mut Workers::default())
     }
 
-    pub(super) fn finish_on(self, workers: &mut Workers) -> Result<Vec<Embedding>> {
+    pub(super) fn finish_on(self, workers: &mut Workers) -> Result<Vec<H::Output>> {
         self.finish_each_on(workers)?.into_iter().collect()
     }
 
     pub(super) fn finish_each_on(
         mut self,
         workers: &mut Workers,
-    ) -> Result<Vec<Result<Embedding>>> {
+    ) -> Result<Vec<Result<H::Output>>> {
         let end = self.batches.len();
         for (at, rows) in (self.next..).zip(self.run_until(end, workers)?) {
             self.store(at, rows);
         }
-        let Encoder { shared, plan, .. } = &self.encoder;
-        let pooling = plan.pooling.filter(|_| self.kind == TextKind::Document);
-        let texts = self.texts.into_iter();
-        let matrices = self.matrices.into_iter().flatten();
-        let embeddings: Vec<Result<Embedding>> = texts
-            .zip(matrices)
-            .map(|(text, matrix)| {
-                let source = TokenSource::new(shared.tokenizer.clone(), text);
-                Ok(Embedding::with_source(matrix?, source))
-            })
+        let TextEncoder { shared, plan, .. } = &self.encoder;
+        let texts = self.texts.into_iter().zip(self.found.into_iter().flatten());
+        let outputs: Vec<Result<H::Output>> = texts
+            .map(|(text, part)| Ok(H::finish(part?, text, &shared.tokenizer)))
             .collect();
+        let pooling = plan.pooling.filter(|_| self.kind == TextKind::Document);
         let Some(pooling) = pooling else {
-            return Ok(embeddings);
+            return Ok(outputs);
         };
-        span!("pool", documents = embeddings.len());
+        span!("pool", documents = outputs.len());
         let scheduling = shared.backend.scheduling();
         let share = Share {
-            count: embeddings.len(),
+            count: outputs.len(),
             most: scheduling.parallelism,
             lent: scheduling.threads,
         };
-        let pooled = workers.map(share, |at| match &embeddings[at] {
-            Ok(embedding) => embedding.pooled(pooling).map(Some),
+        let pooled = workers.map(share, |at| match &outputs[at] {
+            Ok(output) => H::pooled(output, pooling),
             Err(_) => Ok(None),
         })?;
-        let pairs = embeddings.into_iter().zip(pooled);
+        let pairs = outputs.into_iter().zip(pooled);
         Ok(pairs
-            .map(|(embedding, pooled)| pooled.map_or(embedding, Ok))
+            .map(|(output, pooled)| pooled.map_or(output, Ok))
             .collect())
     }
 
@@ -220,7 +224,7 @@ impl EncodeJob {
     }
 
     /// Runs the batches before `end`; results in their order.
-    fn run_until(&self, end: usize, workers: &mut Workers) -> Result<Vec<Matrices>> {
+    fn run_until(&self, end: usize, workers: &mut Workers) -> Result<Vec<Parts<H>>> {
         let batches = &self.batches[self.next..end];
         let (most, mode) = match batches.len() {
             0 | 1 => (1, RunMode::Exclusive),
@@ -239,7 +243,7 @@ impl EncodeJob {
             if self.failures == Failures::End
                 && let Some(failed) = rows.iter().position(Result::is_err)
             {
-                return rows.swap_remove(failed).map(|_| Matrices::new());
+                return rows.swap_remove(failed).map(|_| Vec::new());
             }
             let texts = batches[at].len();
             let done = done.fetch_add(texts, Ordering::Relaxed) + texts;
@@ -249,7 +253,7 @@ impl EncodeJob {
     }
 
     /// Runs one batch.
-    fn run(&self, batch: &[usize], mode: RunMode) -> Result<Matrices> {
+    fn run(&self, batch: &[usize], mode: RunMode) -> Result<Parts<H>> {
         let encoder = &self.encoder;
         let members = batch.iter().map(|&text| &self.texts[text]);
         let longest = members.clone().map(TokenizedText::len).max().unwrap_or(0);
@@ -264,12 +268,16 @@ impl EncodeJob {
         let states = encoder.shared.backend.run(&input, mode)?;
         let states = shaped(encoder, &input, &states)?;
         let texts = batch.iter().zip(members);
+        let finish = Finish {
+            plan: &encoder.plan,
+            prompt_tokens: encoder.plan.layout(self.kind).prompt_tokens,
+        };
         Ok(states
             .outer_iter()
             .zip(texts)
-            .map(|(rows, (&index, text))| {
-                let rows = kept_rows(rows, text, encoder.plan.normalization);
-                rows.map_err(|found| {
+            .map(|(states, (&index, text))| {
+                let part = encoder.shared.head.read(states, text, finish);
+                part.map_err(|found| {
                     let index = encoder.control.in_stream(index);
                     Error::non_finite_vector(index, found.row, found.norm)
                 })
@@ -277,23 +285,27 @@ impl EncodeJob {
             .collect())
     }
 
-    fn store(&mut self, batch: usize, rows: Matrices) {
-        for (&text, matrix) in self.batches[batch].iter().zip(rows) {
-            self.matrices[text] = Some(matrix);
+    fn store(&mut self, batch: usize, parts: Parts<H>) {
+        for (&text, part) in self.batches[batch].iter().zip(parts) {
+            self.found[text] = Some(part);
         }
     }
 }
 
-/// A matrix `[tokens, dim]` for each text of a batch.
-type Matrices = Vec<Result<Array2<f32>>>;
+/// What was read for each text of a batch.
+type Parts<H> = Vec<Result<<H as Head>::Part>>;
 
-/// The output of a batch, `[rows, length, dim]`.
-fn shaped<'a>(
-    encoder: &Encoder,
+/// The output of a batch, `[rows, length or 1, width]`.
+fn shaped<'a, H: Head>(
+    encoder: &TextEncoder<H>,
     input: &TokenBatch,
     states: &'a TokenStates,
 ) -> Result<ArrayView3<'a, f32>> {
-    let shape = (input.rows, input.length, encoder.dim());
+    let positions = match encoder.shared.form {
+        OutputForm::Tokens => input.length,
+        OutputForm::Text => 1,
+    };
+    let shape = (input.rows, positions, encoder.shared.width);
     ArrayView3::from_shape(shape, &states.data).map_err(|_| {
         Error::model_mismatch(
             &encoder.info().model_file,
@@ -304,19 +316,12 @@ fn shaped<'a>(
     })
 }
 
-/// The kept rows of one text, `[tokens, dim]`.
-fn kept_rows(
-    states: ArrayView2<'_, f32>,
-    text: &TokenizedText,
-    normalization: Normalization,
-) -> Result<Array2<f32>, NonFiniteRow> {
-    let count = text.kept().iter().filter(|&&kept| kept).count();
-    let mut matrix = Array2::zeros((count, states.ncols()));
-    let rows = states.outer_iter().zip(text.kept());
-    let kept = rows.filter(|(_, kept)| **kept);
-    for (mut row, (states, _)) in matrix.rows_mut().into_iter().zip(kept) {
-        row.assign(&states);
+impl<H: Head> fmt::Debug for EncodeJob<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EncodeJob")
+            .field("kind", &self.kind)
+            .field("texts", &self.texts.len())
+            .field("done", &self.done)
+            .finish_non_exhaustive()
     }
-    normalization.apply(&mut matrix)?;
-    Ok(matrix)
 }

@@ -5,10 +5,10 @@ use std::fmt;
 use std::iter::FusedIterator;
 
 use crate::config::TextKind;
-use crate::embedding::Embedding;
 use crate::error::Result;
 
-use super::Encoder;
+use super::TextEncoder;
+use super::heads::{EmbeddingHead, MultiVector};
 
 /// Texts that are read ahead by default, enough for batches of equal length.
 const READ_AHEAD: usize = 1024;
@@ -18,27 +18,28 @@ const READ_AHEAD: usize = 1024;
 const READ_AHEAD_BYTES: usize = 1 << 20;
 
 /// Embeddings in input order of texts that are read on demand. Made by
-/// [`Encoder::stream_documents`] and [`Encoder::stream`].
+/// [`TextEncoder::stream_documents`](super::TextEncoder::stream_documents) and
+/// [`TextEncoder::stream`](super::TextEncoder::stream).
 ///
 /// It holds at most the texts and embeddings of one read-ahead. After an error
 /// it ends.
-pub struct EmbeddingStream<I> {
-    encoder: Encoder,
+pub struct EmbeddingStream<I, H: EmbeddingHead = MultiVector> {
+    encoder: TextEncoder<H>,
     kind: TextKind,
     texts: I,
     read_ahead: usize,
-    ready: VecDeque<Embedding>,
+    ready: VecDeque<H::Output>,
     /// Texts read so far.
     read: usize,
     is_over: bool,
 }
 
-impl<I> EmbeddingStream<I>
+impl<I, H: EmbeddingHead> EmbeddingStream<I, H>
 where
     I: Iterator,
     I::Item: AsRef<str>,
 {
-    pub(super) fn new(encoder: Encoder, texts: I, kind: TextKind) -> Self {
+    pub(super) fn new(encoder: TextEncoder<H>, texts: I, kind: TextKind) -> Self {
         Self {
             encoder,
             kind,
@@ -77,12 +78,12 @@ where
     }
 }
 
-impl<I> Iterator for EmbeddingStream<I>
+impl<I, H: EmbeddingHead> Iterator for EmbeddingStream<I, H>
 where
     I: Iterator,
     I::Item: AsRef<str>,
 {
-    type Item = Result<Embedding>;
+    type Item = Result<H::Output>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.ready.is_empty()
@@ -96,14 +97,14 @@ where
     }
 }
 
-impl<I> FusedIterator for EmbeddingStream<I>
+impl<I, H: EmbeddingHead> FusedIterator for EmbeddingStream<I, H>
 where
     I: Iterator,
     I::Item: AsRef<str>,
 {
 }
 
-impl<I> fmt::Debug for EmbeddingStream<I> {
+impl<I, H: EmbeddingHead> fmt::Debug for EmbeddingStream<I, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EmbeddingStream")
             .field("kind", &self.kind)

@@ -14,8 +14,42 @@ pub(super) enum WithoutActivation {
     Refused,
 }
 
+/// What a Dense module is applied to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rows {
+    Tokens,
+    Sentences,
+}
+
+impl Rows {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tokens => "token_embeddings",
+            Self::Sentences => "sentence_embedding",
+        }
+    }
+
+    /// What a module says that it is applied to: sentence embeddings, unless it
+    /// names something else.
+    pub(super) fn of(files: &Files, entry: &Entry) -> Result<Self> {
+        let keys = files.keys(&join(&entry.folder, "config.json"))?;
+        let name = keys
+            .map(|keys| keys.string("module_input_name"))
+            .transpose()?;
+        Ok(match name.flatten().as_deref() {
+            Some("token_embeddings") => Self::Tokens,
+            _ => Self::Sentences,
+        })
+    }
+}
+
 /// Reads a Dense module.
-pub(super) fn read(files: &Files, entry: &Entry, otherwise: &WithoutActivation) -> Result<Dense> {
+pub(super) fn read(
+    files: &Files,
+    entry: &Entry,
+    rows: Rows,
+    otherwise: &WithoutActivation,
+) -> Result<Dense> {
     let path = join(&entry.folder, "config.json");
     let keys = files.require(&path, "the configuration of a Dense module")?;
     let width = |key| {
@@ -37,9 +71,10 @@ pub(super) fn read(files: &Files, entry: &Entry, otherwise: &WithoutActivation) 
     };
     for key in ["module_input_name", "module_output_name"] {
         if let Some(name) = keys.string(key)?
-            && name != "token_embeddings"
+            && name != rows.name()
         {
-            return Err(keys.error(key, "`token_embeddings`", format_args!("`{name}`")));
+            let expected = format!("`{}`", rows.name());
+            return Err(keys.error(key, &expected, format_args!("`{name}`")));
         }
     }
     let bias = keys.boolean("bias")?.unwrap_or(true);
@@ -61,7 +96,8 @@ pub(super) fn read(files: &Files, entry: &Entry, otherwise: &WithoutActivation) 
     })
 }
 
-fn activation(keys: &Keys, name: &str) -> Result<Activation> {
+/// The function of a class of `torch.nn`.
+pub(super) fn activation(keys: &Keys, name: &str) -> Result<Activation> {
     let function = name
         .starts_with("torch.nn.")
         .then(|| name.rsplit('.').next());

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use super::kind::{HeadDescription, ModelKind};
 use crate::config::ModelConfig;
 use crate::normalization::Normalization;
 use crate::pool::Pooling;
 
-/// A format in which multi-vector models are published.
+/// A format in which models are published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "serde",
@@ -21,8 +22,10 @@ pub enum Format {
     /// PyLate 1: a transformer, Dense modules and
     /// `config_sentence_transformers.json`.
     PyLate,
-    /// The `MultiVectorEncoder` of sentence-transformers 6.
+    /// The modules of sentence-transformers.
     SentenceTransformers,
+    /// A transformer of the library transformers, without modules.
+    Transformers,
     /// Stanford's `HF_ColBERT` with `artifact.metadata`.
     Stanford,
 }
@@ -33,6 +36,7 @@ impl fmt::Display for Format {
             Self::Exported => "exported ONNX",
             Self::PyLate => "PyLate",
             Self::SentenceTransformers => "sentence-transformers",
+            Self::Transformers => "transformers",
             Self::Stanford => "Stanford ColBERT",
         })
     }
@@ -45,6 +49,8 @@ impl fmt::Display for Format {
 pub struct ModelDescription {
     /// The format that the files are in.
     pub format: Format,
+    /// What is behind the graph, by the kind of model.
+    pub head: HeadDescription,
     /// How texts are laid out.
     pub config: ModelConfig,
     /// Path of `tokenizer.json`.
@@ -57,7 +63,7 @@ pub struct ModelDescription {
     /// What is applied to the transformer's token states, in this order. A
     /// normalization at the end is not among them.
     pub modules: Vec<Module>,
-    /// Whether rows have unit length in the end.
+    /// Whether rows, or the vectors of texts, have unit length in the end.
     pub normalization: Normalization,
     /// How far the model itself pools documents.
     pub pooling: Option<Pooling>,
@@ -66,19 +72,44 @@ pub struct ModelDescription {
 }
 
 impl ModelDescription {
+    /// The kind of model.
+    pub fn kind(&self) -> ModelKind {
+        self.head.kind()
+    }
+
+    /// Columns of a token state behind the modules of the graph, where the files
+    /// state them.
+    pub(super) fn states_width(&self) -> Option<usize> {
+        let hidden = || self.transformer.as_ref()?.hidden_size;
+        projected(&self.modules).or_else(hidden)
+    }
+
     /// Columns of an embedding, where the files state them: those of the last
     /// Dense module, or of the configuration, or of the transformer.
     pub fn dim(&self) -> Option<usize> {
-        let projected = self.modules.iter().rev().find_map(|module| match module {
-            Module::Dense(dense) => Some(dense.out_features),
-            Module::Normalize => None,
-        });
-        let hidden = || match self.format {
-            Format::Exported => None,
-            _ => self.transformer.as_ref()?.hidden_size,
-        };
-        projected.or(self.config.embedding_dim).or_else(hidden)
+        match &self.head {
+            HeadDescription::MultiVector => {
+                let hidden = || match self.format {
+                    Format::Exported => None,
+                    _ => self.transformer.as_ref()?.hidden_size,
+                };
+                let stated = projected(&self.modules).or(self.config.embedding_dim);
+                stated.or_else(hidden)
+            }
+            HeadDescription::Dense(dense) => projected(&dense.modules)
+                .or_else(|| Some(self.states_width()? * dense.pooling.modes.len())),
+            HeadDescription::Sparse(_) => None,
+            HeadDescription::CrossEncoder(cross) => cross.labels,
+        }
     }
+}
+
+/// Columns of what the last Dense module gives.
+fn projected(modules: &[Module]) -> Option<usize> {
+    modules.iter().rev().find_map(|module| match module {
+        Module::Dense(dense) => Some(dense.out_features),
+        Module::Normalize => None,
+    })
 }
 
 /// The transformer of a model.

@@ -2,6 +2,7 @@
 
 use super::description::{Format, ModelDescription};
 use super::files::Files;
+use super::kind::HeadDescription;
 use super::{EXPORTED, SENTENCE_TRANSFORMERS, TRANSFORMER, tokenizer, transformer};
 use crate::config::ModelConfig;
 use crate::error::Result;
@@ -23,6 +24,7 @@ pub(super) fn read(files: &Files) -> Result<ModelDescription> {
     };
     Ok(ModelDescription {
         format: Format::Exported,
+        head: HeadDescription::MultiVector,
         config,
         tokenizer: tokenizer::path(files, "")?,
         transformer,

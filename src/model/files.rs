@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use serde_json::Map;
+
 use super::description::Unused;
 use super::folder::ModelFolder;
 use crate::config::Keys;
@@ -50,6 +52,12 @@ impl<'a> Files<'a> {
         content
             .map(|json| Keys::parse(&self.name(path), json))
             .transpose()
+    }
+
+    /// The JSON object in a file; an empty one without such a file.
+    pub(super) fn keys_or_none(&self, path: &str) -> Result<Keys> {
+        let keys = self.keys(path)?;
+        Ok(keys.unwrap_or_else(|| Keys::of(&self.name(path), Map::new())))
     }
 
     /// The JSON object in a file that has to be there.

@@ -51,6 +51,7 @@ impl ModelFolder {
                 | "tokenizer_config.json"
                 | "special_tokens_map.json"
                 | "added_tokens.json"
+                | "router_config.json"
         ) || name.starts_with("sentence_") && name.ends_with("_config.json")
     }
 

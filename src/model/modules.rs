@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
+use super::MODULES;
 use super::files::Files;
-use super::{MODULES, SENTENCE_TRANSFORMERS};
+use super::kind::ModelKind;
 use crate::config::{Keys, shorten, syntax};
 use crate::error::{Error, Result};
 
@@ -22,27 +23,43 @@ pub(super) enum Kind {
     Normalize,
     Mask,
     TokenPooling,
+    /// From token states to a sentence embedding.
+    Pooling,
+    /// From logits of the vocabulary to its weights.
+    SpladePooling,
+    /// Weights by token, without a transformer.
+    StaticWeights,
+    /// One list of modules for queries, another for documents.
+    Router,
+    /// Changes nothing but in training.
+    Dropout,
     Other(&'static str),
 }
 
 impl Kind {
     /// By the name of its class in the packages that are known.
-    fn of(class: &str) -> Option<Self> {
+    pub(super) fn of(class: &str) -> Option<Self> {
         let (package, _) = class.split_once('.')?;
         if !["sentence_transformers", "pylate"].contains(&package) {
             return None;
         }
         Some(match class.rsplit('.').next()? {
-            "Transformer" => Self::Transformer,
+            "Transformer" | "MLMTransformer" => Self::Transformer,
             "Dense" => Self::Dense,
             "Normalize" => Self::Normalize,
             "MultiVectorMask" => Self::Mask,
             "HierarchicalTokenPooling" => Self::TokenPooling,
-            "Pooling" | "WeightedLayerPooling" => Self::Other("a dense model"),
-            "MLMTransformer" | "SpladePooling" | "SparseAutoEncoder" | "SparseStaticEmbedding" => {
-                Self::Other("a sparse model")
+            "Pooling" => Self::Pooling,
+            "SpladePooling" => Self::SpladePooling,
+            "SparseStaticEmbedding" | "IDF" => Self::StaticWeights,
+            "Router" | "Asym" => Self::Router,
+            "Dropout" => Self::Dropout,
+            "WeightedLayerPooling" => Self::Other("which pools several layers"),
+            "StaticEmbedding" | "WordEmbeddings" | "BoW" => {
+                Self::Other("a model without a transformer")
             }
-            "LogitScore" => Self::Other("a reranker"),
+            "SparseAutoEncoder" => Self::Other("a sparse autoencoder"),
+            "LogitScore" => Self::Other("a reranker that generates text"),
             _ => return None,
         })
     }
@@ -51,19 +68,7 @@ impl Kind {
 /// The modules, of which the first is the transformer.
 pub(super) fn read(files: &Files) -> Result<Vec<Entry>> {
     let name = files.name(MODULES);
-    let Some(json) = files.content(MODULES)? else {
-        return Err(Error::missing_file(
-            files.location(),
-            "the list of modules",
-            MODULES,
-        ));
-    };
-    let list: Vec<Value> =
-        serde_json::from_slice(json).map_err(|source| syntax(&name, json, source))?;
-    let entries: Vec<Entry> = list
-        .into_iter()
-        .map(|value| entry(&name, value))
-        .collect::<Result<_>>()?;
+    let entries = list(files)?;
     let transformers = |entry: &&Entry| entry.kind == Kind::Transformer;
     let count = entries.iter().filter(transformers).count();
     match entries.first() {
@@ -86,6 +91,21 @@ pub(super) fn split(entries: &[Entry]) -> (&str, &[Entry]) {
     }
 }
 
+/// All modules.
+pub(super) fn list(files: &Files) -> Result<Vec<Entry>> {
+    let name = files.name(MODULES);
+    let Some(json) = files.content(MODULES)? else {
+        return Err(Error::missing_file(
+            files.location(),
+            "the list of modules",
+            MODULES,
+        ));
+    };
+    let list: Vec<Value> =
+        serde_json::from_slice(json).map_err(|source| syntax(&name, json, source))?;
+    list.into_iter().map(|value| entry(&name, value)).collect()
+}
+
 fn entry(name: &str, value: Value) -> Result<Entry> {
     let map = match value {
         Value::Object(map) => map,
@@ -99,7 +119,7 @@ fn entry(name: &str, value: Value) -> Result<Entry> {
         return Err(keys.error("type", "the class of a module", "none"));
     };
     let Some(kind) = Kind::of(&class) else {
-        let expected = "a module of a multi-vector model that is known";
+        let expected = "a module that is known";
         return Err(keys.error("type", expected, class));
     };
     let folder = keys.string("path")?.unwrap_or_default();
@@ -110,48 +130,39 @@ fn entry(name: &str, value: Value) -> Result<Entry> {
     })
 }
 
-/// An error for a module that is not one of a multi-vector model.
+/// An error for a module that has no place in this kind of model.
 pub(super) fn refused(name: &str, entry: &Entry) -> Error {
     let class = &entry.class;
     let found = match entry.kind {
-        Kind::Other(what) => format!("{class}, {what}; multivec loads multi-vector models"),
+        Kind::Other(what) => format!("{class}, {what}, which is not implemented"),
         _ => format!("{class} in this place"),
     };
     Error::config_value(
         name,
         "type",
-        "a transformer, and modules for its tokens",
+        "a transformer, and modules for what it gives",
         found,
     )
 }
 
 /// An error for the `model_type` of another kind of model.
 pub(super) fn other_model(keys: &Keys, model_type: &str) -> Error {
-    let what = match model_type {
-        "SentenceTransformer" => "a dense model",
-        "SparseEncoder" => "a sparse model",
-        "CrossEncoder" => "a reranker",
-        _ => "a kind of model that is not known",
-    };
     keys.error(
         "model_type",
-        "`MultiVectorEncoder` or `ColBERT`",
-        format_args!("`{model_type}`, {what}; multivec loads multi-vector models"),
+        "`MultiVectorEncoder`, `ColBERT`, `SentenceTransformer`, `SparseEncoder` or `CrossEncoder`",
+        format_args!("`{model_type}`"),
     )
 }
 
-/// An error for modules without the configuration of a multi-vector model.
-pub(super) fn no_late_interaction(files: &Files) -> Result<Error> {
-    let entries = read(files)?;
-    let other = entries
-        .iter()
-        .find(|entry| matches!(entry.kind, Kind::Other(_)));
-    Ok(match other {
-        Some(entry) => refused(&files.name(MODULES), entry),
-        None => Error::missing_file(
-            files.location(),
-            "the configuration of a multi-vector model",
-            SENTENCE_TRANSFORMERS,
-        ),
-    })
+/// The kind of model that a list of modules is of; `None` for token states
+/// alone.
+pub(super) fn kind(files: &Files) -> Result<Option<ModelKind>> {
+    let list = list(files)?;
+    let kind = |entry: &Entry| match entry.kind {
+        Kind::Pooling => Some(ModelKind::Dense),
+        Kind::SpladePooling | Kind::StaticWeights => Some(ModelKind::Sparse),
+        Kind::Router => Some(ModelKind::Sparse),
+        _ => None,
+    };
+    Ok(list.iter().find_map(kind))
 }

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::dense::{self, WithoutActivation};
+use super::dense::{self, Rows, WithoutActivation};
 use super::description::{Dense, Format, ModelDescription, Module};
 use super::files::{Files, join};
+use super::kind::HeadDescription;
 use super::modules::{self, Entry, Kind};
 use super::{SENTENCE_TRANSFORMERS, sentence_bert, tokenizer, transformer};
 use crate::config::{Keys, ModelConfig, TokenizerFacts, shorten};
@@ -42,6 +43,7 @@ pub(super) fn read(files: &Files) -> Result<ModelDescription> {
     files.leave_unread(&text_file, &text, &[]);
     Ok(ModelDescription {
         format: Format::PyLate,
+        head: HeadDescription::MultiVector,
         config,
         tokenizer: tokenizer.path,
         weights: transformer::weights(files, folder)?,
@@ -81,7 +83,7 @@ fn chain(files: &Files, entries: &[Entry]) -> Result<Vec<Dense>> {
             } else {
                 WithoutActivation::Tanh
             };
-            chain.push(dense::read(files, entry, &otherwise)?);
+            chain.push(dense::read(files, entry, Rows::Tokens, &otherwise)?);
         } else {
             let reason = "PyLate uses the transformer and Dense modules alone";
             files.leave_file(&join(&entry.folder, "config.json"), reason);

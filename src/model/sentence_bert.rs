@@ -1,7 +1,5 @@
 //! `sentence_bert_config.json`: how a transformer module takes its texts.
 
-use serde_json::Map;
-
 use super::files::{Files, join};
 use crate::config::Keys;
 use crate::error::Result;
@@ -23,7 +21,6 @@ pub(super) fn read(files: &Files, folder: &str) -> Result<(String, Keys)> {
     let path = paths
         .find(|path| files.has(path))
         .unwrap_or_else(|| join(folder, NAMES[0]));
-    let keys = files.keys(&path)?;
-    let keys = keys.unwrap_or_else(|| Keys::of(&files.name(&path), Map::new()));
+    let keys = files.keys_or_none(&path)?;
     Ok((path, keys))
 }

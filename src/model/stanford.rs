@@ -4,6 +4,7 @@ use super::description::{
     Activation, Dense, DenseWeights, Format, ModelDescription, Module, Residual,
 };
 use super::files::Files;
+use super::kind::HeadDescription;
 use super::{TRANSFORMER, tokenizer, transformer};
 use crate::config::{Keys, ModelConfig, TokenizerFacts, punctuation};
 use crate::error::{Error, Result};
@@ -46,6 +47,7 @@ pub(super) fn read(files: &Files) -> Result<ModelDescription> {
     };
     Ok(ModelDescription {
         format: Format::Stanford,
+        head: HeadDescription::MultiVector,
         config: ModelConfig {
             tokenizer: TokenizerFacts {
                 // Queries are padded with the mask token.

@@ -7,6 +7,7 @@
 mod adjust;
 mod check;
 mod chunks;
+mod pair;
 mod prefix;
 mod prepare;
 mod rows;
@@ -26,6 +27,7 @@ use crate::config::{ModelConfig, Preparation, Side, TextKind};
 use crate::error::{Error, Result};
 use adjust::adjust;
 use chunks::Chunked;
+pub use pair::TextPair;
 use prefix::Prefixes;
 use prepare::PreparedText;
 use rows::Rows;
@@ -58,6 +60,10 @@ pub(crate) struct Layout {
     /// The length that shorter texts are expanded to with mask tokens.
     pub(crate) expanded: Option<usize>,
     pub(crate) policy: TruncationPolicy,
+    /// The prompt, among those with names; `None` for that of the kind.
+    pub(crate) prompt: Option<usize>,
+    /// Tokens of the prompt, with the special tokens in front of it.
+    pub(crate) prompt_tokens: usize,
 }
 
 /// The tokens of a truncated text and the special tokens around them.
@@ -170,6 +176,16 @@ impl TextTokenizer {
         self.inner.tokenizer.id_to_token(id)
     }
 
+    /// The id of a spelling in the vocabulary.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.inner.tokenizer.token_to_id(token)
+    }
+
+    /// The id of words outside of the vocabulary.
+    pub(crate) fn unknown_id(&self) -> Option<u32> {
+        self.inner.ids.unknown
+    }
+
     /// The id of the token that pads batches.
     pub fn pad_id(&self) -> u32 {
         self.inner.ids.pad
@@ -183,6 +199,35 @@ impl TextTokenizer {
     /// The id of the marker of a text of this kind, if it has one.
     pub fn prefix_id(&self, kind: TextKind) -> Option<u32> {
         self.inner.prefixes.marker(kind)
+    }
+
+    /// The position of a prompt among those that the model names.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] if there is none of this name.
+    pub(crate) fn prompt_index(&self, name: &str) -> Result<usize> {
+        self.inner.prefixes.index(name)
+    }
+
+    /// Tokens of a prompt, with the special tokens in front of it; 0 without a
+    /// prompt.
+    ///
+    /// # Errors
+    /// [`Error::Tokenization`] if the tokenizer fails.
+    pub(crate) fn prompt_tokens(&self, kind: TextKind, prompt: Option<usize>) -> Result<usize> {
+        let inner = &*self.inner;
+        let text = inner.prefixes.text(kind, prompt);
+        if text.is_empty() {
+            return Ok(0);
+        }
+        let prepared = inner.prepare(text);
+        let tokens = inner.process(&prepared.text, usize::MAX);
+        let roles = tokens
+            .map_err(|source| Error::tokenization(0, source))?
+            .roles;
+        // The special token that ends a text does not end a prompt.
+        let end = usize::from(roles.last() == Some(&TokenRole::Special));
+        Ok(roles.len() - end)
     }
 
     /// Special tokens and marker of a text of this kind.
@@ -214,7 +259,7 @@ impl TextTokenizer {
         layout: &Layout,
     ) -> Result<TokenizedText> {
         let inner = &*self.inner;
-        let prompt = inner.prefixes.prompt(layout.kind);
+        let prompt = inner.prefixes.prompt(layout);
         let text = match prompt {
             "" => Cow::Borrowed(text),
             prompt => Cow::Owned([prompt, text].concat()),
@@ -274,6 +319,7 @@ impl TextTokenizer {
             input_ids: ids,
             roles,
             spans,
+            second: None,
             truncation,
         };
         if let Some(length) = layout.expanded

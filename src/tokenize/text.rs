@@ -55,6 +55,8 @@ pub struct TokenizedText {
     pub(crate) kept: Vec<bool>,
     pub(crate) roles: Vec<TokenRole>,
     pub(crate) spans: Vec<(usize, usize)>,
+    /// Where the second text of a pair begins.
+    pub(crate) second: Option<usize>,
     pub(crate) truncation: Truncation,
 }
 

@@ -10,6 +10,8 @@ pub(super) struct SpecialIds {
     pub(super) mask: Option<u32>,
     pub(super) pad: u32,
     pub(super) largest: u32,
+    /// That of words outside of the vocabulary.
+    pub(super) unknown: Option<u32>,
 }
 
 impl SpecialIds {
@@ -40,6 +42,7 @@ impl SpecialIds {
             mask,
             pad: pad.unwrap_or(0),
             largest: vocabulary.largest,
+            unknown: unknown_id(tokenizer, config),
         })
     }
 }

@@ -17,7 +17,7 @@ mod output;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::{encode, export, info, optimize, quantize, runtime, search, verify};
+use commands::{encode, export, info, optimize, quantize, rerank, runtime, search, verify};
 use console::{Format, Verdict, is_closed_pipe, print};
 use failure::Failure;
 use multivec::Error;
@@ -25,7 +25,7 @@ use multivec::Error;
 const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
 
-/// Late-interaction (ColBERT) text encoder.
+/// Encoders for retrieval: multi-vector (ColBERT), dense, sparse and rerankers.
 #[derive(Parser)]
 #[command(name = "multivec", version, arg_required_else_help = true)]
 struct Arguments {
@@ -42,6 +42,8 @@ enum Command {
     Encode(encode::Arguments),
     /// Encode documents and rank them for queries.
     Search(search::Arguments),
+    /// Score documents with a query by a cross-encoder, best first.
+    Rerank(rerank::Arguments),
     /// Load a model and show its engine, graph, lengths and fingerprint.
     Info(info::Arguments),
     /// Download a model of a hub into the cache, as loading it does.
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
     let done = match &arguments.command {
         Command::Encode(arguments) => encode::run(arguments, format),
         Command::Search(arguments) => search::run(arguments, format),
+        Command::Rerank(arguments) => rerank::run(arguments, format),
         Command::Info(arguments) => info::run(arguments, format).map_err(Failure::from),
         #[cfg(feature = "hub")]
         Command::Pull(arguments) => commands::pull::run(arguments, format).map_err(Failure::from),

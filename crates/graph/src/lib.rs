@@ -52,5 +52,7 @@ pub use external::{
 pub use fuse::{Fused, fuse};
 pub use graph::Graph;
 pub use interface::{Form, Interface, Promise, adapt_interface};
+#[doc(hidden)]
+pub use trace::erf;
 pub use vocabulary::vocabulary_size;
 pub use wrong_file::{FILE_START, describe_wrong_file};

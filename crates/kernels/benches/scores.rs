@@ -134,7 +134,11 @@ fn main() {
         println!("{count} x {length}");
         for (name, times) in names.iter().zip(&mut times) {
             times.sort();
-            println!("  {name:10} {:8.2} ms, least {:8.2}", times[ROUNDS / 2].as_secs_f64() * 1e3, times[0].as_secs_f64() * 1e3);
+            println!(
+                "  {name:10} {:8.2} ms, least {:8.2}",
+                times[ROUNDS / 2].as_secs_f64() * 1e3,
+                times[0].as_secs_f64() * 1e3
+            );
         }
     }
 }

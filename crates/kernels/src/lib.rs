@@ -31,9 +31,7 @@ pub use linear::{
     Activation, Activations, Function, Granularity, Layer, Linear, MAX_INT8_INNER, WeightType,
     Weights,
 };
-pub use max_sim::{
-    DocumentRows, Documents, MAX_COLUMNS, MaxSim, QueryFormat, RowFormat, bytes_of,
-};
+pub use max_sim::{DocumentRows, Documents, MAX_COLUMNS, MaxSim, QueryFormat, RowFormat, bytes_of};
 pub use rms_norm::RmsNorm;
 pub use shared_granularity::SharedGranularity;
 pub use short_convolution::ShortConvolution;

@@ -25,6 +25,7 @@ pub mod operators;
 pub mod parity;
 #[cfg(target_os = "linux")]
 pub mod process;
+pub mod references;
 pub mod tract;
 
 pub use fixtures::{Fixture, MINILM, Reference, Side, TINY, TINY_BERT, TINY_MODERNBERT};

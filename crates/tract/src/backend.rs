@@ -113,7 +113,10 @@ impl TractBackend {
                 let tensor = match input {
                     Input::Ids => Tensor::from_shape(&shape, &batch.input_ids)?,
                     Input::Mask => Tensor::from_shape(&shape, &batch.attention_mask)?,
-                    Input::Types => Tensor::zero::<i64>(&shape)?,
+                    Input::Types => match &batch.token_type_ids {
+                        Some(types) => Tensor::from_shape(&shape, types)?,
+                        None => Tensor::zero::<i64>(&shape)?,
+                    },
                 };
                 Ok(tensor.into())
             })

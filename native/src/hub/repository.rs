@@ -143,16 +143,11 @@ impl Repository {
         let weights = directory.choose_for(options)?;
         let description = directory.description();
         let mut files = vec![weights.path().to_owned(), description.tokenizer.clone()];
-        for module in &description.modules {
-            let Module::Dense(dense) = module else {
-                continue;
-            };
-            match &dense.weights {
-                DenseWeights::File(path) => files.push(path.clone()),
-                // Unless it is in the graph, the layer is taken from there.
-                _ if folder.has(WEIGHTS) => files.push(WEIGHTS.to_owned()),
-                _ => {}
-            }
+        files.extend(description.module_files());
+        let is_in_transformer = |module: &Module| matches!(module, Module::Dense(dense) if dense.weights == DenseWeights::Transformer);
+        // Unless it is in the graph, such a layer is taken from there.
+        if description.modules.iter().any(is_in_transformer) && folder.has(WEIGHTS) {
+            files.push(WEIGHTS.to_owned());
         }
         self.ensure(&files)?;
         self.ensure(&self.parts_of(folder, weights)?)?;

@@ -3,16 +3,19 @@
 use std::path::PathBuf;
 
 use multivec_core::batch::{BatchLimit, BatchShapes};
-use multivec_core::encoder::{Normalization, QueryExpansion};
+use multivec_core::encoder::{Head, Normalization, QueryExpansion};
 use multivec_core::pool::Pooling;
 use multivec_core::tokenize::TruncationPolicy;
-use multivec_core::{Backend, EncodeOptions, Encoder, Precision, Result};
+use multivec_core::{
+    AnyEncoder, Backend, CrossEncoder, DenseEncoder, EncodeOptions, Encoder, Precision, Result,
+    SparseEncoder, TextEncoder,
+};
 
 use super::onnxruntime::{Loaded, load};
 use super::provider::load_on_best;
 use super::source::Source;
 use super::{engine, tract};
-use crate::model::ModelBytes;
+use crate::model::{ModelBytes, ModelFiles};
 use crate::options::{Arena, Engine, LoadOptions, Optimization, Provider};
 use crate::trace::span;
 
@@ -180,6 +183,20 @@ impl EncoderBuilder {
         self
     }
 
+    /// Keeps the first columns of dense vectors.
+    #[must_use]
+    pub fn with_dimensions(mut self, columns: usize) -> Self {
+        self.options.encode.dimensions = Some(columns);
+        self
+    }
+
+    /// Puts the prompt of this name in front of all texts.
+    #[must_use]
+    pub fn with_prompt(mut self, name: impl Into<String>) -> Self {
+        self.options.encode.prompt = Some(name.into());
+        self
+    }
+
     /// The maximum size of a batch.
     #[must_use]
     pub fn with_batch_limit(mut self, limit: BatchLimit) -> Self {
@@ -194,16 +211,62 @@ impl EncoderBuilder {
         self
     }
 
-    /// Loads the model.
+    /// Loads a multi-vector model.
+    ///
+    /// # Errors
+    /// Those of [`build_as`](Self::build_as).
+    pub fn build(&self) -> Result<Encoder> {
+        self.build_as()
+    }
+
+    /// Loads a model with one vector for each text.
+    ///
+    /// # Errors
+    /// Those of [`build_as`](Self::build_as).
+    pub fn build_dense(&self) -> Result<DenseEncoder> {
+        self.build_as()
+    }
+
+    /// Loads a model with weights of the vocabulary.
+    ///
+    /// # Errors
+    /// Those of [`build_as`](Self::build_as).
+    pub fn build_sparse(&self) -> Result<SparseEncoder> {
+        self.build_as()
+    }
+
+    /// Loads a reranker.
+    ///
+    /// # Errors
+    /// Those of [`build_as`](Self::build_as).
+    pub fn build_cross_encoder(&self) -> Result<CrossEncoder> {
+        self.build_as()
+    }
+
+    /// Loads a model of any kind.
+    ///
+    /// # Errors
+    /// Those of [`build_as`](Self::build_as).
+    pub fn build_any(&self) -> Result<AnyEncoder> {
+        let (files, backend) = self.load()?;
+        AnyEncoder::new(files.parts, backend, files.weights, &self.options.encode)
+    }
+
+    /// Loads a model of the kind `H`.
     ///
     /// # Errors
     /// All of [`Error`](crate::Error): `Io`, `MissingFile`, `ConfigSyntax`,
     /// `ConfigValue`, `InvalidTokenizer`, `InvalidModel` and `ModelMismatch`
-    /// if something is wrong with the model, `InvalidOption` for options out
+    /// if something is wrong with the model or it is of another kind, `InvalidOption` for options out
     /// of range, `EngineUnavailable` if the engine cannot be loaded,
     /// `ProviderUnavailable` if the provider cannot run the model, `Hub` if a
     /// hub cannot give it.
-    pub fn build(&self) -> Result<Encoder> {
+    pub fn build_as<H: Head>(&self) -> Result<TextEncoder<H>> {
+        let (files, backend) = self.load()?;
+        TextEncoder::new(files.parts, backend, files.weights, &self.options.encode)
+    }
+
+    fn load(&self) -> Result<(ModelFiles, Box<dyn Backend>)> {
         span!("load");
         let source = self.source.open()?;
         let (source, options) = (source.as_ref(), &self.options);
@@ -216,13 +279,12 @@ impl EncoderBuilder {
             let parallelism = options.parallelism()?;
             let files = source.read(options)?;
             let backend = tract::load(&files, parallelism, options)?;
-            return Encoder::new(files.parts, backend, files.weights, &options.encode);
+            return Ok((files, backend));
         }
         let Loaded { files, backend } = match &options.provider {
             Provider::Auto => load_on_best(source, options)?,
             provider => load(source, options, provider.clone())?,
         };
-        let backend: Box<dyn Backend> = Box::new(backend);
-        Encoder::new(files.parts, backend, files.weights, &options.encode)
+        Ok((files, Box::new(backend)))
     }
 }

@@ -115,6 +115,10 @@ impl ModelStore for ModelDirectory {
         Ok(self.read(path)?.to_vec())
     }
 
+    fn read_weights(&self, path: &str) -> Result<Vec<u8>> {
+        ModelStore::read(self, path)
+    }
+
     fn index(&self, path: &str, index: &mut WeightIndex) -> Result<()> {
         match self.hold(path)?.content {
             Content::Open(file) => index.read_file(path, file)?,

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-#[cfg(feature = "quantize")]
-use multivec_core::model::{DenseWeights, Module};
 use multivec_core::model::{ModelDescription, ModelFolder, WeightsFile, describe};
 use multivec_core::{Error, ModelParts, Precision, Result};
 use multivec_graph::Bytes;
@@ -79,20 +77,11 @@ impl ModelDirectory {
     /// Configurations, the tokenizer, and the weights of modules.
     #[cfg(feature = "quantize")]
     pub(crate) fn files_besides_weights(&self) -> impl Iterator<Item = &str> {
-        let modules = self.description.modules.iter();
-        let of_modules: Vec<&str> = modules
-            .filter_map(|module| match module {
-                Module::Dense(dense) => match &dense.weights {
-                    DenseWeights::File(path) => Some(path.as_str()),
-                    _ => None,
-                },
-                _ => None,
-            })
-            .collect();
+        let of_modules = self.description.module_files();
         self.files().filter(move |path| {
             ModelFolder::reads(path)
                 || *path == self.description.tokenizer
-                || of_modules.contains(path)
+                || of_modules.iter().any(|file| file == path)
         })
     }
 
@@ -115,10 +104,9 @@ impl ModelDirectory {
         Some(self.place.root()?.join(file))
     }
 
-    /// Reads the tokenizer.
+    /// Reads the tokenizer, and what is behind the graph.
     pub(crate) fn parts(&self) -> Result<ModelParts> {
-        let file = &self.description.tokenizer;
-        ModelParts::of(&self.description, &self.name(file), &self.read(file)?)
+        ModelParts::of(&self.description, self)
     }
 
     /// The weights of a precision, if the directory has such: of FP32 those that

@@ -156,14 +156,18 @@ impl OrtBackend {
     fn checked(&self, states: States, batch: &TokenBatch) -> Result<TokenStates> {
         match states.shape[..] {
             [rows, length, dim]
-                if rows as usize == batch.rows && length as usize == batch.length =>
+                if rows as usize == batch.rows
+                    && (length as usize == batch.length || length == 1) =>
             {
                 Ok(TokenStates::new(states.data, dim as usize))
             }
             _ => Err(Error::model_mismatch(
                 &self.info.model_file,
                 format_args!("output `{}`", self.signature.output),
-                format_args!("shape [{}, {}, dim]", batch.rows, batch.length),
+                format_args!(
+                    "shape [{0}, {1}, dim] or [{0}, 1, dim]",
+                    batch.rows, batch.length
+                ),
                 format_args!("{:?}", states.shape),
             )),
         }

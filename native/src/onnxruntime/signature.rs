@@ -1,5 +1,7 @@
 //! The inputs and the output of a graph, checked to be those of an encoder.
 
+use std::borrow::Cow;
+
 use multivec_core::batch::TokenBatch;
 use multivec_core::{Error, Result};
 use ort::session::{NoSelectedOutputs, RunOptions, Session, SessionOutputs};
@@ -103,18 +105,14 @@ impl Signature {
         Run { batch, options }: Run<'a>,
     ) -> ort::Result<SessionOutputs<'a>> {
         let shape = [batch.rows, batch.length];
-        let zeros = if self.uses_token_type_ids {
-            vec![0i64; batch.input_ids.len()]
-        } else {
-            Vec::new()
-        };
+        let types = self.types(batch);
         let tensor = |values| TensorRef::<i64>::from_array_view((shape, values));
         let mut inputs = ort::inputs! {
             IDS => tensor(batch.input_ids.as_slice())?,
             MASK => tensor(batch.attention_mask.as_slice())?,
         };
-        if self.uses_token_type_ids {
-            inputs.push((TYPES.into(), tensor(zeros.as_slice())?.into()));
+        if let Some(types) = &types {
+            inputs.push((TYPES.into(), tensor(types)?.into()));
         }
         session.run_with_options(inputs, options)
     }
@@ -139,10 +137,18 @@ impl Signature {
             (IDS, tensor(batch.input_ids.clone())?),
             (MASK, tensor(batch.attention_mask.clone())?),
         ];
-        if self.uses_token_type_ids {
-            inputs.push((TYPES, tensor(vec![0; batch.input_ids.len()])?));
+        if let Some(types) = self.types(batch) {
+            inputs.push((TYPES, tensor(types.into_owned())?));
         }
         Ok(inputs)
+    }
+
+    /// The types of a batch's tokens, if the graph takes them.
+    fn types<'a>(&self, batch: &'a TokenBatch) -> Option<Cow<'a, [i64]>> {
+        let zeros = || vec![0; batch.input_ids.len()].into();
+        let types = || batch.token_type_ids.as_deref().map(Cow::Borrowed);
+        self.uses_token_type_ids
+            .then(|| types().unwrap_or_else(zeros))
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 use multivec_core::encoder::Normalization;
 use multivec_core::equivalence::Probes;
 use multivec_core::model::WeightsFile;
-use multivec_core::{Backend, GraphForm, ModelParts, Precision, Result};
+use multivec_core::{Backend, GraphForm, ModelKind, ModelParts, Precision, Result};
 use multivec_graph::lower::{self, Operators};
 use multivec_graph::{self as graph, Fused, Graph};
 use multivec_kernels::{Granularity, SharedGranularity};
@@ -115,7 +115,10 @@ impl<R: GraphRunner> GraphLoader<'_, R> {
             return self.load();
         }
         // Never both at once, to save memory.
-        let probes = Probes::new(self.parts.tokenizer(), self.parts.config().document_length);
+        let mut probes = Probes::new(self.parts.tokenizer(), self.parts.config().document_length);
+        if self.parts.kind() == ModelKind::CrossEncoder {
+            probes = probes.as_pairs();
+        }
         let original = self.load()?;
         // If the original fails, so does making the encoder, which reports it.
         let Ok(expected) = probes.run(&original) else {

@@ -1,13 +1,14 @@
 //! The modules behind a transformer, added to its graph.
 
 use multivec_graph::Graph;
-use multivec_graph::modules::{self, append_normalization};
+use multivec_graph::modules::{self, append_normalization, append_splade};
 use multivec_graph::safetensors::WeightIndex;
 
 use super::ModelStore;
 use crate::error::{Error, Result};
 use crate::model::description::{Dense, DenseWeights, ModelDescription, Module};
 use crate::model::files::join;
+use crate::model::kind::HeadDescription;
 
 /// What modules are added to.
 pub(super) struct Target<'a> {
@@ -37,6 +38,9 @@ pub(super) fn append(
             }
             Module::Normalize => append_normalization(target.graph, target.file, &output)?,
         };
+    }
+    if let HeadDescription::Sparse(sparse) = &description.head {
+        append_splade(target.graph, target.file, &output, sparse.pooling)?;
     }
     Ok(files)
 }

@@ -1,11 +1,12 @@
 //! A graph that was exported, with or without the modules.
 
-use multivec_graph::{Graph, Promise, adapt_interface};
+use multivec_graph::{Form, Graph, Promise, adapt_interface};
 
 use super::ModelStore;
 use super::append::{Target, append};
 use crate::error::Result;
 use crate::model::description::{Format, ModelDescription, Module};
+use crate::model::kind::HeadDescription;
 
 /// Names of outputs that modules have yet to be applied to.
 const STATES: [&str; 2] = ["token_embeddings", "last_hidden_state"];
@@ -28,6 +29,85 @@ pub struct Completed {
 /// [`Error::ModelMismatch`](crate::Error::ModelMismatch) if no output, or more
 /// than one, is what the description promises, and those of `store`.
 pub fn complete_graph(
+    description: &ModelDescription,
+    graph: &mut Graph,
+    file: &str,
+    store: &impl ModelStore,
+) -> Result<Completed> {
+    let mut completed = match description.head {
+        HeadDescription::MultiVector => complete_tokens(description, graph, file, store),
+        _ => complete_texts(description, graph, file, store),
+    }?;
+    completed.files.extend(description.head_files());
+    Ok(completed)
+}
+
+/// Names of outputs with one row for each text.
+const SENTENCES: [&str; 2] = ["sentence_embedding", "sentence_embeddings"];
+
+/// Names of outputs with logits.
+const LOGITS: [&str; 2] = ["logits", "scores"];
+
+/// A graph of texts: what the transformer gives, which the head or a pooling in
+/// the graph reads, or one row for each text.
+fn complete_texts(
+    description: &ModelDescription,
+    graph: &mut Graph,
+    file: &str,
+    store: &impl ModelStore,
+) -> Result<Completed> {
+    let of_tokens = |names| Promise {
+        width: None,
+        names,
+        form: Form::Tokens,
+    };
+    let of_texts = |names, width| Promise {
+        width,
+        names,
+        form: Form::Text,
+    };
+    let is_sparse = matches!(description.head, HeadDescription::Sparse(_));
+    let tokens = match description.head {
+        HeadDescription::CrossEncoder(_) => None,
+        HeadDescription::Sparse(_) => Some(of_tokens(&LOGITS)),
+        _ => Some(Promise {
+            width: description.states_width(),
+            ..of_tokens(&STATES)
+        }),
+    };
+    let mut bare = graph.clone();
+    let found = tokens.map(|promise| adapt_interface(&mut bare, file, promise));
+    if let Some(Ok(interface)) = found {
+        *graph = bare;
+        let is_changed = interface.is_changed || is_sparse || !description.modules.is_empty();
+        let target = Target {
+            graph,
+            file,
+            output: &interface.output,
+            index: None,
+        };
+        let files = append(description, target, store)?;
+        return Ok(Completed { files, is_changed });
+    }
+    let promise = match description.head {
+        HeadDescription::CrossEncoder(_) => of_texts(&LOGITS, None),
+        HeadDescription::Sparse(_) => of_texts(&SENTENCES, None),
+        _ => of_texts(&SENTENCES, description.dim()),
+    };
+    let interface = adapt_interface(graph, file, promise);
+    // What was expected first is what is missing.
+    let interface = interface.map_err(|error| match found {
+        Some(Err(first)) => first,
+        _ => error,
+    })?;
+    Ok(Completed {
+        files: Vec::new(),
+        is_changed: interface.is_changed,
+    })
+}
+
+/// A graph of tokens.
+fn complete_tokens(
     description: &ModelDescription,
     graph: &mut Graph,
     file: &str,

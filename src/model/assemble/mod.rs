@@ -5,6 +5,7 @@
 
 mod append;
 mod complete;
+mod head;
 mod quantize;
 
 use multivec_graph::architectures::Head;
@@ -14,10 +15,12 @@ use multivec_graph::{ExternalLocation, Graph, StoredType, architectures};
 
 use super::description::{ModelDescription, WeightsFile};
 use super::files::join;
+use super::kind::HeadDescription;
 use crate::backend::Precision;
 use crate::error::{Error, Result};
 use append::append;
 pub use complete::{Completed, complete_graph};
+pub(crate) use head::load_head;
 pub use quantize::FloatGraph;
 
 /// The files of a model, as each platform opens them. Paths are those of the
@@ -40,6 +43,12 @@ pub trait ModelStore {
     /// # Errors
     /// Those of `read` and of [`WeightIndex::read_file`].
     fn index(&self, path: &str, index: &mut WeightIndex) -> Result<()>;
+
+    /// The content of a file of weights that is read as a whole.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    fn read_weights(&self, path: &str) -> Result<Vec<u8>>;
 }
 
 /// A graph of a model without ONNX.
@@ -49,7 +58,7 @@ pub struct BuiltGraph {
     /// The graph, with all modules. Its tensors name files by their paths.
     pub graph: Graph,
     /// The paths of the files that hold its weights: the transformer's, then
-    /// those of modules.
+    /// those of modules, in the graph and behind it.
     pub files: Vec<String>,
     /// The content of the transformer's `config.json`, which the graph depends
     /// on as well.
@@ -79,23 +88,24 @@ pub fn build_graph(
     for file in &files {
         store.index(file, &mut index)?;
     }
-    let mut graph = architectures::build(
-        &store.name(&transformer.config),
-        &config,
-        &index,
-        Head::None,
-    )?
-    .graph;
+    let head = match &description.head {
+        HeadDescription::MultiVector | HeadDescription::Dense(_) => Head::None,
+        HeadDescription::Sparse(_) => Head::MaskedLanguageModel,
+        HeadDescription::CrossEncoder(_) => Head::SequenceClassification,
+    };
+    let file = store.name(&transformer.config);
+    let mut graph = architectures::build(&file, &config, &index, head)?.graph;
     let name = files
         .first()
         .map_or_else(String::new, |file| store.name(file));
     let target = append::Target {
         graph: &mut graph,
         file: &name,
-        output: architectures::OUTPUT,
+        output: head.output(),
         index: Some(&index),
     };
     files.extend(append(description, target, store)?);
+    files.extend(description.head_files());
     Ok(BuiltGraph {
         graph,
         files,

@@ -1,7 +1,7 @@
 //! The modules behind the transformer.
 
 use super::super::MODULES;
-use super::super::dense::{self, WithoutActivation};
+use super::super::dense::{self, Rows, WithoutActivation};
 use super::super::description::{Dense, Module};
 use super::super::files::{Files, join};
 use super::super::modules::{self, Entry, Kind};
@@ -26,7 +26,7 @@ impl Behind {
             let is_after_pooling = pooling.is_some();
             match entry.kind {
                 Kind::Dense if !is_after_pooling => {
-                    let dense = dense::read(files, entry, &WithoutActivation::Tanh)?;
+                    let dense = dense::read(files, entry, Rows::Tokens, &WithoutActivation::Tanh)?;
                     chain.push(Module::Dense(dense));
                 }
                 Kind::Normalize if !is_after_pooling => {

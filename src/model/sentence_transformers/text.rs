@@ -68,23 +68,53 @@ pub(super) fn read_lengths(
     }
 }
 
-/// Refuses transformers whose token states are not their last ones, and texts
-/// that go through a chat template.
-pub(super) fn check_task(text: &Keys) -> Result<()> {
+/// What a transformer module does.
+pub(super) struct Task {
+    name: &'static str,
+    /// What it gives to the modules behind it.
+    output: &'static str,
+    /// Which output of transformers' model that is.
+    method_output: &'static str,
+}
+
+/// Token states.
+pub(super) const FEATURES: Task = Task {
+    name: "feature-extraction",
+    output: "token_embeddings",
+    method_output: "last_hidden_state",
+};
+
+/// Logits of the vocabulary for each token.
+pub(super) const FILL_MASK: Task = Task {
+    name: "fill-mask",
+    output: "token_embeddings",
+    method_output: "logits",
+};
+
+/// Logits of labels.
+pub(super) const CLASSIFICATION: Task = Task {
+    name: "sequence-classification",
+    output: "scores",
+    method_output: "logits",
+};
+
+/// Refuses transformers with another task, and texts that go through a chat
+/// template.
+pub(super) fn check_task(text: &Keys, task: &Task) -> Result<()> {
     let only = |keys: &Keys, key, expected: &str| match keys.string(key)? {
         Some(found) if found != expected => {
             Err(keys.error(key, &format!("`{expected}`"), format_args!("`{found}`")))
         }
         _ => Ok(()),
     };
-    only(text, "transformer_task", "feature-extraction")?;
-    only(text, "module_output_name", "token_embeddings")?;
+    only(text, "transformer_task", task.name)?;
+    only(text, "module_output_name", task.output)?;
     if let Some(inputs) = text.object("modality_config")? {
         let Some(input) = inputs.object("text")? else {
             return Err(inputs.error("text", "a model of texts", "none"));
         };
         only(&input, "method", "forward")?;
-        only(&input, "method_output_name", "last_hidden_state")?;
+        only(&input, "method_output_name", task.method_output)?;
         if inputs.has("message") {
             let found = "`message`, texts in a chat template";
             return Err(text.error("modality_config", "`text`", found));

@@ -74,7 +74,7 @@ impl Listing {
         });
         Ok(Plan {
             weights: weights.collect::<Result<_>>()?,
-            modules: modules(&description).map(str::to_owned).collect(),
+            modules: description.module_files(),
             tokenizer: description.tokenizer,
         })
     }
@@ -133,20 +133,6 @@ impl Listing {
     }
 }
 
-/// Paths of files with weights of Dense modules.
-fn modules(description: &ModelDescription) -> impl Iterator<Item = &str> {
-    description
-        .modules
-        .iter()
-        .filter_map(|module| match module {
-            Module::Dense(dense) => match &dense.weights {
-                DenseWeights::File(path) => Some(path.as_str()),
-                _ => None,
-            },
-            _ => None,
-        })
-}
-
 impl ModelStore for Listing {
     fn location(&self) -> String {
         self.location.clone()
@@ -161,6 +147,10 @@ impl ModelStore for Listing {
     }
 
     fn index(&self, path: &str, _: &mut WeightIndex) -> Result<()> {
+        Err(self.missing(path))
+    }
+
+    fn read_weights(&self, path: &str) -> Result<Vec<u8>> {
         Err(self.missing(path))
     }
 }

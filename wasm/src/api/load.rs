@@ -46,12 +46,7 @@ impl ModelFiles {
             .iter()
             .find(|one| one.path() == weights)
             .ok_or_else(|| self.listing.missing(weights))?;
-        // In a block: its memory is free for the weights afterwards.
-        let mut parts = {
-            let path = &description.tokenizer;
-            let tokenizer = self.listing.content(path)?;
-            ModelParts::of(&description, &self.listing.name(path), &tokenizer)?
-        };
+        let mut parts = ModelParts::of(&description, self)?;
         let mut model = self.assemble(&description, chosen)?;
         self.hash(weights, &mut model)?;
         let external = |tensor: &TensorProto| self.tensor(weights, tensor);
@@ -179,6 +174,11 @@ impl ModelStore for ModelFiles {
 
     fn read(&self, path: &str) -> Result<Vec<u8>> {
         self.listing.content(path)
+    }
+
+    fn read_weights(&self, path: &str) -> Result<Vec<u8>> {
+        let file = self.file(path)?;
+        Ok(file.read(0, file.size())?.to_vec())
     }
 
     fn index(&self, path: &str, index: &mut WeightIndex) -> Result<()> {

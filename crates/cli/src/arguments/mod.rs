@@ -3,4 +3,4 @@
 mod model;
 mod provider;
 
-pub(crate) use model::{EngineName, ModelArguments, PrecisionName, note_fallback};
+pub(crate) use model::{EngineName, LoadedModel, ModelArguments, PrecisionName, note_fallback};

@@ -1,14 +1,15 @@
 //! Flags that choose a model and how it is loaded.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use multivec::{
-    Arena, BatchLimit, BatchShapes, Encoder, Engine, GraphForm, LoadOptions, ModelDirectory,
-    Optimization, Padding, Pooling, Precision, Quantization, Result, TruncationPolicy,
+    AnyEncoder, Arena, BackendInfo, BatchLimit, BatchShapes, CrossEncoder, Encoder, EncoderBuilder,
+    Engine, GraphForm, LoadOptions, ModelDirectory, Optimization, Padding, Pooling, Precision,
+    Quantization, Result, TruncationPolicy,
 };
 
 use super::provider::ProviderArguments;
@@ -53,6 +54,13 @@ pub(crate) struct ModelArguments {
     /// Token vectors at the start of a document that are not pooled.
     #[arg(long, value_name = "N", default_value_t = 1, requires = "pool_factor")]
     protected_tokens: usize,
+    /// Columns to keep of the vectors of dense models that were trained so.
+    #[arg(long, value_name = "N", value_parser = at_least_one())]
+    dimensions: Option<usize>,
+    /// Name of the prompt for all texts, one of those that the model states
+    /// [default: those of queries and documents].
+    #[arg(long, value_name = "NAME")]
+    prompt: Option<String>,
     /// Maximum texts per batch.
     #[arg(long, value_name = "N", conflicts_with = "token_budget", value_parser = at_least_one())]
     batch_size: Option<usize>,
@@ -151,16 +159,16 @@ enum TruncationName {
 }
 
 /// An encoder, the name of its model and the time it took to load.
-pub(crate) struct LoadedModel {
-    pub(crate) encoder: Encoder,
+pub(crate) struct LoadedModel<E = Encoder> {
+    pub(crate) encoder: E,
     pub(crate) name: String,
     pub(crate) load: Duration,
 }
 
 /// Says once that tract runs in place of ONNX Runtime.
-pub(crate) fn note_fallback(requested: Engine, encoder: &Encoder) {
+pub(crate) fn note_fallback(requested: Engine, info: &BackendInfo) {
     static ONCE: Once = Once::new();
-    if requested == Engine::Auto && encoder.info().engine == "tract" {
+    if requested == Engine::Auto && info.engine == "tract" {
         ONCE.call_once(|| {
             eprintln!(
                 "note: running on tract, since no usable ONNX Runtime library was found; \
@@ -170,39 +178,71 @@ pub(crate) fn note_fallback(requested: Engine, encoder: &Encoder) {
     }
 }
 
+/// Says on standard error how a model runs other than one would expect.
+fn warn(info: &BackendInfo) {
+    let file = &info.model_file;
+    if let form @ GraphForm::Refused { .. } = info.graph {
+        eprintln!("warning: {file}: the graph runs {form}");
+    }
+    if let Quantization::Refused { reason } = &info.quantization {
+        eprintln!("warning: weights run as they are stored, not in INT8: {reason}");
+    }
+    if let Padding::Avoided { distance, .. } = info.padding {
+        eprintln!(
+            "warning: {file}: padding changes vectors by {distance:.1e}, so only texts of equal \
+             length share a batch"
+        );
+    }
+}
+
 impl ModelArguments {
-    pub(crate) fn load(&self) -> Result<LoadedModel> {
-        self.load_with(self.options()?)
+    /// Loads the model, of whichever kind it is.
+    pub(crate) fn load_any(&self) -> Result<LoadedModel<AnyEncoder>> {
+        self.load_by(self.options()?, EncoderBuilder::build_any, AnyEncoder::info)
     }
 
-    /// Loads the model with other options.
+    /// Loads another model with the same options, of whichever kind it is.
+    pub(crate) fn load_also(&self, model: &Path) -> Result<AnyEncoder> {
+        let mut options = self.options()?;
+        options.file = None;
+        let encoder = models::builder(model).with_options(options).build_any()?;
+        warn(encoder.info());
+        Ok(encoder)
+    }
+
+    /// Loads a reranker.
+    pub(crate) fn load_cross_encoder(&self) -> Result<LoadedModel<CrossEncoder>> {
+        let options = self.options()?;
+        self.load_by(options, EncoderBuilder::build_as, CrossEncoder::info)
+    }
+
+    /// Loads a multi-vector model with other options.
     pub(crate) fn load_with(&self, options: LoadOptions) -> Result<LoadedModel> {
+        let loaded = self.load_by(options, EncoderBuilder::build, Encoder::info)?;
+        let origin = loaded.encoder.origin().map(str::to_owned);
+        Ok(LoadedModel {
+            name: origin.unwrap_or(loaded.name),
+            ..loaded
+        })
+    }
+
+    fn load_by<E>(
+        &self,
+        options: LoadOptions,
+        build: impl Fn(&EncoderBuilder) -> Result<E>,
+        info: impl Fn(&E) -> &BackendInfo,
+    ) -> Result<LoadedModel<E>> {
         let start = Instant::now();
         let (builder, name) = match &self.model {
             Some(model) => (models::builder(model), model.display().to_string()),
             None => (demo::builder()?, demo::NAME.to_owned()),
         };
         let engine = options.engine;
-        let encoder = builder.with_options(options).build()?;
-        note_fallback(engine, &encoder);
-        if let form @ GraphForm::Refused { .. } = encoder.info().graph {
-            eprintln!(
-                "warning: {}: the graph runs {form}",
-                encoder.info().model_file
-            );
-        }
-        if let Quantization::Refused { reason } = &encoder.info().quantization {
-            eprintln!("warning: weights run as they are stored, not in INT8: {reason}");
-        }
-        if let Padding::Avoided { distance, .. } = encoder.info().padding {
-            eprintln!(
-                "warning: {}: padding changes vectors by {distance:.1e}, so only texts of equal \
-                 length share a batch",
-                encoder.info().model_file
-            );
-        }
+        let encoder = build(&builder.with_options(options))?;
+        note_fallback(engine, info(&encoder));
+        warn(info(&encoder));
         Ok(LoadedModel {
-            name: encoder.origin().map_or(name, str::to_owned),
+            name,
             encoder,
             load: start.elapsed(),
         })
@@ -246,6 +286,8 @@ impl ModelArguments {
         encode.pooling = self
             .pool_factor
             .map(|factor| Pooling::by(factor.into()).with_protected_tokens(self.protected_tokens));
+        encode.dimensions = self.dimensions;
+        encode.prompt.clone_from(&self.prompt);
         if let Some(texts) = self.batch_size {
             encode.batch_limit = BatchLimit::Texts(texts);
         }

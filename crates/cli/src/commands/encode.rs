@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use multivec::{Control, Encoder, TextKind};
+use multivec::{AnyEncoder, Control, EmbeddingHead, Error, TextEncoder, TextKind};
 use serde_json::{Value, json};
 
-use crate::arguments::ModelArguments;
+use crate::arguments::{LoadedModel, ModelArguments};
 use crate::console::{Format, print};
 use crate::failure::Failure;
 use crate::input::{Chunk, Input, InputArguments, OnError, Skipped};
-use crate::output::{Identity, Output, Summary};
+use crate::output::{Identity, Output, Stored, Summary};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -30,8 +30,9 @@ pub(crate) struct Arguments {
     /// What a line that cannot be used does, or a text that cannot be encoded.
     #[arg(long, default_value = "fail")]
     on_error: OnError,
-    /// Embeddings: `.safetensors` (tensors `0`, `1`, ... of `[tokens, dim]`) or
-    /// `.jsonl`. An interrupted run keeps its progress beside this file, and
+    /// Embeddings: `.safetensors` (a tensor a text, named by its id, or by its
+    /// place from 0: `[tokens, dim]`, `[dim]` of dense models, `ID.indices` and
+    /// `ID.values` of sparse ones) or `.jsonl`. An interrupted run keeps its progress beside this file, and
     /// the same command resumes it.
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
@@ -49,13 +50,54 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> 
         KindName::Document => (TextKind::Document, "document"),
     };
     let input = Input::open(&arguments.input, &arguments.texts)?;
-    let mut input = input.with_on_error(arguments.on_error);
-    let loaded = arguments.model.load()?;
+    let input = input.with_on_error(arguments.on_error);
+    let LoadedModel { encoder, load, .. } = arguments.model.load_any()?;
+    let text = Texts {
+        kind,
+        kind_name,
+        input,
+        load,
+    };
+    match encoder {
+        AnyEncoder::MultiVector(encoder) => write(&encoder, arguments, text, format),
+        AnyEncoder::Dense(encoder) => write(&encoder, arguments, text, format),
+        AnyEncoder::Sparse(encoder) => write(&encoder, arguments, text, format),
+        other => Err(Error::option(
+            "model",
+            "a model that encodes single texts; `multivec rerank` scores pairs",
+            format!("a {} model", other.kind()),
+        )
+        .into()),
+    }
+}
+
+/// What to encode, and how long it took to load the model.
+struct Texts {
+    kind: TextKind,
+    kind_name: &'static str,
+    input: Input,
+    load: Duration,
+}
+
+/// Encodes all texts into the output.
+fn write<H: EmbeddingHead<Output: Stored>>(
+    encoder: &TextEncoder<H>,
+    arguments: &Arguments,
+    texts: Texts,
+    format: Format,
+) -> Result<(), Failure> {
+    let Texts {
+        kind,
+        kind_name,
+        mut input,
+        load,
+    } = texts;
     let bar = progress(input.size);
     let ticking = bar.clone();
     let control = Control::new().with_progress(move |_| ticking.tick());
-    let encoder = &loaded.encoder.with_control(control);
+    let encoder = &encoder.with_control(control);
     let identity = Identity {
+        model: H::Output::KIND,
         kind: kind_name.to_owned(),
         space: encoder.fingerprint().space().to_owned(),
         computed: encoder.fingerprint().computed().to_owned(),
@@ -96,6 +138,7 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> 
         Format::Json => print(
             &json!({
                 "origin": encoder.origin(),
+                "model": encoder.kind().to_string(),
                 "engine": info.engine,
                 "provider": info.provider,
                 "precision": info.precision.to_string(),
@@ -105,7 +148,7 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> 
                 "truncated": totals.truncated,
                 "skipped": totals.skipped,
                 "skipped_texts": skipped,
-                "load_ms": milliseconds(loaded.load),
+                "load_ms": milliseconds(load),
                 "encode_ms": milliseconds(spent),
                 "fingerprint": {
                     "space": fingerprint.space(),
@@ -122,7 +165,7 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> 
                 totals.tokens,
                 totals.truncated,
                 spent.as_secs_f64(),
-                loaded.load.as_secs_f64(),
+                load.as_secs_f64(),
                 info.engine,
                 info.provider,
                 info.precision,
@@ -154,8 +197,8 @@ fn list(count: usize, skipped: &[Skipped]) -> Result<(), Failure> {
 }
 
 /// A run in progress.
-struct Run<'a> {
-    encoder: &'a Encoder,
+struct Run<'a, H: EmbeddingHead> {
+    encoder: &'a TextEncoder<H>,
     kind: TextKind,
     input: Input,
     output: Output,
@@ -163,7 +206,7 @@ struct Run<'a> {
     spent: Duration,
 }
 
-impl Run<'_> {
+impl<H: EmbeddingHead<Output: Stored>> Run<'_, H> {
     fn encode_all(&mut self, bar: &ProgressBar) -> Result<(), Failure> {
         loop {
             if self.input.size.is_some() {

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::ProgressBar;
-use multivec::{Control, Embedding, Error, Match, Ranked, Result, TokenRole, matches, rank};
+use multivec::{
+    AnyEncoder, Control, Embedding, Error, Match, Ranked, Result, TokenRole, matches, rank,
+};
 use serde_json::{Value, json};
 
-use crate::arguments::ModelArguments;
+use super::hybrid;
+use crate::arguments::{LoadedModel, ModelArguments};
 use crate::console::{Format, print};
 use crate::failure::Failure;
 use crate::input::{Input, InputArguments, InputText};
@@ -25,6 +28,10 @@ pub(crate) struct Arguments {
     /// Documents to show per query.
     #[arg(long, value_name = "N", default_value_t = 10)]
     top_k: usize,
+    /// Models to search with as well, by directory or id; rankings are joined by
+    /// their reciprocal ranks.
+    #[arg(long, value_name = "DIR|ID", conflicts_with = "explain")]
+    also: Vec<PathBuf>,
     /// Show the document token that each query token matched.
     #[arg(long)]
     explain: bool,
@@ -36,7 +43,28 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> {
     let mut input = Input::open(&arguments.documents, &arguments.texts)?;
     let texts = input.read_all()?;
-    let encoder = arguments.model.load()?.encoder;
+    let LoadedModel { encoder, .. } = arguments.model.load_any()?;
+    let encoder = match encoder {
+        AnyEncoder::MultiVector(encoder) if arguments.also.is_empty() => encoder,
+        other if arguments.explain => {
+            let expected = "a multi-vector model, whose tokens match";
+            let found = format!("a {} model", other.kind());
+            return Err(Error::option("explain", expected, found).into());
+        }
+        other => {
+            let mut models = vec![other];
+            for also in &arguments.also {
+                models.push(arguments.model.load_also(also)?);
+            }
+            let search = hybrid::Search {
+                queries: &arguments.queries,
+                documents: &texts,
+                top_k: arguments.top_k,
+            };
+            let done = hybrid::run(&models, &search, format);
+            return done.map_err(|error| placed(error, &input, &texts));
+        }
+    };
 
     let bar = ProgressBar::new(texts.len() as u64);
     let plain: Vec<&str> = texts.iter().map(|line| line.text.as_str()).collect();

@@ -7,11 +7,14 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::stored::StoredKind;
 use crate::input::{InputFormat, Position, Skipped};
 
 /// What two runs must have in common for one to resume the other's output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Identity {
+    /// The kind of embeddings.
+    pub(crate) model: StoredKind,
     pub(crate) kind: String,
     pub(crate) space: String,
     pub(crate) computed: String,

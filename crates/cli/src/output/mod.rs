@@ -3,19 +3,23 @@
 //! the same command resumes.
 
 mod journal;
+mod stored;
 mod tensors;
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use multivec::{Embedding, Error, Result};
+use multivec::{Error, Result};
 use serde_json::{Value, json};
 
 use crate::console::io_error;
 use crate::input::{Input, InputText, OnError, Skipped};
 pub(crate) use journal::{Identity, Totals};
 use journal::{Journal, Record};
+pub(crate) use stored::Stored;
 
 /// Most texts that are listed of those that were left out.
 const LISTED: usize = 1000;
@@ -47,6 +51,8 @@ pub(crate) struct Output {
     /// Texts since the last commit.
     open: Record,
     totals: Totals,
+    /// Hashes of the names of tensors so far.
+    names: HashSet<u64>,
 }
 
 impl Output {
@@ -90,6 +96,14 @@ impl Output {
                 Totals::default()
             }
         };
+        let mut names = HashSet::new();
+        journal
+            .records(|record| {
+                let texts = record.indices.iter().zip(&record.ids);
+                names.extend(texts.map(|(&index, id)| hash(&tensors::name(index, id))));
+                Ok(())
+            })
+            .map_err(fail)?;
         partial.set_len(totals.length).map_err(fail)?;
         partial.seek(SeekFrom::End(0)).map_err(fail)?;
         Ok(Self {
@@ -100,6 +114,7 @@ impl Output {
             journal,
             open: Record::default(),
             totals,
+            names,
         })
     }
 
@@ -109,29 +124,28 @@ impl Output {
     }
 
     /// Adds the embedding of one text.
-    pub(crate) fn write(&mut self, text: &InputText, embedding: &Embedding) -> Result<()> {
+    pub(crate) fn write(&mut self, text: &InputText, embedding: &impl Stored) -> Result<()> {
         let done = match self.format {
             Format::Lines => self.write_line(text, embedding),
             Format::Tensors => self.write_rows(text, embedding)?,
         };
         self.totals.length += done.map_err(|source| self.error(source))?;
-        let truncation = embedding.truncation().unwrap_or_default();
         self.totals.texts += 1;
-        self.totals.tokens += embedding.tokens();
-        self.totals.truncated += usize::from(truncation.is_truncated());
+        self.totals.tokens += embedding.rows();
+        self.totals.truncated += usize::from(embedding.truncation().is_truncated());
         Ok(())
     }
 
-    fn write_line(&mut self, text: &InputText, embedding: &Embedding) -> io::Result<u64> {
-        let view = embedding.view();
-        let rows: Vec<Vec<f32>> = view.rows().into_iter().map(|row| row.to_vec()).collect();
+    fn write_line(&mut self, text: &InputText, embedding: &impl Stored) -> io::Result<u64> {
         let mut line = json!({
             "index": text.index,
             "id": text.id,
             "kind": self.identity.kind,
             "space": self.identity.space,
-            "embedding": rows,
         });
+        for (key, value) in embedding.fields() {
+            line[key] = value;
+        }
         if let Some(origin) = &self.identity.origin {
             line["origin"] = origin.as_str().into();
         }
@@ -140,9 +154,11 @@ impl Output {
         Ok(line.len() as u64)
     }
 
-    fn write_rows(&mut self, text: &InputText, embedding: &Embedding) -> Result<io::Result<u64>> {
+    fn write_rows(&mut self, text: &InputText, embedding: &impl Stored) -> Result<io::Result<u64>> {
         let id = text.id.clone().unwrap_or(Value::Null);
-        self.totals.header += tensors::entry_size(text.index, self.totals.length, &id);
+        let name = tensors::name(text.index, &id);
+        self.check_name(&name, text)?;
+        self.totals.header += tensors::entry_size(&name, self.totals.length, &id);
         if tensors::FRAME + self.totals.header > tensors::LARGEST_HEADER {
             return Err(Error::option(
                 "output",
@@ -152,14 +168,23 @@ impl Output {
             ));
         }
         self.open.indices.push(text.index);
-        self.open.rows.push(embedding.tokens());
+        self.open.rows.push(embedding.rows());
         self.open.ids.push(id);
-        let values = embedding.as_slice();
-        let bytes: Vec<u8> = values
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect();
+        let bytes = embedding.bytes();
         Ok(self.partial.write_all(&bytes).map(|()| bytes.len() as u64))
+    }
+
+    /// Refuses names that a file of tensors cannot have.
+    fn check_name(&mut self, name: &str, text: &InputText) -> Result<()> {
+        if name != "__metadata__" && self.names.insert(hash(name)) {
+            return Ok(());
+        }
+        Err(Error::option(
+            "id",
+            "an id of its own for each text, which names its tensor, or an output that ends in \
+             .jsonl",
+            format!("{name:?} in line {}", text.line),
+        ))
     }
 
     /// Leaves texts out.
@@ -246,6 +271,12 @@ impl Output {
     fn error(&self, source: io::Error) -> Error {
         io_error(&self.path.display().to_string(), "writing", source)
     }
+}
+
+fn hash(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Whether a run goes on after one that has left texts out.

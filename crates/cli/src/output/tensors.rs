@@ -8,6 +8,7 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::journal::{Identity, Journal};
+use super::stored::tensors;
 use multivec::atomic_file::beside;
 use serde_json::Value;
 
@@ -21,10 +22,21 @@ pub(crate) const FRAME: usize = 2048;
 pub(crate) const GAP: usize = ",null".len();
 
 /// Upper bound of the bytes that a text adds to the header.
-pub(crate) fn entry_size(index: usize, offset: u64, id: &Value) -> usize {
+pub(crate) fn entry_size(name: &str, offset: u64, id: &Value) -> usize {
     let digits = |number: u64| number.checked_ilog10().unwrap_or(0) as usize + 1;
-    // Name, shape and two offsets; escaping at most doubles the id.
-    64 + digits(index as u64) + 3 * digits(offset) + 2 * id.to_string().len()
+    let name = Value::from(name).to_string().len();
+    // Up to two tensors with name, shape and two offsets; escaping at most
+    // doubles the id.
+    2 * (72 + name + 3 * digits(offset)) + 2 * id.to_string().len()
+}
+
+/// The name of a text's tensors: its id, or its position in the input.
+pub(crate) fn name(index: usize, id: &Value) -> String {
+    match id {
+        Value::Null => index.to_string(),
+        Value::String(id) => id.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// Writes a file to `path`: the tensors of `rows`, in the shapes that the
@@ -66,19 +78,27 @@ fn write_header(
     write!(out, "{{")?;
     journal.records(|record| {
         has_ids |= record.ids.iter().any(|id| !id.is_null());
-        for (index, rows) in record.indices.into_iter().zip(record.rows) {
-            let end = start + (rows * dim * size_of::<f32>()) as u64;
-            write!(
-                out,
-                "\"{index}\":{{\"dtype\":\"F32\",\"shape\":[{rows},{dim}],\
-                 \"data_offsets\":[{start},{end}]}},"
-            )?;
-            start = end;
+        let texts = record.indices.into_iter().zip(record.ids);
+        for ((index, id), rows) in texts.zip(record.rows) {
+            let name = name(index, &id);
+            for tensor in tensors(identity.model, rows, dim) {
+                let end = start + tensor.bytes();
+                write!(
+                    out,
+                    "{}:{{\"dtype\":\"{}\",\"shape\":{:?},\"data_offsets\":[{start},{end}]}},",
+                    Value::from(format!("{name}{}", tensor.suffix)),
+                    tensor.dtype,
+                    tensor.shape,
+                )?;
+                start = end;
+            }
         }
         Ok(())
     })?;
     write!(out, "\"__metadata__\":{{\"format\":\"multivec\"")?;
+    let model = identity.model.name().to_owned();
     let stated = [
+        ("model", &model),
         ("kind", &identity.kind),
         ("space", &identity.space),
         ("computed", &identity.computed),
@@ -93,8 +113,8 @@ fn write_header(
         let (mut separator, mut next) = ("", 0);
         journal.records(|record| {
             for (index, id) in record.indices.into_iter().zip(record.ids) {
-                // Texts that are left out have a place too, so that a tensor's
-                // name is the position of its id.
+                // Texts that are left out have a place too, so that an id's
+                // position is that of its text.
                 for _ in next..index {
                     write!(out, "{separator}null")?;
                     separator = ",";

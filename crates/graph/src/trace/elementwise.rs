@@ -232,7 +232,7 @@ fn softmax(call: &Call<'_>) -> Option<Tensor> {
 /// The error function to within 1.5e-7.
 ///
 /// Source: Abramowitz and Stegun, 7.1.26.
-pub(crate) fn erf(x: f32) -> f32 {
+pub fn erf(x: f32) -> f32 {
     let sign = f64::from(x).signum();
     let x = f64::from(x).abs();
     let t = 1. / (1. + 0.327_591_1 * x);

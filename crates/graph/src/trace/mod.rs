@@ -26,7 +26,7 @@ use ndarray::{Array2, ArrayD};
 use crate::index::ValueIndex;
 use crate::onnx::{INT64, NodeProto, TensorProto};
 use crate::operators::{CONTRIB_DOMAIN, DOMAIN};
-pub(crate) use elementwise::erf;
+pub use elementwise::erf;
 pub(crate) use tensor::Tensor;
 
 /// Elements of the largest tensor of the model that is read; weights are larger.

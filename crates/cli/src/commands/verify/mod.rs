@@ -153,7 +153,7 @@ impl Arguments {
         })?;
         let engine = against.engine;
         let encoder = models::builder(root).with_options(against).build()?;
-        note_fallback(engine, &encoder);
+        note_fallback(engine, encoder.info());
         Ok(encoder)
     }
 

@@ -1,0 +1,151 @@
+//! What files have of an embedding, by its kind.
+
+use multivec::{DenseEmbedding, Embedding, SparseEmbedding, Truncation};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// A kind of embeddings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum StoredKind {
+    MultiVector,
+    Dense,
+    Sparse,
+}
+
+impl StoredKind {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::MultiVector => "multi-vector",
+            Self::Dense => "dense",
+            Self::Sparse => "sparse",
+        }
+    }
+}
+
+/// An embedding that can be written.
+pub(crate) trait Stored {
+    const KIND: StoredKind;
+
+    /// The values as tensors have them, one after the other, little-endian.
+    fn bytes(&self) -> Vec<u8>;
+
+    /// What a line of JSON has of it.
+    fn fields(&self) -> Map<String, Value>;
+
+    /// Rows of a multi-vector embedding, weights of a sparse one, 1 of a dense
+    /// one.
+    fn rows(&self) -> usize;
+
+    fn truncation(&self) -> Truncation;
+}
+
+fn floats(values: &[f32]) -> impl Iterator<Item = u8> {
+    values.iter().flat_map(|value| value.to_le_bytes())
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+impl Stored for Embedding {
+    const KIND: StoredKind = StoredKind::MultiVector;
+
+    fn bytes(&self) -> Vec<u8> {
+        floats(self.as_slice()).collect()
+    }
+
+    fn fields(&self) -> Map<String, Value> {
+        let view = self.view();
+        let rows: Vec<Vec<f32>> = view.rows().into_iter().map(|row| row.to_vec()).collect();
+        object(json!({ "embedding": rows }))
+    }
+
+    fn rows(&self) -> usize {
+        self.tokens()
+    }
+
+    fn truncation(&self) -> Truncation {
+        self.truncation().unwrap_or_default()
+    }
+}
+
+impl Stored for DenseEmbedding {
+    const KIND: StoredKind = StoredKind::Dense;
+
+    fn bytes(&self) -> Vec<u8> {
+        floats(&self.values).collect()
+    }
+
+    fn fields(&self) -> Map<String, Value> {
+        object(json!({ "embedding": self.values }))
+    }
+
+    fn rows(&self) -> usize {
+        1
+    }
+
+    fn truncation(&self) -> Truncation {
+        self.truncation.unwrap_or_default()
+    }
+}
+
+impl Stored for SparseEmbedding {
+    const KIND: StoredKind = StoredKind::Sparse;
+
+    fn bytes(&self) -> Vec<u8> {
+        let indices = self.indices.iter();
+        let indices = indices.flat_map(|&index| i64::from(index).to_le_bytes());
+        indices.chain(floats(&self.values)).collect()
+    }
+
+    fn fields(&self) -> Map<String, Value> {
+        object(json!({ "indices": self.indices, "values": self.values }))
+    }
+
+    fn rows(&self) -> usize {
+        self.len()
+    }
+
+    fn truncation(&self) -> Truncation {
+        self.truncation.unwrap_or_default()
+    }
+}
+
+/// A tensor of a text.
+pub(super) struct Tensor {
+    /// What follows the text's name.
+    pub(super) suffix: &'static str,
+    pub(super) dtype: &'static str,
+    pub(super) shape: Vec<usize>,
+    /// Bytes of an element.
+    pub(super) size: usize,
+}
+
+impl Tensor {
+    pub(super) fn bytes(&self) -> u64 {
+        let sizes = self.shape.iter().map(|&size| size as u64);
+        sizes.product::<u64>() * self.size as u64
+    }
+}
+
+/// The tensors of a text with so many rows, in the order of their bytes.
+pub(super) fn tensors(kind: StoredKind, rows: usize, dim: usize) -> Vec<Tensor> {
+    let tensor = |suffix, dtype, shape, size| Tensor {
+        suffix,
+        dtype,
+        shape,
+        size,
+    };
+    match kind {
+        StoredKind::Dense => vec![tensor("", "F32", vec![dim], 4)],
+        StoredKind::Sparse => vec![
+            tensor(".indices", "I64", vec![rows], 8),
+            tensor(".values", "F32", vec![rows], 4),
+        ],
+        StoredKind::MultiVector => vec![tensor("", "F32", vec![rows, dim], 4)],
+    }
+}

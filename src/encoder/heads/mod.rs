@@ -1,0 +1,125 @@
+//! What becomes of a graph's output: one file for each kind of model.
+
+mod cross;
+mod dense;
+mod multi_vector;
+mod sparse;
+
+use std::fmt;
+
+use ndarray::ArrayView2;
+
+use super::options::Plan;
+use super::parts::ModelParts;
+use crate::config::TextKind;
+use crate::error::{Error, Result};
+use crate::model::ModelKind;
+use crate::normalization::NonFiniteRow;
+use crate::pool::Pooling;
+use crate::tokenize::{TextTokenizer, TokenizedText};
+pub use cross::Cross;
+pub use dense::Dense;
+pub use multi_vector::MultiVector;
+pub use sparse::Sparse;
+
+/// What an encoder of one kind does behind the graph.
+///
+/// Implemented for each kind of model by the library alone.
+pub trait Head: sealed::Sealed + fmt::Debug + Sized + Send + Sync + 'static {
+    /// The kind of model.
+    const KIND: ModelKind;
+
+    /// The result for a text.
+    type Output: Send + Sync;
+
+    /// What is read of the graph's output for a text.
+    #[doc(hidden)]
+    type Part: Send + Sync;
+
+    /// The head of a model.
+    #[doc(hidden)]
+    fn of(parts: &ModelParts) -> Result<Self>;
+
+    /// Refuses a graph whose output has another number of columns than the
+    /// head reads.
+    #[doc(hidden)]
+    fn check(&self, width: usize, file: &str) -> Result<()>;
+
+    /// Columns of a result if the graph's output has `width`.
+    #[doc(hidden)]
+    fn dim(&self, width: usize) -> usize;
+
+    /// Reads the output for a text: `[tokens with padding, width]`, or `[1,
+    /// width]` of a graph that gives one vector.
+    #[doc(hidden)]
+    fn read(
+        &self,
+        states: ArrayView2<'_, f32>,
+        text: &TokenizedText,
+        finish: Finish<'_>,
+    ) -> Result<Self::Part, NonFiniteRow>;
+
+    /// The part of a text without tokens.
+    #[doc(hidden)]
+    fn of_nothing(&self, width: usize) -> Self::Part;
+
+    /// The part of a text whose tokens suffice.
+    #[doc(hidden)]
+    fn of_tokens(&self, _text: &TokenizedText, _kind: TextKind) -> Option<Self::Part> {
+        None
+    }
+
+    #[doc(hidden)]
+    fn finish(part: Self::Part, text: TokenizedText, tokenizer: &TextTokenizer) -> Self::Output;
+
+    /// A result with fewer rows.
+    #[doc(hidden)]
+    fn pooled(_output: &Self::Output, _pooling: Pooling) -> Result<Option<Self::Output>> {
+        Ok(None)
+    }
+}
+
+/// A head that gives embeddings of single texts.
+pub trait EmbeddingHead: Head {}
+
+impl EmbeddingHead for MultiVector {}
+impl EmbeddingHead for Dense {}
+impl EmbeddingHead for Sparse {}
+
+/// How a text is finished.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Finish<'a> {
+    pub(super) plan: &'a Plan,
+    /// Tokens of the prompt, with the special tokens in front of it.
+    pub(super) prompt_tokens: usize,
+}
+
+mod sealed {
+    /// Keeps [`Head`](super::Head) from being implemented elsewhere.
+    pub trait Sealed {}
+    impl Sealed for super::MultiVector {}
+    impl Sealed for super::Dense {}
+    impl Sealed for super::Sparse {}
+    impl Sealed for super::Cross {}
+}
+
+/// An error for a model of another kind.
+fn other_kind(wanted: ModelKind, parts: &ModelParts) -> Error {
+    Error::model_mismatch(
+        &parts.config().file,
+        "kind",
+        format_args!("a {wanted} model"),
+        format_args!("a {} model", parts.kind()),
+    )
+}
+
+/// An error for an output of another width.
+fn other_width(file: &str, expected: usize, found: usize) -> Error {
+    Error::model_mismatch(
+        file,
+        "output",
+        format_args!("{expected} columns"),
+        format_args!("{found}"),
+    )
+}
