@@ -57,6 +57,6 @@ pub use error::{Error, Result};
 pub use fingerprint::{Fingerprint, WeightsHasher};
 pub use model::ModelKind;
 pub use multivec_graph::Fused;
-pub use multivec_kernels::Parallel;
+pub use multivec_kernels::{Parallel, ThreadPool};
 pub use quantization::Quantization;
 pub use sparse::SparseEmbedding;

@@ -52,7 +52,7 @@ pub use multivec_core::fusion;
 pub use multivec_core::model::{ModelDescription, WeightsFile};
 pub use multivec_core::pool::Pooling;
 pub use multivec_core::score::{
-    Match, Ranked, matches, max_sim, max_sim_many, rank, rerank, similarity,
+    Match, Ranked, Scorer, matches, max_sim, max_sim_many, rank, rerank, similarity,
 };
 pub use multivec_core::tokenize::{
     TextTokenizer, TokenRole, TokenizedText, Truncation, TruncationPolicy,
@@ -62,8 +62,8 @@ pub use multivec_core::{
     DenseEncoder, Embedding, EmbeddingStream, EncodeJob, EncodeOptions, Encoder, Error,
     Fingerprint, Fused, GraphForm, ModelConfig, ModelKind, ModelParts, MultiVectorEncoder, Padding,
     Parallel, Precision, Prediction, Progress, Quantization, RankedDocument, Result, RunMode,
-    Scheduling, SparseEmbedding, SparseEncoder, TextEncoder, TextKind, Token, TokenStates,
-    WeightsHasher,
+    Scheduling, SparseEmbedding, SparseEncoder, TextEncoder, TextKind, ThreadPool, Token,
+    TokenStates, WeightsHasher,
 };
 #[cfg(feature = "quantize")]
 pub use multivec_graph::quantize::{LayerKind, WeightRange};

@@ -15,7 +15,7 @@ mod scan;
 mod tests;
 
 use super::isa::InstructionSet;
-use super::threads::{Parallel, Shared};
+use super::threads::{Parallel, Shared, ranges};
 use pack::Packed;
 use scan::{Scan, scan_with};
 
@@ -178,6 +178,37 @@ impl MaxSim {
             // to one call.
             let out = unsafe { out.part(range.start * queries..range.end * queries) };
             scan_with(self.set, &scan, range, out);
+        });
+    }
+
+    /// The scores of documents of floats that are each in a place of its own, as
+    /// [`scores`](Self::scores) has them.
+    ///
+    /// # Panics
+    /// If a document ends within a row, or `out` has another size.
+    pub fn scores_of(&self, documents: &[&[f32]], out: &mut [f32], threads: &dyn Parallel) {
+        let (count, queries) = (documents.len(), self.queries());
+        assert_eq!(out.len(), count * queries, "a score for each pair");
+        let values: usize = documents.iter().map(|document| document.len()).sum();
+        let work = values.saturating_mul(self.packed.padded_rows());
+        let parts = ranges(count, (work / MIN_TASK).min(8 * threads.threads()));
+        let out = Shared::new(out);
+        threads.run(parts.len(), &|part| {
+            for at in parts[part].clone() {
+                let rows = documents[at].len().checked_div(self.columns()).unwrap_or(0);
+                assert_eq!(documents[at].len(), rows * self.columns(), "whole rows");
+                let documents = Documents {
+                    rows: DocumentRows::floats(documents[at]),
+                    ends: &[rows],
+                };
+                let scan = Scan {
+                    packed: &self.packed,
+                    documents,
+                };
+                // SAFETY: `ranges` do not overlap, and each is passed to one call.
+                let out = unsafe { out.part(at * queries..(at + 1) * queries) };
+                scan_with(self.set, &scan, 0..1, out);
+            }
         });
     }
 

@@ -242,6 +242,23 @@ fn scores_depend_neither_on_threads_nor_on_neighbours() {
             for (found, expected) in found.chunks(3).zip(&expected) {
                 assert_eq!([found[0], found[2]], [*expected; 2]);
             }
+            if format == RowFormat::Floats {
+                let values: Vec<f32> = rows
+                    .bytes
+                    .as_chunks::<4>()
+                    .0
+                    .iter()
+                    .map(|bytes| f32::from_ne_bytes(*bytes))
+                    .collect();
+                let mut first = 0;
+                let apart: Vec<&[f32]> = ends
+                    .iter()
+                    .map(|end| &values[std::mem::replace(&mut first, *end) * columns..end * columns])
+                    .collect();
+                let mut found = vec![f32::NAN; apart.len()];
+                one.scores_of(&apart, &mut found, &Backwards(3));
+                assert_eq!(found, expected);
+            }
             // Alone, and at an address that is not aligned.
             let size = format.row_size(columns);
             for (document, &end) in ends.iter().enumerate() {
