@@ -38,11 +38,7 @@ pub fn similarity(query: &Embedding, document: &Embedding) -> Result<Array2<f32>
         return Err(Error::dimension_mismatch("document", expected, found));
     }
     // The document is packed, so that products are in the order of the result.
-    let packed = MaxSim::new(
-        &[document.as_slice()],
-        document.dim(),
-        QueryFormat::Floats,
-    );
+    let packed = MaxSim::new(&[document.as_slice()], document.dim(), QueryFormat::Floats);
     let mut products = Array2::zeros((query.tokens(), document.tokens()));
     if let Some(out) = products.as_slice_mut() {
         packed.products(query.as_slice(), out);

@@ -129,11 +129,7 @@ impl<'a> Scorer<'a> {
         for (index, document) in documents {
             if document.dim() != query.dim() {
                 let what = format_args!("document {index}");
-                return Err(Error::dimension_mismatch(
-                    what,
-                    query.dim(),
-                    document.dim(),
-                ));
+                return Err(Error::dimension_mismatch(what, query.dim(), document.dim()));
             }
         }
         check_query(query)?;

@@ -253,7 +253,9 @@ fn scores_depend_neither_on_threads_nor_on_neighbours() {
                 let mut first = 0;
                 let apart: Vec<&[f32]> = ends
                     .iter()
-                    .map(|end| &values[std::mem::replace(&mut first, *end) * columns..end * columns])
+                    .map(|end| {
+                        &values[std::mem::replace(&mut first, *end) * columns..end * columns]
+                    })
                     .collect();
                 let mut found = vec![f32::NAN; apart.len()];
                 one.scores_of(&apart, &mut found, &Backwards(3));
