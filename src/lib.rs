@@ -20,6 +20,7 @@
 mod backend;
 pub mod batch;
 mod config;
+pub mod corpus;
 pub mod dense;
 mod embedding;
 pub mod encoder;

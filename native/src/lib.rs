@@ -29,6 +29,7 @@
 #[cfg(feature = "quantize")]
 #[doc(hidden)]
 pub mod atomic_file;
+pub mod corpus;
 mod export;
 #[cfg(feature = "hub")]
 pub mod hub;

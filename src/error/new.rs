@@ -135,6 +135,19 @@ impl Error {
         }
     }
 
+    /// Makes an [`Error::InvalidFile`].
+    pub fn invalid_file(
+        file: impl fmt::Display,
+        expected: impl fmt::Display,
+        found: impl fmt::Display,
+    ) -> Self {
+        Self::InvalidFile {
+            file: file.to_string(),
+            expected: expected.to_string(),
+            found: found.to_string(),
+        }
+    }
+
     /// Makes an [`Error::NonFiniteVector`] for a row of the text at position
     /// `index`.
     pub fn non_finite_vector(index: usize, row: usize, norm: f32) -> Self {

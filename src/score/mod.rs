@@ -14,6 +14,8 @@ mod scorer;
 use crate::embedding::Embedding;
 use crate::error::Result;
 pub use matches::{Match, matches, similarity};
+pub(crate) use query::check_query;
+pub(crate) use ranking::Best;
 pub use ranking::Ranked;
 pub use scorer::Scorer;
 

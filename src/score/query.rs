@@ -16,7 +16,7 @@ pub(crate) fn check_query(query: &Embedding) -> Result<()> {
 
 /// The error of a document whose products are not finite: names its first row with
 /// such a number, or the longest row, whose products overflow.
-pub(crate) fn not_finite<'a>(index: usize, rows: impl Iterator<Item = &'a [f32]>) -> Error {
+pub(super) fn not_finite<'a>(index: usize, rows: impl Iterator<Item = &'a [f32]>) -> Error {
     let (mut longest, mut most) = (0, 0.);
     for (at, row) in rows.enumerate() {
         let norm = row.iter().map(|value| value * value).sum::<f32>().sqrt();

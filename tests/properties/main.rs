@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 mod batches;
+mod corpora;
 mod inputs;
 mod parsing;
 mod pooling;

@@ -1,6 +1,6 @@
 //! MaxSim and rankings against a naive implementation.
 
-use multivec::{Embedding, matches, max_sim, max_sim_many, rank, rerank};
+use multivec::{Embedding, Scorer, ThreadPool, matches, max_sim, max_sim_many, rank, rerank};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -126,5 +126,48 @@ proptest! {
                 prop_assert_eq!(error.code(), "dimension_mismatch");
             }
         }
+    }
+}
+
+#[test]
+fn broken_vectors_are_refused_by_name() {
+    let good = Embedding::from_rows(vec![0.5; 8], 2).expect("whole rows");
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let broken = Embedding::from_rows(vec![0.5, 0.5, 0.5, value], 2).expect("whole rows");
+        let documents = [good.clone(), broken.clone(), good.clone()];
+        let error = rank(&good, &documents).expect_err("a document is broken");
+        assert_eq!(error.code(), "non_finite_vector");
+        assert!(error.to_string().starts_with("text 1: "), "{error}");
+        assert!(error.to_string().ends_with("in row 1"), "{error}");
+        let error = rerank(&good, &documents, &[2, 1]).expect_err("a document is broken");
+        assert_eq!(error.text(), Some(1));
+        let error = max_sim(&broken, &good).expect_err("the query is broken");
+        let expected = format!("option `query`: expected finite numbers, found {value} in row 1");
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
+fn scores_do_not_depend_on_threads() {
+    let rows = |count: usize| -> Vec<f32> {
+        let values = multivec_kernels::sample::numbers()
+            .skip(count)
+            .take(count * 128);
+        values
+            .map(|number| number as f32 / (1u32 << 31) as f32 - 0.5)
+            .collect()
+    };
+    let of = |count| Embedding::from_rows(rows(count), 128).expect("whole rows");
+    let query = of(32);
+    let documents: Vec<Embedding> = (0..60).map(|at| of(at * 7 % 50)).collect();
+    let expected = max_sim_many(&query, &documents).expect("they are finite");
+    for count in 2..4 {
+        let mut threads = ThreadPool::default();
+        threads.grow_to(count).expect("threads are started");
+        let scorer = Scorer::new().with_threads(&threads);
+        let found = scorer
+            .max_sim_many(&query, &documents)
+            .expect("they are finite");
+        assert_eq!(found, expected);
     }
 }
