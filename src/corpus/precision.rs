@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use multivec_kernels::RowFormat;
+use multivec_kernels::{MAX_COLUMNS, RowFormat};
 
 /// How the vectors of a corpus are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -36,6 +36,14 @@ impl VectorPrecision {
             Self::F16 => "f16",
             Self::Int8 => "int8",
             Self::Bits => "bits",
+        }
+    }
+
+    /// The most columns of rows in it.
+    pub fn max_dim(self) -> usize {
+        match self {
+            Self::F32 | Self::F16 => usize::from(u16::MAX),
+            Self::Int8 | Self::Bits => MAX_COLUMNS,
         }
     }
 

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::ops::Range;
 
-use multivec_kernels::MAX_COLUMNS;
-
 use super::format::{
     ALIGNMENT, HASHED, HEADER, LONGEST_SPACE, MAGIC, SEGMENT_MAGIC, Segment, VERSION,
 };
@@ -147,10 +145,7 @@ impl Cursor<'_> {
             .find(|&known| known.number() == precision)
             .ok_or_else(|| self.invalid("a precision of 0 to 3", precision))?;
         let dim = self.number(dim, "columns")?;
-        let most = match precision {
-            VectorPrecision::Int8 | VectorPrecision::Bits => MAX_COLUMNS,
-            _ => usize::from(u16::MAX),
-        };
+        let most = precision.max_dim();
         if dim == 0 || dim > most {
             return Err(self.invalid(format!("1 to {most} columns"), dim));
         }

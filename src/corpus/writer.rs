@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 
-use multivec_kernels::MAX_COLUMNS;
-
 use super::format::{HASHED, LONGEST_SPACE, MAGIC, SEGMENT_MAGIC, VERSION, padding};
 use super::precision::{Stored, VectorPrecision};
 use super::{Corpus, CorpusSpace};
@@ -13,6 +11,9 @@ use crate::error::{Error, Result};
 /// Bytes of vectors after which a segment is written, so that memory does not grow
 /// with the corpus.
 const SEGMENT: usize = 16 << 20;
+
+/// The option's name.
+const PRECISION: &str = "vector_precision";
 
 /// Writes a corpus, document by document.
 ///
@@ -50,13 +51,14 @@ impl<W: Write> CorpusWriter<W> {
     /// [`Error::InvalidOption`] for more columns than the precision takes, for
     /// none, and for a space of more than 1,024 bytes; [`Error::Io`].
     pub fn new(writer: W, space: CorpusSpace) -> Result<Self> {
-        let most = match space.precision {
-            VectorPrecision::Int8 | VectorPrecision::Bits => MAX_COLUMNS,
-            _ => usize::from(u16::MAX),
-        };
-        if space.dim == 0 || space.dim > most {
-            let expected = format!("1 to {most} columns in {}", space.precision);
-            return Err(Error::option("dim", expected, space.dim));
+        let CorpusSpace { dim, precision, .. } = space;
+        let most = VectorPrecision::F32.max_dim();
+        if dim == 0 || dim > most {
+            return Err(Error::option("dim", format!("1 to {most} columns"), dim));
+        }
+        if dim > precision.max_dim() {
+            let expected = format!("f32 or f16 for rows of {dim} columns");
+            return Err(Error::option(PRECISION, expected, precision));
         }
         if space.space.len() > LONGEST_SPACE {
             let expected = format!("at most {LONGEST_SPACE} bytes");
@@ -116,7 +118,7 @@ impl<W: Write> CorpusWriter<W> {
             let stored = if row.iter().all(|value| value.is_finite()) {
                 self.stored.push(row, precision).map_err(|value| {
                     let expected = format!("f32 or int8 for numbers such as {value:e}");
-                    Error::option("precision", expected, precision)
+                    Error::option(PRECISION, expected, precision)
                 })
             } else {
                 Err(Error::non_finite_vector(self.documents, at, norm))

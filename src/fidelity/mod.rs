@@ -1,18 +1,21 @@
 //! How close the vectors of one encoder are to those of another.
 //!
-//! Three measures: the cosine of each token's two vectors ([`Cosines`]), whether
+//! Three measures of encoders: the cosine of each token's two vectors ([`Cosines`]), whether
 //! documents are ranked in the same order ([`RankingAgreement`]), and whether
-//! the vectors of a text depend on its batch ([`BatchInvariance`]).
+//! the vectors of a text depend on its batch ([`BatchInvariance`]). One of vectors:
+//! what it costs to store them with less precision ([`StorageAgreement`]).
 
 mod cosines;
 mod invariance;
 mod ranking;
 mod sample;
+mod storage;
 
 pub use cosines::{Cosines, HistogramBin};
 pub use invariance::{BatchInvariance, batch_invariance};
 pub use ranking::{RankingAgreement, kendall_tau_b, ranking_agreement};
 pub use sample::Sample;
+pub use storage::{StorageAgreement, storage_agreement};
 
 use crate::embedding::Embedding;
 use crate::encoder::Encoder;

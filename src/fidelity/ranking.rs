@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::Comparison;
 use crate::error::Result;
-use crate::score::{max_sim_many, rank};
+use crate::score::{Best, max_sim_many};
 
 /// Documents at the top of a ranking, those that users see.
 const TOP: usize = 10;
@@ -27,28 +27,41 @@ pub struct RankingAgreement {
 /// Ranks all documents for each query with the vectors of both encoders.
 ///
 /// # Errors
-/// As [`rank`].
+/// As [`max_sim_many`].
 pub fn ranking_agreement(comparison: Comparison<'_>) -> Result<RankingAgreement> {
     let (expected, found) = (comparison.expected, comparison.found);
-    let top = TOP.min(expected.documents.len());
-    let (mut overlap, mut taus) = (0., Vec::new());
     let pairs = expected.queries.iter().zip(&found.queries);
-    for (left, right) in pairs {
-        let best = |query, documents| -> Result<HashSet<usize>> {
-            let ranking = rank(query, documents)?;
-            Ok(ranking.iter().take(top).map(|one| one.index).collect())
-        };
-        let both = best(left, &expected.documents)?;
-        let other = best(right, &found.documents)?;
+    let scores = pairs.map(|(left, right)| {
+        let left = max_sim_many(left, &expected.documents)?;
+        Ok([left, max_sim_many(right, &found.documents)?])
+    });
+    agreement(expected.documents.len(), scores)
+}
+
+/// The agreement of two lists of scores for each query.
+pub(super) fn agreement(
+    documents: usize,
+    queries: impl Iterator<Item = Result<[Vec<f32>; 2]>>,
+) -> Result<RankingAgreement> {
+    let top = TOP.min(documents);
+    let (mut overlap, mut taus, mut count) = (0., Vec::new(), 0);
+    for scores in queries {
+        let scores = scores?;
+        let [both, other] = scores.each_ref().map(|scores| -> HashSet<usize> {
+            let mut best = Best::new(top);
+            for (index, score) in scores.iter().enumerate() {
+                best.offer(index, *score);
+            }
+            let ranking = best.into_ranking().into_iter();
+            ranking.map(|one| one.index).collect()
+        });
         overlap += both.intersection(&other).count() as f64 / top.max(1) as f64;
-        taus.extend(kendall_tau_b(
-            &max_sim_many(left, &expected.documents)?,
-            &max_sim_many(right, &found.documents)?,
-        ));
+        taus.extend(kendall_tau_b(&scores[0], &scores[1]));
+        count += 1;
     }
     Ok(RankingAgreement {
         top,
-        overlap: overlap / expected.queries.len().max(1) as f64,
+        overlap: overlap / f64::from(count.max(1)),
         kendall_tau: (!taus.is_empty()).then(|| taus.iter().sum::<f64>() / taus.len() as f64),
     })
 }

@@ -74,6 +74,7 @@ fn fuzz(seconds: &str) -> Result {
         ("graph", graphs, "400000"),
         ("description", folders, "20000"),
         ("weights", weights, "40000"),
+        ("corpus", corpus("corpus")?, "20000"),
     ] {
         step(
             &format!("fuzzing of `{name}`, for {seconds} s"),

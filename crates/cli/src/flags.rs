@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use multivec::Error;
 
 /// Flags that are not named after the library's option.
-const RENAMED: [(&str, &str); 9] = [
+const RENAMED: [(&str, &str); 10] = [
     ("batch_limit", "--batch-size or --token-budget"),
     ("cache_dir", "HF_HUB_CACHE"),
     ("endpoint", "HF_ENDPOINT"),
@@ -15,6 +15,7 @@ const RENAMED: [(&str, &str); 9] = [
     ("target.mean", "--min-mean"),
     ("target.p1", "--min-p1"),
     ("token", "HF_TOKEN"),
+    ("vector_precision", "--store"),
 ];
 
 /// An error as the command line reports it.
@@ -47,7 +48,7 @@ mod tests {
     use super::*;
 
     /// Options that the library and the command line refuse by name.
-    const OPTIONS: [&str; 23] = [
+    const OPTIONS: [&str; 24] = [
         "against",
         "arena",
         "batch_limit",
@@ -71,6 +72,7 @@ mod tests {
         "target.mean",
         "target.p1",
         "threads",
+        "vector_precision",
     ];
 
     #[test]

@@ -2,5 +2,7 @@
 
 mod model;
 mod provider;
+mod store;
 
 pub(crate) use model::{EngineName, LoadedModel, ModelArguments, PrecisionName, note_fallback};
+pub(crate) use store::StoreName;

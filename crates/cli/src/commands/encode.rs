@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use multivec::corpus::VectorPrecision;
 use multivec::{AnyEncoder, Control, EmbeddingHead, Error, TextEncoder, TextKind};
 use serde_json::{Value, json};
 
-use crate::arguments::{LoadedModel, ModelArguments};
+use crate::arguments::{LoadedModel, ModelArguments, StoreName};
 use crate::console::{Format, print};
 use crate::failure::Failure;
 use crate::input::{Chunk, Input, InputArguments, OnError, Skipped};
@@ -36,6 +37,10 @@ pub(crate) struct Arguments {
     /// the same command resumes it.
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
+    /// Write a corpus for `search --vectors` instead, with vectors in this
+    /// precision; the output may have any name.
+    #[arg(long, value_name = "PRECISION")]
+    store: Option<StoreName>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -105,6 +110,9 @@ fn write<H: EmbeddingHead<Output: Stored>>(
         dim: encoder.dim(),
         options: format!("{:?}", arguments.model.options()?.encode),
         format: input.format(),
+        store: arguments
+            .store
+            .map(|name| VectorPrecision::from(name).name().to_owned()),
     };
     let output = Output::open(&arguments.output, identity, &mut input)?;
     let resumed = output.totals().texts;

@@ -11,4 +11,5 @@ pub(crate) mod quantize;
 pub(crate) mod rerank;
 pub(crate) mod runtime;
 pub(crate) mod search;
+mod search_vectors;
 pub(crate) mod verify;

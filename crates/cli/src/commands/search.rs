@@ -1,6 +1,6 @@
 //! `multivec search`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::ProgressBar;
@@ -9,7 +9,7 @@ use multivec::{
 };
 use serde_json::{Value, json};
 
-use super::hybrid;
+use super::{hybrid, search_vectors};
 use crate::arguments::{LoadedModel, ModelArguments};
 use crate::console::{Format, print};
 use crate::failure::Failure;
@@ -21,8 +21,11 @@ pub(crate) struct Arguments {
     model: ModelArguments,
     /// Documents: JSON Lines (objects with `text` and optionally `id`) or plain
     /// text, one per line; `-` for stdin.
-    #[arg(long, value_name = "FILE")]
-    documents: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "vectors")]
+    documents: Option<PathBuf>,
+    /// Vectors that `encode --store` has written, in place of documents.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["documents", "explain", "also"])]
+    vectors: Option<PathBuf>,
     #[command(flatten)]
     texts: InputArguments,
     /// Documents to show per query.
@@ -41,7 +44,16 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> {
-    let mut input = Input::open(&arguments.documents, &arguments.texts)?;
+    if let Some(vectors) = &arguments.vectors {
+        let search = search_vectors::Search {
+            model: &arguments.model,
+            queries: &arguments.queries,
+            most: arguments.top_k,
+        };
+        return search_vectors::run(vectors, &search, format);
+    }
+    let documents = arguments.documents.as_deref().unwrap_or(Path::new("-"));
+    let mut input = Input::open(documents, &arguments.texts)?;
     let texts = input.read_all()?;
     let LoadedModel { encoder, .. } = arguments.model.load_any()?;
     let encoder = match encoder {

@@ -25,6 +25,9 @@ pub(crate) struct Identity {
     pub(crate) options: String,
     /// How the input is read.
     pub(crate) format: Option<InputFormat>,
+    /// The precision of a corpus.
+    #[serde(default)]
+    pub(crate) store: Option<String>,
 }
 
 /// What was written so far.

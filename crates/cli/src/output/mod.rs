@@ -2,6 +2,7 @@
 //! Until then they are in a partial file beside it, from which the next run of
 //! the same command resumes.
 
+mod corpus;
 mod journal;
 mod stored;
 mod tensors;
@@ -31,6 +32,8 @@ enum Format {
     /// `.safetensors`: a tensor per text. The partial file has their rows alone,
     /// since the format puts all shapes first.
     Tensors,
+    /// With `--store`: a corpus, made of rows as they are for tensors.
+    Corpus,
 }
 
 /// What is in a file that is complete.
@@ -60,13 +63,18 @@ impl Output {
     /// command left; then `input` skips the texts that it already has. The
     /// extension decides the format.
     pub(crate) fn open(path: &Path, identity: Identity, input: &mut Input) -> Result<Self> {
-        let format = match path.extension().and_then(|ending| ending.to_str()) {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        let format = match ending {
+            _ if identity.store.is_some() => {
+                corpus::check(path, &identity)?;
+                Format::Corpus
+            }
             Some("jsonl") => Format::Lines,
             Some("safetensors") => Format::Tensors,
             _ => {
                 return Err(Error::option(
                     "output",
-                    "a name that ends in .safetensors or .jsonl",
+                    "a name that ends in .safetensors or .jsonl, or --store",
                     path.display(),
                 ));
             }
@@ -127,7 +135,7 @@ impl Output {
     pub(crate) fn write(&mut self, text: &InputText, embedding: &impl Stored) -> Result<()> {
         let done = match self.format {
             Format::Lines => self.write_line(text, embedding),
-            Format::Tensors => self.write_rows(text, embedding)?,
+            Format::Tensors | Format::Corpus => self.write_rows(text, embedding)?,
         };
         self.totals.length += done.map_err(|source| self.error(source))?;
         self.totals.texts += 1;
@@ -157,9 +165,12 @@ impl Output {
     fn write_rows(&mut self, text: &InputText, embedding: &impl Stored) -> Result<io::Result<u64>> {
         let id = text.id.clone().unwrap_or(Value::Null);
         let name = tensors::name(text.index, &id);
-        self.check_name(&name, text)?;
+        if self.format == Format::Tensors {
+            self.check_name(&name, text)?;
+        }
         self.totals.header += tensors::entry_size(&name, self.totals.length, &id);
-        if tensors::FRAME + self.totals.header > tensors::LARGEST_HEADER {
+        let most = tensors::LARGEST_HEADER - tensors::FRAME;
+        if self.format == Format::Tensors && self.totals.header > most {
             return Err(Error::option(
                 "output",
                 "a name that ends in .jsonl for this many texts, since readers of safetensors \
@@ -243,9 +254,13 @@ impl Output {
         let partial_path = beside(&self.path, "partial");
         match self.format {
             Format::Lines => fs::rename(&partial_path, &self.path)?,
-            Format::Tensors => {
+            Format::Tensors | Format::Corpus => {
                 partial.seek(SeekFrom::Start(0))?;
-                tensors::write(&self.path, &self.identity, &mut self.journal, partial)?;
+                let write = match self.format {
+                    Format::Corpus => corpus::write,
+                    _ => tensors::write,
+                };
+                write(&self.path, &self.identity, &mut self.journal, partial)?;
                 fs::remove_file(&partial_path)?;
             }
         }

@@ -2,6 +2,7 @@
 
 mod picture;
 mod report;
+mod storage;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use multivec::fidelity::{
     Comparison, Cosines, EncodedSample, Sample, batch_invariance, ranking_agreement,
+    storage_agreement,
 };
 use multivec::{Encoder, Engine, Error, LoadOptions, Optimization, Precision, Result};
 
@@ -89,6 +91,7 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<Verdict> {
         cosines: Cosines::of(comparison)?,
         ranking: ranking_agreement(comparison)?,
         batch,
+        storage: storage_agreement(&found)?,
     };
     if let Some(path) = &arguments.picture {
         write(path, &picture::histogram(&report))?;

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use clap::Args;
-use multivec::fidelity::{BatchInvariance, Cosines, RankingAgreement};
+use multivec::fidelity::{BatchInvariance, Cosines, RankingAgreement, StorageAgreement};
 use multivec::{Encoder, Error, Quantization, Result};
 use serde_json::{Value, json};
 
+use super::storage;
 use crate::console::print;
 
 /// What a model has to reach, by threshold that is set.
@@ -152,6 +153,7 @@ pub(crate) struct Report {
     pub(crate) cosines: Cosines,
     pub(crate) ranking: RankingAgreement,
     pub(crate) batch: BatchInvariance,
+    pub(crate) storage: Vec<StorageAgreement>,
 }
 
 impl Report {
@@ -193,6 +195,7 @@ impl Report {
                 "reordered": self.batch.reordered,
                 "beside_longest": self.batch.beside_longest,
             },
+            "storage": storage::to_json(&self.storage),
             "missed": missed.iter().map(miss).collect::<Vec<_>>(),
         })
     }
@@ -223,6 +226,7 @@ impl Report {
             "batches     differences up to {:.1e} in batches of 32, {:.1e} in another order, \
              {:.1e} beside the longest text",
             self.batch.in_batch, self.batch.reordered, self.batch.beside_longest
-        ))
+        ))?;
+        storage::print_all(&self.storage)
     }
 }
