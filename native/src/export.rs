@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use multivec_core::encoder::Normalization;
 use multivec_core::model::{Format, WeightsFile};
-use multivec_core::{Error, ModelParts, Precision, Result, TextKind};
+use multivec_core::{Error, ModelKind, ModelParts, Precision, Result, TextKind};
 use multivec_graph::modules::append_normalization;
 use multivec_graph::onnx::EXTERNAL;
 use multivec_graph::{WeightsWriter, embed_bytes};
@@ -49,6 +49,13 @@ pub fn export_model(
     if is_same(output, directory.root()) {
         let expected = "a directory other than the model's";
         return Err(Error::option("output", expected, output.display()));
+    }
+    let kind = directory.description().kind();
+    if kind != ModelKind::MultiVector {
+        let expected = "a multi-vector model, which the layout is for";
+        let found = format_args!("a {kind} model");
+        let root = directory.root().display();
+        return Err(Error::model_mismatch(root, "kind", expected, found));
     }
     let parts = directory.parts()?;
     let Assembled { mut model, .. } = assemble(directory, weights, Halves::Kept)?;

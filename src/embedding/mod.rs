@@ -51,6 +51,15 @@ impl Embedding {
         })
     }
 
+    /// One row, `[1, dim]`.
+    pub(crate) fn of_row(row: Vec<f32>) -> Self {
+        let shape = (1, row.len());
+        Self {
+            matrix: Array2::from_shape_vec(shape, row).unwrap_or_default(),
+            source: None,
+        }
+    }
+
     /// Number of rows. A document that consists of skiplist words still has
     /// the rows of its special tokens.
     pub fn tokens(&self) -> usize {

@@ -117,6 +117,7 @@ mod tests {
             queries: Vec::new(),
             documents: vec![Embedding::from_rows(rows, 2).expect("rows of two")],
         }
+            of: crate::fidelity::Of::Texts,
     }
 
     fn cosines(left: Vec<f32>, right: Vec<f32>) -> Cosines {

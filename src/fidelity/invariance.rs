@@ -3,7 +3,7 @@
 use crate::batch::BatchLimit;
 use crate::config::TextKind;
 use crate::embedding::Embedding;
-use crate::encoder::{EncodeOptions, Encoder};
+use crate::encoder::{AnyEncoder, CrossEncoder, EmbeddingHead, EncodeOptions, TextEncoder};
 use crate::error::Result;
 use crate::tokenize::TruncationPolicy;
 
@@ -35,35 +35,87 @@ impl BatchInvariance {
 /// limit and truncation policy.
 ///
 /// # Errors
-/// As [`Encoder::with_options`] and [`Encoder::encode`].
-pub fn batch_invariance<T: AsRef<str>>(
-    encoder: &Encoder,
+/// As [`TextEncoder::with_options`] and [`TextEncoder::encode`].
+pub fn batch_invariance<H: EmbeddingHead, T: AsRef<str>>(
+    encoder: &TextEncoder<H>,
     options: &EncodeOptions,
     texts: &[T],
 ) -> Result<BatchInvariance> {
-    let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
-    let options = options
+    let encoder = encoder.with_options(&batched(options))?;
+    let length = encoder.length(TextKind::Document);
+    let matrices = |found: Vec<H::Output>| found.iter().map(H::matrix).collect();
+    measure(texts, length, &|texts| {
+        encoder.encode_documents(texts).map(matrices)
+    })
+}
+
+/// As [`batch_invariance`], of an encoder of any kind.
+///
+/// # Errors
+/// Those of [`batch_invariance`] and [`batch_invariance_of_pairs`].
+pub fn batch_invariance_of_any<T: AsRef<str>>(
+    encoder: &AnyEncoder,
+    options: &EncodeOptions,
+    texts: &[T],
+) -> Result<BatchInvariance> {
+    match encoder {
+        AnyEncoder::MultiVector(encoder) => batch_invariance(encoder, options, texts),
+        AnyEncoder::Dense(encoder) => batch_invariance(encoder, options, texts),
+        AnyEncoder::Sparse(encoder) => batch_invariance(encoder, options, texts),
+        AnyEncoder::Cross(encoder) => batch_invariance_of_pairs(encoder, options, texts),
+    }
+}
+
+/// As [`batch_invariance`], of the logits of documents with one query.
+///
+/// # Errors
+/// As [`TextEncoder::with_options`] and [`CrossEncoder::predict`].
+pub fn batch_invariance_of_pairs<T: AsRef<str>>(
+    encoder: &CrossEncoder,
+    options: &EncodeOptions,
+    texts: &[T],
+) -> Result<BatchInvariance> {
+    let encoder = encoder.with_options(&batched(options))?;
+    let length = encoder.length(TextKind::Document);
+    measure(texts, length, &|texts| {
+        let found = encoder.start_pairs(QUERY, texts)?.finish()?;
+        let logits = found.into_iter().map(|one| Embedding::of_row(one.logits));
+        Ok(logits.collect())
+    })
+}
+
+/// The query of pairs.
+const QUERY: &str = "how do bees find their way home";
+
+fn batched(options: &EncodeOptions) -> EncodeOptions {
+    options
         .clone()
         .with_batch_limit(BatchLimit::Texts(BATCH))
-        .with_truncation(TruncationPolicy::Truncate);
-    let encoder = encoder.with_options(&options)?;
-    let alone = texts
-        .iter()
-        .map(|text| encoder.encode_document(text))
-        .collect::<Result<Vec<_>>>()?;
-    let in_batch = largest(&alone, &encoder.encode_documents(&texts)?);
+        .with_truncation(TruncationPolicy::Truncate)
+}
+
+/// Runs documents together.
+type Run<'a> = &'a dyn Fn(&[&str]) -> Result<Vec<Embedding>>;
+
+fn measure<T: AsRef<str>>(texts: &[T], length: usize, run: Run<'_>) -> Result<BatchInvariance> {
+    let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+    let mut alone = Vec::with_capacity(texts.len());
+    for text in &texts {
+        alone.extend(run(&[text])?);
+    }
+    let in_batch = largest(&alone, &run(&texts)?);
 
     let reversed: Vec<&str> = texts.iter().rev().copied().collect();
-    let mut found = encoder.encode_documents(&reversed)?;
+    let mut found = run(&reversed)?;
     found.reverse();
     let reordered = largest(&alone, &found);
 
-    let longest = longest(&encoder, &texts);
+    let longest = longest(length, &texts);
     let mut beside_longest = 0.;
     for (texts, alone) in texts.chunks(BATCH - 1).zip(alone.chunks(BATCH - 1)) {
         let mut batch = texts.to_vec();
         batch.push(&longest);
-        let found = encoder.encode_documents(&batch)?;
+        let found = run(&batch)?;
         beside_longest = f32::max(beside_longest, largest(alone, &found));
     }
     Ok(BatchInvariance {
@@ -74,8 +126,7 @@ pub fn batch_invariance<T: AsRef<str>>(
 }
 
 /// A text that the model truncates: as many words as the most tokens.
-fn longest(encoder: &Encoder, texts: &[&str]) -> String {
-    let length = encoder.length(TextKind::Document);
+fn longest(length: usize, texts: &[&str]) -> String {
     let words = texts.iter().flat_map(|text| text.split_whitespace());
     let words: Vec<&str> = words.chain(["and"]).collect();
     let words: Vec<&str> = words.into_iter().cycle().take(length).collect();

@@ -85,6 +85,7 @@ mod tests {
         let sample = EncodedSample {
             queries: embeddings(8, 4),
             documents: embeddings(60, 5),
+            of: crate::fidelity::Of::Texts,
         };
         let found = storage_agreement(&sample).expect("they can be stored");
         let [f16, int8, bits] = found.as_slice() else {
@@ -105,6 +106,7 @@ mod tests {
         let none = EncodedSample {
             queries: sample.queries,
             documents: Vec::new(),
+            of: crate::fidelity::Of::Texts,
         };
         assert_eq!(storage_agreement(&none).expect("nothing to store"), []);
     }

@@ -43,6 +43,8 @@ fn layout(config: &ModelConfig, kind: TextKind) -> Layout {
         length,
         expanded: is_expanded.then(|| config.expanded_length(length)),
         policy: TruncationPolicy::Truncate,
+        prompt: None,
+        prompt_tokens: 0,
     }
 }
 

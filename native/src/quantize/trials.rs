@@ -4,7 +4,7 @@ use multivec_core::batch::BatchLimit;
 use multivec_core::encoder::Normalization;
 use multivec_core::fidelity::{Comparison, Cosines, EncodedSample, Sample};
 use multivec_core::{
-    Backend, EncodeOptions, Encoder, ModelParts, Precision, Result, WeightsHasher,
+    AnyEncoder, Backend, EncodeOptions, ModelParts, Precision, Result, WeightsHasher,
 };
 
 use super::fidelity::Fidelity;
@@ -60,7 +60,7 @@ impl Trials<'_> {
         let mut options = EncodeOptions::default();
         options.batch_limit = batch_limit;
         let (parts, backend) = (self.parts.clone(), Box::new(backend));
-        let encoder = Encoder::new(parts, backend, WeightsHasher::new(), &options)?;
-        EncodedSample::new(&encoder, &self.sample)
+        let encoder = AnyEncoder::new(parts, backend, WeightsHasher::new(), &options)?;
+        EncodedSample::of_any(&encoder, &self.sample)
     }
 }

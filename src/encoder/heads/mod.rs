@@ -12,10 +12,13 @@ use ndarray::ArrayView2;
 use super::options::Plan;
 use super::parts::ModelParts;
 use crate::config::TextKind;
+use crate::dense::DenseEmbedding;
+use crate::embedding::Embedding;
 use crate::error::{Error, Result};
 use crate::model::ModelKind;
 use crate::normalization::NonFiniteRow;
 use crate::pool::Pooling;
+use crate::sparse::SparseEmbedding;
 use crate::tokenize::{TextTokenizer, TokenizedText};
 pub use cross::Cross;
 pub use dense::Dense;
@@ -80,11 +83,29 @@ pub trait Head: sealed::Sealed + fmt::Debug + Sized + Send + Sync + 'static {
 }
 
 /// A head that gives embeddings of single texts.
-pub trait EmbeddingHead: Head {}
+pub trait EmbeddingHead: Head {
+    /// An embedding as a matrix: `[tokens, dim]`, or `[1, dim]`.
+    #[doc(hidden)]
+    fn matrix(output: &Self::Output) -> Embedding;
+}
 
-impl EmbeddingHead for MultiVector {}
-impl EmbeddingHead for Dense {}
-impl EmbeddingHead for Sparse {}
+impl EmbeddingHead for MultiVector {
+    fn matrix(output: &Embedding) -> Embedding {
+        output.clone()
+    }
+}
+
+impl EmbeddingHead for Dense {
+    fn matrix(output: &DenseEmbedding) -> Embedding {
+        Embedding::of_row(output.values.clone())
+    }
+}
+
+impl EmbeddingHead for Sparse {
+    fn matrix(output: &SparseEmbedding) -> Embedding {
+        Embedding::of_row(output.to_dense())
+    }
+}
 
 /// How a text is finished.
 #[doc(hidden)]

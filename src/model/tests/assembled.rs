@@ -29,6 +29,10 @@ impl ModelStore for Fixture {
         Ok(read(self.0, path))
     }
 
+    fn read_weights(&self, path: &str) -> Result<Vec<u8>> {
+        self.read(path)
+    }
+
     fn index(&self, path: &str, index: &mut WeightIndex) -> Result<()> {
         let file = File::open(root(self.0).join(path));
         let file = file.map_err(|source| Error::io(self.name(path), "reading", source))?;

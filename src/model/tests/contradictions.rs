@@ -150,12 +150,12 @@ fn other_kinds_of_models() {
     let transformer = "sentence_transformers.base.modules.transformer.Transformer";
     for (class, words) in [
         (
-            "sentence_transformers.models.Pooling",
-            ["Pooling", "a dense model"],
+            "sentence_transformers.models.WeightedLayerPooling",
+            ["WeightedLayerPooling", "not implemented"],
         ),
         (
-            "sentence_transformers.sparse_encoder.models.SpladePooling",
-            ["SpladePooling", "a sparse model"],
+            "sentence_transformers.cross_encoder.modules.logit_score.LogitScore",
+            ["LogitScore", "a reranker that generates text"],
         ),
         ("custom_st.Projector", ["custom_st.Projector", "known"]),
     ] {
@@ -174,19 +174,17 @@ fn other_kinds_of_models() {
         let listed = folder(MULTI).with_file("modules.json", modules(classes));
         refused(&listed, "config_value", &["one transformer"]);
     }
-    for (model_type, what) in [
-        ("SentenceTransformer", "a dense model"),
-        ("SparseEncoder", "a sparse model"),
-        ("CrossEncoder", "a reranker"),
-        ("Anything", "not known"),
-    ] {
-        let path = "config_sentence_transformers.json";
+    let path = "config_sentence_transformers.json";
+    let other = with(MULTI, path, "model_type", json!("Anything"));
+    refused(
+        &other,
+        "config_value",
+        &[path, "`model_type`", "Anything", "`SparseEncoder`"],
+    );
+    // Modules of one kind in a model of another.
+    for model_type in ["SentenceTransformer", "SparseEncoder", "CrossEncoder"] {
         let other = with(MULTI, path, "model_type", json!(model_type));
-        refused(
-            &other,
-            "config_value",
-            &[path, "`model_type`", model_type, what],
-        );
+        refused(&other, "config_value", &["modules.json", "in this place"]);
     }
 }
 

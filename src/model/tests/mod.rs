@@ -3,6 +3,7 @@ mod contradictions;
 mod damaged;
 mod folders;
 mod formats;
+mod kinds;
 mod rows;
 
 use std::fs;

@@ -35,6 +35,8 @@ fn check(name: &str) {
             length,
             expanded: is_expanded.then(|| config.expanded_length(length)),
             policy: TruncationPolicy::Truncate,
+            prompt: None,
+            prompt_tokens: 0,
         };
         for (at, text) in texts.iter().enumerate() {
             let found = tokenizer

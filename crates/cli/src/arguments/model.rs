@@ -159,7 +159,7 @@ enum TruncationName {
 }
 
 /// An encoder, the name of its model and the time it took to load.
-pub(crate) struct LoadedModel<E = Encoder> {
+pub(crate) struct LoadedModel<E> {
     pub(crate) encoder: E,
     pub(crate) name: String,
     pub(crate) load: Duration,
@@ -198,7 +198,12 @@ fn warn(info: &BackendInfo) {
 impl ModelArguments {
     /// Loads the model, of whichever kind it is.
     pub(crate) fn load_any(&self) -> Result<LoadedModel<AnyEncoder>> {
-        self.load_by(self.options()?, EncoderBuilder::build_any, AnyEncoder::info)
+        self.load_any_with(self.options()?)
+    }
+
+    /// Loads the model, of whichever kind it is, with other options.
+    pub(crate) fn load_any_with(&self, options: LoadOptions) -> Result<LoadedModel<AnyEncoder>> {
+        self.load_by(options, EncoderBuilder::build_any, AnyEncoder::info)
     }
 
     /// Loads another model with the same options, of whichever kind it is.
@@ -217,13 +222,8 @@ impl ModelArguments {
     }
 
     /// Loads a multi-vector model with other options.
-    pub(crate) fn load_with(&self, options: LoadOptions) -> Result<LoadedModel> {
-        let loaded = self.load_by(options, EncoderBuilder::build, Encoder::info)?;
-        let origin = loaded.encoder.origin().map(str::to_owned);
-        Ok(LoadedModel {
-            name: origin.unwrap_or(loaded.name),
-            ..loaded
-        })
+    pub(crate) fn load_with(&self, options: LoadOptions) -> Result<LoadedModel<Encoder>> {
+        self.load_by(options, EncoderBuilder::build, Encoder::info)
     }
 
     fn load_by<E>(

@@ -113,7 +113,9 @@ fn outputs(graph: &Graph, form: Form) -> Vec<Output> {
         let is_batch = |batch: &Option<usize>| !is_traced || *batch == Some(BATCH);
         let has_rows = match (form, shape.as_deref()) {
             (Form::Tokens, Some([batch, length, _])) => {
-                is_batch(batch) && (!is_traced || *length == Some(LENGTH))
+                // One row declared is one row a text.
+                let may_be_tokens = !is_traced && *length != Some(1);
+                is_batch(batch) && (may_be_tokens || *length == Some(LENGTH))
             }
             (Form::Text, Some([batch, one, _])) => is_batch(batch) && *one == Some(1),
             (Form::Text, Some([batch, columns])) => {

@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use indicatif::ProgressBar;
 use multivec::fidelity::{
-    Comparison, Cosines, EncodedSample, Sample, batch_invariance, ranking_agreement,
-    storage_agreement,
+    Comparison, Cosines, EncodedSample, Sample, batch_invariance_of_any, ranking_agreement,
+    storage_agreement, support_overlap,
 };
-use multivec::{Encoder, Engine, Error, LoadOptions, Optimization, Precision, Result};
+use multivec::{
+    AnyEncoder, Engine, Error, LoadOptions, ModelKind, Optimization, Precision, Result,
+};
 
-use crate::arguments::{EngineName, ModelArguments, PrecisionName, note_fallback};
+use crate::arguments::{EngineName, LoadedModel, ModelArguments, PrecisionName, note_fallback};
 use crate::console::{Format, Verdict, io_error, print};
 use crate::input::{Input, InputArguments};
 use crate::models;
@@ -71,25 +73,27 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<Verdict> {
     let bar = ProgressBar::new(3);
     // One after the other, so that memory never holds both models.
     let against = arguments.load_against(&options)?;
-    let expected = EncodedSample::new(&against, &sample)?;
-    let against = report::Side::new(&against, arguments.against_name());
+    let expected = EncodedSample::of_any(&against, &sample)?;
+    let against = report::Side::new(against.info(), arguments.against_name());
     bar.inc(1);
-    let loaded = arguments.model.load_with(arguments.own(&options))?;
-    let encoder = loaded.encoder;
-    let found = EncodedSample::new(&encoder, &sample)?;
+    let own = arguments.own(&options);
+    let LoadedModel { encoder, name, .. } = arguments.model.load_any_with(own)?;
+    let found = EncodedSample::of_any(&encoder, &sample)?;
     bar.inc(1);
     let batched = &sample.documents[..sample.documents.len().min(BATCHED)];
-    let batch = batch_invariance(&encoder, &options.encode, batched)?;
+    let batch = batch_invariance_of_any(&encoder, &options.encode, batched)?;
     bar.finish_and_clear();
 
     let comparison = Comparison::new(&expected, &found)?;
     let report = Report {
-        model: report::Side::new(&encoder, loaded.name),
+        model: report::Side::new(encoder.info(), encoder.origin().map_or(name, str::to_owned)),
+        kind: encoder.kind(),
         against,
         queries: sample.queries.len(),
         documents: sample.documents.len(),
         cosines: Cosines::of(comparison)?,
         ranking: ranking_agreement(comparison)?,
+        support: (encoder.kind() == ModelKind::Sparse).then(|| support_overlap(comparison)),
         batch,
         storage: storage_agreement(&found)?,
     };
@@ -140,7 +144,7 @@ impl Arguments {
 
     /// Loads the reference model: the same options for texts, the graph as
     /// exported.
-    fn load_against(&self, options: &LoadOptions) -> Result<Encoder> {
+    fn load_against(&self, options: &LoadOptions) -> Result<AnyEncoder> {
         let mut against = LoadOptions::default();
         against.encode.clone_from(&options.encode);
         against.engine = self.against_engine.into();
@@ -155,7 +159,7 @@ impl Arguments {
             Error::option("against", expected, "none")
         })?;
         let engine = against.engine;
-        let encoder = models::builder(root).with_options(against).build()?;
+        let encoder = models::builder(root).with_options(against).build_any()?;
         note_fallback(engine, encoder.info());
         Ok(encoder)
     }

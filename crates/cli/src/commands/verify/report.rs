@@ -4,7 +4,7 @@ use std::fmt;
 
 use clap::Args;
 use multivec::fidelity::{BatchInvariance, Cosines, RankingAgreement, StorageAgreement};
-use multivec::{Encoder, Error, Quantization, Result};
+use multivec::{BackendInfo, Error, ModelKind, Quantization, Result};
 use serde_json::{Value, json};
 
 use super::storage;
@@ -112,8 +112,7 @@ pub(crate) struct Side {
 }
 
 impl Side {
-    pub(crate) fn new(encoder: &Encoder, name: String) -> Self {
-        let info = encoder.info();
+    pub(crate) fn new(info: &BackendInfo, name: String) -> Self {
         Self {
             name,
             precision: match info.quantization {
@@ -146,12 +145,15 @@ impl fmt::Display for Side {
 
 /// Everything that was measured.
 pub(crate) struct Report {
+    pub(crate) kind: ModelKind,
     pub(crate) model: Side,
     pub(crate) against: Side,
     pub(crate) queries: usize,
     pub(crate) documents: usize,
     pub(crate) cosines: Cosines,
     pub(crate) ranking: RankingAgreement,
+    /// Of sparse vectors, how many tokens they share.
+    pub(crate) support: Option<f64>,
     pub(crate) batch: BatchInvariance,
     pub(crate) storage: Vec<StorageAgreement>,
 }
@@ -171,9 +173,20 @@ impl Report {
         ]
     }
 
+    /// What cosines are of.
+    fn compared(&self) -> &'static str {
+        match self.kind {
+            ModelKind::MultiVector => "tokens",
+            ModelKind::CrossEncoder => "queries with the logits of all documents",
+            _ => "texts",
+        }
+    }
+
     pub(crate) fn to_json(&self, missed: &[Miss]) -> Value {
         let miss = |miss: &Miss| json!({ "threshold": miss.threshold, "wanted": miss.wanted, "found": miss.found });
         json!({
+            "kind": self.kind.to_string(),
+            "support_overlap": self.support,
             "model": self.model.to_json(),
             "against": self.against.to_json(),
             "cosine": {
@@ -206,13 +219,19 @@ impl Report {
         print(&format!("against     {}", self.against))?;
         print(&format!(
             "cosine      mean {:.5}, 5th percentile {:.5}, 1st percentile {:.5}, minimum {:.5}, \
-             over {} tokens",
+             over {} {}",
             cosines.mean(),
             cosines.percentile(5.),
             cosines.percentile(1.),
             cosines.minimum(),
-            cosines.tokens()
+            cosines.tokens(),
+            self.compared(),
         ))?;
+        if let Some(overlap) = self.support {
+            print(&format!(
+                "support     {overlap:.4} of the tokens of both vectors"
+            ))?;
+        }
         let tau = match self.ranking.kendall_tau {
             Some(tau) => format!("{tau:.5}"),
             None => "none".to_owned(),
