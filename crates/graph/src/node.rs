@@ -1,7 +1,7 @@
 //! Reading and making single nodes and tensors.
 
 use crate::onnx::{AttributeProto, BOOL, INT64, NodeProto, TensorProto};
-use crate::operators::{DOMAIN, LINEAR};
+use crate::operators::{DOMAIN, LINEAR, POOLED_LINEAR};
 
 impl NodeProto {
     /// The operator, as `domain.Name`, or as `Name` for standard operators.
@@ -24,10 +24,15 @@ impl NodeProto {
         self.op_type.as_deref() == Some(name) && self.domain.as_deref() == Some(DOMAIN)
     }
 
-    /// Whether this is our `Linear` with 8-bit weights.
+    /// Whether this is a [layer](Self::is_layer) with 8-bit weights.
     pub(crate) fn is_quantized_linear(&self) -> bool {
         // Weights of floats have no scales.
-        self.is_ours(LINEAR) && self.input.get(2).is_some_and(|scales| !scales.is_empty())
+        self.is_layer() && self.input.get(2).is_some_and(|scales| !scales.is_empty())
+    }
+
+    /// Whether this is our `Linear`, or one whose outputs are joined over tokens.
+    pub(crate) fn is_layer(&self) -> bool {
+        self.is_ours(LINEAR) || self.is_ours(POOLED_LINEAR)
     }
 
     /// Whether this node contains graphs: those of `If`, `Loop` and `Scan`.

@@ -80,6 +80,20 @@ pub const ACTIVATION: &str = "Activation";
 /// | `activated` | the half of a gated layer that the function is applied to: 0 the first, 1 the second |
 pub const LINEAR: &str = "Linear";
 
+/// A linear layer whose outputs are joined over the tokens of each text:
+/// `PooledLinear(x, weights, scales?, zero_points?, bias?, , smoothing?, mask)`
+/// is `[batch, 1, outer]`.
+///
+/// Inputs, and attributes beside these, are those of [`LINEAR`], without a
+/// residual. The mask is `[batch, length]` of 64-bit integers, 0 for tokens that
+/// do not count.
+///
+/// | Attribute | Meaning |
+/// | --- | --- |
+/// | `join` | `max` or `sum` |
+/// | `logs` | how many times `ln(1 + x)` is taken of `max(x, 0)` before tokens are joined |
+pub const POOLED_LINEAR: &str = "PooledLinear";
+
 /// L2 normalization over the last axis: `L2Normalize(x)`.
 ///
 /// The attribute `epsilon` keeps the norm from being too small, as the
@@ -103,6 +117,12 @@ pub const RMS_NORMALIZE: &str = "RmsNormalize";
 /// [`pack_linears`](crate::lower::pack_linears), and `outer`, the columns of
 /// the result.
 pub const PACKED_LINEAR: &str = "PackedLinear";
+
+/// A layer as [`POOLED_LINEAR`] whose weights are no longer in the graph:
+/// `PackedPooledLinear(x, mask)`.
+///
+/// Attributes: those of [`PACKED_LINEAR`], `join` and `logs`.
+pub const PACKED_POOLED_LINEAR: &str = "PackedPooledLinear";
 
 /// An embedding whose table is no longer in the graph: `PackedEmbedding(ids)`.
 ///

@@ -28,8 +28,8 @@ pub use embedding::{Embedding, ScaleAxis, TableQuantization};
 pub use l2_norm::{Bound, L2Normalize};
 pub use layer_norm::LayerNorm;
 pub use linear::{
-    Activation, Activations, Function, Granularity, Layer, Linear, MAX_INT8_INNER, WeightType,
-    Weights,
+    Activation, Activations, Function, Granularity, Join, Layer, Linear, MAX_INT8_INNER, Texts,
+    TokenPooling, WeightType, Weights,
 };
 pub use max_sim::{DocumentRows, Documents, MAX_COLUMNS, MaxSim, QueryFormat, RowFormat, bytes_of};
 pub use rms_norm::RmsNorm;

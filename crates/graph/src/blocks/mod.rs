@@ -8,6 +8,7 @@ mod attention;
 mod convolution;
 mod layers;
 mod masks;
+mod pooling;
 mod rotary;
 
 pub(crate) use activation::Activation;
@@ -15,4 +16,5 @@ pub(crate) use attention::{Attention, Heads};
 pub(crate) use convolution::Convolution;
 pub(crate) use layers::{l2_normalize, layer_norm, product, rms_norm};
 pub(crate) use masks::{Mask, Pairs, Positions, after_padding, unsqueeze};
+pub(crate) use pooling::pool_tokens;
 pub(crate) use rotary::Rotary;

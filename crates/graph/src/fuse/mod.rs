@@ -121,7 +121,8 @@ fn find(graph: &Graph, fused: &mut Fused) -> Vec<Replacement> {
 fn find_linears(graph: &Graph, fused: &mut Fused) -> Vec<Replacement> {
     let index = ValueIndex::new(graph);
     let trace = Trace::unpadded(&index, BATCH, LENGTH);
-    let layers = find_each(graph, |node| linear::find(&trace, node));
+    let mut layers = find_each(graph, |node| linear::find(&trace, node));
+    linear::pool(&index, &trace, &mut layers);
     let made = || layers.iter().flat_map(|layer| &layer.nodes);
     fused.linears = layers.len();
     fused.quantized = count(made(), NodeProto::is_quantized_linear);

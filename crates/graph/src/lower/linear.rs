@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use super::activation::apply;
+use crate::blocks::pool_tokens;
 use crate::builder::Builder;
 use crate::node::node;
 use crate::onnx::{FLOAT, NodeProto};
-use multivec_kernels::Activation;
+use crate::operators::POOLED_LINEAR;
+use multivec_kernels::{Activation, Join, TokenPooling};
 
 /// Lowers linear layers. Rows that several of them read are quantized once.
 #[derive(Default)]
@@ -41,6 +43,13 @@ impl Linears {
         result = activate(linear, result, builder);
         if !input(5).is_empty() {
             result = builder.add("Add", &[input(5), &result]);
+        }
+        if linear.is_ours(POOLED_LINEAR) {
+            let pooling = TokenPooling {
+                join: Join::parse(linear.string("join")).unwrap_or(Join::Max),
+                logs: u32::try_from(linear.int("logs", 0)).unwrap_or_default(),
+            };
+            result = pool_tokens(builder, &result, pooling);
         }
         builder.rename(&result, &linear.output.concat());
     }

@@ -10,7 +10,7 @@ use crate::graph::Graph;
 use crate::onnx::NodeProto;
 use crate::operators::{
     ACTIVATION, ATTENTION, CONTRIB_DOMAIN, DOMAIN, EMBEDDING, L2_NORMALIZE, LAYER_NORMALIZATION,
-    LINEAR, RMS_NORMALIZE, SHORT_CONVOLUTION,
+    LINEAR, POOLED_LINEAR, RMS_NORMALIZE, SHORT_CONVOLUTION,
 };
 
 /// The operators that run what was fused.
@@ -43,7 +43,7 @@ pub fn for_onnxruntime(graph: &mut Graph, operators: Operators) {
         );
         let is_lowered = operators == Operators::Contrib || !is_kernel;
         match node.op_type.as_deref().filter(|_| is_ours && is_lowered) {
-            Some(LINEAR) => linears.lower(node, &mut builder),
+            Some(LINEAR | POOLED_LINEAR) => linears.lower(node, &mut builder),
             Some(ATTENTION) => attentions.lower(node, &mut builder),
             Some(EMBEDDING) => embedding::lower(node, graph, &mut builder),
             Some(L2_NORMALIZE) => l2_norm::lower(node, &mut builder),

@@ -11,14 +11,16 @@ use crate::gates::gated_pairs;
 use crate::graph::Graph;
 use crate::index::ValueIndex;
 use crate::onnx::NodeProto;
-use crate::operators::{ATTENTION, DOMAIN, LINEAR, PACKED_LINEAR};
+use crate::operators::{
+    ATTENTION, DOMAIN, LINEAR, PACKED_LINEAR, PACKED_POOLED_LINEAR, POOLED_LINEAR,
+};
 use multivec_kernels::Linear;
 
 /// Which layers are taken out of a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Layers {
-    /// Those with 8-bit weights.
+    /// Those with 8-bit weights, and those whose outputs are joined over tokens.
     Quantized,
     /// Those with 8-bit weights, those with floats, and products with
     /// weights of a few bits, which become floats.
@@ -28,8 +30,8 @@ pub enum Layers {
 impl Layers {
     fn contain(self, node: &NodeProto) -> bool {
         match self {
-            Self::All => node.is_ours(LINEAR) || n_bits::is_product(node),
-            Self::Quantized => node.is_quantized_linear(),
+            Self::All => node.is_layer() || n_bits::is_product(node),
+            Self::Quantized => node.is_quantized_linear() || node.is_ours(POOLED_LINEAR),
         }
     }
 }
@@ -96,13 +98,21 @@ pub fn pack_linears(
 
 /// Turns a node into the `PackedLinear` of a layer.
 fn replace(node: &mut NodeProto, layer: Linear, packed: &mut Vec<Arc<Linear>>) {
-    let residual = node.input.get(5).cloned();
-    let residual = residual.filter(|name| node.is_ours(LINEAR) && !name.is_empty());
+    let input = |at: usize| node.input.get(at).filter(|name| !name.is_empty()).cloned();
+    let is_pooled = node.is_ours(POOLED_LINEAR);
+    let (operator, other) = if is_pooled {
+        (PACKED_POOLED_LINEAR, input(7))
+    } else {
+        let residual = input(5).filter(|_| node.is_ours(LINEAR));
+        (PACKED_LINEAR, residual)
+    };
     node.input.truncate(1);
-    node.input.extend(residual);
+    node.input.extend(other);
     node.domain = Some(DOMAIN.to_owned());
-    node.op_type = Some(PACKED_LINEAR.to_owned());
-    node.attribute.clear();
+    node.op_type = Some(operator.to_owned());
+    node.attribute.retain(|attribute| {
+        is_pooled && matches!(attribute.name.as_deref(), Some("join" | "logs"))
+    });
     *node = std::mem::take(node)
         .with_int("layer", packed.len() as i64)
         .with_int("outer", layer.outer() as i64);

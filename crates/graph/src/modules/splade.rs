@@ -1,12 +1,12 @@
 //! Weights of the vocabulary for each text, from logits for each token.
 
 use super::append;
-use crate::blocks::Mask;
-use crate::builder::Builder;
+use crate::blocks::pool_tokens;
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::interface::{declare_text, declared_columns};
-use crate::onnx::{FLOAT, NodeProto};
+use crate::onnx::FLOAT;
+use multivec_kernels::{Join, TokenPooling};
 
 /// How logits of tokens become weights of a text.
 ///
@@ -51,12 +51,17 @@ pub enum SpladeActivation {
     Log1pRelu,
 }
 
-impl SpladeActivation {
-    fn apply(self, builder: &mut Builder, x: &str) -> String {
-        let once = log1p_relu(builder, x);
-        match self {
-            Self::Relu => once,
-            Self::Log1pRelu => log1p(builder, &once),
+impl From<SpladePooling> for TokenPooling {
+    fn from(pooling: SpladePooling) -> Self {
+        Self {
+            join: match pooling.strategy {
+                SpladeStrategy::Max => Join::Max,
+                SpladeStrategy::Sum => Join::Sum,
+            },
+            logs: match pooling.activation {
+                SpladeActivation::Relu => 1,
+                SpladeActivation::Log1pRelu => 2,
+            },
         }
     }
 }
@@ -78,38 +83,8 @@ pub fn append_splade(
     let declared = outputs.find(|value| value.name.as_deref() == Some(output));
     let width = declared.and_then(declared_columns);
     let result = append(graph, file, output, |builder, logits| {
-        Ok(pool(builder, logits, pooling))
+        Ok(pool_tokens(builder, logits, pooling.into()))
     })?;
     graph.proto_mut().output = vec![declare_text(&result, FLOAT, width)];
     Ok(result)
-}
-
-fn pool(builder: &mut Builder, logits: &str, pooling: SpladePooling) -> String {
-    let activation = pooling.activation;
-    // Activations give nothing below 0, which padding becomes.
-    let tokens = Mask::column_of_tokens(builder);
-    let logits = builder.add("Mul", &[logits, &tokens]);
-    let keep = |node: NodeProto| node.with_int("keepdims", 1);
-    match pooling.strategy {
-        // Activations keep the order of values.
-        SpladeStrategy::Max => {
-            let largest = builder.add_over("ReduceMax", &logits, &[1], 18, keep);
-            activation.apply(builder, &largest)
-        }
-        SpladeStrategy::Sum => {
-            let weights = activation.apply(builder, &logits);
-            builder.add_over("ReduceSum", &weights, &[1], 13, keep)
-        }
-    }
-}
-
-fn log1p_relu(builder: &mut Builder, x: &str) -> String {
-    let positive = builder.add("Relu", &[x]);
-    log1p(builder, &positive)
-}
-
-fn log1p(builder: &mut Builder, x: &str) -> String {
-    let one = builder.float(1.);
-    let sum = builder.add("Add", &[x, &one]);
-    builder.add("Log", &[&sum])
 }

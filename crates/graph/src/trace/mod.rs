@@ -25,7 +25,7 @@ use ndarray::{Array2, ArrayD};
 
 use crate::index::ValueIndex;
 use crate::onnx::{INT64, NodeProto, TensorProto};
-use crate::operators::{CONTRIB_DOMAIN, DOMAIN};
+use crate::operators::{ACTIVATION, CONTRIB_DOMAIN, DOMAIN};
 pub use elementwise::erf;
 pub(crate) use tensor::Tensor;
 
@@ -205,6 +205,10 @@ fn step<'v>(node: &NodeProto, value: impl Fn(&str) -> Option<&'v Tensor>) -> Opt
     };
     let name = node.op_type.as_deref()?;
     if is_ours {
+        // Of our functions, the only one whose values matter behind a layer.
+        if name == ACTIVATION && node.string("function") == "relu" {
+            return elementwise::run("Relu", &call);
+        }
         return shapes::run_fused(name, &call);
     }
     if is_contrib {

@@ -3,7 +3,7 @@
 use super::{Call, Tensor, broadcast_shape};
 use crate::onnx::{FLOAT, INT32, UINT8};
 use crate::operators::{
-    ACTIVATION, ATTENTION, EMBEDDING, L2_NORMALIZE, RMS_NORMALIZE, SHORT_CONVOLUTION,
+    ACTIVATION, ATTENTION, EMBEDDING, L2_NORMALIZE, POOLED_LINEAR, RMS_NORMALIZE, SHORT_CONVOLUTION,
 };
 
 pub(super) fn run(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
@@ -50,6 +50,12 @@ pub(super) fn run_fused(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
         EMBEDDING => {
             shape.push(*call.input(1)?.shape().get(1)?);
             return Some(vec![Tensor::opaque(FLOAT, &shape)]);
+        }
+        POOLED_LINEAR => {
+            *shape.get_mut(1)? = 1;
+            let weights = call.input(1)?.shape();
+            let is_transposed = call.node.int("transposed", 0) != 0;
+            *shape.last_mut()? = *weights.get(usize::from(!is_transposed))?;
         }
         SHORT_CONVOLUTION => *shape.last_mut()? = *call.input(1)?.shape().first()?,
         ATTENTION => *shape.last_mut()? = size("heads")?.checked_mul(size("columns")?)?,

@@ -5,14 +5,16 @@ mod operands;
 mod outputs;
 mod overflow;
 mod pack;
+mod pool;
 mod product;
 mod quantize;
 mod tile;
 
 pub use activation::{Activation, Function};
-use operands::{Operands, Product};
+use operands::{Operands, Product, Window};
 use overflow::OverflowCorrections;
 pub use pack::{Layer, MAX_INT8_INNER, WeightType, Weights};
+pub use pool::{Join, Texts, TokenPooling};
 use product::multiply;
 use quantize::{QuantizeOptions, RowScale, quantize_with};
 
@@ -163,6 +165,40 @@ impl Linear {
             assert_eq!(residual.len(), out.len(), "residual in the output's shape");
         }
         let layout = self.set.layout();
+        self.with_operands(activations, threads, |operands, row_size| {
+            let product = Product {
+                linear: self,
+                operands,
+                residual,
+                out: Window {
+                    values: Shared::new(out),
+                    stride: self.outer,
+                    panel: 0,
+                },
+            };
+            let tasks = Partition {
+                rows: count,
+                row_size,
+                panels: self.bias.len() / layout.columns,
+                tile_rows: layout.rows,
+            }
+            .tasks(threads.threads());
+            threads.run(tasks.len(), &|at| {
+                let Task { rows, panels } = tasks[at].clone();
+                multiply(self.set, &product, rows, panels);
+            });
+        });
+    }
+
+    /// Calls `run` with what a product reads, and the bytes of a row.
+    fn with_operands(
+        &self,
+        activations: Activations<'_>,
+        threads: &dyn Parallel,
+        run: impl FnOnce(Operands<'_>, usize),
+    ) {
+        let rows = activations.rows;
+        let layout = self.set.layout();
         let mut quantized = QUANTIZED.take();
         let scales;
         let (operands, row_size) = match &self.panels {
@@ -179,34 +215,19 @@ impl Linear {
                     is_summed: !columns.zero_points.is_empty(),
                 };
                 scales = self.quantize(activations, shape, &mut quantized, threads);
+                let row_size = stride * layout.quantized_size;
                 let operands = Operands::Integers {
-                    quantized: &quantized,
+                    quantized: &quantized[..rows.len() / self.inner * row_size],
                     largest,
                     scales: &scales,
                     stride,
                     weights,
                     columns,
                 };
-                (operands, stride * layout.quantized_size)
+                (operands, row_size)
             }
         };
-        let product = Product {
-            linear: self,
-            operands,
-            residual,
-            out: Shared::new(out),
-        };
-        let tasks = Partition {
-            rows: count,
-            row_size,
-            panels: self.bias.len() / layout.columns,
-            tile_rows: layout.rows,
-        }
-        .tasks(threads.threads());
-        threads.run(tasks.len(), &|at| {
-            let Task { rows, panels } = tasks[at].clone();
-            multiply(self.set, &product, rows, panels);
-        });
+        run(operands, row_size);
         // WebAssembly memory never shrinks, so the buffer is freed for others to
         // use.
         if !cfg!(target_family = "wasm") {

@@ -83,10 +83,11 @@ pub(super) fn write<I: Isa, T: Tile<I::Vector>>(
     } = destination;
     let activation = product.linear.activation;
     let (half, width) = (I::COLUMNS / 2, activation.width::<I>());
-    let (outer, first) = (product.linear.outer, panel * width);
-    let count = width.min(outer - first);
+    let count = width.min(product.linear.outer - panel * width);
+    let outer = product.out.stride;
+    let first = (panel - product.out.panel) * width;
     let (start, end) = (rows.start * outer + first, (rows.end - 1) * outer + first);
-    let out = product.out.range(start..end + count);
+    let out = product.out.values.range(start..end + count);
     let residual = product.residual.map(|all| all[start..end + count].as_ptr());
     let is_partial = count < width;
     // One loop for both cases, so that each activation is compiled once.

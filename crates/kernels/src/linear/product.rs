@@ -191,9 +191,9 @@ fn prefetch_next_panel<I: Isa>(panel: &[i8], cache_lines: Range<usize>) {
 /// other in memory, so each would be a cache miss.
 #[inline(always)]
 fn prefetch_outputs<I: Isa>(product: &Product<'_>, rows: Range<usize>, panel: usize) {
-    let outer = product.linear.outer;
+    let outer = product.out.stride;
     let width = product.linear.activation.width::<I>();
-    let out = product.out.at(panel * width);
+    let out = product.out.values.at((panel - product.out.panel) * width);
     let residual = product
         .residual
         .map(|all| all.as_ptr().wrapping_add(panel * width));

@@ -5,6 +5,7 @@ mod embedding;
 mod l2_norm;
 mod layer_norm;
 mod linear;
+mod pooled_linear;
 mod rms_norm;
 mod short_convolution;
 mod threads;
@@ -22,6 +23,7 @@ use embedding::EmbeddingOperator;
 use l2_norm::L2NormOperator;
 use layer_norm::LayerNormOperator;
 use linear::LinearOperator;
+use pooled_linear::PooledLinearOperator;
 use rms_norm::RmsNormOperator;
 use short_convolution::ShortConvolutionOperator;
 use threads::Threads;
@@ -105,6 +107,7 @@ impl Kernels {
         };
         let domain = OperatorDomain::new(DOMAIN)?
             .add(LinearOperator(kernels.clone()))?
+            .add(PooledLinearOperator(kernels.clone()))?
             .add(AttentionOperator(kernels.clone()))?
             .add(EmbeddingOperator(kernels.clone()))?
             .add(L2NormOperator(kernels.clone()))?

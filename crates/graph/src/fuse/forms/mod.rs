@@ -2,6 +2,7 @@
 
 mod activations;
 mod gates;
+mod pooled;
 mod rms_norms;
 
 use std::collections::HashMap;
@@ -19,7 +20,7 @@ const WIDTH: usize = 8;
 /// A graph of lines `y = Operator(a, b) key=value`. `x` is `[batch, length, 8]`;
 /// numbers are constants; `w6`, `v6` and so on are weights with that many
 /// columns, `b6` and so on are rows, `r8` is a row of `[1, 1, 8]`, `s4` the shape
-/// `[-1, 4]`. The last value
+/// `[-1, 4]`, `i2` the axis 2. The last value
 /// is the output.
 fn graph(lines: &str) -> Graph {
     let mut constants: HashMap<String, TensorProto> = HashMap::new();
@@ -35,7 +36,11 @@ fn graph(lines: &str) -> Graph {
         nodes.push(parsed);
     }
     let output = nodes.last().map(|node| node.output[0].clone());
-    let mut proto = testing::graph(&["input_ids"], nodes, &[&output.expect("a node")]);
+    let mut proto = testing::graph(
+        &["input_ids", "attention_mask"],
+        nodes,
+        &[&output.expect("a node")],
+    );
     proto.proto_mut().initializer = constants.into_values().collect();
     let model = ModelProto {
         opset_import: vec![OperatorSetIdProto {
@@ -95,6 +100,14 @@ fn constant(name: &str) -> Option<TensorProto> {
         "w" | "v" => Some(drawn(name, &[WIDTH as i64, columns])),
         "b" => Some(drawn(name, &[columns])),
         "r" => Some(drawn(name, &[1, 1, columns])),
+        "i" => {
+            let mut tensor = constant_node(name, &[columns])
+                .attribute("value")?
+                .t
+                .clone()?;
+            tensor.name = Some(name.to_owned());
+            Some(tensor)
+        }
         "s" => {
             let sizes = constant_node(name, &[-1, columns]);
             let mut tensor = sizes.attribute("value")?.t.clone()?;

@@ -1,6 +1,7 @@
 //! Linear layers, with what follows their products.
 
 mod epilogue;
+mod pooled;
 mod product;
 
 use super::Replacement;
@@ -9,6 +10,7 @@ use crate::operators::{DOMAIN, LINEAR};
 use crate::trace::Trace;
 use epilogue::{Epilogue, Half, added};
 use multivec_kernels::Activation;
+pub(super) use pooled::pool;
 use product::{is_row, product};
 
 /// [`LINEAR`] in place of the nodes around a product of rows and constant

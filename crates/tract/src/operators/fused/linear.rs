@@ -8,24 +8,29 @@ use super::{floats, positive, tensor};
 use crate::threads::Threads;
 
 pub(super) fn wire(node: &mut Node<'_>) -> TractResult<TVec<OutletId>> {
+    let op = LinearOp {
+        layer: packed(node)?,
+        granularity: node.parts.granularity.clone(),
+        threads: node.parts.threads.clone(),
+    };
+    let mut inputs = tvec![node.input(0)?];
+    inputs.extend(node.optional(1));
+    Ok(tvec!(node.wire(op, &inputs)?))
+}
+
+/// The layer that a node names.
+pub(super) fn packed(node: &Node<'_>) -> TractResult<Arc<Linear>> {
     let at = node.proto.int("layer", -1);
     let layer = usize::try_from(at)
         .ok()
         .and_then(|at| node.parts.layers.get(at));
     let layer = layer.with_context(|| format!("expected the position of a layer, found {at}"))?;
-    let op = LinearOp {
-        layer: Arc::clone(layer),
-        granularity: node.parts.granularity.clone(),
-        threads: node.parts.threads.clone(),
-    };
+    let columns = layer.outer();
     ensure!(
-        op.layer.outer() == positive(node, "outer")?,
-        "expected {} columns",
-        op.layer.outer()
+        columns == positive(node, "outer")?,
+        "expected {columns} columns"
     );
-    let mut inputs = tvec![node.input(0)?];
-    inputs.extend(node.optional(1));
-    Ok(tvec!(node.wire(op, &inputs)?))
+    Ok(Arc::clone(layer))
 }
 
 /// Inputs are the rows and, if there is one, the residual.

@@ -5,6 +5,7 @@ mod embedding;
 mod l2_norm;
 mod layer_norm;
 mod linear;
+mod pooled_linear;
 mod rms_norm;
 mod short_convolution;
 
@@ -19,6 +20,7 @@ pub(super) fn find(name: &str) -> Option<Operator> {
         "ai.multivec.Attention" => attention::wire,
         "ai.multivec.PackedEmbedding" => embedding::wire,
         "ai.multivec.PackedLinear" => linear::wire,
+        "ai.multivec.PackedPooledLinear" => pooled_linear::wire,
         "ai.multivec.L2Normalize" => l2_norm::wire,
         "ai.multivec.ShortConvolution" => short_convolution::wire,
         "ai.multivec.RmsNormalize" => rms_norm::wire,
