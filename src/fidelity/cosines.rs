@@ -108,7 +108,7 @@ fn cosine(left: &[f32], right: &[f32]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::EncodedSample;
+    use super::super::{EncodedSample, Of};
     use super::*;
     use crate::embedding::Embedding;
 
@@ -116,8 +116,8 @@ mod tests {
         EncodedSample {
             queries: Vec::new(),
             documents: vec![Embedding::from_rows(rows, 2).expect("rows of two")],
+            of: Of::Texts,
         }
-            of: crate::fidelity::Of::Texts,
     }
 
     fn cosines(left: Vec<f32>, right: Vec<f32>) -> Cosines {
