@@ -25,6 +25,7 @@ pub use attention::{
     Attention, Batch, Bias, BiasForm, HeadNorm, HeadNorms, Precision, Rotation, Rows, Sight,
 };
 pub use embedding::{Embedding, ScaleAxis, TableQuantization};
+pub use isa::{KernelSet, MAX_ISA, UnknownInstructionSet, instruction_set};
 pub use l2_norm::{Bound, L2Normalize};
 pub use layer_norm::LayerNorm;
 pub use linear::{

@@ -9,6 +9,7 @@
 
 mod entry;
 mod layout;
+mod limit;
 mod plain;
 #[macro_use]
 mod set;
@@ -20,6 +21,7 @@ use cfg_if::cfg_if;
 
 pub(super) use entry::entry;
 pub(super) use layout::Layout;
+pub use limit::{KernelSet, MAX_ISA, UnknownInstructionSet, instruction_set};
 pub(super) use plain::Plain;
 pub(super) use token::{Candidate, Isa, Kernel, Levels, Narrow, Strided};
 pub(super) use vector::Vector;
@@ -37,40 +39,40 @@ pub(super) const MAX_LANES: usize = 16;
 cfg_if! {
     // Miri interprets no vector instructions.
     if #[cfg(miri)] {
-        instruction_sets! { Plain(Plain<1>), }
+        instruction_sets! { Plain(Plain<1>) = "plain", }
     } else if #[cfg(target_arch = "x86_64")] {
         mod avx2;
         mod avx512;
         instruction_sets! {
-            Avx512Vnni(avx512::Avx512Vnni),
-            AvxVnni(avx2::Avx2<true>),
-            Avx2(avx2::Avx2<false>),
-            Plain(Plain<1>),
+            Avx512Vnni(avx512::Avx512Vnni) = "avx512-vnni",
+            AvxVnni(avx2::Avx2<true>) = "avx-vnni",
+            Avx2(avx2::Avx2<false>) = "avx2",
+            Plain(Plain<1>) = "plain",
         }
     } else if #[cfg(target_arch = "aarch64")] {
         mod neon;
         instruction_sets! {
-            NeonDot(neon::NeonDot),
-            Plain(Plain<1>),
+            NeonDot(neon::NeonDot) = "neon-dotprod",
+            Plain(Plain<1>) = "plain",
         }
     } else if #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))] {
         mod wasm;
         // Without plain code, which would make modules larger.
         instruction_sets! {
-            Wasm(wasm::Wasm<true, false>),
-            WasmPairs(wasm::Wasm<false, true>),
-            WasmSevenBits(wasm::Wasm<false, false>),
+            Wasm(wasm::Wasm<true, false>) = "relaxed-simd128",
+            WasmPairs(wasm::Wasm<false, true>) = "relaxed-simd128, pairs",
+            WasmSevenBits(wasm::Wasm<false, false>) = "relaxed-simd128, 7 bits",
             #[cfg(test)]
-            Plain(Plain<1>),
+            Plain(Plain<1>) = "plain",
         }
     } else if #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))] {
         mod wasm;
         instruction_sets! {
-            Wasm(wasm::Wasm<true, false>),
+            Wasm(wasm::Wasm<true, false>) = "simd128",
             #[cfg(test)]
-            Plain(Plain<1>),
+            Plain(Plain<1>) = "plain",
         }
     } else {
-        instruction_sets! { Plain(Plain<1>), }
+        instruction_sets! { Plain(Plain<1>) = "plain", }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::OnceLock;
 
-use super::InstructionSet;
 #[cfg(test)]
 use super::Plain;
+use super::{InstructionSet, limit};
 
 /// Declares the instruction sets of a platform, the fastest first.
 macro_rules! instruction_sets {
-    ($($(#[$attribute:meta])* $name:ident($token:ty),)+) => {
+    ($($(#[$attribute:meta])* $name:ident($token:ty) = $text:literal,)+) => {
         /// An instruction set of this machine: each variant holds the token that
         /// proves it.
         #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,15 @@ macro_rules! instruction_sets {
             pub(super) fn all() -> Vec<Self> {
                 let all = [$($(#[$attribute])* <$token>::detect().map(Self::$name),)+];
                 all.into_iter().flatten().collect()
+            }
+
+            /// Its name, see [`MAX_ISA`](super::MAX_ISA).
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $($(#[$attribute])* Self::$name(_) => $text,)+
+                    #[cfg(test)]
+                    Self::Blocks(_) => "blocks",
+                }
             }
 
             /// Runs a kernel with these instructions.
@@ -50,10 +59,10 @@ macro_rules! by_rows {
 }
 
 impl InstructionSet {
-    /// The fastest that this machine has.
+    /// The fastest that this machine has, and [`MAX_ISA`](super::MAX_ISA) allows.
     pub(in super::super) fn best() -> Self {
         static BEST: OnceLock<InstructionSet> = OnceLock::new();
-        *BEST.get_or_init(|| Self::all()[0])
+        *BEST.get_or_init(|| limit::best(&Self::all()))
     }
 
     /// Whether its instructions work on more than one number.
