@@ -68,6 +68,7 @@ pub use multivec_core::{
 };
 #[cfg(feature = "quantize")]
 pub use multivec_graph::quantize::{LayerKind, WeightRange};
+pub use multivec_kernels::{KernelSet, UnknownInstructionSet, instruction_set};
 pub use onnxruntime::{Candidate, OnnxRuntime};
 pub use optimize::{optimize_graph, optimize_model};
 pub use options::{

@@ -35,6 +35,8 @@ fn flag(option: &str) -> Cow<'static, str> {
     let renamed = RENAMED.iter().find(|(name, _)| *name == option);
     match renamed {
         Some(&(_, flag)) => flag.into(),
+        // An environment variable.
+        None if option.starts_with("MULTIVEC_") => option.to_owned().into(),
         None => format!("--{}", option.replace('_', "-")).into(),
     }
 }
@@ -100,5 +102,7 @@ mod tests {
         );
         let error = Error::option("pooling", "a factor of 1 or more", 0);
         assert!(message(&error).starts_with("--pool-factor: "));
+        let error = Error::option("MULTIVEC_MAX_ISA", "`avx2`", "sse");
+        assert!(message(&error).starts_with("MULTIVEC_MAX_ISA: "));
     }
 }

@@ -279,6 +279,8 @@ fn shows_model_and_runtime() {
     assert_eq!(info["dim"], 32);
     assert_eq!(info["query_length"], 24);
     assert_eq!(info["fallback_operators"], serde_json::json!([]));
+    let set = info["instruction_set"].as_str().expect("a name");
+    assert!(set.ends_with("(the fastest of this machine)"), "{set}");
     let runtime = last_json(&multivec(&["runtime", "--json"]));
     assert!(
         runtime["version"]
@@ -290,6 +292,29 @@ fn shows_model_and_runtime() {
     assert!(
         providers.contains(&"CPUExecutionProvider".into()),
         "{runtime}"
+    );
+}
+
+/// Kernels are held to an instruction set, and an unknown one is an error.
+#[test]
+fn holds_kernels_to_an_instruction_set() {
+    let run = |set: &str| {
+        Command::new(env!("CARGO_BIN_EXE_multivec"))
+            .args(["info", "--json", "--model", "tests/fixtures/tiny-bert"])
+            .current_dir(root())
+            .env("MULTIVEC_MAX_ISA", set)
+            .output()
+            .expect("the command runs")
+    };
+    let info = last_json(&run("plain"));
+    let set = info["instruction_set"].as_str().expect("a name");
+    assert!(set.starts_with("plain (MULTIVEC_MAX_ISA=plain; the machine has "));
+    let output = run("avx3");
+    assert!(!output.status.success());
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        message.contains("MULTIVEC_MAX_ISA: ") && message.contains("found avx3"),
+        "{message}"
     );
 }
 

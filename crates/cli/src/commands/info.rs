@@ -53,6 +53,7 @@ fn facts<H: Head>(encoder: &TextEncoder<H>, name: String) -> Value {
         "quantization": info.quantization.to_string(),
         "engine": format!("{} {}", info.engine, info.engine_version),
         "provider": info.provider,
+        "instruction_set": multivec::instruction_set().ok().map(|set| set.to_string()),
         "side_by_side": encoder.concurrency(),
         "graph": info.graph.to_string(),
         "fallback_operators": info.fallback_operators,

@@ -1,6 +1,7 @@
 //! AVX2 with fused multiply-add: 256 bits, with or without AVX-VNNI.
 
 mod narrow;
+mod quantize;
 mod tiles;
 mod vector;
 
@@ -122,6 +123,30 @@ unsafe impl<const VNNI: bool> Isa for Avx2<VNNI> {
             let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
             _mm256_storeu_si256(at.cast(), _mm256_permutevar8x32_epi32(bytes, order));
         }
+    }
+
+    #[inline(always)]
+    unsafe fn quantize_keys(
+        self,
+        rows: Strided<*const f32>,
+        factors: &[f32],
+        panel: &mut [i8],
+        _: &mut [i8],
+    ) {
+        // SAFETY: the contract is the same.
+        unsafe { quantize::keys(self, rows, factors, panel) }
+    }
+
+    #[inline(always)]
+    unsafe fn quantize_values(
+        self,
+        rows: Strided<*const f32>,
+        count: usize,
+        factors: &[f32],
+        panel: &mut [i8],
+    ) {
+        // SAFETY: the contract is the same.
+        unsafe { quantize::values(self, rows, count, factors, panel) }
     }
 
     #[inline(always)]
