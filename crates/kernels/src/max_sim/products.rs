@@ -2,12 +2,15 @@
 
 use super::super::aligned::OnLine;
 use super::super::isa::{Isa, MAX_TILE, Strided, entry};
+use super::QueryFormat;
 use super::pack::{Packed, Panels};
 
 #[inline(always)]
 fn products<I: Isa>(isa: I, packed: &Packed, rows: &[f32], out: &mut [f32]) {
-    let Panels::Floats(panels) = &packed.panels else {
-        panic!("queries of floats");
+    assert_eq!(packed.format, QueryFormat::Floats, "queries of floats");
+    let panels: &[f32] = match &packed.panels {
+        Panels::Floats(panels) => panels,
+        Panels::Integers(_) => &[],
     };
     let columns = packed.columns;
     let queries = packed.ends.last().copied().unwrap_or(0);

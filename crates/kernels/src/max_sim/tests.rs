@@ -68,7 +68,7 @@ impl Stored {
                     match number {
                         0 => sign,
                         // 256 is 2^0.
-                        _ => sign | ((17 - shift) << 10) + ((number << shift) & 0x3ff),
+                        _ => sign | ((17 - shift) << 10) | ((number << shift) & 0x3ff),
                     }
                 });
                 self.bytes.extend(halves.flat_map(u16::to_ne_bytes));
