@@ -11,6 +11,8 @@ pub(super) struct Lifted {
     floats: Aligned<f32>,
     /// `[rows, depth]` of [`Isa::Quantized`].
     integers: Aligned<u8>,
+    /// `[rows, depth]`
+    wide: Aligned<i16>,
 }
 
 /// What is added to signed integers where they are stored.
@@ -117,6 +119,24 @@ impl Lifted {
         }
         Strided {
             first: first.cast_const().cast(),
+            stride: depth,
+        }
+    }
+
+    /// Rows of integers in 16 bits, each padded to `depth` with anything.
+    #[inline(always)]
+    pub(super) fn wide(&mut self, rows: DocumentRows<'_>, packed: &Packed) -> Strided<*const i16> {
+        let (columns, depth) = (packed.columns, packed.depth);
+        let count = rows.bytes.len() / columns.max(1);
+        self.wide.resize(count * depth, 0);
+        let places = self.wide.chunks_exact_mut(depth.max(1));
+        for (places, row) in places.zip(rows.bytes.chunks_exact(columns.max(1))) {
+            for (place, value) in places.iter_mut().zip(row) {
+                *place = i16::from(*value as i8);
+            }
+        }
+        Strided {
+            first: self.wide.as_ptr(),
             stride: depth,
         }
     }

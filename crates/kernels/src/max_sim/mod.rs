@@ -8,11 +8,13 @@
 //! on the documents that are scored together.
 
 mod lift;
+mod maxima;
 mod pack;
 mod products;
 mod scan;
 #[cfg(test)]
 mod tests;
+mod tiles;
 
 use super::isa::InstructionSet;
 use super::threads::{Parallel, Shared, ranges};

@@ -4,12 +4,14 @@ mod narrow;
 mod quantize;
 mod tiles;
 mod vector;
+mod wide;
 
 use std::arch::x86_64::*;
 
 use self::narrow::Operands;
 use self::tiles::{floats, vnni};
 use self::vector::F32x8;
+use self::wide::wide;
 use super::token::{AttentionLevels, Isa, Kernel, Levels, Narrow, Strided};
 
 /// Proof that the machine has AVX2 and FMA; with `VNNI` also AVX-VNNI, products of
@@ -31,6 +33,7 @@ unsafe impl<const VNNI: bool> Isa for Avx2<VNNI> {
     const MAX_QUANTIZED: i32 = 255;
     const CENTRED: bool = false;
     const NARROW: Option<Narrow> = if VNNI { None } else { Some(narrow::BOUNDS) };
+    const IS_WIDE: bool = !VNNI;
     const ATTENTION: AttentionLevels = if VNNI {
         AttentionLevels::EIGHT_BITS
     } else {
@@ -248,6 +251,27 @@ unsafe impl<const VNNI: bool> Isa for Avx2<VNNI> {
                 sums,
             };
             narrow::weights(operands, groups);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_wide(
+        self,
+        count: usize,
+        rows: Strided<*const i16>,
+        weights: *const i16,
+        pairs: usize,
+        sums: *mut i32,
+    ) {
+        for first in (0..count).step_by(wide::ROWS) {
+            let rows = Strided {
+                first: rows.first.wrapping_add(first * rows.stride),
+                ..rows
+            };
+            let sums = sums.wrapping_add(first * Self::COLUMNS);
+            let count = (count - first).min(wide::ROWS);
+            // SAFETY: `self` proves the instructions; the caller provides all rows.
+            unsafe { by_rows!(count, wide(rows, weights, pairs, sums), 1 2 3 4 5 6) }
         }
     }
 

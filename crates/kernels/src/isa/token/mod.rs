@@ -56,6 +56,10 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
         ..AttentionLevels::EIGHT_BITS
     };
 
+    /// Whether [`multiply_wide`](Self::multiply_wide) is faster than
+    /// [`multiply_integers`](Self::multiply_integers).
+    const IS_WIDE: bool = false;
+
     /// The token, if the machine has the instructions.
     fn detect() -> Option<Self>;
 
@@ -228,6 +232,26 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
     ) {
         // SAFETY: the contract is the same.
         unsafe { self.multiply_integers(count, rows, weights, groups, sums) }
+    }
+
+    /// `sums[row, column] = rows[row] . weights[column]` for `count` rows, of signed
+    /// integers in 16 bits that fit into 8, where [`IS_WIDE`](Self::IS_WIDE) says
+    /// so. Weights are `[pairs, COLUMNS, 2]`.
+    ///
+    /// # Safety
+    /// There are `count` rows of `pairs` pairs, `weights` has `pairs` pairs,
+    /// `sums` has room for `[count, COLUMNS]`, and `count` is `1..=ROWS`.
+    #[inline(always)]
+    unsafe fn multiply_wide(
+        self,
+        count: usize,
+        rows: Strided<*const i16>,
+        weights: *const i16,
+        pairs: usize,
+        sums: *mut i32,
+    ) {
+        let _ = (count, rows, weights, pairs, sums);
+        unreachable!("a product of 16 bits")
     }
 
     /// `sums[row, column] = rows[row] . panel[.., column]` for `count` rows.
