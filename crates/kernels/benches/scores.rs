@@ -1,7 +1,8 @@
 //! MaxSim in each format against the matrix of all products, in turns:
 //! `cargo bench -p multivec-kernels --bench scores`.
 //!
-//! Prints the median in milliseconds of each, for one thread and for two.
+//! Prints median and least time of each, for one thread and for two. On a machine
+//! that does other things as well, the least is nearer to what the kernels can do.
 
 #![allow(clippy::expect_used)]
 

@@ -13,9 +13,8 @@ use crate::trace::event;
 /// wrong with the library is an error.
 pub(super) fn choose(options: &LoadOptions) -> Result<Engine> {
     // Kernels have no way to refuse it.
-    multivec_kernels::instruction_set().map_err(|error| {
-        Error::option(multivec_kernels::MAX_ISA, error.expected(), error.found)
-    })?;
+    multivec_kernels::instruction_set()
+        .map_err(|error| Error::option(multivec_kernels::MAX_ISA, error.expected(), error.found))?;
     if options.engine != Engine::Auto {
         return Ok(options.engine);
     }
