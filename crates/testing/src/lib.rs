@@ -41,6 +41,7 @@ mod documentation {
 
     pages! {
         Readme = "README.md";
+        Kinds = "docs/kinds.md";
         Models = "docs/models.md";
         Native = "native/README.md";
         Throughput = "docs/throughput.md";

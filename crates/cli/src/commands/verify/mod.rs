@@ -95,7 +95,12 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<Verdict> {
         ranking: ranking_agreement(comparison)?,
         support: (encoder.kind() == ModelKind::Sparse).then(|| support_overlap(comparison)),
         batch,
-        storage: storage_agreement(&found)?,
+        // Corpora are of multi-vectors.
+        storage: if encoder.kind() == ModelKind::MultiVector {
+            storage_agreement(&found)?
+        } else {
+            Vec::new()
+        },
     };
     if let Some(path) = &arguments.picture {
         write(path, &picture::histogram(&report))?;
