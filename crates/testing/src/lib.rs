@@ -17,6 +17,8 @@ pub mod folders;
 pub mod forms;
 pub mod graphs;
 #[cfg(not(target_arch = "wasm32"))]
+pub mod heads;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod hub;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod models;

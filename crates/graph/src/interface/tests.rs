@@ -153,3 +153,52 @@ fn an_encoder_as_it_should_be_is_left_alone() {
     assert!(!interface.is_changed);
     assert_eq!(graph, original);
 }
+
+#[test]
+fn rows_of_texts_get_an_axis() {
+    let inputs = [("input_ids", INT64), (MASK, INT64)];
+    let mut nodes = lookups();
+    nodes[2] = node("ReduceMean", &["rows"], "mean")
+        .with_ints("axes", &[1])
+        .with_int("keepdims", 0);
+    nodes.push(
+        node("ReduceMean", &["wide_rows"], "kept")
+            .with_ints("axes", &[1])
+            .with_int("keepdims", 1),
+    );
+    let text = Promise {
+        form: Form::Text,
+        ..Promise::default()
+    };
+    // Tokens are not rows of a text.
+    let outputs = [("rows", FLOAT), ("mean", FLOAT)];
+    let mut adapted = graph(&inputs, nodes.clone(), &outputs);
+    let interface = adapt_interface(&mut adapted, "f", text).expect("one fits");
+    assert_eq!((interface.width, interface.is_changed), (Some(4), true));
+    let outputs: Vec<&str> = adapted.outputs().collect();
+    assert_eq!(outputs, [interface.output.as_str()]);
+    assert_eq!(operators(&adapted), ["Gather", "ReduceMean", "Unsqueeze"]);
+    let index = crate::index::ValueIndex::new(&adapted);
+    let trace = crate::trace::Trace::unpadded(&index, 2, 3);
+    assert_eq!(trace.shape(&interface.output), Some(&[2, 1, 4][..]));
+
+    // One that has the axis stays as it is.
+    let mut kept = graph(&inputs, nodes.clone(), &[("kept", FLOAT)]);
+    let interface = adapt_interface(&mut kept, "f", text).expect("it fits");
+    assert_eq!(
+        (interface.output.as_str(), interface.width),
+        ("kept", Some(8))
+    );
+    assert!(!interface.is_changed);
+
+    // Names decide among several.
+    let outputs = [("mean", FLOAT), ("kept", FLOAT)];
+    let several = graph(&inputs, nodes, &outputs);
+    let error = adapt_interface(&mut several.clone(), "f", text).expect_err("two fit");
+    assert!(error.to_string().contains("one of [batch, dim]"), "{error}");
+    let names = &["kept"];
+    let named = adapt_interface(&mut several.clone(), "f", Promise { names, ..text });
+    assert_eq!(named.expect("one is named").output, "kept");
+    // And they are no tokens.
+    adapt_interface(&mut several.clone(), "f", Promise::default()).expect_err("none fits");
+}

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::index::ValueIndex;
 use crate::onnx::{FLOAT, NodeProto, TensorProto};
+use crate::trace::Trace;
 use multivec_kernels::MAX_INT8_INNER;
 
 /// The first version of the standard operators with `DynamicQuantizeLinear`.
@@ -13,6 +14,10 @@ const FIRST_OPSET: i64 = 11;
 /// Smaller tensors stay: the nodes for their scales would cost more than they
 /// save.
 const FEWEST_WEIGHTS: usize = 1 << 10;
+
+/// A shape in which rows of texts and of tokens are not as many.
+const BATCH: usize = 3;
+const LENGTH: usize = 5;
 
 /// What weights are used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,7 +80,8 @@ impl Layer {
 /// Finds all layers that can be quantized, in order of execution: each `MatMul`
 /// and `Gemm` with a constant matrix of floats on the right, and each table that
 /// is looked up by values that depend on the texts. Tables that are looked up by
-/// position stay: they are small, and those of rotary embedding are among them.
+/// position stay: they are small, and those of rotary embedding are among them. So
+/// do products with one row a text, such as those of labels, which take no time.
 /// `file` names the model in errors.
 ///
 /// # Errors
@@ -121,11 +127,15 @@ fn is_quantized(node: &NodeProto) -> bool {
 fn find(graph: &Graph) -> Vec<Layer> {
     let index = ValueIndex::new(graph);
     let text_values = text_values(graph);
+    let trace = Trace::unpadded(&index, BATCH, LENGTH);
     let mut layers: Vec<Layer> = Vec::new();
     for node in graph.nodes() {
         let Some(layer) = layer(&index, &text_values, node) else {
             continue;
         };
+        if is_of_texts(&trace, &layer) {
+            continue;
+        }
         let same = layers.iter_mut().find(|other| {
             (other.kind, other.transposed, &other.weights)
                 == (layer.kind, layer.transposed, &layer.weights)
@@ -139,6 +149,16 @@ fn find(graph: &Graph) -> Vec<Layer> {
         }
     }
     layers
+}
+
+/// Whether a product reads one row for each text.
+fn is_of_texts(trace: &Trace<'_>, layer: &Layer) -> bool {
+    let inner = layer.shape[0];
+    let mut rows = layer.rows.iter();
+    rows.any(|rows| {
+        let shape = trace.shape(rows).unwrap_or_default();
+        shape == [BATCH, inner] || shape == [BATCH, 1, inner]
+    })
 }
 
 /// The values that depend on the content of the texts, not only on their shape.

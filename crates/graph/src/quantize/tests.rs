@@ -1,15 +1,18 @@
 use std::cell::Cell;
+use std::io::Cursor;
 
 use prost::bytes::Bytes;
 
 use super::*;
+use crate::architectures::{Head, build};
 use crate::error::Error;
 use crate::external::{ExternalLocation, StoredType, tensor_bytes, widen_stored};
 use crate::fuse::fuse;
 use crate::graph::Graph;
 use crate::node::node;
 use crate::onnx::{FLOAT, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto};
-use crate::testing::{fixture, value_info};
+use crate::safetensors::WeightIndex;
+use crate::testing::{fixture, fixture_bytes, value_info};
 use crate::vocabulary::vocabulary_size;
 
 /// Quantizes every layer that can be quantized.
@@ -413,4 +416,30 @@ fn what_cannot_be_quantized_is_named() {
             "{message}"
         );
     }
+}
+
+/// The shapes of the products of a model of the hub that are quantized.
+fn products(name: &str, head: Head<'_>) -> Vec<[usize; 2]> {
+    let folder = format!("tests/fixtures/hub/{name}");
+    let mut index = WeightIndex::new();
+    let file = Cursor::new(fixture_bytes(&format!("{folder}/model.safetensors")));
+    index.read_file("model.safetensors", file).expect("weights");
+    let config = fixture_bytes(&format!("{folder}/config.json"));
+    let built = build("config.json", &config, &index, head).expect("a known family");
+    let found = layers(&built.graph, "graph").expect("layers");
+    let products = found
+        .iter()
+        .filter(|layer| layer.kind == LayerKind::Product);
+    products.map(|layer| layer.shape).collect()
+}
+
+#[test]
+fn layers_of_a_row_for_each_text_stay() {
+    // Three layers of six products each, without the pooler.
+    let labels = products("rerank-bert", Head::SequenceClassification);
+    assert_eq!(labels.len(), 18);
+    // And those of each token of the vocabulary, the last of which has a scale for
+    // each of them.
+    let tokens = products("sparse-bert-splade", Head::MaskedLanguageModel);
+    assert_eq!(tokens[18..], [[64, 64], [64, 1200]]);
 }
