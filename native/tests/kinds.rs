@@ -19,7 +19,7 @@ const FORMS: [Optimization; 2] = [Optimization::Checked, Optimization::Off];
 fn builders(folder: &Path) -> impl Iterator<Item = (String, EncoderBuilder)> {
     let builder = EncoderBuilder::from_dir(folder).with_precision(Precision::Fp32);
     ENGINES.into_iter().flat_map(move |engine| {
-        let builder = builder.clone().with_engine(engine.clone());
+        let builder = builder.clone().with_engine(engine);
         let folder = builder_name(&builder, &engine);
         FORMS.into_iter().map(move |form| {
             let builder = builder.clone().with_optimization(form);

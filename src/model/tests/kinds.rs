@@ -117,7 +117,7 @@ fn queries_without_a_transformer() {
         panic!("it is sparse");
     };
     let table = "query_0_SparseStaticEmbedding/model.safetensors".to_owned();
-    assert_eq!(found.module_files(), [table.clone()]);
+    assert_eq!(found.module_files(), std::slice::from_ref(&table));
     assert_eq!(sparse.queries, Some(StaticTable::Safetensors(table)));
     assert_eq!(found.tokenizer, "document_0_MLMTransformer/tokenizer.json");
 }

@@ -260,7 +260,7 @@ mod tests {
             ] {
                 for function in [Function::Identity, Function::Relu] {
                     let layer = Layer {
-                        weights: weights.clone(),
+                        weights,
                         inner: INNER,
                         outer,
                         smoothing: &[],

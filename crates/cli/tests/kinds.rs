@@ -1,0 +1,233 @@
+//! The command line with dense, sparse and reranking models.
+
+#![allow(clippy::expect_used, clippy::panic)]
+
+mod command;
+
+use std::fs;
+use std::process::Output;
+
+use safetensors::SafeTensors;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use command::{last_json, multivec};
+
+const DENSE: &str = "tests/fixtures/hub/dense-bert-cls";
+const SPARSE: &str = "tests/fixtures/hub/sparse-bert-splade";
+const RERANKER: &str = "tests/fixtures/hub/rerank-bert";
+
+/// A folder with an input of three texts, of which the second has no id.
+struct Run(TempDir);
+
+impl Run {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let lines = [
+            json!({"id": "bees", "text": "Bees make honey."}),
+            json!({"text": "The Moon causes the tides."}),
+            json!({"id": 7, "text": "Bread rises because of yeast."}),
+        ];
+        let lines = lines.map(|line| format!("{line}\n")).concat();
+        fs::write(folder.path().join("in.jsonl"), lines).expect("it is written");
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
+    }
+
+    fn encode(&self, model: &str, output: &str) -> Output {
+        multivec(&[
+            "encode",
+            "--json",
+            "--precision",
+            "fp32",
+            "--kind",
+            "document",
+            "--model",
+            model,
+            "--input",
+            &self.path("in.jsonl"),
+            "--output",
+            &self.path(output),
+        ])
+    }
+}
+
+/// The error that a failed run prints as JSON.
+fn message(output: &Output) -> String {
+    assert!(!output.status.success(), "{output:?}");
+    let found = last_json(output);
+    found["error"]["message"]
+        .as_str()
+        .expect("a message")
+        .to_owned()
+}
+
+#[test]
+fn tensors_are_those_of_the_kind() {
+    let run = Run::new();
+    for (model, kind, names) in [
+        (DENSE, "dense", vec!["1", "7", "bees"]),
+        (
+            SPARSE,
+            "sparse",
+            vec![
+                "1.indices",
+                "1.values",
+                "7.indices",
+                "7.values",
+                "bees.indices",
+                "bees.values",
+            ],
+        ),
+    ] {
+        let done = run.encode(model, "out.safetensors");
+        assert!(done.status.success(), "{done:?}");
+        assert_eq!(last_json(&done)["model"], kind);
+        let bytes = fs::read(run.path("out.safetensors")).expect("it is there");
+        let tensors = SafeTensors::deserialize(&bytes).expect("safetensors");
+        let mut found = tensors.names();
+        found.sort_unstable();
+        assert_eq!(found, names);
+        for name in found {
+            let shape = tensors.tensor(name).expect("it is named").shape().to_vec();
+            match kind {
+                "dense" => assert_eq!(shape, [64]),
+                _ => assert!(shape.len() == 1 && shape[0] > 0, "{name} {shape:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn lines_are_those_of_the_kind() {
+    let run = Run::new();
+    for (model, keys) in [
+        (DENSE, &["embedding"][..]),
+        (SPARSE, &["indices", "values"]),
+    ] {
+        let done = run.encode(model, "out.jsonl");
+        assert!(done.status.success(), "{done:?}");
+        let lines = fs::read_to_string(run.path("out.jsonl")).expect("it is there");
+        assert_eq!(lines.lines().count(), 3);
+        for line in lines.lines() {
+            let line: Value = serde_json::from_str(line).expect("JSON");
+            for key in keys {
+                let values = line[key].as_array().expect("a list");
+                assert!(values.iter().all(Value::is_number) && !values.is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn texts_with_the_same_id_are_refused() {
+    let run = Run::new();
+    let twice = "{\"id\": \"a\", \"text\": \"one\"}\n{\"id\": \"a\", \"text\": \"two\"}\n";
+    fs::write(run.path("in.jsonl"), twice).expect("it is written");
+    let found = message(&run.encode(DENSE, "out.safetensors"));
+    assert!(found.contains("\"a\" in line 2"), "{found}");
+    assert!(run.encode(DENSE, "out.jsonl").status.success());
+}
+
+#[test]
+fn documents_are_ranked_by_a_reranker() {
+    let run = Run::new();
+    let input = run.path("in.jsonl");
+    let rerank = |model: &str, more: &[&str]| {
+        let mut all = vec![
+            "rerank", "--model", model, "--query", "honey", "--input", &input,
+        ];
+        all.extend(more);
+        multivec(&all)
+    };
+    let done = rerank(RERANKER, &["--json", "--precision", "fp32"]);
+    assert!(done.status.success(), "{done:?}");
+    let lines = String::from_utf8_lossy(&done.stdout).into_owned();
+    let found: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let mut ids: Vec<&str> = found
+        .iter()
+        .filter_map(|line| line["id"].as_str())
+        .collect();
+    let logits: Vec<f64> = found
+        .iter()
+        .filter_map(|line| line["logits"][0].as_f64())
+        .collect();
+    assert!(
+        logits.len() == 3 && logits.is_sorted_by(|one, other| one >= other),
+        "{logits:?}"
+    );
+    for (line, logit) in found.iter().zip(&logits) {
+        let score = line["score"].as_f64().expect("a score");
+        assert!((score - 1. / (1. + (-logit).exp())).abs() < 1e-6, "{line}");
+    }
+    ids.sort_unstable();
+    assert_eq!(ids, ["1", "7", "bees"]);
+    let first = rerank(RERANKER, &["--top-k", "1"]);
+    assert_eq!(String::from_utf8_lossy(&first.stdout).lines().count(), 1);
+    let other = message(&rerank(DENSE, &["--json"]));
+    assert!(
+        other.contains("a cross-encoder model") && other.contains("a dense model"),
+        "{other}"
+    );
+    let encoded = message(&run.encode(RERANKER, "out.jsonl"));
+    assert!(encoded.contains("multivec rerank"), "{encoded}");
+}
+
+#[test]
+fn one_model_or_several_search() {
+    let run = Run::new();
+    let input = run.path("in.jsonl");
+    let search = |more: &[&str]| {
+        let mut all = vec![
+            "search",
+            "--json",
+            "--model",
+            DENSE,
+            "--documents",
+            &input,
+            "honey",
+        ];
+        all.extend(more);
+        let done = multivec(&all);
+        assert!(done.status.success(), "{done:?}");
+        last_json(&done)
+    };
+    let alone = search(&[]);
+    let hits = |found: &Value| {
+        found["results"][0]["documents"]
+            .as_array()
+            .expect("hits")
+            .clone()
+    };
+    assert_eq!(hits(&alone).len(), 3);
+    let joined = search(&["--also", SPARSE, "--also", "tests/fixtures/tiny-bert"]);
+    assert_eq!(joined["spaces"].as_array().map(Vec::len), Some(3));
+    let scores: Vec<f64> = hits(&joined)
+        .iter()
+        .filter_map(|hit| hit["score"].as_f64())
+        .collect();
+    // Each of three models has ranked each document.
+    let sum: f64 = scores.iter().sum();
+    let expected = 3. * (1. / 61. + 1. / 62. + 1. / 63.);
+    assert!((sum - expected).abs() < 1e-6, "{scores:?}");
+    assert!(scores.is_sorted_by(|one, other| one >= other));
+}
+
+#[test]
+fn info_names_the_kind() {
+    for (model, kind) in [
+        (DENSE, "dense"),
+        (SPARSE, "sparse"),
+        (RERANKER, "cross-encoder"),
+    ] {
+        let done = multivec(&["info", "--json", "--model", model]);
+        assert!(done.status.success(), "{done:?}");
+        assert_eq!(last_json(&done)["kind"], kind);
+    }
+}
