@@ -9,8 +9,10 @@ use crate::error::Error;
 use crate::external::{ExternalLocation, StoredType, tensor_bytes, widen_stored};
 use crate::fuse::fuse;
 use crate::graph::Graph;
+use crate::modules::{SpladeActivation, SpladePooling, SpladeStrategy, append_splade};
 use crate::node::node;
 use crate::onnx::{FLOAT, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto};
+use crate::operators::POOLED_LINEAR;
 use crate::safetensors::WeightIndex;
 use crate::testing::{fixture, fixture_bytes, value_info};
 use crate::vocabulary::vocabulary_size;
@@ -442,4 +444,38 @@ fn layers_of_a_row_for_each_text_stay() {
     // each of them.
     let tokens = products("sparse-bert-splade", Head::MaskedLanguageModel);
     assert_eq!(tokens[18..], [[64, 64], [64, 1200]]);
+}
+
+#[test]
+fn decoders_of_sparse_vectors_are_quantized_and_pooled() {
+    let folder = "tests/fixtures/hub/sparse-bert-splade";
+    let weights = fixture_bytes(&format!("{folder}/model.safetensors"));
+    let mut index = WeightIndex::new();
+    let read = index.read_file("model.safetensors", Cursor::new(&weights));
+    read.expect("weights");
+    let config = fixture_bytes(&format!("{folder}/config.json"));
+    let built = build("config.json", &config, &index, Head::MaskedLanguageModel);
+    let mut graph = built.expect("a known family").graph;
+    let pooling = SpladePooling::new(SpladeStrategy::Max, SpladeActivation::Relu);
+    append_splade(&mut graph, "graph", "logits", pooling).expect("an output");
+    let external = |tensor: &TensorProto| {
+        let location = ExternalLocation::of(tensor).expect("a place");
+        let start = location.offset as usize;
+        let end = start + location.length.expect("a length") as usize;
+        let bytes = Bytes::copy_from_slice(&weights[start..end]);
+        Ok(widen_stored(tensor, bytes))
+    };
+    quantize_all(&mut graph, "graph", &external).expect("it is quantized");
+    let fused = fuse(&mut graph);
+    assert_eq!((fused.linears, fused.quantized), (20, 20));
+    let mut pooled = graph
+        .nodes()
+        .iter()
+        .filter(|node| node.is_ours(POOLED_LINEAR));
+    let node = pooled.next().expect("the decoder");
+    assert!(node.is_quantized_linear() && pooled.next().is_none());
+    // One scale for each token of the vocabulary.
+    let scales = graph.initializer(&node.input[2]).expect("scales");
+    assert_eq!(scales.dims, [1200]);
+    assert_eq!(graph.outputs().next(), Some(node.output[0].as_str()));
 }
