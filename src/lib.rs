@@ -17,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+mod activation;
 mod backend;
 pub mod batch;
 mod config;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::{Array1, Array2};
 
-use crate::model::Activation;
+use crate::activation::Activation;
 use crate::normalization::Normalization;
 
 /// A module of sentence vectors.
@@ -85,21 +85,6 @@ impl Layers {
 fn normalize(vector: &mut Array1<f32>) {
     let norm = vector.dot(vector).sqrt();
     *vector /= norm.max(Normalization::SMALLEST_NORM);
-}
-
-impl Activation {
-    /// Its value at `x`.
-    pub(crate) fn apply(self, x: f32) -> f32 {
-        let sigmoid = |x: f32| 1. / (1. + (-x).exp());
-        match self {
-            Self::Identity => x,
-            Self::Tanh => x.tanh(),
-            Self::Gelu => 0.5 * x * (1. + multivec_graph::erf(x * std::f32::consts::FRAC_1_SQRT_2)),
-            Self::Relu => x.max(0.),
-            Self::Silu => x * sigmoid(x),
-            Self::Sigmoid => sigmoid(x),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod any;
 mod control;
 mod encode;
+mod head_weights;
 mod heads;
 mod kinds;
 mod options;
@@ -28,13 +29,12 @@ use crate::tokenize::TextTokenizer;
 use crate::trace::{event, span};
 pub use any::AnyEncoder;
 pub use control::{Cancellation, Control, Progress};
-pub use heads::{Cross, Dense, EmbeddingHead, Head, MultiVector, Sparse};
+pub use heads::{Cross, Dense, EmbeddingHead, Head, MultiVector, Prediction, Sparse};
 use options::Plan;
 pub use options::{EncodeOptions, QueryExpansion};
 use parts::Defaults;
-pub(crate) use parts::ModelHead;
 pub use parts::ModelParts;
-pub use predict::{Prediction, RankedDocument};
+pub use predict::RankedDocument;
 use probe::{Findings, OutputForm, Probe};
 pub use run::EncodeJob;
 pub use stream::EmbeddingStream;
@@ -132,7 +132,7 @@ impl<H: Head> TextEncoder<H> {
             engine, model_file, ..
         } = backend.info();
         span!("check_model", engine = engine, file = model_file);
-        let head = H::of(&parts)?;
+        let head = H::of(&parts.head).ok_or_else(|| other_kind(H::KIND, &parts))?;
         let plan = options.plan(&parts.config, &parts.tokenizer, parts.defaults)?;
         let Findings {
             width,
@@ -290,6 +290,16 @@ impl<H: Head> TextEncoder<H> {
     pub fn origin(&self) -> Option<&str> {
         self.shared.origin.as_deref()
     }
+}
+
+/// An error for a model of another kind.
+fn other_kind(wanted: ModelKind, parts: &ModelParts) -> Error {
+    Error::model_mismatch(
+        &parts.config().file,
+        "kind",
+        format_args!("a {wanted} model"),
+        format_args!("a {} model", parts.kind()),
+    )
 }
 
 impl<H> Shared<H> {

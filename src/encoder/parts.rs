@@ -1,9 +1,10 @@
 //! The parts of a model that the core reads itself.
 
-use super::heads::{Cross, Dense, Sparse};
+use super::head_weights::load_head;
+use super::heads::ModelHead;
 use crate::config::ModelConfig;
 use crate::error::Result;
-use crate::model::{ModelDescription, ModelKind, ModelStore, load_head};
+use crate::model::{ModelDescription, ModelKind, ModelStore};
 use crate::normalization::Normalization;
 use crate::pool::Pooling;
 use crate::quantization::Quantization;
@@ -19,15 +20,6 @@ pub struct ModelParts {
     pub(super) head: ModelHead,
     pub(super) origin: Option<String>,
     pub(super) quantization: Quantization,
-}
-
-/// What is behind the graph, by the kind of model.
-#[derive(Clone)]
-pub(crate) enum ModelHead {
-    MultiVector,
-    Dense(Dense),
-    Sparse(Sparse),
-    Cross(Cross),
 }
 
 /// What the model's files say of choices that options leave to them.
@@ -111,12 +103,7 @@ impl ModelParts {
 
     /// The kind of model.
     pub fn kind(&self) -> ModelKind {
-        match self.head {
-            ModelHead::MultiVector => ModelKind::MultiVector,
-            ModelHead::Dense(_) => ModelKind::Dense,
-            ModelHead::Sparse(_) => ModelKind::Sparse,
-            ModelHead::Cross(_) => ModelKind::CrossEncoder,
-        }
+        self.head.kind()
     }
 
     /// The model's configuration.

@@ -2,28 +2,15 @@
 
 use std::cmp::Ordering;
 
+use super::heads::Prediction;
 use super::run::EncodeJob;
 use super::workers::Workers;
 use super::{Cross, CrossEncoder};
 use crate::config::TextKind;
 use crate::error::{Error, Result};
 use crate::sort::sort_positions;
-use crate::tokenize::{TextPair, TokenizedText, Truncation};
+use crate::tokenize::{TextPair, TokenizedText};
 use crate::trace::span;
-
-/// What a cross-encoder says of a pair.
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct Prediction {
-    /// The model's output for each label.
-    pub logits: Vec<f32>,
-    /// The logits after the model's activation function.
-    pub scores: Vec<f32>,
-    /// How much of the pair was cut off.
-    #[cfg_attr(feature = "serde", serde(skip))]
-    pub truncation: Option<Truncation>,
-}
 
 /// A document of a ranking by a cross-encoder.
 #[derive(Clone, Debug, PartialEq)]

@@ -268,9 +268,12 @@ impl<H: Head> EncodeJob<H> {
         let states = encoder.shared.backend.run(&input, mode)?;
         let states = shaped(encoder, &input, &states)?;
         let texts = batch.iter().zip(members);
+        let plan = &encoder.plan;
         let finish = Finish {
-            plan: &encoder.plan,
-            prompt_tokens: encoder.plan.layout(self.kind).prompt_tokens,
+            normalization: plan.normalization,
+            dimensions: plan.dimensions,
+            renormalization: plan.renormalization,
+            prompt_tokens: plan.layout(self.kind).prompt_tokens,
         };
         Ok(states
             .outer_iter()

@@ -1,8 +1,10 @@
 //! Dense modules.
 
-use super::description::{Activation, Dense, DenseWeights, Residual, Transformer};
+use super::description::Transformer;
 use super::files::{Files, join};
+use super::layers::{Dense, DenseWeights, Residual};
 use super::modules::Entry;
+use crate::activation::Activation;
 use crate::config::Keys;
 use crate::error::{Error, Result};
 

@@ -4,7 +4,8 @@ use std::fmt;
 
 use multivec_graph::modules::SpladePooling;
 
-use super::description::{Activation, Module};
+use super::layers::Module;
+use crate::activation::Activation;
 use crate::dense::{SentencePooling, Similarity};
 
 /// What a model makes of texts.

@@ -16,6 +16,7 @@ mod files;
 mod folder;
 mod format;
 mod kind;
+mod layers;
 mod modules;
 mod pylate;
 mod router;
@@ -27,21 +28,19 @@ mod tests;
 mod tokenizer;
 mod transformer;
 
+pub use crate::activation::Activation;
 use crate::error::Result;
-pub(crate) use assemble::load_head;
 pub use assemble::{
     BuiltGraph, Completed, FloatGraph, ModelStore, build_graph, complete_graph, stored_precision,
     weight_files,
 };
-pub use description::{
-    Activation, Dense, DenseWeights, Format, ModelDescription, Module, Residual, Transformer,
-    Unused, WeightsFile,
-};
+pub use description::{Format, ModelDescription, Transformer, Unused, WeightsFile};
 use files::Files;
 pub use folder::ModelFolder;
 pub use kind::{
     CrossDescription, DenseDescription, HeadDescription, ModelKind, SparseDescription, StaticTable,
 };
+pub use layers::{Dense, DenseWeights, Module, Residual};
 
 const EXPORTED: &str = "onnx_config.json";
 const SENTENCE_TRANSFORMERS: &str = "config_sentence_transformers.json";

@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::dense::{self, Rows, WithoutActivation};
-use super::description::{Dense, Format, ModelDescription, Module};
+use super::description::{Format, ModelDescription};
 use super::files::{Files, join};
 use super::kind::HeadDescription;
+use super::layers::{Dense, Module};
 use super::modules::{self, Entry, Kind};
 use super::{SENTENCE_TRANSFORMERS, sentence_bert, tokenizer, transformer};
 use crate::config::{Keys, ModelConfig, TokenizerFacts, shorten};

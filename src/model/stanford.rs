@@ -1,11 +1,11 @@
 //! Stanford's ColBERT: one file of weights, and `artifact.metadata`.
 
-use super::description::{
-    Activation, Dense, DenseWeights, Format, ModelDescription, Module, Residual,
-};
+use super::description::{Format, ModelDescription};
 use super::files::Files;
 use super::kind::HeadDescription;
+use super::layers::{Dense, DenseWeights, Module, Residual};
 use super::{TRANSFORMER, tokenizer, transformer};
+use crate::activation::Activation;
 use crate::config::{Keys, ModelConfig, TokenizerFacts, punctuation};
 use crate::error::{Error, Result};
 use crate::normalization::Normalization;

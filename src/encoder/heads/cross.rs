@@ -2,13 +2,26 @@
 
 use ndarray::ArrayView2;
 
-use super::{Finish, Head, other_kind, other_width};
-use crate::encoder::parts::{ModelHead, ModelParts};
-use crate::encoder::predict::Prediction;
+use super::{Finish, Head, ModelHead, other_width};
+use crate::activation::Activation;
 use crate::error::Result;
-use crate::model::{Activation, ModelKind};
+use crate::model::ModelKind;
 use crate::normalization::NonFiniteRow;
-use crate::tokenize::{TextTokenizer, TokenizedText};
+use crate::tokenize::{TextTokenizer, TokenizedText, Truncation};
+
+/// What a cross-encoder says of a pair.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Prediction {
+    /// The model's output for each label.
+    pub logits: Vec<f32>,
+    /// The logits after the model's activation function.
+    pub scores: Vec<f32>,
+    /// How much of the pair was cut off.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub truncation: Option<Truncation>,
+}
 
 /// Logits, and the function that makes scores of them.
 #[derive(Clone, Debug)]
@@ -26,10 +39,10 @@ impl Head for Cross {
     type Output = Prediction;
     type Part = Prediction;
 
-    fn of(parts: &ModelParts) -> Result<Self> {
-        match &parts.head {
-            ModelHead::Cross(head) => Ok(head.clone()),
-            _ => Err(other_kind(Self::KIND, parts)),
+    fn of(head: &ModelHead) -> Option<Self> {
+        match head {
+            ModelHead::Cross(head) => Some(head.clone()),
+            _ => None,
         }
     }
 
@@ -48,7 +61,7 @@ impl Head for Cross {
         &self,
         states: ArrayView2<'_, f32>,
         _: &TokenizedText,
-        _: Finish<'_>,
+        _: Finish,
     ) -> Result<Prediction, NonFiniteRow> {
         let logits = states.row(0).to_vec();
         if let Some(&norm) = logits.iter().find(|value| !value.is_finite()) {

@@ -2,9 +2,8 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 
-use super::{Finish, Head, other_kind, other_width};
+use super::{Finish, Head, ModelHead, other_width};
 use crate::dense::{DenseEmbedding, Layers, SentencePooling, Similarity};
-use crate::encoder::parts::{ModelHead, ModelParts};
 use crate::error::Result;
 use crate::model::ModelKind;
 use crate::normalization::{NonFiniteRow, Normalization};
@@ -25,7 +24,7 @@ impl Dense {
         &self,
         states: ArrayView2<'_, f32>,
         text: &TokenizedText,
-        finish: Finish<'_>,
+        finish: Finish,
     ) -> Vec<f32> {
         if states.nrows() == 1 && text.len() > 1 {
             return states.iter().copied().collect();
@@ -43,10 +42,10 @@ impl Head for Dense {
     type Output = DenseEmbedding;
     type Part = Vec<f32>;
 
-    fn of(parts: &ModelParts) -> Result<Self> {
-        match &parts.head {
-            ModelHead::Dense(head) => Ok(head.clone()),
-            _ => Err(other_kind(Self::KIND, parts)),
+    fn of(head: &ModelHead) -> Option<Self> {
+        match head {
+            ModelHead::Dense(head) => Some(head.clone()),
+            _ => None,
         }
     }
 
@@ -66,21 +65,20 @@ impl Head for Dense {
         &self,
         states: ArrayView2<'_, f32>,
         text: &TokenizedText,
-        finish: Finish<'_>,
+        finish: Finish,
     ) -> Result<Vec<f32>, NonFiniteRow> {
         let vector = self.pooled(states, text, finish);
         let columns = vector.len();
         let mut row = Array2::from_shape_vec((1, columns), vector).unwrap_or_default();
-        let plan = finish.plan;
         // The model's own normalization comes before the truncation, one that
         // is asked for after it.
-        plan.normalization.apply(&mut row)?;
+        finish.normalization.apply(&mut row)?;
         let mut vector = row.into_raw_vec_and_offset().0;
-        if let Some(dimensions) = plan.dimensions {
+        if let Some(dimensions) = finish.dimensions {
             vector.truncate(dimensions);
-            if plan.renormalization == Normalization::L2 {
+            if finish.renormalization == Normalization::L2 {
                 let mut row = Array2::from_shape_vec((1, vector.len()), vector).unwrap_or_default();
-                plan.renormalization.apply(&mut row)?;
+                finish.renormalization.apply(&mut row)?;
                 vector = row.into_raw_vec_and_offset().0;
             }
         }

@@ -9,18 +9,16 @@ use std::fmt;
 
 use ndarray::ArrayView2;
 
-use super::options::Plan;
-use super::parts::ModelParts;
 use crate::config::TextKind;
 use crate::dense::DenseEmbedding;
 use crate::embedding::Embedding;
 use crate::error::{Error, Result};
 use crate::model::ModelKind;
-use crate::normalization::NonFiniteRow;
+use crate::normalization::{NonFiniteRow, Normalization};
 use crate::pool::Pooling;
 use crate::sparse::SparseEmbedding;
 use crate::tokenize::{TextTokenizer, TokenizedText};
-pub use cross::Cross;
+pub use cross::{Cross, Prediction};
 pub use dense::Dense;
 pub use multi_vector::MultiVector;
 pub use sparse::Sparse;
@@ -39,9 +37,9 @@ pub trait Head: sealed::Sealed + fmt::Debug + Sized + Send + Sync + 'static {
     #[doc(hidden)]
     type Part: Send + Sync;
 
-    /// The head of a model.
+    /// The head of a model, if it is of this kind.
     #[doc(hidden)]
-    fn of(parts: &ModelParts) -> Result<Self>;
+    fn of(head: &ModelHead) -> Option<Self>;
 
     /// Refuses a graph whose output has another number of columns than the
     /// head reads.
@@ -59,7 +57,7 @@ pub trait Head: sealed::Sealed + fmt::Debug + Sized + Send + Sync + 'static {
         &self,
         states: ArrayView2<'_, f32>,
         text: &TokenizedText,
-        finish: Finish<'_>,
+        finish: Finish,
     ) -> Result<Self::Part, NonFiniteRow>;
 
     /// The part of a text without tokens.
@@ -110,10 +108,36 @@ impl EmbeddingHead for Sparse {
 /// How a text is finished.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
-pub struct Finish<'a> {
-    pub(super) plan: &'a Plan,
+pub struct Finish {
+    /// Never [`Normalization::Model`].
+    pub(super) normalization: Normalization,
+    /// Columns of dense vectors, if not all.
+    pub(super) dimensions: Option<usize>,
+    /// Whether they are scaled to unit length then.
+    pub(super) renormalization: Normalization,
     /// Tokens of the prompt, with the special tokens in front of it.
     pub(super) prompt_tokens: usize,
+}
+
+/// What is behind the graph, by the kind of model.
+#[doc(hidden)]
+#[derive(Clone)]
+pub enum ModelHead {
+    MultiVector,
+    Dense(Dense),
+    Sparse(Sparse),
+    Cross(Cross),
+}
+
+impl ModelHead {
+    pub(super) fn kind(&self) -> ModelKind {
+        match self {
+            Self::MultiVector => ModelKind::MultiVector,
+            Self::Dense(_) => ModelKind::Dense,
+            Self::Sparse(_) => ModelKind::Sparse,
+            Self::Cross(_) => ModelKind::CrossEncoder,
+        }
+    }
 }
 
 mod sealed {
@@ -123,16 +147,6 @@ mod sealed {
     impl Sealed for super::Dense {}
     impl Sealed for super::Sparse {}
     impl Sealed for super::Cross {}
-}
-
-/// An error for a model of another kind.
-fn other_kind(wanted: ModelKind, parts: &ModelParts) -> Error {
-    Error::model_mismatch(
-        &parts.config().file,
-        "kind",
-        format_args!("a {wanted} model"),
-        format_args!("a {} model", parts.kind()),
-    )
 }
 
 /// An error for an output of another width.

@@ -2,9 +2,8 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use super::{Finish, Head, other_kind};
+use super::{Finish, Head, ModelHead};
 use crate::embedding::{Embedding, TokenSource};
-use crate::encoder::parts::{ModelHead, ModelParts};
 use crate::error::Result;
 use crate::model::ModelKind;
 use crate::normalization::NonFiniteRow;
@@ -21,10 +20,10 @@ impl Head for MultiVector {
     type Output = Embedding;
     type Part = Array2<f32>;
 
-    fn of(parts: &ModelParts) -> Result<Self> {
-        match parts.head {
-            ModelHead::MultiVector => Ok(Self(())),
-            _ => Err(other_kind(Self::KIND, parts)),
+    fn of(head: &ModelHead) -> Option<Self> {
+        match head {
+            ModelHead::MultiVector => Some(Self(())),
+            _ => None,
         }
     }
 
@@ -40,7 +39,7 @@ impl Head for MultiVector {
         &self,
         states: ArrayView2<'_, f32>,
         text: &TokenizedText,
-        finish: Finish<'_>,
+        finish: Finish,
     ) -> Result<Array2<f32>, NonFiniteRow> {
         let count = text.kept().iter().filter(|&&kept| kept).count();
         let mut matrix = Array2::zeros((count, states.ncols()));
@@ -49,7 +48,7 @@ impl Head for MultiVector {
         for (mut row, (states, _)) in matrix.rows_mut().into_iter().zip(kept) {
             row.assign(&states);
         }
-        finish.plan.normalization.apply(&mut matrix)?;
+        finish.normalization.apply(&mut matrix)?;
         Ok(matrix)
     }
 

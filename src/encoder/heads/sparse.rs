@@ -2,9 +2,8 @@
 
 use ndarray::ArrayView2;
 
-use super::{Finish, Head, other_kind};
+use super::{Finish, Head, ModelHead};
 use crate::config::TextKind;
-use crate::encoder::parts::{ModelHead, ModelParts};
 use crate::error::Result;
 use crate::model::ModelKind;
 use crate::normalization::NonFiniteRow;
@@ -24,10 +23,10 @@ impl Head for Sparse {
     type Output = SparseEmbedding;
     type Part = SparseEmbedding;
 
-    fn of(parts: &ModelParts) -> Result<Self> {
-        match &parts.head {
-            ModelHead::Sparse(head) => Ok(head.clone()),
-            _ => Err(other_kind(Self::KIND, parts)),
+    fn of(head: &ModelHead) -> Option<Self> {
+        match head {
+            ModelHead::Sparse(head) => Some(head.clone()),
+            _ => None,
         }
     }
 
@@ -43,7 +42,7 @@ impl Head for Sparse {
         &self,
         states: ArrayView2<'_, f32>,
         _: &TokenizedText,
-        _: Finish<'_>,
+        _: Finish,
     ) -> Result<SparseEmbedding, NonFiniteRow> {
         let row = states.row(0);
         if let Some(&norm) = row.iter().find(|value| !value.is_finite()) {

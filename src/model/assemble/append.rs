@@ -6,9 +6,10 @@ use multivec_graph::safetensors::WeightIndex;
 
 use super::ModelStore;
 use crate::error::{Error, Result};
-use crate::model::description::{Dense, DenseWeights, ModelDescription, Module};
+use crate::model::description::ModelDescription;
 use crate::model::files::join;
 use crate::model::kind::HeadDescription;
+use crate::model::layers::{Dense, DenseWeights, Module};
 
 /// What modules are added to.
 pub(super) struct Target<'a> {

@@ -5,8 +5,9 @@ use multivec_graph::{Form, Graph, Promise, adapt_interface};
 use super::ModelStore;
 use super::append::{Target, append};
 use crate::error::Result;
-use crate::model::description::{Format, ModelDescription, Module};
+use crate::model::description::{Format, ModelDescription};
 use crate::model::kind::HeadDescription;
+use crate::model::layers::Module;
 
 /// Names of outputs that modules have yet to be applied to.
 const STATES: [&str; 2] = ["token_embeddings", "last_hidden_state"];

@@ -20,7 +20,6 @@ use crate::backend::Precision;
 use crate::error::{Error, Result};
 use append::append;
 pub use complete::{Completed, complete_graph};
-pub(crate) use head::load_head;
 pub use quantize::FloatGraph;
 
 /// The files of a model, as each platform opens them. Paths are those of the

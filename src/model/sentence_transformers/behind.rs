@@ -2,8 +2,8 @@
 
 use super::super::MODULES;
 use super::super::dense::{self, Rows, WithoutActivation};
-use super::super::description::{Dense, Module};
 use super::super::files::{Files, join};
+use super::super::layers::{Dense, Module};
 use super::super::modules::{self, Entry, Kind};
 use crate::config::{Keys, ModelConfig, SkiplistTexts, TextKind};
 use crate::error::{Error, Result};

@@ -1,12 +1,13 @@
 //! `CrossEncoder`, or a transformer for the classification of pairs.
 
-use super::super::description::{Activation, Format, ModelDescription};
+use super::super::description::{Format, ModelDescription};
 use super::super::files::Files;
 use super::super::kind::{CrossDescription, HeadDescription};
 use super::super::modules::{self, Entry};
 use super::super::{MODULES, SENTENCE_TRANSFORMERS, TRANSFORMER, dense, transformer};
 use super::text::CLASSIFICATION;
 use super::{Common, split};
+use crate::activation::Activation;
 use crate::config::Keys;
 use crate::error::Result;
 use crate::normalization::Normalization;

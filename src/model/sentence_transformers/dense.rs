@@ -2,9 +2,10 @@
 
 use super::super::MODULES;
 use super::super::dense::{self as layers, Rows, WithoutActivation};
-use super::super::description::{Format, ModelDescription, Module};
+use super::super::description::{Format, ModelDescription};
 use super::super::files::{Files, join};
 use super::super::kind::{DenseDescription, HeadDescription};
+use super::super::layers::Module;
 use super::super::modules::{self, Entry, Kind};
 use super::super::{SENTENCE_TRANSFORMERS, transformer};
 use super::text::FEATURES;
