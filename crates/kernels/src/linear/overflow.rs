@@ -264,6 +264,7 @@ mod tests {
         groups: 2,
         lane: 2,
         is_centred: false,
+        min_row: 0,
         candidates: &[Candidate {
             largest: 127,
             weights_per_correction: 512,
@@ -352,6 +353,7 @@ mod tests {
             groups: 3,
             lane: 2,
             is_centred: true,
+            min_row: 0,
             candidates: &[
                 Candidate {
                     largest: LARGEST[0],

@@ -1,7 +1,7 @@
 //! Packs weights into panels, in the order in which the product reads them.
 
 use super::super::aligned::Aligned;
-use super::super::isa::{InstructionSet, Layout};
+use super::super::isa::{InstructionSet, Layout, Narrow};
 use super::overflow::{OverflowCorrections, PanelLayout};
 use super::{Activation, ColumnParameters, Linear, Panels};
 
@@ -114,7 +114,8 @@ impl Layer<'_> {
                 };
                 let mut weights = self.panels(&order, &layout, weight);
                 let mut columns = self.columns(&order, &layout, &weights);
-                if let Some(narrow) = layout.narrow {
+                let is_long = |narrow: &Narrow| self.inner >= narrow.min_row;
+                if let Some(narrow) = layout.narrow.filter(is_long) {
                     let stride = self.inner.next_multiple_of(layout.group);
                     let panels = PanelLayout {
                         panel: stride * layout.columns,

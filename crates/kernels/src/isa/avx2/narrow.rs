@@ -37,6 +37,7 @@ pub(super) const BOUNDS: Narrow = Narrow {
     groups: LAYER_GROUPS,
     lane: 2,
     is_centred: true,
+    min_row: 128,
     candidates: &[
         Candidate {
             largest: 223,

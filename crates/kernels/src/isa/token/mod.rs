@@ -326,6 +326,8 @@ pub(crate) struct Narrow {
     /// Whether the middle of the range is subtracted from values in sums of several
     /// groups.
     pub(crate) is_centred: bool,
+    /// Fewest values of a row: shorter ones gain little, and keep all their bits.
+    pub(crate) min_row: usize,
     /// Ranges of quantized values, the largest first.
     pub(crate) candidates: &'static [Candidate],
 }

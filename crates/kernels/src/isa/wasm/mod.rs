@@ -61,6 +61,7 @@ unsafe impl<const EIGHT_BITS: bool, const PAIRS: bool> Isa for Wasm<EIGHT_BITS, 
             groups: 2,
             lane: 2,
             is_centred: false,
+            min_row: 0,
             candidates: &[Candidate {
                 largest: 127,
                 weights_per_correction: 512,
