@@ -1,6 +1,15 @@
 export type { WasmBuild } from "./build.js";
-export { Embedding, type Matrix } from "./embedding.js";
-export { Encoder, type LoadOptions } from "./encoder.js";
+export { DenseEmbedding } from "./embeddings/dense.js";
+export { Embedding, type Matrix } from "./embeddings/multi-vector.js";
+export { SparseEmbedding, type WeightedToken } from "./embeddings/sparse.js";
+export type { BaseEncoder } from "./encoders/base.js";
+export { CrossEncoder, type Prediction, type PredictOptions, type RankedDocument } from "./encoders/cross.js";
+export { DenseEncoder } from "./encoders/dense.js";
+export { type AnyEncoder, load } from "./encoders/load.js";
+export { Encoder, MultiVectorEncoder } from "./encoders/multi-vector.js";
+export { SparseEncoder } from "./encoders/sparse.js";
+export type { LoadOptions } from "./encoders/start.js";
+export type { EmbeddingEncoder } from "./encoders/texts.js";
 export {
   type CoreErrorCode,
   EncoderError,
@@ -8,6 +17,7 @@ export {
   type EncoderErrorDetails,
   type PackageErrorCode,
 } from "./errors.js";
+export { reciprocalRankFusion } from "./fusion.js";
 export type { CacheOption, ModelCache } from "./loading/cache.js";
 export type { HubOptions } from "./loading/hub.js";
 export type { CachedModelOptions, FileOptions, HubInfo, LoadProgress } from "./loading/options.js";
@@ -21,6 +31,7 @@ export type {
   StreamOptions,
   TextKind,
 } from "./options.js";
+export { type Int8Ranges, int8Ranges, toBinary, toInt8 } from "./quantize.js";
 export {
   type Match,
   matches,
@@ -28,9 +39,10 @@ export {
   maxSimMany,
   type Ranked,
   rank,
+  rankScores,
   rerank,
   type Similarity,
   similarity,
 } from "./score.js";
 export type { Token, TokenizedText, TokenRole, Truncation } from "./tokens.js";
-export type { EngineInfo } from "./wasm.js";
+export type { EngineInfo, ModelKind, SimilarityFunction } from "./wasm.js";

@@ -10,13 +10,21 @@ export interface EncodeOptions {
   queryLength?: number;
   /** Most tokens of a document, counted alike; the model's own length by default. */
   documentLength?: number;
-  /** Whether queries are filled up with mask tokens; `"model"`: as the configuration says. */
+  /**
+   * How many first columns of dense vectors are kept, for models trained so
+   * (Matryoshka); all by default. They are scaled to a norm of 1 again only
+   * with `normalization: "l2"`.
+   */
+  dimensions?: number;
+  /** Name of the prompt in front of all texts, one of the model's own; by default queries and documents have theirs. */
+  prompt?: string;
+  /** Whether queries of a multi-vector model are filled up with mask tokens; `"model"`: as the configuration says. */
   queryExpansion?: "model" | "on" | "off";
   /** What to do with longer texts: truncate them, or throw `text_too_long`. */
   truncation?: "truncate" | "error";
-  /** Whether rows are scaled to an L2 norm of 1. Fixed when the encoder is loaded. */
+  /** Whether vectors are scaled to an L2 norm of 1. Fixed when the encoder is loaded. */
   normalization?: "model" | "l2" | "off";
-  /** Documents keep about one row in `poolFactor`; 1 pools nothing. */
+  /** Multi-vectors of documents keep about one row in `poolFactor`; 1 pools nothing. */
   poolFactor?: number;
   /** How many first rows are never pooled; 1 by default. */
   protectedTokens?: number;
@@ -26,7 +34,7 @@ export interface EncodeOptions {
   tokenBudget?: number;
 }
 
-/** Options of `Encoder.pooled`. */
+/** Options of `MultiVectorEncoder.pooled`. */
 export interface PoolOptions {
   /** Rows are reduced to about one in `poolFactor`, at least one; 1 pools nothing. */
   poolFactor: number;
@@ -62,6 +70,8 @@ export interface StreamOptions extends Omit<CallOptions, "onProgress"> {
 const KEYS = [
   "queryLength",
   "documentLength",
+  "dimensions",
+  "prompt",
   "queryExpansion",
   "truncation",
   "normalization",

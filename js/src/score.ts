@@ -1,14 +1,14 @@
 // MaxSim: each query row takes its best product with a document row, and the
 // score is the sum. Source: Khattab and Zaharia 2020, arXiv:2004.12832.
 
-import type { Matrix } from "./embedding.js";
+import type { Matrix } from "./embeddings/multi-vector.js";
 import { EncoderError, optionError } from "./errors.js";
 
 /** A document's place in a ranking. */
 export interface Ranked {
   /** The document's position in the array that was ranked. */
   index: number;
-  /** Its MaxSim score. */
+  /** Its score. */
   score: number;
 }
 
@@ -54,7 +54,15 @@ export function maxSimMany(query: Matrix, documents: readonly Matrix[]): number[
  * @throws EncoderError `dimension_mismatch`, naming the document
  */
 export function rank(query: Matrix, documents: readonly Matrix[]): Ranked[] {
-  return sorted(maxSimMany(query, documents).map((score, index) => ({ index, score })));
+  return rankScores(maxSimMany(query, documents));
+}
+
+/**
+ * All positions by descending score, such as similarities of dense embeddings;
+ * equal scores keep their order.
+ */
+export function rankScores(scores: Iterable<number>): Ranked[] {
+  return sorted(Array.from(scores, (score, index) => ({ index, score })));
 }
 
 /**

@@ -83,8 +83,13 @@ export class Spellings {
   readonly #spellings = new Map<number, string>();
 
   /** Adds those of a call. */
-  add({ spelledIds, spellings }: TokenColumns): void {
+  add({ spelledIds, spellings }: Pick<TokenColumns, "spelledIds" | "spellings">): void {
     for (const [at, id] of spelledIds.entries()) this.#spellings.set(id, spellings[at] ?? "");
+  }
+
+  /** Those of `ids` that are not known, each once. */
+  missing(ids: Uint32Array): Uint32Array {
+    return Uint32Array.from(new Set(ids.filter((id) => !this.#spellings.has(id))));
   }
 
   of(id: number): string {

@@ -4,8 +4,16 @@
 import type { HubInfo } from "./loading/options.js";
 import type { EncodeOptions, PoolOptions, Precision, TextKind } from "./options.js";
 
+/** What a model gives for a text: a vector for each token, one vector, weights of tokens, or scores of pairs. */
+export type ModelKind = "multi-vector" | "dense" | "sparse" | "cross-encoder";
+
+/** How dense vectors are compared; distances are negative, so that larger is more similar. */
+export type SimilarityFunction = "cosine" | "dot" | "euclidean" | "manhattan";
+
 /** The engine, the model, and the embedding space. */
 export interface EngineInfo {
+  /** The kind of the model. */
+  kind: ModelKind;
   /** Name of the engine. */
   engine: string;
   /** Its version. */
@@ -31,8 +39,10 @@ export interface EngineInfo {
    * changes the vectors of the model, which takes longer.
    */
   padding: "allowed" | "avoided";
-  /** Columns of an embedding. */
+  /** Columns of an embedding, the size of a sparse one's vocabulary, or labels of a cross-encoder. */
   dim: number;
+  /** How the vectors of a dense model are compared; `null` for other models. */
+  similarity: SimilarityFunction | null;
   /** Most tokens of a query. */
   queryLength: number;
   /** Most tokens of a document. */
@@ -68,6 +78,7 @@ export interface ChosenWeights {
 
 /** @internal The files that a model needs beside those that describe it. */
 export interface Plan {
+  kind: ModelKind;
   tokenizer: string;
   /** The best first. */
   weights: WeightsPlan[];
@@ -107,6 +118,23 @@ export interface EncodedTexts extends TokenColumns {
   memberOffsets: Uint32Array;
 }
 
+/** @internal Vectors of several texts or pairs, one after the other. */
+export interface EncodedVectors {
+  /** Values of dense vectors, weights of sparse ones, or logits. */
+  data: Float32Array;
+  /** The logits after the activation function. */
+  scores: Float32Array;
+  /** The token of each weight. */
+  indices: Uint32Array;
+  /** Where each text ends in `data`. */
+  ends: Uint32Array;
+  keptTokens: Uint32Array;
+  droppedTokens: Uint32Array;
+}
+
+/** @internal What a call gives: of a multi-vector model the first, unless there is no text. */
+export type Encoded = EncodedTexts | EncodedVectors;
+
 /** @internal Tokens of several texts, one after the other. */
 export interface TokenizedTexts extends TokenColumns {
   attention: Uint8Array;
@@ -127,15 +155,16 @@ export interface PooledRows {
 export interface WasmJob {
   texts(): number;
   runNext(): number;
-  finish(): EncodedTexts;
+  finish(): Encoded;
   free(): void;
 }
 
 /** @internal */
 export interface WasmEncoder {
   info(): Omit<EngineInfo, "hub" | "threadsLimit">;
-  start(texts: readonly string[], kind: TextKind, options: EncodeOptions, before: number): WasmJob;
+  start(texts: readonly string[], kind: TextKind | "pair", options: EncodeOptions, before: number): WasmJob;
   tokenize(texts: readonly string[], kind: TextKind, options: EncodeOptions): TokenizedTexts;
+  spell(ids: Uint32Array): string[];
   pool(data: Float32Array, dim: number, options: PoolOptions): PooledRows;
   free(): void;
 }

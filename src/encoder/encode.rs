@@ -6,7 +6,8 @@ use super::stream::EmbeddingStream;
 use super::workers::{Share, Workers};
 use super::{Call, TextEncoder};
 use crate::config::TextKind;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::model::ModelKind;
 use crate::tokenize::TokenizedText;
 use crate::trace::span;
 
@@ -179,6 +180,9 @@ impl<H: EmbeddingHead> TextEncoder<H> {
             texts,
             kind,
         } = call;
+        if self.kind() == ModelKind::CrossEncoder {
+            return Err(self.other_input("single texts"));
+        }
         let layout = self.plan.layout(kind);
         let bytes = texts.iter().map(|text| text.len()).sum();
         span!("tokenize", texts = texts.len(), bytes = bytes);
@@ -192,6 +196,13 @@ impl<H: EmbeddingHead> TextEncoder<H> {
 }
 
 impl<H: Head> TextEncoder<H> {
+    /// An error for texts that a model of this kind does not take.
+    pub(super) fn other_input(&self, texts: &str) -> Error {
+        let expected = format_args!("a model that takes {texts}");
+        let found = format_args!("a {} model", self.kind());
+        Error::model_mismatch(&self.info().model_file, "kind", expected, found)
+    }
+
     /// What may tokenize this many texts of this many bytes together.
     pub(super) fn share_of_texts(&self, count: usize, bytes: usize) -> Share<'_> {
         let scheduling = self.shared.backend.scheduling();

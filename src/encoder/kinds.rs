@@ -1,6 +1,6 @@
 //! What encoders of one kind can do.
 
-use super::{DenseEncoder, EncodeOptions, SparseEncoder};
+use super::{AnyHead, DenseEncoder, EncodeOptions, SparseEncoder, TextEncoder};
 use crate::dense::{DenseEmbedding, Similarity};
 use crate::error::Result;
 use crate::sparse::SparseEmbedding;
@@ -45,5 +45,12 @@ impl SparseEncoder {
             .collect();
         found.sort_by(|(_, one), (_, other)| other.total_cmp(one));
         found
+    }
+}
+
+impl TextEncoder<AnyHead> {
+    /// How the vectors of a dense model are compared; `None` for other models.
+    pub fn similarity_function(&self) -> Option<Similarity> {
+        self.shared.head.dense().map(|head| head.similarity)
     }
 }

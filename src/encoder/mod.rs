@@ -29,7 +29,13 @@ use crate::tokenize::TextTokenizer;
 use crate::trace::{event, span};
 pub use any::AnyEncoder;
 pub use control::{Cancellation, Control, Progress};
+<<<<<<< HEAD
 pub use heads::{Cross, Dense, EmbeddingHead, Head, MultiVector, Prediction, Sparse};
+=======
+pub use heads::{
+    AnyHead, AnyOutput, Cross, Dense, EmbeddingHead, Head, MultiVector, Sparse,
+};
+>>>>>>> 0174f33 (JavaScript: dense and sparse encoders and cross-encoders, and load, which finds out what a model is)
 use options::Plan;
 pub use options::{EncodeOptions, QueryExpansion};
 use parts::Defaults;
@@ -132,7 +138,12 @@ impl<H: Head> TextEncoder<H> {
             engine, model_file, ..
         } = backend.info();
         span!("check_model", engine = engine, file = model_file);
+<<<<<<< HEAD
         let head = H::of(&parts.head).ok_or_else(|| other_kind(H::KIND, &parts))?;
+=======
+        let head = H::of(&parts)?;
+        options.check_kind(head.kind())?;
+>>>>>>> 0174f33 (JavaScript: dense and sparse encoders and cross-encoders, and load, which finds out what a model is)
         let plan = options.plan(&parts.config, &parts.tokenizer, parts.defaults)?;
         let Findings {
             width,
@@ -142,7 +153,7 @@ impl<H: Head> TextEncoder<H> {
             config: &parts.config,
             tokenizer: &parts.tokenizer,
             backend: backend.as_ref(),
-            kind: H::KIND,
+            kind: head.kind(),
         }
         .check(&plan)?;
         head.check(width, &backend.info().model_file)?;
@@ -204,6 +215,7 @@ impl<H: Head> TextEncoder<H> {
     /// normalization other than that of the loaded graph,
     /// [`Error::ModelMismatch`] for lengths that the model does not accept.
     pub fn with_options(&self, options: &EncodeOptions) -> Result<Self> {
+        options.check_kind(self.kind())?;
         let plan = options.plan(
             &self.shared.config,
             &self.shared.tokenizer,
@@ -222,7 +234,7 @@ impl<H: Head> TextEncoder<H> {
             config: &self.shared.config,
             tokenizer: &self.shared.tokenizer,
             backend: self.shared.backend.as_ref(),
-            kind: H::KIND,
+            kind: self.kind(),
         }
         .check_length(&plan, self.proven_length)?;
         Ok(Self {
@@ -261,7 +273,7 @@ impl<H: Head> TextEncoder<H> {
 
     /// The kind of the model.
     pub fn kind(&self) -> ModelKind {
-        H::KIND
+        self.shared.head.kind()
     }
 
     /// Columns of an embedding, or labels of a cross-encoder.
@@ -317,7 +329,7 @@ impl<H> Shared<H> {
 impl<H: Head> fmt::Debug for TextEncoder<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TextEncoder")
-            .field("kind", &H::KIND)
+            .field("kind", &self.kind())
             .field("info", self.info())
             .field("plan", &self.plan)
             .field("fingerprint", &self.fingerprint)

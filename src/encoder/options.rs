@@ -5,6 +5,7 @@ use crate::backend::Padding;
 use crate::batch::{BatchLimit, BatchShapes};
 use crate::config::{ModelConfig, TextKind};
 use crate::error::{Error, Result};
+use crate::model::ModelKind;
 use crate::normalization::Normalization;
 use crate::pool::Pooling;
 use crate::tokenize::{Layout, TextTokenizer, TruncationPolicy};
@@ -160,6 +161,23 @@ pub(super) struct Plan {
 }
 
 impl EncodeOptions {
+    /// Refuses what is for models of other kinds.
+    pub(super) fn check_kind(&self, kind: ModelKind) -> Result<()> {
+        let has_expansion = self.query_expansion != QueryExpansion::Model;
+        let of_others = [
+            ("dimensions", ModelKind::Dense, self.dimensions.is_some()),
+            ("query_expansion", ModelKind::MultiVector, has_expansion),
+            ("pooling", ModelKind::MultiVector, self.pooling.is_some()),
+        ];
+        let found = of_others
+            .iter()
+            .find(|(_, of, is_given)| *is_given && *of != kind);
+        found.map_or(Ok(()), |(option, of, _)| {
+            let found = format!("a {kind} model");
+            Err(Error::option(option, format!("a {of} model"), found))
+        })
+    }
+
     pub(super) fn plan(
         &self,
         config: &ModelConfig,

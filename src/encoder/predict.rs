@@ -5,9 +5,11 @@ use std::cmp::Ordering;
 use super::heads::Prediction;
 use super::run::EncodeJob;
 use super::workers::Workers;
-use super::{Cross, CrossEncoder};
+use super::heads::Head;
+use super::{AnyHead, Cross, CrossEncoder, TextEncoder};
 use crate::config::TextKind;
 use crate::error::{Error, Result};
+use crate::model::ModelKind;
 use crate::sort::sort_positions;
 use crate::tokenize::{TextPair, TokenizedText};
 use crate::trace::span;
@@ -111,12 +113,30 @@ impl CrossEncoder {
     pub fn labels(&self) -> usize {
         self.dim()
     }
+}
 
+impl TextEncoder<AnyHead> {
+    /// Tokenizes pairs of texts and plans their batches, to be run step by
+    /// step.
+    ///
+    /// # Errors
+    /// [`Error::ModelMismatch`] if the model is no cross-encoder, and those of
+    /// [`CrossEncoder::predict`] that are about tokens.
+    pub fn start_pairs(&self, pairs: &[TextPair<'_>]) -> Result<EncodeJob<AnyHead>> {
+        let texts = self.tokenize_pairs(pairs, &mut Workers::default())?;
+        Ok(EncodeJob::new(self.clone(), texts, TextKind::Document))
+    }
+}
+
+impl<H: Head> TextEncoder<H> {
     fn tokenize_pairs(
         &self,
         pairs: &[TextPair<'_>],
         workers: &mut Workers,
     ) -> Result<Vec<TokenizedText>> {
+        if self.kind() != ModelKind::CrossEncoder {
+            return Err(self.other_input("pairs of texts"));
+        }
         let bytes = pairs
             .iter()
             .map(|pair| pair.query.len() + pair.document.len())

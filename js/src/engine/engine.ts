@@ -1,6 +1,6 @@
 import type { Collected } from "../loading/collect.js";
 import type { EncodeOptions, EncodeProgress, PoolOptions, Precision, TextKind } from "../options.js";
-import type { EncodedTexts, EngineInfo, Listing, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
+import type { Encoded, EngineInfo, Listing, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
 
 /** @internal What an engine says of itself and of the model. */
 export type OwnInfo = Omit<EngineInfo, "hub">;
@@ -18,8 +18,9 @@ export interface TextsRequest {
   options: EncodeOptions;
 }
 
-/** @internal Texts to be encoded. */
-export interface EncodeRequest extends TextsRequest {
+/** @internal Texts to be encoded, or pairs of them one after the other. */
+export interface EncodeRequest extends Omit<TextsRequest, "kind"> {
+  kind: TextKind | "pair";
   /** Texts of the stream before these; positions in errors count from its first. */
   before: number;
 }
@@ -51,9 +52,11 @@ export interface Engine {
   plan(request: PlanRequest): Promise<Plan>;
   /** Loads the model; the buffers of `files` are transferred. */
   load(files: Collected, options: EncodeOptions): Promise<OwnInfo>;
-  encode(request: EncodeRequest, control: Control): Promise<EncodedTexts>;
+  encode(request: EncodeRequest, control: Control): Promise<Encoded>;
   tokenize(request: TextsRequest): Promise<TokenizedTexts>;
   pool(request: PoolRequest): Promise<PooledRows>;
+  /** How the vocabulary spells tokens. */
+  spell(ids: Uint32Array): Promise<string[]>;
   /** Frees everything; pending calls fail with `disposed`. */
   dispose(): void;
 }

@@ -6,7 +6,7 @@ import type { Collected } from "../loading/collect.js";
 import type { EncodeOptions } from "../options.js";
 import { nextTask } from "../platform.js";
 import { loadRuntime, type RuntimeOptions } from "../runtime.js";
-import type { EncodedTexts, Plan, PooledRows, TokenizedTexts, WasmEncoder, WasmModule } from "../wasm.js";
+import type { Encoded, Plan, PooledRows, TokenizedTexts, WasmEncoder, WasmModule } from "../wasm.js";
 import type { Control, EncodeRequest, Engine, OwnInfo, PlanRequest, PoolRequest, TextsRequest } from "./engine.js";
 import { toEncoderError } from "./failure.js";
 import { partedFile } from "./parts.js";
@@ -51,7 +51,7 @@ export class LocalEngine implements Engine {
     });
   }
 
-  async encode({ texts, kind, options, before }: EncodeRequest, control: Control): Promise<EncodedTexts> {
+  async encode({ texts, kind, options, before }: EncodeRequest, control: Control): Promise<Encoded> {
     control.signal?.throwIfAborted();
     const job = guard(() => this.#loaded().start(texts, kind, options, before));
     try {
@@ -78,6 +78,10 @@ export class LocalEngine implements Engine {
 
   async pool({ data, dim, options }: PoolRequest): Promise<PooledRows> {
     return guard(() => this.#loaded().pool(data, dim, options));
+  }
+
+  async spell(ids: Uint32Array): Promise<string[]> {
+    return guard(() => this.#loaded().spell(ids));
   }
 
   dispose(): void {

@@ -13,6 +13,8 @@ import {
   moduleFolders,
   ofModule,
   ROOT,
+  ROUTER,
+  routeFolders,
   TOKENIZER,
   WEIGHTS,
 } from "./layout.js";
@@ -56,6 +58,8 @@ async function choose(wanted: Wanted, paths: readonly string[]): Promise<Collect
   await read((folder) => folder === "");
   const folders = moduleFolders(contents.get("modules.json"));
   await read((folder) => folders.includes(folder));
+  const routes = folders.flatMap((folder) => routeFolders(folder, contents.get(join(folder, ROUTER))));
+  await read((folder) => routes.includes(folder));
   const plan = await planner(listing(fetcher, paths, contents), precision);
   const [weights] = plan.weights;
   if (weights === undefined) throw missing("the weights", fetcher, WEIGHTS);
@@ -114,11 +118,19 @@ async function probe(wanted: Wanted): Promise<Collected> {
   }
   await tries.contents(contents, ROOT);
   if (contents.size === 0) throw tries.refused ?? missing("the configuration", fetcher, [CONFIGS[0], ...ROOT]);
-  const folders = moduleFolders(contents.get("modules.json"));
-  await Promise.all(folders.map((folder, at) => tries.contents(contents, ofModule(folder, at === 0))));
-  const transformer = folders[0] ?? "";
-  const weights = WEIGHTS.map((name) => join(transformer, name));
-  const others = [join(transformer, TOKENIZER), ...folders.map((folder) => join(folder, "model.safetensors"))];
+  const listed = moduleFolders(contents.get("modules.json"));
+  const routers = listed.slice(0, 1).map((folder) => join(folder, ROUTER));
+  await tries.contents(contents, routers);
+  const routes = listed.flatMap((folder) => routeFolders(folder, contents.get(join(folder, ROUTER))));
+  const folders = [...listed, ...routes];
+  // A transformer may be behind any route.
+  const transformers = routes.length === 0 ? [listed[0] ?? ""] : routes;
+  await Promise.all(folders.map((folder) => tries.contents(contents, ofModule(folder, transformers.includes(folder)))));
+  const weights = transformers.flatMap((folder) => WEIGHTS.map((name) => join(folder, name)));
+  const others = [
+    ...transformers.map((folder) => join(folder, TOKENIZER)),
+    ...folders.map((folder) => join(folder, "model.safetensors")),
+  ];
   const plan = await planner(listing(fetcher, [...contents.keys(), ...weights, ...others], contents), precision);
   for (const candidate of plan.weights) {
     const found = await attempt(wanted, { contents, candidate, others, tries });

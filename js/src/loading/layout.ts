@@ -35,7 +35,10 @@ export function ofModule(folder: string, isFirst: boolean): string[] {
   return (isFirst ? OF_TRANSFORMER : ["config.json"]).map((name) => join(folder, name));
 }
 
-const DESCRIPTIVE = new Set<string>([...ROOT, ...CONFIGS]);
+/** @internal Says which modules queries and documents take, in the folder of a router. */
+export const ROUTER = "router_config.json";
+
+const DESCRIPTIVE = new Set<string>([...ROOT, ...CONFIGS, ROUTER]);
 
 /** @internal Whether the engine reads what a file says before it knows which weights to load. */
 export function isDescriptive(path: string): boolean {
@@ -48,6 +51,13 @@ export function moduleFolders(modules: Uint8Array | undefined): string[] {
   const list = modules && decodeJson(modules);
   const paths = (Array.isArray(list) ? list : []).map((entry: unknown) => (isObject(entry) ? (entry.path ?? "") : ""));
   return paths.filter((path) => typeof path === "string").map((path) => path.replace(/^\/+|\/+$/g, ""));
+}
+
+/** @internal The folders of the modules that a router in `folder` names. */
+export function routeFolders(folder: string, router: Uint8Array | undefined): string[] {
+  const keys = router && decodeJson(router);
+  const types = isObject(keys) && isObject(keys.types) ? Object.keys(keys.types) : [];
+  return types.map((name) => join(folder, name));
 }
 
 /** @internal */

@@ -13,7 +13,7 @@ import { type EngineOptions, LocalEngine } from "../engine/local.js";
 import type { EncoderError } from "../errors.js";
 import type { Collected } from "../loading/collect.js";
 import type { EncodeOptions } from "../options.js";
-import type { EncodedTexts, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
+import type { Encoded, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
 import { Helpers } from "./helpers.js";
 
 /** @internal */
@@ -43,7 +43,7 @@ export class HelpedEngine implements Engine {
     return Promise.race([this.#engine.load(files, options), this.#failure]);
   }
 
-  encode(request: EncodeRequest, control: Control): Promise<EncodedTexts> {
+  encode(request: EncodeRequest, control: Control): Promise<Encoded> {
     return this.#engine.encode(request, control);
   }
 
@@ -53,6 +53,10 @@ export class HelpedEngine implements Engine {
 
   pool(request: PoolRequest): Promise<PooledRows> {
     return this.#engine.pool(request);
+  }
+
+  spell(ids: Uint32Array): Promise<string[]> {
+    return this.#engine.spell(ids);
   }
 
   dispose(): void {

@@ -15,7 +15,7 @@ import { EncoderError, fromData, messageOf } from "../errors.js";
 import type { Collected } from "../loading/collect.js";
 import type { EncodeOptions, EncodeProgress } from "../options.js";
 import { Helpers } from "../threads/helpers.js";
-import type { EncodedTexts, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
+import type { Encoded, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
 import type { Answer, Call, CallRequest, Calls, Request } from "./protocol.js";
 import { spawnWorker } from "./spawn.js";
 
@@ -57,7 +57,7 @@ export class WorkerEngine implements Engine {
     return this.#call("load", { files, options }, {}, [...new Set(buffers)]);
   }
 
-  encode(request: EncodeRequest, control: Control): Promise<EncodedTexts> {
+  encode(request: EncodeRequest, control: Control): Promise<Encoded> {
     return this.#call("encode", request, control);
   }
 
@@ -69,6 +69,10 @@ export class WorkerEngine implements Engine {
     // A copy, because the caller's buffer may be larger than the view, and stays the caller's.
     const data = request.data.slice();
     return this.#call("pool", { ...request, data }, {}, [data.buffer]);
+  }
+
+  spell(ids: Uint32Array): Promise<string[]> {
+    return this.#call("spell", ids);
   }
 
   dispose(): void {

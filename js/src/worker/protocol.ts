@@ -5,16 +5,17 @@ import type { EngineOptions } from "../engine/local.js";
 import type { ErrorData } from "../errors.js";
 import type { Collected } from "../loading/collect.js";
 import type { EncodeOptions } from "../options.js";
-import type { EncodedTexts, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
+import type { Encoded, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
 
 /** @internal The calls, with their arguments and results. */
 export interface Calls {
   ready: { takes: null; gives: null };
   plan: { takes: PlanRequest; gives: Plan };
   load: { takes: { files: Collected; options: EncodeOptions }; gives: OwnInfo };
-  encode: { takes: EncodeRequest; gives: EncodedTexts };
+  encode: { takes: EncodeRequest; gives: Encoded };
   tokenize: { takes: TextsRequest; gives: TokenizedTexts };
   pool: { takes: PoolRequest; gives: PooledRows };
+  spell: { takes: Uint32Array; gives: string[] };
 }
 
 /** @internal */

@@ -66,6 +66,8 @@ async function run(request: CallRequest, signal: AbortSignal): Promise<Calls[Cal
       return engine.tokenize(request.args);
     case "pool":
       return engine.pool(request.args);
+    case "spell":
+      return engine.spell(request.args);
   }
 }
 

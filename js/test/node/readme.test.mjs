@@ -14,13 +14,20 @@ import { readmeCode } from "../support/readme.mjs";
 import { startServer } from "../support/server.mjs";
 
 const cwd = fileURLToPath(new URL("../../", import.meta.url));
-const ID = "lightonai/GTE-ModernColBERT-v1";
+// Small models of the same kinds.
+const MODELS = {
+  "lightonai/GTE-ModernColBERT-v1": "mv-pylate-modernbert",
+  "sentence-transformers/all-MiniLM-L6-v2": "dense-bert-cls",
+  "naver/splade-v3-distilbert": "sparse-distilbert-splade",
+  "cross-encoder/ms-marco-MiniLM-L6-v2": "rerank-bert",
+};
 let server;
 let hub;
 let home;
 before(async () => {
   server = await startServer({ "/demo/": demoModel });
-  hub = await startHub({ [ID]: repository(join(hubFixtures, "mv-pylate-modernbert")) });
+  const models = Object.entries(MODELS).map(([id, name]) => [id, repository(join(hubFixtures, name))]);
+  hub = await startHub(Object.fromEntries(models));
   home = mkdtempSync(join(tmpdir(), "multivec-home-"));
 });
 after(async () => {
@@ -32,6 +39,7 @@ const EXPECTED = [
   /\n1 \d+\.\d\d\n0 \d+\.\d\d\n$/,
   /^[0-9a-f]{32}\n$/,
   /^true [0-9a-f]{40}\n$/,
+  /^.+\. \d\.\d{3}\n.+\. \d\.\d{3}\n$/,
   /^\w+ 0\.\d\d\n/,
   /^true\n\[ 1, 0 \]\ntrue\n$/,
   /^3 true\n$/,

@@ -1,26 +1,40 @@
 // Uses every part of the public types, as a user would.
 
 import {
+  type AnyEncoder,
+  CrossEncoder,
+  DenseEmbedding,
+  DenseEncoder,
   Embedding,
   Encoder,
   EncoderError,
   type EncoderErrorCode,
   type FolderFiles,
   type HubInfo,
+  int8Ranges,
   type LoadOptions,
+  load,
   type Match,
   type ModelCache,
+  MultiVectorEncoder,
   matches,
   maxSim,
   maxSimMany,
   type PoolOptions,
   type Ranked,
+  type RankedDocument,
   rank,
+  rankScores,
+  reciprocalRankFusion,
   rerank,
   type Similarity,
+  SparseEmbedding,
+  SparseEncoder,
   type StreamOptions,
   similarity,
   type Token,
+  toBinary,
+  toInt8,
 } from "multivec";
 
 const map = new Map<string, Uint8Array>();
@@ -90,4 +104,44 @@ export async function fromHub(files: FolderFiles): Promise<HubInfo | null> {
   await Encoder.load({ "config.json": 7 });
   if (await Encoder.isCached("org/name", { revision: "main" })) await Encoder.delete("org/name", { precision: "fp32" });
   return info.hub;
+}
+
+export async function kinds(source: string): Promise<number> {
+  const encoder: AnyEncoder = await load(source, { dimensions: 8 });
+  switch (encoder.kind) {
+    case "multi-vector":
+      return (await encoder.encodeQuery("q")).tokens;
+    case "dense":
+      return (await encoder.encodeQuery("q", { prompt: "query" })).values.length;
+    case "sparse":
+      return (await encoder.encodeQuery("q")).tokens[0]?.weight ?? 0;
+    case "cross-encoder":
+      // @ts-expect-error: pairs are no single texts
+      await encoder.encodeQuery("q");
+      return (await encoder.predict([["q", "d"]]))[0]?.scores[0] ?? 0;
+  }
+}
+
+export async function hybrid(texts: string[]): Promise<RankedDocument[]> {
+  const dense: DenseEncoder = await DenseEncoder.load("org/dense");
+  const sparse = await SparseEncoder.load("org/sparse");
+  const multi: Encoder = await MultiVectorEncoder.load("org/multi");
+  const query = await dense.encodeQuery("q");
+  const vectors: DenseEmbedding[] = await dense.encodeDocuments(texts);
+  const weights: SparseEmbedding = (await sparse.encodeQuery("q")).topK(8);
+  const ranges = int8Ranges(vectors);
+  const bytes: (Int8Array | Uint8Array)[] = [toInt8(query, ranges), toBinary(query)];
+  const stored = DenseEmbedding.fromValues(new Float32Array(bytes.length), "dot");
+  const fused: Ranked[] = reciprocalRankFusion([
+    rankScores(vectors.map((vector) => query.similarity(vector) + stored.dim)),
+    rankScores([weights.dot(SparseEmbedding.fromWeights(weights.indices, weights.values, weights.dim))]),
+    rank(await multi.encodeQuery("q"), await multi.encodeDocuments(texts)),
+    [0, 1],
+  ]);
+  const reranker = await CrossEncoder.load("org/rerank");
+  return reranker.rank(
+    "q",
+    fused.map(({ index }) => texts[index] ?? ""),
+    { batchSize: 4 },
+  );
 }

@@ -34,16 +34,25 @@ pub struct Cross {
 }
 
 impl Head for Cross {
-    const KIND: ModelKind = ModelKind::CrossEncoder;
-
     type Output = Prediction;
     type Part = Prediction;
 
+<<<<<<< HEAD
     fn of(head: &ModelHead) -> Option<Self> {
         match head {
             ModelHead::Cross(head) => Some(head.clone()),
             _ => None,
+=======
+    fn of(parts: &ModelParts) -> Result<Self> {
+        match &parts.head {
+            ModelHead::Cross(head) => Ok(head.clone()),
+            _ => Err(other_kind(ModelKind::CrossEncoder, parts)),
+>>>>>>> 0174f33 (JavaScript: dense and sparse encoders and cross-encoders, and load, which finds out what a model is)
         }
+    }
+
+    fn kind(&self) -> ModelKind {
+        ModelKind::CrossEncoder
     }
 
     fn check(&self, width: usize, file: &str) -> Result<()> {

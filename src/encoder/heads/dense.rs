@@ -37,16 +37,25 @@ impl Dense {
 }
 
 impl Head for Dense {
-    const KIND: ModelKind = ModelKind::Dense;
-
     type Output = DenseEmbedding;
     type Part = Vec<f32>;
 
+<<<<<<< HEAD
     fn of(head: &ModelHead) -> Option<Self> {
         match head {
             ModelHead::Dense(head) => Some(head.clone()),
             _ => None,
+=======
+    fn of(parts: &ModelParts) -> Result<Self> {
+        match &parts.head {
+            ModelHead::Dense(head) => Ok(head.clone()),
+            _ => Err(other_kind(ModelKind::Dense, parts)),
+>>>>>>> 0174f33 (JavaScript: dense and sparse encoders and cross-encoders, and load, which finds out what a model is)
         }
+    }
+
+    fn kind(&self) -> ModelKind {
+        ModelKind::Dense
     }
 
     fn check(&self, width: usize, file: &str) -> Result<()> {

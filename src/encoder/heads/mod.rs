@@ -1,5 +1,6 @@
 //! What becomes of a graph's output: one file for each kind of model.
 
+mod any;
 mod cross;
 mod dense;
 mod multi_vector;
@@ -18,7 +19,12 @@ use crate::normalization::{NonFiniteRow, Normalization};
 use crate::pool::Pooling;
 use crate::sparse::SparseEmbedding;
 use crate::tokenize::{TextTokenizer, TokenizedText};
+<<<<<<< HEAD
 pub use cross::{Cross, Prediction};
+=======
+pub use any::{AnyHead, AnyOutput};
+pub use cross::Cross;
+>>>>>>> 0174f33 (JavaScript: dense and sparse encoders and cross-encoders, and load, which finds out what a model is)
 pub use dense::Dense;
 pub use multi_vector::MultiVector;
 pub use sparse::Sparse;
@@ -27,9 +33,6 @@ pub use sparse::Sparse;
 ///
 /// Implemented for each kind of model by the library alone.
 pub trait Head: sealed::Sealed + fmt::Debug + Sized + Send + Sync + 'static {
-    /// The kind of model.
-    const KIND: ModelKind;
-
     /// The result for a text.
     type Output: Send + Sync;
 
@@ -40,6 +43,9 @@ pub trait Head: sealed::Sealed + fmt::Debug + Sized + Send + Sync + 'static {
     /// The head of a model, if it is of this kind.
     #[doc(hidden)]
     fn of(head: &ModelHead) -> Option<Self>;
+
+    /// The kind of model.
+    fn kind(&self) -> ModelKind;
 
     /// Refuses a graph whose output has another number of columns than the
     /// head reads.
@@ -143,6 +149,7 @@ impl ModelHead {
 mod sealed {
     /// Keeps [`Head`](super::Head) from being implemented elsewhere.
     pub trait Sealed {}
+    impl Sealed for super::AnyHead {}
     impl Sealed for super::MultiVector {}
     impl Sealed for super::Dense {}
     impl Sealed for super::Sparse {}

@@ -15,16 +15,25 @@ use crate::tokenize::{TextTokenizer, TokenizedText};
 pub struct MultiVector(());
 
 impl Head for MultiVector {
-    const KIND: ModelKind = ModelKind::MultiVector;
-
     type Output = Embedding;
     type Part = Array2<f32>;
 
+<<<<<<< HEAD
     fn of(head: &ModelHead) -> Option<Self> {
         match head {
             ModelHead::MultiVector => Some(Self(())),
             _ => None,
+=======
+    fn of(parts: &ModelParts) -> Result<Self> {
+        match parts.head {
+            ModelHead::MultiVector => Ok(Self(())),
+            _ => Err(other_kind(ModelKind::MultiVector, parts)),
+>>>>>>> 0174f33 (JavaScript: dense and sparse encoders and cross-encoders, and load, which finds out what a model is)
         }
+    }
+
+    fn kind(&self) -> ModelKind {
+        ModelKind::MultiVector
     }
 
     fn check(&self, _: usize, _: &str) -> Result<()> {

@@ -18,16 +18,25 @@ pub struct Sparse {
 }
 
 impl Head for Sparse {
-    const KIND: ModelKind = ModelKind::Sparse;
-
     type Output = SparseEmbedding;
     type Part = SparseEmbedding;
 
+<<<<<<< HEAD
     fn of(head: &ModelHead) -> Option<Self> {
         match head {
             ModelHead::Sparse(head) => Some(head.clone()),
             _ => None,
+=======
+    fn of(parts: &ModelParts) -> Result<Self> {
+        match &parts.head {
+            ModelHead::Sparse(head) => Ok(head.clone()),
+            _ => Err(other_kind(ModelKind::Sparse, parts)),
+>>>>>>> 0174f33 (JavaScript: dense and sparse encoders and cross-encoders, and load, which finds out what a model is)
         }
+    }
+
+    fn kind(&self) -> ModelKind {
+        ModelKind::Sparse
     }
 
     fn check(&self, _: usize, _: &str) -> Result<()> {

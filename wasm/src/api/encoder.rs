@@ -1,7 +1,9 @@
 //! The encoder.
 
-use multivec_core::tokenize::{TextTokenizer, TokenizedText};
-use multivec_core::{Encoder, Padding, Quantization, TextKind};
+use multivec_core::dense::Similarity;
+use multivec_core::encoder::AnyHead;
+use multivec_core::tokenize::{TextPair, TextTokenizer, TokenizedText};
+use multivec_core::{ModelKind, Padding, Quantization, TextEncoder, TextKind};
 use serde::Serialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -10,6 +12,7 @@ use super::arrays::{TokenColumns, Truncations, bytes, integers, object};
 use super::error::{JsResult, to_js};
 use super::job::WasmJob;
 use super::load::ModelFiles;
+use super::options::Input;
 use super::{health, options};
 use crate::threads::POOL;
 use crate::utf16::Utf16Index;
@@ -17,7 +20,7 @@ use crate::utf16::Utf16Index;
 /// A loaded model.
 #[wasm_bindgen]
 pub struct WasmEncoder {
-    encoder: Encoder,
+    encoder: TextEncoder<AnyHead>,
 }
 
 #[wasm_bindgen]
@@ -66,6 +69,8 @@ impl WasmEncoder {
         let info = self.encoder.info();
         let fingerprint = self.encoder.fingerprint();
         object(&Info {
+            kind: self.encoder.kind().to_string(),
+            similarity: self.encoder.similarity_function().map(name_of),
             engine: info.engine,
             engine_version: &info.engine_version,
             provider: &info.provider,
@@ -84,7 +89,7 @@ impl WasmEncoder {
                 _ => "avoided",
             },
             threads: POOL.size(),
-            dim: info.dim,
+            dim: self.encoder.dim(),
             query_length: self.encoder.length(TextKind::Query),
             document_length: self.encoder.length(TextKind::Document),
             model_name: self.encoder.config().model_name.as_deref(),
@@ -95,9 +100,9 @@ impl WasmEncoder {
         })
     }
 
-    /// Tokenizes texts and plans their batches; [`WasmJob`] runs them. In
-    /// messages, positions of texts count from the first of a stream, of
-    /// which there were `before` others.
+    /// Tokenizes texts, or pairs of them one after the other, and plans their
+    /// batches; [`WasmJob`] runs them. In messages, positions of texts count
+    /// from the first of a stream, of which there were `before` others.
     pub fn start(
         &self,
         texts: JsValue,
@@ -106,13 +111,33 @@ impl WasmEncoder {
         before: usize,
     ) -> JsResult<WasmJob> {
         health::check()?;
-        let texts = options::texts(&texts, before).map_err(to_js)?;
-        let kind = options::text_kind(kind)?;
-        let job = self.with(&options)?.start(&texts, kind);
+        let mut texts = options::texts(&texts, before).map_err(to_js)?;
+        let encoder = self.with(&options)?;
+        let job = match options::input(kind)? {
+            Input::Texts(kind) => encoder.start(&texts, kind),
+            Input::Pairs => {
+                let (pairs, _) = texts.as_chunks();
+                let pairs = pairs.iter();
+                let pairs = pairs.map(|[query, document]| TextPair { query, document });
+                encoder.start_pairs(&pairs.collect::<Vec<_>>())
+            }
+        };
+        // Spans of tokens need the texts; others have none.
+        if encoder.kind() != ModelKind::MultiVector {
+            texts.clear();
+        }
         match job {
             Ok(job) => Ok(WasmJob::new(job, texts, before)),
             Err(error) => Err(to_js(error.after(before))),
         }
+    }
+
+    /// How the vocabulary spells tokens; empty for ids that it lacks.
+    pub fn spell(&self, ids: Vec<u32>) -> JsResult<Vec<String>> {
+        health::check()?;
+        let tokenizer = self.encoder.tokenizer();
+        let spellings = ids.into_iter().map(|id| tokenizer.token(id));
+        Ok(spellings.map(Option::unwrap_or_default).collect())
     }
 
     /// Tokenizes texts.
@@ -132,15 +157,26 @@ impl WasmEncoder {
 }
 
 impl WasmEncoder {
-    fn with(&self, options: &JsValue) -> JsResult<Encoder> {
+    fn with(&self, options: &JsValue) -> JsResult<TextEncoder<AnyHead>> {
         let options = options::encode_options(options)?;
         self.encoder.with_options(&options).map_err(to_js)
+    }
+}
+
+fn name_of(similarity: Similarity) -> &'static str {
+    match similarity {
+        Similarity::Dot => "dot",
+        Similarity::Euclidean => "euclidean",
+        Similarity::Manhattan => "manhattan",
+        _ => "cosine",
     }
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Info<'a> {
+    kind: String,
+    similarity: Option<&'a str>,
     engine: &'a str,
     engine_version: &'a str,
     provider: &'a str,
@@ -149,7 +185,7 @@ struct Info<'a> {
     quantization_refused: Option<&'a str>,
     padding: &'a str,
     threads: usize,
-    dim: Option<usize>,
+    dim: usize,
     query_length: usize,
     document_length: usize,
     model_name: Option<&'a str>,

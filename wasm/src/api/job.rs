@@ -2,34 +2,34 @@
 
 use std::cell::RefCell;
 
-use js_sys::Float32Array;
-use multivec_core::{Embedding, EncodeJob, Error};
-use serde::Serialize;
-use serde_wasm_bindgen::preserve;
+use multivec_core::encoder::AnyHead;
+use multivec_core::{EncodeJob, Error};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::arrays::{TokenColumns, Truncations, integers, object};
 use super::error::{JsResult, to_js};
-use super::health;
-use crate::utf16::Utf16Index;
+use super::{health, results};
 
 /// Encodes texts batch by batch, so that JavaScript can report progress or
 /// abort in between.
 #[wasm_bindgen]
 pub struct WasmJob {
+    /// Those of multi-vectors.
     texts: Vec<String>,
+    /// How many there are.
+    count: usize,
     /// Texts of the stream before these.
     before: usize,
     // After a panic, wasm-bindgen's own cell would refuse every call with a
     // message about aliasing, which hides what happened.
-    job: RefCell<Option<EncodeJob>>,
+    job: RefCell<Option<EncodeJob<AnyHead>>>,
 }
 
 impl WasmJob {
-    pub(super) fn new(job: EncodeJob, texts: Vec<String>, before: usize) -> Self {
+    pub(super) fn new(job: EncodeJob<AnyHead>, texts: Vec<String>, before: usize) -> Self {
         Self {
             texts,
+            count: job.texts(),
             before,
             job: RefCell::new(Some(job)),
         }
@@ -38,9 +38,9 @@ impl WasmJob {
 
 #[wasm_bindgen]
 impl WasmJob {
-    /// Number of texts.
+    /// Number of texts, or pairs.
     pub fn texts(&self) -> usize {
-        self.texts.len()
+        self.count
     }
 
     /// Runs the next batch, or one a thread, and returns its number of texts;
@@ -57,79 +57,17 @@ impl WasmJob {
             .map_err(|error| to_js(error.after(self.before)))
     }
 
-    /// Runs the remaining batches and returns the embeddings of all texts.
+    /// Runs the remaining batches and returns the results of all texts.
     pub fn finish(&self) -> JsResult<JsValue> {
         health::check()?;
         let job = self.job.take().ok_or_else(finished);
-        let embeddings = job
+        let outputs = job
             .and_then(EncodeJob::finish)
             .map_err(|error| to_js(error.after(self.before)))?;
-        object(&EncodedTexts::new(&self.texts, &embeddings))
+        results::object_of(&self.texts, outputs)
     }
 }
 
 fn finished() -> Error {
     Error::option("job", "one that is not finished", "a finished one")
-}
-
-/// All embeddings one after the other, with the tokens behind each row.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct EncodedTexts {
-    #[serde(with = "preserve")]
-    data: Float32Array,
-    #[serde(serialize_with = "integers")]
-    rows: Vec<u32>,
-    dim: usize,
-    /// Where the tokens of each row start in the columns; one more than rows.
-    #[serde(serialize_with = "integers")]
-    member_offsets: Vec<u32>,
-    #[serde(flatten)]
-    tokens: TokenColumns,
-    #[serde(flatten)]
-    truncations: Truncations,
-}
-
-impl EncodedTexts {
-    fn new(texts: &[String], embeddings: &[Embedding]) -> Self {
-        let values: usize = embeddings.iter().map(|one| one.as_slice().len()).sum();
-        let mut all = Self {
-            data: Float32Array::new_with_length(values as u32),
-            rows: Vec::with_capacity(embeddings.len()),
-            dim: embeddings.first().map_or(0, Embedding::dim),
-            member_offsets: vec![0],
-            tokens: TokenColumns::default(),
-            truncations: Truncations::default(),
-        };
-        let mut filled = 0;
-        for (text, embedding) in texts.iter().zip(embeddings) {
-            let values = embedding.as_slice();
-            let end = filled + values.len() as u32;
-            all.data.subarray(filled, end).copy_from(values);
-            filled = end;
-            all.push_tokens(text, embedding);
-        }
-        all
-    }
-
-    fn push_tokens(&mut self, text: &str, embedding: &Embedding) {
-        let members: Vec<_> = (0..embedding.tokens())
-            .map(|row| embedding.row_tokens(row))
-            .collect();
-        let spans = members
-            .iter()
-            .flatten()
-            .filter_map(|token| token.span.as_ref());
-        let index = Utf16Index::new(text, spans.map(|span| span.end).max().unwrap_or(0));
-        for row in members {
-            for token in row {
-                let span = token.span.map(|bytes| index.range(bytes));
-                self.tokens.push(token.id, token.role, span, || token.text);
-            }
-            self.member_offsets.push(self.tokens.ids.len() as u32);
-        }
-        self.rows.push(embedding.tokens() as u32);
-        self.truncations
-            .push(embedding.truncation().unwrap_or_default());
-    }
 }

@@ -30,6 +30,8 @@ struct Content {
 /// What has to be loaded beside the files that descriptions are read from.
 #[derive(Serialize)]
 pub(super) struct Plan {
+    /// The kind of the model.
+    kind: String,
     tokenizer: String,
     /// Weights that would do, the best first.
     weights: Vec<Weights>,
@@ -73,6 +75,7 @@ impl Listing {
             })
         });
         Ok(Plan {
+            kind: description.kind().to_string(),
             weights: weights.collect::<Result<_>>()?,
             modules: description.module_files(),
             tokenizer: description.tokenizer,

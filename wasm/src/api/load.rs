@@ -4,8 +4,9 @@ use multivec_core::model::{
     FloatGraph, ModelDescription, ModelStore, WeightsFile, build_graph, complete_graph, describe,
     stored_precision,
 };
+use multivec_core::encoder::AnyHead;
 use multivec_core::{
-    EncodeOptions, Encoder, Error, ModelParts, Precision, Quantization, Result, WeightsHasher,
+    EncodeOptions, Error, ModelParts, Precision, Quantization, Result, TextEncoder, WeightsHasher,
 };
 use multivec_graph::onnx::TensorProto;
 use multivec_graph::passes::widen_half_precision;
@@ -38,7 +39,11 @@ struct Assembled {
 
 impl ModelFiles {
     /// Loads weights.
-    pub(super) fn load(&self, wanted: &ChosenWeights, options: &EncodeOptions) -> Result<Encoder> {
+    pub(super) fn load(
+        &self,
+        wanted: &ChosenWeights,
+        options: &EncodeOptions,
+    ) -> Result<TextEncoder<AnyHead>> {
         let (weights, precision) = (wanted.path.as_str(), wanted.precision());
         let description = describe(&self.listing.folder())?;
         let chosen = description
@@ -70,7 +75,7 @@ impl ModelFiles {
             .fused()
             .with_threads(threads());
         let backend = TractBackend::open(graph)?.with_concurrency(POOL.size());
-        Encoder::new(parts, Box::new(backend), model.hasher, options)
+        TextEncoder::new(parts, Box::new(backend), model.hasher, options)
     }
 
     fn assemble(&self, description: &ModelDescription, weights: &WeightsFile) -> Result<Assembled> {

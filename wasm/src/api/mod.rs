@@ -8,8 +8,10 @@ mod health;
 mod job;
 mod listing;
 mod load;
+mod multi_vectors;
 mod options;
 mod pool;
+mod results;
 #[cfg(target_feature = "atomics")]
 mod threads;
 

@@ -41,6 +41,10 @@ struct Encode {
     #[serde(deserialize_with = "given")]
     protected_tokens: Option<Count>,
     #[serde(deserialize_with = "given")]
+    dimensions: Option<Count>,
+    #[serde(deserialize_with = "given")]
+    prompt: Option<String>,
+    #[serde(deserialize_with = "given")]
     batch_size: Option<Count>,
     #[serde(deserialize_with = "given")]
     token_budget: Option<Count>,
@@ -86,6 +90,15 @@ struct Pool {
 enum Kind {
     Query,
     Document,
+    /// For the package alone, hence not in messages.
+    Pair,
+}
+
+/// What a call takes.
+#[derive(Clone, Copy)]
+pub(super) enum Input {
+    Texts(TextKind),
+    Pairs,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -128,6 +141,8 @@ pub(super) fn encode_options(value: &JsValue) -> JsResult<EncodeOptions> {
     options.truncation = given.truncation;
     options.normalization = given.normalization;
     let pooling = pooling(given.pool_factor, given.protected_tokens)?;
+    options.dimensions = given.dimensions.map(usize::from);
+    options.prompt = given.prompt;
     options.pooling = (pooling.factor != 1).then_some(pooling);
     match (given.batch_size, given.token_budget) {
         (Some(_), Some(_)) => {
@@ -168,12 +183,24 @@ fn positive(option: &'static str, count: Count) -> JsResult<usize> {
     }
 }
 
+/// Reads the side of retrieval, or that texts are pairs.
+pub(super) fn input(value: JsValue) -> JsResult<Input> {
+    Ok(match read("kind", FromJs::from(value))? {
+        Kind::Query => Input::Texts(TextKind::Query),
+        Kind::Document => Input::Texts(TextKind::Document),
+        Kind::Pair => Input::Pairs,
+    })
+}
+
 /// Reads the side of retrieval.
 pub(super) fn text_kind(value: JsValue) -> JsResult<TextKind> {
-    Ok(match read("kind", FromJs::from(value))? {
-        Kind::Query => TextKind::Query,
-        Kind::Document => TextKind::Document,
-    })
+    match input(value)? {
+        Input::Texts(kind) => Ok(kind),
+        Input::Pairs => {
+            let error = Error::option("kind", "`query` or `document`", "`pair`");
+            Err(to_js(error))
+        }
+    }
 }
 
 /// Reads the precision of weights; `undefined` leaves it open.

@@ -43,6 +43,25 @@ globalThis.api = {
     }
     return { info: encoder.info, phases: [...phases], last, ms: performance.now() - start };
   },
+  /** Loads a model of any kind. */
+  async loadAny(source, options) {
+    encoder?.dispose();
+    try {
+      encoder = await multivec.load(source, options);
+    } catch (error) {
+      return failure(error);
+    }
+    return { info: encoder.info };
+  },
+  /** Dense and sparse embeddings as plain arrays. */
+  async encodePlain(kind, texts, options) {
+    const found = await encoder[kind === "query" ? "encodeQueries" : "encodeDocuments"](texts, options);
+    return found.map(({ indices = [], values }) => ({ indices: [...indices], values: [...values] }));
+  },
+  async predict(pairs, options) {
+    const found = await encoder.predict(pairs, options);
+    return found.map(({ logits, scores }) => ({ logits: [...logits], scores: [...scores] }));
+  },
   /** Loads from the files of a folder, in base64 by their paths. */
   loadFiles(files, options) {
     const blobs = Object.entries(files).map(([path, text]) => [path, new Blob([bytesOf(text)])]);

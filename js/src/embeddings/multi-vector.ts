@@ -1,6 +1,6 @@
-import { EncoderError } from "./errors.js";
-import { type Spellings, type Token, type Tokens, type Truncation, tokenAt, truncationOf } from "./tokens.js";
-import type { EncodedTexts, PooledRows } from "./wasm.js";
+import { EncoderError } from "../errors.js";
+import { type Spellings, type Token, type Tokens, type Truncation, tokenAt, truncationOf } from "../tokens.js";
+import type { EncodedTexts, PooledRows } from "../wasm.js";
 
 /** Rows of numbers. Scores take any object of this form, so also vectors from a store. */
 export interface Matrix {

@@ -1,0 +1,75 @@
+// The example of hybrid search, built and used with small models, whose
+// rankings are found once more in Node.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { build } from "vite";
+import { CrossEncoder, DenseEncoder, Encoder, maxSimMany, rankScores, reciprocalRankFusion } from "../../dist/index.js";
+import { corpus } from "../../examples/search/corpus.js";
+import { demoModel, hubFixtures } from "../support/fixtures.mjs";
+import { startServer } from "../support/server.mjs";
+import { launch } from "./support/browser.mjs";
+
+const example = fileURLToPath(new URL("../../examples/hybrid/", import.meta.url));
+const QUERY = "why do loaves of bread rise";
+const MODELS = { dense: "dense-bert-cls", reranker: "rerank-bert" };
+
+/** The positions of passages that the page should show. */
+async function expected() {
+  const texts = corpus.map(({ text }) => text);
+  const dense = await DenseEncoder.load(join(hubFixtures, MODELS.dense));
+  const vector = await dense.encodeQuery(QUERY);
+  const scores = (await dense.encodeDocuments(texts)).map((document) => vector.similarity(document));
+  const encoder = await Encoder.load(demoModel);
+  const sums = maxSimMany(await encoder.encodeQuery(QUERY), await encoder.encodeDocuments(texts));
+  const fused = reciprocalRankFusion([rankScores(scores), rankScores(sums)]).slice(0, 10);
+  const reranker = await CrossEncoder.load(join(hubFixtures, MODELS.reranker));
+  const ranking = await reranker.rank(
+    QUERY,
+    fused.map(({ index }) => texts[index]),
+  );
+  for (const one of [dense, encoder, reranker]) one.dispose();
+  return { fused, order: ranking.map(({ index }) => fused[index].index) };
+}
+
+test("the example fuses two rankings and ranks the best again", async (context) => {
+  const ends = [];
+  context.after(async () => {
+    for (const end of ends.reverse()) await end();
+  });
+  const outDir = mkdtempSync(join(tmpdir(), "multivec-hybrid-"));
+  ends.push(() => rmSync(outDir, { recursive: true }));
+  await build({ root: example, logLevel: "error", build: { outDir, emptyOutDir: true } });
+  const app = await startServer({ "/fixtures/": hubFixtures, "/": outDir });
+  ends.push(() => app.close());
+  const browser = await launch();
+  ends.push(() => browser.close());
+  const page = await browser.newPage();
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(String(error)));
+  const models = Object.entries(MODELS).map(([name, folder]) => [name, `./fixtures/${folder}/`]);
+  await page.goto(`${app.origin}/?${new URLSearchParams(models)}`);
+  await page.waitForSelector("#query:enabled", { timeout: 120_000 });
+  await page.fill("#query", QUERY);
+  await page.waitForSelector(".result");
+  const found = await page.locator(".result").evaluateAll((items) => items.map((item) => Number(item.dataset.index)));
+  const { fused, order } = await expected();
+  const candidates = new Set(fused.map(({ index }) => index));
+  // Page and Node may run builds that round INT8 differently.
+  const shared = found.filter((index) => candidates.has(index));
+  assert.equal(found.length, 10);
+  assert.ok(shared.length >= 8, `${found} instead of ${order}`);
+  const rank = (index) => order.indexOf(index);
+  const ordered = shared.flatMap((one, at) => shared.slice(at + 1).map((other) => rank(one) < rank(other)));
+  const agreeing = ordered.filter(Boolean).length / ordered.length;
+  assert.ok(agreeing > 0.8, `${found} instead of ${order}`);
+  const texts = await page.locator(".result .text").allTextContents();
+  assert.ok(texts.some((text) => /yeast/.test(text)));
+  assert.match(await page.textContent(".result .ranks"), /^dense \d+, multi-vector \d+, fused \d+$/);
+  context.diagnostic(`${agreeing} of pairs in the order of Node`);
+  assert.deepEqual(problems, []);
+});
