@@ -29,13 +29,9 @@ use crate::tokenize::TextTokenizer;
 use crate::trace::{event, span};
 pub use any::AnyEncoder;
 pub use control::{Cancellation, Control, Progress};
-<<<<<<< HEAD
-pub use heads::{Cross, Dense, EmbeddingHead, Head, MultiVector, Prediction, Sparse};
-=======
 pub use heads::{
-    AnyHead, AnyOutput, Cross, Dense, EmbeddingHead, Head, MultiVector, Sparse,
+    AnyHead, AnyOutput, Cross, Dense, EmbeddingHead, Head, MultiVector, Prediction, Sparse,
 };
->>>>>>> 0174f33 (JavaScript: dense and sparse encoders and cross-encoders, and load, which finds out what a model is)
 use options::Plan;
 pub use options::{EncodeOptions, QueryExpansion};
 use parts::Defaults;
@@ -138,12 +134,8 @@ impl<H: Head> TextEncoder<H> {
             engine, model_file, ..
         } = backend.info();
         span!("check_model", engine = engine, file = model_file);
-<<<<<<< HEAD
-        let head = H::of(&parts.head).ok_or_else(|| other_kind(H::KIND, &parts))?;
-=======
-        let head = H::of(&parts)?;
+        let head = H::of(&parts.head).map_err(|wanted| other_kind(wanted, &parts))?;
         options.check_kind(head.kind())?;
->>>>>>> 0174f33 (JavaScript: dense and sparse encoders and cross-encoders, and load, which finds out what a model is)
         let plan = options.plan(&parts.config, &parts.tokenizer, parts.defaults)?;
         let Findings {
             width,

@@ -276,3 +276,36 @@ impl Plan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_for_other_kinds_of_models_are_refused() {
+        let options = EncodeOptions::default;
+        let cases = [
+            (ModelKind::Dense, options().with_dimensions(8)),
+            (
+                ModelKind::MultiVector,
+                options().with_query_expansion(QueryExpansion::On),
+            ),
+            (
+                ModelKind::MultiVector,
+                options().with_pooling(Pooling::by(2)),
+            ),
+        ];
+        let kinds = [
+            ModelKind::MultiVector,
+            ModelKind::Dense,
+            ModelKind::Sparse,
+            ModelKind::CrossEncoder,
+        ];
+        for (of, options) in cases {
+            for kind in kinds {
+                assert_eq!(options.check_kind(kind).is_ok(), kind == of, "{kind}");
+                assert!(EncodeOptions::default().check_kind(kind).is_ok());
+            }
+        }
+    }
+}

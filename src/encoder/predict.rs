@@ -2,10 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::heads::Prediction;
+use super::heads::{Head, Prediction};
 use super::run::EncodeJob;
 use super::workers::Workers;
-use super::heads::Head;
 use super::{AnyHead, Cross, CrossEncoder, TextEncoder};
 use crate::config::TextKind;
 use crate::error::{Error, Result};

@@ -3,12 +3,12 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use super::{Cross, Dense, EmbeddingHead, Finish, Head, MultiVector, Sparse};
+use super::{
+    Cross, Dense, EmbeddingHead, Finish, Head, ModelHead, MultiVector, Prediction, Sparse,
+};
 use crate::config::TextKind;
 use crate::dense::DenseEmbedding;
 use crate::embedding::Embedding;
-use crate::encoder::parts::{ModelHead, ModelParts};
-use crate::encoder::predict::Prediction;
 use crate::error::Result;
 use crate::model::ModelKind;
 use crate::normalization::NonFiniteRow;
@@ -89,12 +89,12 @@ impl Head for AnyHead {
     type Output = AnyOutput;
     type Part = AnyPart;
 
-    fn of(parts: &ModelParts) -> Result<Self> {
-        Ok(Self(match parts.head {
-            ModelHead::MultiVector => Kind::MultiVector(Head::of(parts)?),
-            ModelHead::Dense(_) => Kind::Dense(Head::of(parts)?),
-            ModelHead::Sparse(_) => Kind::Sparse(Head::of(parts)?),
-            ModelHead::Cross(_) => Kind::Cross(Head::of(parts)?),
+    fn of(head: &ModelHead) -> Result<Self, ModelKind> {
+        Ok(Self(match head {
+            ModelHead::MultiVector => Kind::MultiVector(Head::of(head)?),
+            ModelHead::Dense(head) => Kind::Dense(head.clone()),
+            ModelHead::Sparse(head) => Kind::Sparse(head.clone()),
+            ModelHead::Cross(head) => Kind::Cross(head.clone()),
         }))
     }
 
@@ -114,7 +114,7 @@ impl Head for AnyHead {
         &self,
         states: ArrayView2<'_, f32>,
         text: &TokenizedText,
-        finish: Finish<'_>,
+        finish: Finish,
     ) -> Result<AnyPart, NonFiniteRow> {
         Ok(parts!(self, head => head.read(states, text, finish)?))
     }

@@ -37,17 +37,10 @@ impl Head for Cross {
     type Output = Prediction;
     type Part = Prediction;
 
-<<<<<<< HEAD
-    fn of(head: &ModelHead) -> Option<Self> {
+    fn of(head: &ModelHead) -> Result<Self, ModelKind> {
         match head {
-            ModelHead::Cross(head) => Some(head.clone()),
-            _ => None,
-=======
-    fn of(parts: &ModelParts) -> Result<Self> {
-        match &parts.head {
             ModelHead::Cross(head) => Ok(head.clone()),
-            _ => Err(other_kind(ModelKind::CrossEncoder, parts)),
->>>>>>> 0174f33 (JavaScript: dense and sparse encoders and cross-encoders, and load, which finds out what a model is)
+            _ => Err(ModelKind::CrossEncoder),
         }
     }
 

@@ -40,17 +40,10 @@ impl Head for Dense {
     type Output = DenseEmbedding;
     type Part = Vec<f32>;
 
-<<<<<<< HEAD
-    fn of(head: &ModelHead) -> Option<Self> {
+    fn of(head: &ModelHead) -> Result<Self, ModelKind> {
         match head {
-            ModelHead::Dense(head) => Some(head.clone()),
-            _ => None,
-=======
-    fn of(parts: &ModelParts) -> Result<Self> {
-        match &parts.head {
             ModelHead::Dense(head) => Ok(head.clone()),
-            _ => Err(other_kind(ModelKind::Dense, parts)),
->>>>>>> 0174f33 (JavaScript: dense and sparse encoders and cross-encoders, and load, which finds out what a model is)
+            _ => Err(ModelKind::Dense),
         }
     }
 

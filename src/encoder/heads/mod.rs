@@ -19,12 +19,8 @@ use crate::normalization::{NonFiniteRow, Normalization};
 use crate::pool::Pooling;
 use crate::sparse::SparseEmbedding;
 use crate::tokenize::{TextTokenizer, TokenizedText};
-<<<<<<< HEAD
-pub use cross::{Cross, Prediction};
-=======
 pub use any::{AnyHead, AnyOutput};
-pub use cross::Cross;
->>>>>>> 0174f33 (JavaScript: dense and sparse encoders and cross-encoders, and load, which finds out what a model is)
+pub use cross::{Cross, Prediction};
 pub use dense::Dense;
 pub use multi_vector::MultiVector;
 pub use sparse::Sparse;
@@ -40,9 +36,9 @@ pub trait Head: sealed::Sealed + fmt::Debug + Sized + Send + Sync + 'static {
     #[doc(hidden)]
     type Part: Send + Sync;
 
-    /// The head of a model, if it is of this kind.
+    /// The head of a model; the kind that it should be of if it is of another.
     #[doc(hidden)]
-    fn of(head: &ModelHead) -> Option<Self>;
+    fn of(head: &ModelHead) -> Result<Self, ModelKind>;
 
     /// The kind of model.
     fn kind(&self) -> ModelKind;

@@ -18,17 +18,10 @@ impl Head for MultiVector {
     type Output = Embedding;
     type Part = Array2<f32>;
 
-<<<<<<< HEAD
-    fn of(head: &ModelHead) -> Option<Self> {
+    fn of(head: &ModelHead) -> Result<Self, ModelKind> {
         match head {
-            ModelHead::MultiVector => Some(Self(())),
-            _ => None,
-=======
-    fn of(parts: &ModelParts) -> Result<Self> {
-        match parts.head {
             ModelHead::MultiVector => Ok(Self(())),
-            _ => Err(other_kind(ModelKind::MultiVector, parts)),
->>>>>>> 0174f33 (JavaScript: dense and sparse encoders and cross-encoders, and load, which finds out what a model is)
+            _ => Err(ModelKind::MultiVector),
         }
     }
 

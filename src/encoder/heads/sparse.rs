@@ -21,17 +21,10 @@ impl Head for Sparse {
     type Output = SparseEmbedding;
     type Part = SparseEmbedding;
 
-<<<<<<< HEAD
-    fn of(head: &ModelHead) -> Option<Self> {
+    fn of(head: &ModelHead) -> Result<Self, ModelKind> {
         match head {
-            ModelHead::Sparse(head) => Some(head.clone()),
-            _ => None,
-=======
-    fn of(parts: &ModelParts) -> Result<Self> {
-        match &parts.head {
             ModelHead::Sparse(head) => Ok(head.clone()),
-            _ => Err(other_kind(ModelKind::Sparse, parts)),
->>>>>>> 0174f33 (JavaScript: dense and sparse encoders and cross-encoders, and load, which finds out what a model is)
+            _ => Err(ModelKind::Sparse),
         }
     }
 

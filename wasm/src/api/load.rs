@@ -1,10 +1,10 @@
 //! From a model's files to an encoder.
 
+use multivec_core::encoder::AnyHead;
 use multivec_core::model::{
     FloatGraph, ModelDescription, ModelStore, WeightsFile, build_graph, complete_graph, describe,
     stored_precision,
 };
-use multivec_core::encoder::AnyHead;
 use multivec_core::{
     EncodeOptions, Error, ModelParts, Precision, Quantization, Result, TextEncoder, WeightsHasher,
 };
