@@ -157,7 +157,12 @@ describe("layouts", () => {
       ["1_Dense/model.safetensors", pointer, "not_a_model", /1_Dense\/model\.safetensors: .*Git LFS/],
       ["tokenizer.json", pointer, "not_a_model", /tokenizer\.json: expected a JSON file/],
       ["modules.json", text("[{"), "config_syntax", /modules\.json/],
-      ["config_sentence_transformers.json", text('{"model_type":"SparseEncoder"}'), "config_value", /a sparse model/],
+      [
+        "config_sentence_transformers.json",
+        text('{"model_type":"SparseEncoder"}'),
+        "config_value",
+        /modules\.json.*pylate/,
+      ],
       ["config.json", text('{"model_type":"rwkv","hidden_size":64}'), "model_mismatch", /rwkv/],
     ]) {
       await failure(load({ ...all, [path]: bytes }), { code }, pattern);

@@ -12,7 +12,13 @@ import { hubFixtures, readSafetensors } from "./fixtures.mjs";
 /** Names of the models of other kinds than multi-vector. */
 export const headModels = readdirSync(hubFixtures).filter((name) => /^(dense|sparse|rerank)-/.test(name));
 
-const TOLERANCE = 1e-5;
+const TOLERANCE = {
+  dense: 1e-5,
+  "cross-encoder": 1e-5,
+  // The references were computed in 32 bits and are up to 3.1e-5 from the same
+  // models in 64 bits; these modules, without fused multiply-add, are up to 2.7e-5.
+  sparse: 4e-5,
+};
 /** Weights below this may be there or not. */
 const FAINT = 1e-4;
 
@@ -57,7 +63,7 @@ export async function checkHead(driver, name, options = {}) {
   const { kind, queries, documents, tensors } = reference(name);
   let most = 0;
   const keep = (difference, what) => {
-    assert.ok(difference <= TOLERANCE, `${name}, ${what}: ${difference}`);
+    assert.ok(difference <= TOLERANCE[kind], `${name}, ${what}: ${difference}`);
     most = Math.max(most, difference);
   };
   if (kind === "cross-encoder") {

@@ -90,8 +90,6 @@ struct Pool {
 enum Kind {
     Query,
     Document,
-    /// For the package alone, hence not in messages.
-    Pair,
 }
 
 /// What a call takes.
@@ -183,24 +181,21 @@ fn positive(option: &'static str, count: Count) -> JsResult<usize> {
     }
 }
 
-/// Reads the side of retrieval, or that texts are pairs.
+/// Reads the side of retrieval, or that texts are pairs, which the package
+/// alone says.
 pub(super) fn input(value: JsValue) -> JsResult<Input> {
-    Ok(match read("kind", FromJs::from(value))? {
-        Kind::Query => Input::Texts(TextKind::Query),
-        Kind::Document => Input::Texts(TextKind::Document),
-        Kind::Pair => Input::Pairs,
-    })
+    if value.as_string().as_deref() == Some("pair") {
+        return Ok(Input::Pairs);
+    }
+    text_kind(value).map(Input::Texts)
 }
 
 /// Reads the side of retrieval.
 pub(super) fn text_kind(value: JsValue) -> JsResult<TextKind> {
-    match input(value)? {
-        Input::Texts(kind) => Ok(kind),
-        Input::Pairs => {
-            let error = Error::option("kind", "`query` or `document`", "`pair`");
-            Err(to_js(error))
-        }
-    }
+    Ok(match read("kind", FromJs::from(value))? {
+        Kind::Query => TextKind::Query,
+        Kind::Document => TextKind::Document,
+    })
 }
 
 /// Reads the precision of weights; `undefined` leaves it open.
