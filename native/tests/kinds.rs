@@ -12,6 +12,11 @@ use multivec_testing::references::HubReference;
 /// The largest difference to the reference, in multiples of a value beyond 1.
 const BOUND: f32 = 1e-5;
 
+/// That of sparse weights. Computed in 64 bits, the reference of
+/// `sparse-distilbert-splade` itself is 3.1e-5 off, since its random weights
+/// amplify rounding.
+const SPARSE_BOUND: f32 = 4e-5;
+
 const ENGINES: [Engine; 2] = [Engine::OnnxRuntime, Engine::Tract];
 const FORMS: [Optimization; 2] = [Optimization::Checked, Optimization::Off];
 
@@ -107,7 +112,7 @@ fn sparse_weights_are_those_of_sentence_transformers() {
                         .expect("it is encoded");
                     for found in [found, &alone[0]] {
                         let distance = distance(&found.to_dense(), expected);
-                        assert!(distance < BOUND, "{name}, {key} {at}: {distance}");
+                        assert!(distance < SPARSE_BOUND, "{name}, {key} {at}: {distance}");
                         assert!(found.indices.is_sorted());
                         assert!(found.values.iter().all(|&value| value > 0.));
                     }

@@ -142,12 +142,11 @@ fn texts_of(file: &Path) -> Vec<(String, Vec<u8>)> {
     let (_, header) = SafeTensors::read_metadata(&bytes).expect("a header");
     let metadata = header.metadata().as_ref().expect("metadata");
     let ids: Vec<String> = serde_json::from_str(&metadata["ids"]).expect("a list of ids");
-    let tensor = |(at, id)| {
-        let name: String = format!("{at}");
-        let tensor = tensors.tensor(&name).expect("a tensor per text");
-        (id, tensor.data().to_vec())
+    let tensor = |id: String| {
+        let tensor = tensors.tensor(&id).expect("a tensor per text");
+        (id.clone(), tensor.data().to_vec())
     };
-    ids.into_iter().enumerate().map(tensor).collect()
+    ids.into_iter().map(tensor).collect()
 }
 
 fn statistics(output: &Output) -> Value {

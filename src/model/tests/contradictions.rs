@@ -182,9 +182,16 @@ fn other_kinds_of_models() {
         &[path, "`model_type`", "Anything", "`SparseEncoder`"],
     );
     // Modules of one kind in a model of another.
-    for model_type in ["SentenceTransformer", "SparseEncoder", "CrossEncoder"] {
+    for (model_type, words) in [
+        ("SentenceTransformer", ["modules.json", "in this place"]),
+        (
+            "SparseEncoder",
+            ["sentence_bert_config.json", "`fill-mask`"],
+        ),
+        ("CrossEncoder", ["modules.json", "in this place"]),
+    ] {
         let other = with(MULTI, path, "model_type", json!(model_type));
-        refused(&other, "config_value", &["modules.json", "in this place"]);
+        refused(&other, "config_value", &words);
     }
 }
 
