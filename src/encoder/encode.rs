@@ -152,7 +152,8 @@ impl<H: EmbeddingHead> TextEncoder<H> {
     /// [`Error::TextTooLong`] with
     /// [`TruncationPolicy::Error`](crate::tokenize::TruncationPolicy::Error),
     /// [`Error::Tokenization`] if the tokenizer fails, [`Error::Cancelled`] and
-    /// [`Error::DeadlineExceeded`] as the encoder's [`Control`] says.
+    /// [`Error::DeadlineExceeded`] as the encoder's
+    /// [`Control`](super::Control) says.
     pub fn tokenize<T: AsRef<str>>(
         &self,
         texts: &[T],

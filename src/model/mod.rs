@@ -50,8 +50,8 @@ const TRANSFORMER: &str = "config.json";
 /// Reads the description of a model.
 ///
 /// # Errors
-/// [`Error::MissingFile`] without a configuration, without weights, or if a
-/// module has no files; [`Error::ConfigSyntax`] and [`Error::ConfigValue`] for
+/// [`Error::MissingFile`](crate::Error::MissingFile) without a configuration, without weights, or if a
+/// module has no files; [`Error::ConfigSyntax`](crate::Error::ConfigSyntax) and [`Error::ConfigValue`](crate::Error::ConfigValue) for
 /// files that cannot be read, contradict each other, or are of a kind of model
 /// that is not known.
 pub fn describe(folder: &ModelFolder) -> Result<ModelDescription> {

@@ -31,7 +31,7 @@ pub fn matches(query: &Embedding, document: &Embedding) -> Result<Vec<Match>> {
 /// document rows]`.
 ///
 /// # Errors
-/// As [`matches`].
+/// As [`matches()`].
 pub fn similarity(query: &Embedding, document: &Embedding) -> Result<Array2<f32>> {
     if query.dim() != document.dim() {
         let (expected, found) = (query.dim(), document.dim());
