@@ -98,7 +98,9 @@ impl Probes {
         let batches = self.0.iter().zip(original.0.iter().zip(&other.0));
         let distances = batches.map(|(batch, (original, other))| {
             if is_of_texts(original, batch) {
-                let texts = (0..batch.rows).map(|at| text_distance((original, at), (other, at)));
+                let row = |states, text| TextRow { states, text };
+                let texts =
+                    (0..batch.rows).map(|text| row(original, text).distance(row(other, text)));
                 return texts.fold(0., largest_of);
             }
             let pairs = (0..batch.attention_mask.len()).filter(|&at| batch.attention_mask[at] == 1);
@@ -118,10 +120,9 @@ impl Probes {
             return 0.;
         };
         if is_of_texts(both, &self.0[2]) {
-            return largest_of(
-                text_distance((long, 0), (both, 0)),
-                text_distance((short, 0), (both, 1)),
-            );
+            let row = |states, text| TextRow { states, text };
+            let of_long = row(long, 0).distance(row(both, 0));
+            return largest_of(of_long, row(short, 0).distance(row(both, 1)));
         }
         let (short_length, long_length) = (self.0[0].length, self.0[1].length);
         let of_long = (0..long_length).map(|at| (row(long, at), row(both, at)));
@@ -168,21 +169,29 @@ fn is_of_texts(states: &TokenStates, batch: &TokenBatch) -> bool {
     batch.length > 1 && states.data.len() == batch.rows * states.dim
 }
 
-/// The largest difference of a component of two texts with one row each. Such
-/// rows are not scaled to unit length, since logits may have one column; the
-/// difference is in multiples of the largest component beyond 1.
-pub(crate) fn text_distance(
-    (left, at): (&TokenStates, usize),
-    (right, other): (&TokenStates, usize),
-) -> f32 {
-    let columns = |states: &TokenStates, at: usize| -> Vec<f32> {
-        let row = states.data.iter().skip(at * states.dim).take(states.dim);
+/// The row of a text, of an output with one row for each.
+#[derive(Clone, Copy)]
+pub(crate) struct TextRow<'a> {
+    pub(crate) states: &'a TokenStates,
+    /// The text's position in the batch.
+    pub(crate) text: usize,
+}
+
+impl TextRow<'_> {
+    /// The largest difference of a component to another row. Such rows are not
+    /// scaled to unit length, since logits may have one column; the difference
+    /// is in multiples of the largest component beyond 1.
+    pub(crate) fn distance(self, other: TextRow<'_>) -> f32 {
+        let (own, other) = (self.columns(), other.columns());
+        let scale = own.iter().map(|value| value.abs()).fold(1., largest_of);
+        largest(std::iter::once((own, other))) / scale
+    }
+
+    fn columns(self) -> Vec<f32> {
+        let Self { states, text } = self;
+        let row = states.data.iter().skip(text * states.dim).take(states.dim);
         row.copied().collect()
-    };
-    let (left, right) = (columns(left, at), columns(right, other));
-    let sizes = left.iter().map(|value| value.abs());
-    let scale = sizes.fold(1., largest_of);
-    largest(std::iter::once((left, right))) / scale
+    }
 }
 
 /// The larger value; NaN counts as the largest.
@@ -191,4 +200,30 @@ fn largest_of(left: f32, right: f32) -> f32 {
         return f32::NAN;
     }
     left.max(right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Probes of three batches, and outputs of one row for each of their texts.
+    fn compared(found: [&[f32]; 3]) -> f32 {
+        let batch = |rows: usize| TokenBatch::unpadded(rows, vec![0; 4 * rows]);
+        let probes = Probes(vec![batch(1), batch(1), batch(2)]);
+        let outputs = |values: [&[f32]; 3]| {
+            Outputs(values.map(|one| TokenStates::new(one.to_vec(), 1)).into())
+        };
+        let original = outputs([&[0.5], &[4.], &[4., 0.5]]);
+        let difference = probes.compare(&original, &outputs(found), Precision::Fp32);
+        difference.distance
+    }
+
+    #[test]
+    fn logits_of_one_column_are_compared_as_they_are() {
+        assert_eq!(compared([&[0.5], &[4.], &[4., 0.5]]), 0.);
+        assert_eq!(compared([&[0.75], &[4.], &[4., 0.5]]), 0.25);
+        // Beyond 1 in multiples of the logit.
+        assert_eq!(compared([&[0.5], &[4.], &[3., 0.5]]), 0.25);
+        assert!(compared([&[0.5], &[f32::NAN], &[4., 0.5]]).is_nan());
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::backend::{Padding, TokenStates};
 use crate::batch::{BatchShapes, TokenBatch};
-use crate::equivalence::{ids, largest, row, text_distance};
+use crate::equivalence::{TextRow, ids, largest, row};
 use crate::error::Result;
 use crate::tokenize::TextTokenizer;
 
@@ -101,7 +101,8 @@ impl Texts {
         if alone.data.len() == alone.dim {
             // One row a text; texts before the short one are whole ones.
             let text = start.div_ceil(self.long.len().max(1));
-            return text_distance((alone, 0), (others, text));
+            let row = |states, text| TextRow { states, text };
+            return row(alone, 0).distance(row(others, text));
         }
         let rows = 0..self.short.len();
         largest(rows.map(|at| (row(alone, at), row(others, start + at))))
