@@ -50,7 +50,7 @@ pub use multivec_core::dense;
 pub use multivec_core::encoder::{EmbeddingHead, Head, Normalization, QueryExpansion};
 pub use multivec_core::fidelity;
 pub use multivec_core::fusion;
-pub use multivec_core::model::{ModelDescription, WeightsFile};
+pub use multivec_core::model::{Format as ModelFormat, ModelDescription, WeightsFile};
 pub use multivec_core::pool::Pooling;
 pub use multivec_core::score::{
     Match, Ranked, Scorer, matches, max_sim, max_sim_many, rank, rerank, similarity,

@@ -231,3 +231,40 @@ fn info_names_the_kind() {
         assert_eq!(last_json(&done)["kind"], kind);
     }
 }
+
+#[test]
+fn fused_copies_give_the_same_vectors() {
+    let run = Run::new();
+    for model in [DENSE, SPARSE, "tests/fixtures/hub/mv-st-bert-plain"] {
+        let copy = run.path(&format!(
+            "copy-of-{}",
+            model.rsplit('/').next().unwrap_or("")
+        ));
+        let done = multivec(&[
+            "optimize",
+            "--model",
+            model,
+            "--precision",
+            "fp32",
+            "--output",
+            &copy,
+        ]);
+        assert!(done.status.success(), "{done:?}");
+        let done = multivec(&[
+            "verify",
+            "--json",
+            "--model",
+            &copy,
+            "--precision",
+            "fp32",
+            "--against",
+            model,
+        ]);
+        assert!(done.status.success(), "{done:?}");
+        let least = last_json(&done)["cosine"]["minimum"].as_f64();
+        assert!(
+            least.is_some_and(|least| least > 0.999_99),
+            "{model}: {least:?}"
+        );
+    }
+}

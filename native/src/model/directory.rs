@@ -74,9 +74,9 @@ impl ModelDirectory {
         self.root().join(&self.description.tokenizer)
     }
 
-    /// Configurations, the tokenizer, and the weights of modules.
-    #[cfg(feature = "quantize")]
-    pub(crate) fn files_besides_weights(&self) -> impl Iterator<Item = &str> {
+    /// The paths of configurations, of the tokenizer, and of the weights of
+    /// modules: what a copy of the model with other weights needs.
+    pub fn files_besides_weights(&self) -> impl Iterator<Item = &str> {
         let of_modules = self.description.module_files();
         self.files().filter(move |path| {
             ModelFolder::reads(path)

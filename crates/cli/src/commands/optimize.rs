@@ -5,7 +5,9 @@ use std::iter;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use multivec::{Error, Fused, LoadOptions, Precision, Result, optimize_model};
+use multivec::{
+    Error, Fused, LoadOptions, ModelDirectory, ModelFormat, Precision, Result, optimize_model,
+};
 use serde_json::{Map, Value};
 
 use crate::arguments::PrecisionName;
@@ -47,15 +49,7 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
         ));
     }
     fs::create_dir_all(output).map_err(|error| failed(output, "creating", error))?;
-    for (source, name) in [
-        (
-            PathBuf::from(&directory.description().config.file),
-            "onnx_config.json",
-        ),
-        (directory.tokenizer(), "tokenizer.json"),
-    ] {
-        fs::copy(&source, output.join(name)).map_err(|error| failed(&source, "copying", error))?;
-    }
+    copy_rest(&directory, output)?;
     fs::write(&file, graph).map_err(|error| failed(&file, "writing", error))?;
     let counts = Fused::NAMES.into_iter().zip(fused.counts());
     if format == Format::Json {
@@ -68,6 +62,30 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
         print(&format!("{what:<26}{count:>6}"))?;
     }
     print(&format!("written to {}", file.display()))
+}
+
+/// Copies what a model has beside its weights. The graph has what PyLate's own
+/// configuration names, so that this alone goes with it.
+fn copy_rest(directory: &ModelDirectory, output: &Path) -> Result<()> {
+    let description = directory.description();
+    let config = PathBuf::from(&description.config.file);
+    let copies: Vec<(PathBuf, PathBuf)> = match description.format {
+        ModelFormat::Exported | ModelFormat::PyLate => vec![
+            (config, output.join("onnx_config.json")),
+            (directory.tokenizer(), output.join("tokenizer.json")),
+        ],
+        _ => directory
+            .files_besides_weights()
+            .map(|name| (directory.root().join(name), output.join(name)))
+            .collect(),
+    };
+    for (source, target) in copies {
+        if let Some(folder) = target.parent() {
+            fs::create_dir_all(folder).map_err(|error| failed(folder, "creating", error))?;
+        }
+        fs::copy(&source, &target).map_err(|error| failed(&source, "copying", error))?;
+    }
+    Ok(())
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
