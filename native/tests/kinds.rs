@@ -3,11 +3,15 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
+use std::fs;
 use std::path::Path;
 
-use multivec::{BatchLimit, EncoderBuilder, Engine, Optimization, Precision, TextKind};
-use multivec_testing::folders::hub_models_of;
+use multivec::{BatchLimit, EncoderBuilder, Engine, Optimization, Precision, TextKind, TokenRole};
+use multivec_testing::folders::{fixture, hub_models_of};
 use multivec_testing::references::HubReference;
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+use serde_json::{Value, json};
 
 /// The largest difference to the reference, in multiples of a value beyond 1.
 const BOUND: f32 = 1e-5;
@@ -174,4 +178,99 @@ fn models_of_another_kind_are_refused_by_name() {
     );
     let any = builder.build_any().expect("it loads");
     assert_eq!(any.kind(), multivec::ModelKind::Dense);
+}
+
+/// A sparse model whose queries have the weights of their tokens.
+fn routed(root: &Path) -> Vec<f32> {
+    let model = fixture("hub/sparse-bert-splade");
+    let package = "sentence_transformers.sparse_encoder.modules";
+    let write = |path: &str, content: Vec<u8>| {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("it is made");
+        fs::write(path, content).expect("it is written");
+    };
+    let json = |value: Value| value.to_string().into_bytes();
+    let modules = json!([{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.base.modules.router.Router"}]);
+    write("modules.json", json(modules));
+    let router = json!({
+        "types": {
+            "query_0_SparseStaticEmbedding": format!("{package}.sparse_static_embedding.SparseStaticEmbedding"),
+            "document_0_MLMTransformer": format!("{package}.mlm_transformer.MLMTransformer"),
+            "document_1_SpladePooling": format!("{package}.splade_pooling.SpladePooling"),
+        },
+        "structure": {
+            "query": ["query_0_SparseStaticEmbedding"],
+            "document": ["document_0_MLMTransformer", "document_1_SpladePooling"],
+        },
+        "parameters": {},
+    });
+    write("router_config.json", json(router));
+    for (from, to) in [
+        (
+            "config_sentence_transformers.json",
+            "config_sentence_transformers.json",
+        ),
+        ("config.json", "document_0_MLMTransformer/config.json"),
+        (
+            "model.safetensors",
+            "document_0_MLMTransformer/model.safetensors",
+        ),
+        ("tokenizer.json", "document_0_MLMTransformer/tokenizer.json"),
+        (
+            "tokenizer_config.json",
+            "document_0_MLMTransformer/tokenizer_config.json",
+        ),
+        (
+            "1_SpladePooling/config.json",
+            "document_1_SpladePooling/config.json",
+        ),
+    ] {
+        write(to, fs::read(model.join(from)).expect("the fixture has it"));
+    }
+    // Every third token has no weight.
+    let weights: Vec<f32> = (0u16..1200).map(|id| f32::from(id % 3) / 2.).collect();
+    let bytes: Vec<u8> = weights
+        .iter()
+        .flat_map(|weight| weight.to_le_bytes())
+        .collect();
+    let tensor = TensorView::new(Dtype::F32, vec![weights.len()], &bytes).expect("a tensor");
+    let table = safetensors::serialize([("weight", tensor)], None).expect("it is written");
+    write("query_0_SparseStaticEmbedding/model.safetensors", table);
+    weights
+}
+
+#[test]
+fn queries_can_have_the_weights_of_their_tokens() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let weights = routed(folder.path());
+    let builder = EncoderBuilder::from_dir(folder.path()).with_precision(Precision::Fp32);
+    let encoder = builder.build_sparse().expect("it loads");
+    let text = "What is the capital of France? What?";
+    let found = encoder.encode_query(text).expect("it is encoded");
+    let tokens = encoder
+        .tokenize(&[text], TextKind::Query)
+        .expect("it is tokenized");
+    let tokens = tokens[0].input_ids().iter().zip(tokens[0].roles());
+    let own = tokens.filter(|(_, role)| **role != TokenRole::Special);
+    let mut expected: Vec<u32> = own.map(|(&id, _)| id).collect();
+    expected.sort_unstable();
+    expected.dedup();
+    expected.retain(|&id| weights[id as usize] != 0.);
+    assert!(!expected.is_empty());
+    assert_eq!(found.indices, expected);
+    let of_table = expected.iter().map(|&id| weights[id as usize]);
+    assert_eq!(found.values, of_table.collect::<Vec<_>>());
+    assert_eq!(found.dim, weights.len());
+
+    // Documents are those of the transformer.
+    let whole = EncoderBuilder::from_dir(fixture("hub/sparse-bert-splade"));
+    let whole = whole
+        .with_precision(Precision::Fp32)
+        .build_sparse()
+        .expect("it loads");
+    let document = "Paris is the capital of France.";
+    let [left, right] =
+        [&encoder, &whole].map(|encoder| encoder.encode_document(document).expect("it is encoded"));
+    assert_eq!(left, right);
+    assert!(found.dot(&left).expect("of one vocabulary") > 0.);
 }
