@@ -6,7 +6,10 @@
 use std::fs;
 use std::path::Path;
 
-use multivec::{BatchLimit, EncoderBuilder, Engine, Optimization, Precision, TextKind, TokenRole};
+use multivec::{
+    BatchLimit, EmbeddingHead, EncoderBuilder, Engine, Optimization, Precision, TextEncoder,
+    TextKind, TokenRole,
+};
 use multivec_testing::folders::{fixture, hub_models_of};
 use multivec_testing::references::HubReference;
 use safetensors::Dtype;
@@ -63,6 +66,30 @@ fn distance(found: &[f32], expected: &[f32]) -> f32 {
     differences.fold(0., f32::max)
 }
 
+/// Calls `check` with each embedding of the reference's texts, encoded together
+/// and alone, with what is expected, and with a name for messages.
+fn compare<H: EmbeddingHead>(
+    encoder: &TextEncoder<H>,
+    reference: &HubReference,
+    check: impl Fn(&H::Output, &[f32], &str),
+) {
+    for (kind, key, texts) in [
+        (TextKind::Query, "queries", &reference.queries),
+        (TextKind::Document, "documents", &reference.documents),
+    ] {
+        let expected = reference.rows(key);
+        let together = encoder.encode(texts, kind).expect("texts are encoded");
+        for (at, (found, expected)) in together.iter().zip(&expected).enumerate() {
+            let alone = encoder
+                .encode(&texts[at..=at], kind)
+                .expect("it is encoded");
+            for found in [found, &alone[0]] {
+                check(found, expected, &format!("{key} {at} {:?}", texts[at]));
+            }
+        }
+    }
+}
+
 #[test]
 fn dense_vectors_are_those_of_sentence_transformers() {
     for folder in hub_models_of("dense") {
@@ -71,27 +98,14 @@ fn dense_vectors_are_those_of_sentence_transformers() {
             let encoder = builder
                 .build_dense()
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
-            for (kind, key, texts) in [
-                (TextKind::Query, "queries", &reference.queries),
-                (TextKind::Document, "documents", &reference.documents),
-            ] {
-                let expected = reference.rows(key);
-                let together = encoder.encode(texts, kind).expect("texts are encoded");
-                for (at, (found, expected)) in together.iter().zip(&expected).enumerate() {
-                    let alone = encoder
-                        .encode(&texts[at..=at], kind)
-                        .expect("it is encoded");
-                    for found in [found, &alone[0]] {
-                        let distance = distance(&found.values, expected);
-                        let cosine = 1. - cosine(&found.values, expected);
-                        assert!(
-                            distance < BOUND * 10. && cosine < BOUND,
-                            "{name}, {key} {at} {:?}: {distance}, {cosine}",
-                            texts[at]
-                        );
-                    }
-                }
-            }
+            compare(&encoder, &reference, |found, expected, text| {
+                let distance = distance(&found.values, expected);
+                let cosine = 1. - cosine(&found.values, expected);
+                assert!(
+                    distance < BOUND * 10. && cosine < BOUND,
+                    "{name}, {text}: {distance}, {cosine}"
+                );
+            });
         }
     }
 }
@@ -104,24 +118,12 @@ fn sparse_weights_are_those_of_sentence_transformers() {
             let encoder = builder
                 .build_sparse()
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
-            for (kind, key, texts) in [
-                (TextKind::Query, "queries", &reference.queries),
-                (TextKind::Document, "documents", &reference.documents),
-            ] {
-                let expected = reference.rows(key);
-                let together = encoder.encode(texts, kind).expect("texts are encoded");
-                for (at, (found, expected)) in together.iter().zip(&expected).enumerate() {
-                    let alone = encoder
-                        .encode(&texts[at..=at], kind)
-                        .expect("it is encoded");
-                    for found in [found, &alone[0]] {
-                        let distance = distance(&found.to_dense(), expected);
-                        assert!(distance < SPARSE_BOUND, "{name}, {key} {at}: {distance}");
-                        assert!(found.indices.is_sorted());
-                        assert!(found.values.iter().all(|&value| value > 0.));
-                    }
-                }
-            }
+            compare(&encoder, &reference, |found, expected, text| {
+                let distance = distance(&found.to_dense(), expected);
+                assert!(distance < SPARSE_BOUND, "{name}, {text}: {distance}");
+                assert!(found.indices.is_sorted());
+                assert!(found.values.iter().all(|&value| value > 0.));
+            });
         }
     }
 }

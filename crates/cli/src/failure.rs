@@ -3,6 +3,7 @@
 use multivec::Error;
 
 use crate::flags;
+use crate::input::{Input, InputText};
 
 pub(crate) struct Failure {
     pub(crate) error: Error,
@@ -15,6 +16,15 @@ impl Failure {
         Self {
             error,
             place: Some(place),
+        }
+    }
+
+    /// An error that may be about one of the texts, with its place in their
+    /// input.
+    pub(crate) fn in_input(error: Error, input: &Input, texts: &[InputText]) -> Self {
+        match error.text().and_then(|at| texts.get(at)) {
+            Some(text) => Self::at(input.place(text), error),
+            None => error.into(),
         }
     }
 

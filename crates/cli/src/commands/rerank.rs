@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::arguments::{LoadedModel, ModelArguments};
 use crate::console::{Format, print};
 use crate::failure::Failure;
-use crate::input::{Input, InputArguments, InputText};
+use crate::input::{Input, InputArguments, InputText, text_name};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> 
     let plain: Vec<&str> = texts.iter().map(|line| line.text.as_str()).collect();
     let job = encoder.start_pairs(&arguments.query, &plain);
     let found = job.and_then(multivec::EncodeJob::finish);
-    let found = found.map_err(|error| placed(error, &input, &texts))?;
+    let found = found.map_err(|error| Failure::in_input(error, &input, &texts))?;
     let ranking = CrossEncoder::ranking(&found);
     let shown = arguments.top_k.unwrap_or(ranking.len());
     for document in ranking.iter().take(shown) {
@@ -54,13 +54,8 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> 
     Ok(())
 }
 
-/// A document's id, or its place in the input.
 fn id(text: &InputText) -> String {
-    match &text.id {
-        Some(Value::String(id)) => id.clone(),
-        Some(id) if !id.is_null() => id.to_string(),
-        _ => text.index.to_string(),
-    }
+    text_name(text.index, text.id.as_ref().unwrap_or(&Value::Null))
 }
 
 fn line(text: &InputText, score: f32, prediction: &Prediction) -> Value {
@@ -69,12 +64,4 @@ fn line(text: &InputText, score: f32, prediction: &Prediction) -> Value {
         "score": score,
         "logits": prediction.logits,
     })
-}
-
-/// An error about a document, with its place in the input.
-fn placed(error: Error, input: &Input, documents: &[InputText]) -> Failure {
-    match error.text().and_then(|at| documents.get(at)) {
-        Some(document) => Failure::at(input.place(document), error),
-        None => error.into(),
-    }
 }

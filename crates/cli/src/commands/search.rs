@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> 
                 top_k: arguments.top_k,
             };
             let done = hybrid::run(&models, &search, format);
-            return done.map_err(|error| placed(error, &input, &texts));
+            return done.map_err(|error| Failure::in_input(error, &input, &texts));
         }
     };
 
@@ -85,7 +85,7 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> 
         moving.set_position(progress.done as u64);
     });
     let documents = encoder.with_control(control).encode_documents(&plain);
-    let documents = documents.map_err(|error| placed(error, &input, &texts))?;
+    let documents = documents.map_err(|error| Failure::in_input(error, &input, &texts))?;
     bar.finish_and_clear();
 
     let queries = encoder.encode_queries(&arguments.queries)?;
@@ -127,14 +127,6 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> 
         print(&found.to_string())?;
     }
     Ok(())
-}
-
-/// An error about a document, with its place in the input.
-fn placed(error: Error, input: &Input, documents: &[InputText]) -> Failure {
-    match error.text().and_then(|at| documents.get(at)) {
-        Some(document) => Failure::at(input.place(document), error),
-        None => error.into(),
-    }
 }
 
 /// A document that a query found.

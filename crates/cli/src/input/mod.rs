@@ -36,6 +36,15 @@ pub(crate) struct InputText {
     pub(crate) line: usize,
 }
 
+/// The name of a text in outputs: its id, or its position in the input.
+pub(crate) fn text_name(index: usize, id: &Value) -> String {
+    match id {
+        Value::Null => index.to_string(),
+        Value::String(id) => id.clone(),
+        other => other.to_string(),
+    }
+}
+
 #[derive(Deserialize)]
 struct JsonLine {
     text: String,

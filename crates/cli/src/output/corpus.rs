@@ -7,10 +7,10 @@ use std::path::Path;
 use multivec::atomic_file::beside;
 use multivec::corpus::{CorpusSpace, CorpusWriter, VectorPrecision};
 use multivec::{Embedding, Error, Result};
-use serde_json::Value;
 
 use super::journal::{Identity, Journal};
 use super::stored::StoredKind;
+use crate::input::text_name;
 
 /// Refuses, before anything is encoded, what cannot be written in the end.
 pub(crate) fn check(path: &Path, identity: &Identity) -> Result<()> {
@@ -45,11 +45,7 @@ pub(crate) fn write(
             rows.read_exact(&mut bytes)?;
             let values = bytes.as_chunks::<4>().0.iter();
             let values = values.map(|bytes| f32::from_le_bytes(*bytes)).collect();
-            let id = match id {
-                Value::Null => index.to_string(),
-                Value::String(id) => id,
-                other => other.to_string(),
-            };
+            let id = text_name(index, &id);
             let embedding = Embedding::from_rows(values, identity.dim);
             let written = embedding.and_then(|embedding| writer.push(&id, &embedding));
             written.map_err(io::Error::other)?;

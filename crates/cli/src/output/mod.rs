@@ -17,7 +17,7 @@ use multivec::{Error, Result};
 use serde_json::{Value, json};
 
 use crate::console::io_error;
-use crate::input::{Input, InputText, OnError, Skipped};
+use crate::input::{Input, InputText, OnError, Skipped, text_name};
 pub(crate) use journal::{Identity, Totals};
 use journal::{Journal, Record};
 pub(crate) use stored::Stored;
@@ -108,7 +108,7 @@ impl Output {
         journal
             .records(|record| {
                 let texts = record.indices.iter().zip(&record.ids);
-                names.extend(texts.map(|(&index, id)| hash(&tensors::name(index, id))));
+                names.extend(texts.map(|(&index, id)| hash(&text_name(index, id))));
                 Ok(())
             })
             .map_err(fail)?;
@@ -164,7 +164,7 @@ impl Output {
 
     fn write_rows(&mut self, text: &InputText, embedding: &impl Stored) -> Result<io::Result<u64>> {
         let id = text.id.clone().unwrap_or(Value::Null);
-        let name = tensors::name(text.index, &id);
+        let name = text_name(text.index, &id);
         if self.format == Format::Tensors {
             self.check_name(&name, text)?;
         }

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::journal::{Identity, Journal};
 use super::stored::tensors;
+use crate::input::text_name;
 use multivec::atomic_file::beside;
 use serde_json::Value;
 
@@ -28,15 +29,6 @@ pub(crate) fn entry_size(name: &str, offset: u64, id: &Value) -> usize {
     // Up to two tensors with name, shape and two offsets; escaping at most
     // doubles the id.
     2 * (72 + name + 3 * digits(offset)) + 2 * id.to_string().len()
-}
-
-/// The name of a text's tensors: its id, or its position in the input.
-pub(crate) fn name(index: usize, id: &Value) -> String {
-    match id {
-        Value::Null => index.to_string(),
-        Value::String(id) => id.clone(),
-        other => other.to_string(),
-    }
 }
 
 /// Writes a file to `path`: the tensors of `rows`, in the shapes that the
@@ -80,7 +72,7 @@ fn write_header(
         has_ids |= record.ids.iter().any(|id| !id.is_null());
         let texts = record.indices.into_iter().zip(record.ids);
         for ((index, id), rows) in texts.zip(record.rows) {
-            let name = name(index, &id);
+            let name = text_name(index, &id);
             for tensor in tensors(identity.model, rows, dim) {
                 let end = start + tensor.bytes();
                 write!(
