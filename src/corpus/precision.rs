@@ -4,6 +4,11 @@ use std::fmt;
 
 use multivec_kernels::{MAX_COLUMNS, RowFormat};
 
+use crate::error::{Error, Result};
+
+/// What errors call the option.
+pub(super) const PRECISION: &str = "vector_precision";
+
 /// How the vectors of a corpus are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(
@@ -67,7 +72,7 @@ impl VectorPrecision {
     }
 
     /// Bytes of a row, without its scale.
-    pub(super) fn row_size(self, dim: usize) -> usize {
+    pub fn row_size(self, dim: usize) -> usize {
         self.row_format().row_size(dim)
     }
 
@@ -86,47 +91,71 @@ impl fmt::Display for VectorPrecision {
     }
 }
 
-/// The bytes of rows and their scales.
-#[derive(Debug, Default)]
-pub(super) struct Stored {
-    pub(super) rows: Vec<u8>,
-    pub(super) scales: Vec<u8>,
-}
-
 /// The largest finite 16-bit float.
 const LARGEST_HALF: f32 = 65504.;
 
-impl Stored {
-    /// Adds a row of finite numbers. Returns the number that `precision` cannot
-    /// have, if there is one, and adds nothing then.
-    pub(super) fn push(&mut self, row: &[f32], precision: VectorPrecision) -> Result<(), f32> {
-        match precision {
-            VectorPrecision::F32 => {
-                let bytes = row.iter().flat_map(|value| value.to_le_bytes());
-                self.rows.extend(bytes);
+/// Adding and subtracting it rounds to the nearest, ties to even, in two
+/// instructions where the standard library may call a function.
+const ROUND: f32 = 12_582_912.;
+
+impl VectorPrecision {
+    /// Adds rows of `dim` columns in this precision to `bytes`, as corpora have
+    /// them, and to `scales` the scale of each row of [`Int8`](Self::Int8).
+    /// Numbers are little endian. A row of [`Bits`](Self::Bits) starts at a byte,
+    /// with its first column in the lowest bit, which is 1 for columns that are
+    /// not negative.
+    ///
+    /// # Errors
+    /// [`Error::NonFiniteVector`] of text 0 for a row with a number that is not
+    /// finite, [`Error::InvalidOption`] for one beyond the range of 16-bit
+    /// floats. Rows before it have been added then.
+    ///
+    /// # Panics
+    /// If `dim` is 0.
+    pub fn store(
+        self,
+        values: &[f32],
+        dim: usize,
+        bytes: &mut impl Extend<u8>,
+        scales: &mut impl Extend<f32>,
+    ) -> Result<()> {
+        for (at, row) in values.chunks_exact(dim).enumerate() {
+            if !row.iter().all(|value| value.is_finite()) {
+                let norm = row.iter().map(|value| value * value).sum::<f32>().sqrt();
+                return Err(Error::non_finite_vector(0, at, norm));
             }
-            VectorPrecision::F16 => {
+            self.store_row(row, bytes, scales)?;
+        }
+        Ok(())
+    }
+
+    fn store_row(
+        self,
+        row: &[f32],
+        bytes: &mut impl Extend<u8>,
+        scales: &mut impl Extend<f32>,
+    ) -> Result<()> {
+        match self {
+            Self::F32 => bytes.extend(row.iter().flat_map(|value| value.to_le_bytes())),
+            Self::F16 => {
                 if let Some(value) = row.iter().find(|value| value.abs() > LARGEST_HALF) {
-                    return Err(*value);
+                    let expected = format!("f32 or int8 for numbers such as {value:e}");
+                    return Err(Error::option(PRECISION, expected, self));
                 }
-                let bytes = row.iter().flat_map(|&value| half(value).to_le_bytes());
-                self.rows.extend(bytes);
+                bytes.extend(row.iter().flat_map(|&value| half(value).to_le_bytes()));
             }
-            VectorPrecision::Int8 => {
+            Self::Int8 => {
                 let largest = row.iter().fold(0f32, |most, value| most.max(value.abs()));
                 // The least scale whose inverse is finite.
                 let scale = (largest / 127.).max(f32::MIN_POSITIVE);
-                self.scales.extend(scale.to_le_bytes());
-                // Adding and subtracting it rounds to the nearest, ties to even, in two
-                // instructions where the standard library may call a function.
-                const ROUND: f32 = 12_582_912.;
+                scales.extend([scale]);
                 let quantize = |value: &f32| {
                     let quantized = (value / scale).clamp(-127., 127.) + ROUND - ROUND;
                     quantized as i8 as u8
                 };
-                self.rows.extend(row.iter().map(quantize));
+                bytes.extend(row.iter().map(quantize));
             }
-            VectorPrecision::Bits => self.rows.extend(row.chunks(8).map(|eight| {
+            Self::Bits => bytes.extend(row.chunks(8).map(|eight| {
                 let bits = eight.iter().enumerate();
                 bits.fold(0, |byte, (at, value)| byte | u8::from(*value >= 0.) << at)
             })),

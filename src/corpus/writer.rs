@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::format::{HASHED, LONGEST_SPACE, MAGIC, SEGMENT_MAGIC, VERSION, padding};
-use super::precision::{Stored, VectorPrecision};
+use super::precision::{PRECISION, VectorPrecision};
 use super::{Corpus, CorpusSpace};
 use crate::embedding::Embedding;
 use crate::error::{Error, Result};
@@ -11,9 +11,6 @@ use crate::error::{Error, Result};
 /// Bytes of vectors after which a segment is written, so that memory does not grow
 /// with the corpus.
 const SEGMENT: usize = 16 << 20;
-
-/// The option's name.
-const PRECISION: &str = "vector_precision";
 
 /// Writes a corpus, document by document.
 ///
@@ -36,7 +33,8 @@ const PRECISION: &str = "vector_precision";
 pub struct CorpusWriter<W: Write> {
     writer: W,
     space: CorpusSpace,
-    stored: Stored,
+    rows: Vec<u8>,
+    scales: Vec<f32>,
     /// For each document of the segment the row after its last one.
     ends: Vec<u64>,
     ids: String,
@@ -85,7 +83,8 @@ impl<W: Write> CorpusWriter<W> {
         Self {
             writer,
             space,
-            stored: Stored::default(),
+            rows: Vec::new(),
+            scales: Vec::new(),
             ends: Vec::new(),
             ids: String::new(),
             id_ends: Vec::new(),
@@ -112,29 +111,19 @@ impl<W: Write> CorpusWriter<W> {
             let what = format_args!("document {}", self.documents);
             return Err(Error::dimension_mismatch(what, dim, embedding.dim()));
         }
-        let before = [self.stored.rows.len(), self.stored.scales.len()];
-        for (at, row) in embedding.as_slice().chunks_exact(dim).enumerate() {
-            let norm = row.iter().map(|value| value * value).sum::<f32>().sqrt();
-            let stored = if row.iter().all(|value| value.is_finite()) {
-                self.stored.push(row, precision).map_err(|value| {
-                    let expected = format!("f32 or int8 for numbers such as {value:e}");
-                    Error::option(PRECISION, expected, precision)
-                })
-            } else {
-                Err(Error::non_finite_vector(self.documents, at, norm))
-            };
-            if let Err(error) = stored {
-                self.stored.rows.truncate(before[0]);
-                self.stored.scales.truncate(before[1]);
-                return Err(error);
-            }
+        let before = [self.rows.len(), self.scales.len()];
+        let stored = precision.store(embedding.as_slice(), dim, &mut self.rows, &mut self.scales);
+        if let Err(error) = stored {
+            self.rows.truncate(before[0]);
+            self.scales.truncate(before[1]);
+            return Err(error.after(self.documents));
         }
         self.ids.push_str(id);
         self.id_ends.push(self.ids.len() as u64);
         let rows = self.ends.last().copied().unwrap_or(0);
         self.ends.push(rows + embedding.tokens() as u64);
         self.documents += 1;
-        if self.stored.rows.len() + self.ids.len() >= SEGMENT {
+        if self.rows.len() + self.ids.len() >= SEGMENT {
             self.flush()?;
         }
         Ok(())
@@ -156,13 +145,16 @@ impl<W: Write> CorpusWriter<W> {
             let mut tables: Vec<u8> = ends.flat_map(|end| end.to_le_bytes()).collect();
             tables.extend_from_slice(self.ids.as_bytes());
             self.write(&hashed(header, &tables))?;
-            let mut stored = std::mem::take(&mut self.stored);
-            for part in [&mut stored.scales, &mut stored.rows] {
+            let scales = self.scales.iter();
+            let mut scales: Vec<u8> = scales.flat_map(|scale| scale.to_le_bytes()).collect();
+            self.scales.clear();
+            let mut rows = std::mem::take(&mut self.rows);
+            for part in [&mut scales, &mut rows] {
                 part.resize(part.len() + padding(part.len()), 0);
                 self.write(part)?;
-                part.clear();
             }
-            self.stored = stored;
+            rows.clear();
+            self.rows = rows;
             self.ends.clear();
             self.id_ends.clear();
             self.ids.clear();

@@ -5,21 +5,23 @@ use std::fs;
 use crate::command::{Result, root};
 
 /// The crates that are published, each after those that it needs.
-pub(crate) const PUBLISHED: [&str; 6] = [
+pub(crate) const PUBLISHED: [&str; 7] = [
     "multivec-kernels",
     "multivec-graph",
     "multivec-core",
     "multivec-tract",
+    "multivec-arrow",
     "multivec",
     COMMAND_LINE,
 ];
 
 /// Those of them that have a public interface.
-pub(crate) const LIBRARIES: [&str; 5] = [
+pub(crate) const LIBRARIES: [&str; 6] = [
     "multivec-kernels",
     "multivec-graph",
     "multivec-core",
     "multivec-tract",
+    "multivec-arrow",
     "multivec",
 ];
 

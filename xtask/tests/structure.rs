@@ -18,8 +18,9 @@ use syn::{Attribute, Item, UseTree};
 /// A module by the names that lead to it from the crate's root.
 type Module = Vec<String>;
 
-const CRATES: [&str; 8] = [
+const CRATES: [&str; 9] = [
     "src",
+    "crates/arrow/src",
     "crates/cli/src",
     "crates/graph/src",
     "crates/kernels/src",
