@@ -1,7 +1,10 @@
 import { corpus } from "../search/corpus.js";
+import { card } from "../support/card.js";
+import { $, element } from "../support/dom.js";
+import { loadProgress } from "../support/load-progress.js";
+import { SearchBox } from "../support/search-box.js";
+import { Status } from "../support/status.js";
 import { HybridSearch } from "./search.js";
-
-const $ = (id) => document.getElementById(id);
 
 // `?dense=…&reranker=…` tries other models: ids on a hub, or addresses.
 const given = new URLSearchParams(location.search);
@@ -15,43 +18,52 @@ const sources = {
   reranker: source("reranker", "cross-encoder/ms-marco-MiniLM-L6-v2"),
 };
 
-const shares = { dense: 0, multiVector: 0, reranker: 0 };
+const ABOUT = `${corpus.length} short passages on many subjects. Try: why do loaves of bread rise`;
+const status = new Status($("loading"));
 const texts = corpus.map(({ text }) => text);
-const search = await HybridSearch.load(sources, texts, (name, share) => {
-  shares[name] = share;
-  const mean = Object.values(shares).reduce((sum, one) => sum + one) / 3;
-  $("fill").style.width = `${100 * mean}%`;
-  $("what").textContent = mean < 1 ? `loading: ${(100 * mean).toFixed()} %` : `encoding ${texts.length} passages`;
+let search;
+
+const box = new SearchBox($("search"), {
+  search: (text, signal) => search.find(text, { signal }),
+  show(found) {
+    $("summary").textContent = "Percentages are what the cross-encoder thinks of each.";
+    $("results").replaceChildren(...found.map(hit));
+  },
+  empty() {
+    $("summary").textContent = ABOUT;
+    $("results").replaceChildren();
+  },
+  fail: (error) => status.fail("The search failed.", error, { retry: start }),
 });
-$("loading").hidden = true;
-$("query").disabled = false;
-$("query").focus();
 
-let pending;
-$("query").oninput = async () => {
-  // A newer query ends the one that is under way.
-  pending?.abort();
-  pending = new AbortController();
-  const { signal } = pending;
-  const text = $("query").value.trim();
-  if (text === "") return $("results").replaceChildren();
+async function start() {
+  box.disable();
+  search?.dispose();
+  status.progress("Loading the models");
   try {
-    const found = await search.find(text, { signal });
-    if (!signal.aborted) $("results").replaceChildren(...found.map(card));
+    const onProgress = loadProgress((text, share) => status.progress(text, { share }), Object.keys(sources).length);
+    search = await HybridSearch.load(sources, texts, {
+      onProgress,
+      onLoaded: () => status.progress(`Encoding ${texts.length} passages`),
+    });
   } catch (error) {
-    if (!signal.aborted) throw error;
+    return status.fail("The models cannot be loaded.", error, { retry: start });
   }
-};
+  status.clear();
+  await box.enable();
+}
 
-function card({ index, score, ranks }) {
-  const { title, text } = corpus[index];
-  const item = Object.assign(document.createElement("li"), { className: "result" });
+function hit({ index, logit, ranks }) {
+  // Some models leave their logits as scores.
+  const share = 1 / (1 + Math.exp(-logit));
+  const level = share >= 0.5 ? "strong" : share >= 0.1 ? "fair" : "weak";
+  const places = `dense ${ranks.dense}, multi-vector ${ranks.multiVector}, fused ${ranks.fused}`;
+  const item = card(
+    { ...corpus[index], level, label: `${(100 * share).toFixed(1)} %`, share },
+    element("p", { className: "ranks", textContent: places }),
+  );
   item.dataset.index = index;
-  item.innerHTML = `<div><div class="score"></div></div><div><div class="title"></div><div class="text"></div><div class="ranks"></div></div>`;
-  item.querySelector(".score").textContent = score.toFixed(3);
-  item.querySelector(".title").textContent = title;
-  item.querySelector(".text").textContent = text;
-  item.querySelector(".ranks").textContent =
-    `dense ${ranks.dense}, multi-vector ${ranks.multiVector}, fused ${ranks.fused}`;
   return item;
 }
+
+start();

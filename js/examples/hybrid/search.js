@@ -6,12 +6,16 @@ import { CrossEncoder, DenseEncoder, MultiVectorEncoder, rank, rankScores, recip
 const CANDIDATES = 10;
 
 export class HybridSearch {
-  #encoders;
+  #encoders = {};
   #texts;
   #documents;
 
-  /** `sources` are ids or addresses: `{ dense, multiVector, reranker }`. */
-  static async load(sources, texts, onProgress) {
+  /**
+   * `sources` are ids or addresses: `{ dense, multiVector, reranker }`.
+   * `onProgress(name)` is `onProgress` of one model's `load`; `onLoaded()` is
+   * called before the texts are encoded.
+   */
+  static async load(sources, texts, { onProgress, onLoaded }) {
     const search = new HybridSearch();
     const steps = [
       ["dense", DenseEncoder],
@@ -19,15 +23,26 @@ export class HybridSearch {
       ["reranker", CrossEncoder],
     ];
     const loading = steps.map(async ([name, kind]) => {
-      const progress = ({ file, loaded, total }) => file === "model" && total && onProgress(name, loaded / total);
-      return [name, await kind.load(sources[name], { onProgress: progress })];
+      search.#encoders[name] = await kind.load(sources[name], { onProgress: onProgress(name) });
     });
-    search.#encoders = Object.fromEntries(await Promise.all(loading));
-    const { dense, multiVector } = search.#encoders;
-    const [vectors, matrices] = await Promise.all([dense.encodeDocuments(texts), multiVector.encodeDocuments(texts)]);
-    search.#documents = { vectors, matrices };
-    search.#texts = texts;
-    return search;
+    try {
+      await Promise.all(loading);
+      onLoaded();
+      const { dense, multiVector } = search.#encoders;
+      const [vectors, matrices] = await Promise.all([dense.encodeDocuments(texts), multiVector.encodeDocuments(texts)]);
+      search.#documents = { vectors, matrices };
+      search.#texts = texts;
+      return search;
+    } catch (error) {
+      // The others, which may be loading still, are of no use.
+      Promise.allSettled(loading).then(() => search.dispose());
+      throw error;
+    }
+  }
+
+  /** Frees the models. */
+  dispose() {
+    for (const encoder of Object.values(this.#encoders)) encoder.dispose();
   }
 
   /** The best candidates, each with its place in every ranking. */
@@ -45,11 +60,11 @@ export class HybridSearch {
     const candidates = fused.map(({ index }) => this.#texts[index]);
     const reranked = await reranker.rank(text, candidates, { signal });
     const place = (ranking, index) => ranking.findIndex((one) => one.index === index) + 1;
-    return reranked.map(({ index: candidate, score }) => {
+    return reranked.map(({ index: candidate, logit }) => {
       const { index } = fused[candidate];
       const { dense, multiVector } = rankings;
       const ranks = { dense: place(dense, index), multiVector: place(multiVector, index), fused: candidate + 1 };
-      return { index, score, ranks };
+      return { index, logit, ranks };
     });
   }
 }

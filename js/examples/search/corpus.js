@@ -1,3 +1,13 @@
+/** Questions that these passages answer, in other words. */
+export const questions = [
+  "why do loaves of bread rise",
+  "how do animals find their way without seeing",
+  "preventing disease with shots",
+  "composer who could not hear",
+  "tears from cutting vegetables",
+  "keeping messages secret",
+];
+
 /** Short passages on many subjects, written for this example. */
 export const corpus = [
   ["Geography", "Paris, on the river Seine, has been the capital of France for most of the last thousand years."],

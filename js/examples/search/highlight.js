@@ -1,42 +1,48 @@
 // From matches of rows to coloured words.
 
-/** The words of a query, with the rows they are and a hue each. */
-export function queryTokens(text, query) {
-  const tokens = [];
-  for (let row = 0; row < query.tokens; row += 1) {
-    const [token] = query.rowTokens(row);
-    // Only what was typed; markers and expansion have no place in the text.
-    if (token.role === "text") tokens.push({ row, label: text.slice(...token.span) });
-  }
-  return tokens.map((token, at) => ({ ...token, hue: Math.round((360 * at) / tokens.length + 200) % 360 }));
+import { element } from "../support/dom.js";
+import { wordAt, wordsOf } from "./words.js";
+
+/** A hue for each word of a query; `undefined` for stop words. */
+export function huesOf(words) {
+  const coloured = words.filter(({ isStopWord }) => !isStopWord);
+  return words.map((word) => {
+    const at = coloured.indexOf(word);
+    return at === -1 ? undefined : Math.round((360 * at) / coloured.length + 250) % 360;
+  });
 }
 
-/** A passage as nodes, with a mark at every token that a word of the query matched. */
-export function highlight(text, document_, tokens, found) {
+/**
+ * A passage as nodes, with a mark at every word that a word of the query
+ * matched: in the colour of the word that matched best, stop words last.
+ */
+export function highlight(text, embedding, question, hues) {
+  const words = wordsOf(text);
   const marks = new Map();
-  for (const { row, hue } of tokens) {
-    const { row: matched, score } = found[row];
-    if (matched === null) continue;
-    const [token] = document_.rowTokens(matched);
-    if (token.span === null) continue;
-    const mark = marks.get(matched) ?? { span: token.span, rows: [], hue, score };
-    mark.rows.push(row);
-    if (score > mark.score) Object.assign(mark, { hue, score });
-    marks.set(matched, mark);
+  for (const { row, word, relevance } of question.matches(embedding)) {
+    if (row === null || word === -1) continue;
+    const [token] = embedding.rowTokens(row);
+    const at = token.span === null ? -1 : wordAt(words, token.span);
+    if (at === -1) continue;
+    const mark = marks.get(at) ?? { words: new Set(), hue: undefined, strength: 0 };
+    mark.words.add(word);
+    if (hues[word] !== undefined && relevance > mark.strength) {
+      Object.assign(mark, { hue: hues[word], strength: relevance });
+    }
+    marks.set(at, mark);
   }
   const nodes = [];
   let end = 0;
-  for (const { span, rows, hue, score } of [...marks.values()].sort((a, b) => a.span[0] - b.span[0])) {
-    nodes.push(text.slice(end, span[0]));
-    const mark = Object.assign(document.createElement("mark"), {
-      textContent: text.slice(...span),
-      title: score.toFixed(2),
-    });
-    mark.dataset.rows = rows.join(" ");
-    mark.style.setProperty("--hue", hue);
-    mark.style.setProperty("--strength", Math.max(0, score) ** 2 * 0.7);
-    nodes.push(mark);
-    end = span[1];
+  for (const at of [...marks.keys()].sort((left, right) => left - right)) {
+    const { words: found, hue, strength } = marks.get(at);
+    const [from, to] = words[at];
+    const mark = element("mark", { textContent: text.slice(from, to), "data-words": [...found].join(" ") });
+    if (hue !== undefined) {
+      mark.style.setProperty("--hue", hue);
+      mark.style.setProperty("--strength", `${Math.round(100 * Math.min(1, 1.4 * strength))}%`);
+    }
+    nodes.push(text.slice(end, from), mark);
+    end = to;
   }
   nodes.push(text.slice(end));
   return nodes;

@@ -1,105 +1,109 @@
-import { Encoder, matches, rank } from "multivec";
+// Wires the page together: the model, what is searched, and the search.
+
+import { Encoder } from "multivec";
+import { $ } from "../support/dom.js";
+import { loadProgress } from "../support/load-progress.js";
+import { SearchBox } from "../support/search-box.js";
+import { Status } from "../support/status.js";
+import { showAbout, showQuestions } from "./about.js";
+import { encodeCollection } from "./collection.js";
 import { corpus } from "./corpus.js";
-import { highlight, queryTokens } from "./highlight.js";
+import { openPanel } from "./own/panel.js";
+import { Question } from "./question.js";
+import { clearResults, showResults } from "./results.js";
+import { Timings } from "./timings.js";
 
-const SHOWN = 8;
-const $ = (id) => document.getElementById(id);
-const timings = new Map();
-let documents;
+const status = new Status($("loading"));
+const timings = new Timings($("timings"));
+let encoder;
+/** The sample passages: searched at first, and the background of all scores. */
+let samples;
+/** What is searched. */
+let collection;
 
-async function timed(name, run) {
-  const start = performance.now();
-  const result = await run();
-  timings.set(name, performance.now() - start);
-  showTimings();
-  return result;
-}
+let setReady;
+const ready = new Promise((resolve) => {
+  setReady = resolve;
+});
 
-function showTimings() {
-  $("timings").replaceChildren(
-    ...Array.from(timings, ([name, ms]) => {
-      const item = document.createElement("li");
-      item.append(
-        `${name} `,
-        Object.assign(document.createElement("b"), { textContent: `${ms < 100 ? ms.toFixed(1) : ms.toFixed(0)} ms` }),
-      );
-      return item;
-    }),
-  );
-}
+const box = new SearchBox($("search"), {
+  async search(text, signal) {
+    const background = samples.documents;
+    const question = await timings.of("Question", () => Question.ask(encoder, text, { background, signal }));
+    const searched = collection;
+    const ranking = await timings.of("Ranking", () => question.rank(searched.documents, signal));
+    return { question, ranking, collection: searched };
+  },
+  show(found) {
+    $("about").hidden = true;
+    showResults(found);
+  },
+  empty() {
+    clearResults();
+    $("about").hidden = false;
+  },
+  fail: (error) => status.fail("The search failed.", error, { retry: start }),
+});
 
-function progress(share, text) {
-  $("fill").style.width = `${100 * share}%`;
-  $("what").textContent = text;
-}
-
-const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
-
-const encoder = await timed("load the model", () =>
-  Encoder.load(new URL("./model/", document.baseURI), {
-    onProgress({ phase, file, loaded, total }) {
-      if (file === "model") progress(loaded / total, `${phase}: ${megabytes(loaded)} of ${megabytes(total)} MB`);
-    },
-  }),
-);
-documents = await timed(`encode ${corpus.length} passages`, () =>
-  encoder.encodeDocuments(
-    corpus.map(({ text }) => text),
-    { onProgress: ({ done, total }) => progress(done / total, `encoding: ${done} of ${total} passages`) },
-  ),
-);
-$("loading").hidden = true;
-$("query").disabled = false;
-$("query").focus();
-
-let pending;
-async function search() {
-  // A newer query ends the one that is under way.
-  pending?.abort();
-  pending = new AbortController();
-  const { signal } = pending;
-  const text = $("query").value.trim();
-  if (text === "") return $("results").replaceChildren();
+async function start() {
+  box.disable();
+  encoder?.dispose();
   try {
-    const query = await timed("encode the query", () => encoder.encodeQuery(text, { signal }));
-    const ranking = await timed("rank", () => rank(query, documents));
-    show(text, query, ranking.slice(0, SHOWN));
+    encoder = await timings.of("Model", loadEncoder);
+    const onProgress = (done) =>
+      status.progress(`Encoding ${done} of ${corpus.length} passages`, { share: done / corpus.length });
+    samples = await timings.of(`${corpus.length} passages`, () => encodeCollection(encoder, corpus, { onProgress }));
   } catch (error) {
-    if (!signal.aborted) throw error;
+    return status.fail("The model cannot be loaded.", error, { retry: start });
+  }
+  timings.engine(encoder.info);
+  status.clear();
+  setReady();
+  // After a failure, a text of one's own is still there.
+  search(collection?.isSample === false ? collection : { ...samples, isSample: true });
+}
+
+function loadEncoder() {
+  const progress = loadProgress((text, share) => status.progress(text, { share }));
+  status.progress("Loading the model");
+  return Encoder.load(new URL("./model/", document.baseURI), {
+    onProgress: progress("model"),
+    // The demo model was never trained to use the rows that fill queries up.
+    queryExpansion: "off",
+    queryLength: 256,
+  });
+}
+
+/** Searches these passages from now on. */
+function search(passages) {
+  collection = passages;
+  showAbout(collection);
+  $("back").hidden = collection.isSample;
+  return box.enable();
+}
+
+/** Searches others; a question about the former ones would seldom fit. */
+function turnTo(passages) {
+  box.set("");
+  scrollTo({ top: 0 });
+  return search(passages);
+}
+
+async function encodeOwn(passages, options) {
+  await ready;
+  try {
+    return await timings.of("Your text", () => encodeCollection(encoder, passages, options));
+  } catch (error) {
+    // A worker that has ended is replaced, so that there is one to try again with.
+    if (!options.signal.aborted && ["worker", "panicked", "disposed"].includes(error.code)) await start();
+    throw error;
   }
 }
 
-function show(text, query, ranking) {
-  const tokens = queryTokens(text, query);
-  $("tokens").replaceChildren(
-    ...tokens.map(({ hue, label, row }) => {
-      const chip = Object.assign(document.createElement("span"), { className: "token", textContent: label });
-      chip.style.setProperty("--hue", hue);
-      chip.onmouseenter = () => focus(row);
-      chip.onmouseleave = () => focus(null);
-      return chip;
-    }),
-  );
-  const best = ranking[0]?.score ?? 1;
-  $("results").replaceChildren(...ranking.map(({ index, score }) => card(index, score, best, tokens, query)));
-}
-
-function card(index, score, best, tokens, query) {
-  const { title, text } = corpus[index];
-  const item = Object.assign(document.createElement("li"), { className: "result" });
-  item.innerHTML = `<div><div class="score"></div><div class="meter"><div></div></div></div><div><div class="title"></div><div class="text"></div></div>`;
-  item.querySelector(".score").textContent = score.toFixed(2);
-  item.querySelector(".meter div").style.width = `${(100 * score) / best}%`;
-  item.querySelector(".title").textContent = title;
-  item.querySelector(".text").append(...highlight(text, documents[index], tokens, matches(query, documents[index])));
-  return item;
-}
-
-// Shows what one word of the query found.
-function focus(row) {
-  $("results").toggleAttribute("data-focus", row !== null);
-  for (const mark of document.querySelectorAll("mark"))
-    mark.classList.toggle("on", mark.dataset.rows.split(" ").includes(String(row)));
-}
-
-$("query").oninput = search;
+showQuestions((question) => box.set(question));
+openPanel({
+  encode: encodeOwn,
+  use: (own) => turnTo({ ...own, isSample: false }),
+  back: () => turnTo({ ...samples, isSample: true }),
+});
+start();

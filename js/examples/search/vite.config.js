@@ -1,14 +1,4 @@
-import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
-import { demoModel } from "../support/demo-model.js";
+import { characterMaps, common, demoModel } from "../support/vite.js";
 
-const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-
-export default defineConfig({
-  base: "./",
-  // The page waits for its model at the top of its script.
-  build: { target: "es2022" },
-  plugins: [demoModel],
-  // An app of its own has `multivec` among its dependencies instead.
-  resolve: { alias: { multivec: here("../../dist/index.js") } },
-});
+export default defineConfig({ ...common, plugins: [demoModel, characterMaps] });

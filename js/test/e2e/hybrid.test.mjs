@@ -2,19 +2,13 @@
 // rankings are found once more in Node.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { build } from "vite";
 import { CrossEncoder, DenseEncoder, Encoder, maxSimMany, rankScores, reciprocalRankFusion } from "../../dist/index.js";
 import { corpus } from "../../examples/search/corpus.js";
 import { demoModel, hubFixtures } from "../support/fixtures.mjs";
-import { startServer } from "../support/server.mjs";
-import { launch } from "./support/browser.mjs";
+import { checkAccess, FIELD, openExample, serveExample, untilReady } from "./support/example.mjs";
 
-const example = fileURLToPath(new URL("../../examples/hybrid/", import.meta.url));
 const QUERY = "why do loaves of bread rise";
 const MODELS = { dense: "dense-bert-cls", reranker: "rerank-bert" };
 
@@ -37,25 +31,20 @@ async function expected() {
 }
 
 test("the example fuses two rankings and ranks the best again", async (context) => {
-  const ends = [];
-  context.after(async () => {
-    for (const end of ends.reverse()) await end();
-  });
-  const outDir = mkdtempSync(join(tmpdir(), "multivec-hybrid-"));
-  ends.push(() => rmSync(outDir, { recursive: true }));
-  await build({ root: example, logLevel: "error", build: { outDir, emptyOutDir: true } });
-  const app = await startServer({ "/fixtures/": hubFixtures, "/": outDir });
-  ends.push(() => app.close());
-  const browser = await launch();
-  ends.push(() => browser.close());
-  const page = await browser.newPage();
-  const problems = [];
-  page.on("pageerror", (error) => problems.push(String(error)));
+  const served = await serveExample(context, "hybrid", { "/fixtures/": hubFixtures });
   const models = Object.entries(MODELS).map(([name, folder]) => [name, `./fixtures/${folder}/`]);
-  await page.goto(`${app.origin}/?${new URLSearchParams(models)}`);
-  await page.waitForSelector("#query:enabled", { timeout: 120_000 });
-  await page.fill("#query", QUERY);
+  // One of the three is missing at first.
+  const missing = "/fixtures/rerank-bert/model.safetensors";
+  served.app.behaviour.set(missing, { status: 503 });
+  const { page, problems } = await openExample(served, { query: `?${new URLSearchParams(models)}` });
+  await page.waitForSelector("[role=alert]", { timeout: 60_000 });
+  assert.match(await page.textContent("[role=alert]"), /cannot be loaded.*503/s);
+  served.app.behaviour.delete(missing);
+  await page.click("text=Try again");
+  await untilReady(page);
+  await page.fill(FIELD, QUERY);
   await page.waitForSelector(".result");
+  await checkAccess(page, "results");
   const found = await page.locator(".result").evaluateAll((items) => items.map((item) => Number(item.dataset.index)));
   const { fused, order } = await expected();
   const candidates = new Set(fused.map(({ index }) => index));

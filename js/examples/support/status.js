@@ -1,0 +1,60 @@
+// The place that shows what the page is doing, or what failed.
+
+import { element } from "./dom.js";
+import { explain } from "./failures.js";
+
+export class Status {
+  #place;
+  #text = element("span", { className: "what", role: "status" });
+  #bar = element("progress", { max: 1, "aria-label": "progress" });
+  #cancel = element("button", { type: "button", textContent: "Cancel" });
+
+  constructor(place) {
+    this.#place = place;
+    place.classList.add("status");
+  }
+
+  /** Shows a step; `share` from 0 to 1, or `undefined` where it is not known. */
+  progress(text, { share, cancel } = {}) {
+    this.#text.textContent = text;
+    if (share === undefined) this.#bar.removeAttribute("value");
+    else this.#bar.value = share;
+    this.#cancel.onclick = cancel;
+    const parts = cancel === undefined ? [this.#text, this.#bar] : [this.#text, this.#bar, this.#cancel];
+    // Those that are there stay: replaced, they would lose the focus, and be read out again.
+    if (parts.some((part) => !part.isConnected) || parts.length !== this.#place.childElementCount) {
+      this.#place.replaceChildren(...parts);
+    }
+  }
+
+  /** Shows an error; `retry` gets a button. */
+  fail(what, error, { retry, dismiss } = {}) {
+    const { sentence, details } = explain(error);
+    const buttons = [
+      ["Try again", retry],
+      ["Dismiss", dismiss],
+    ].filter(([, run]) => run !== undefined);
+    this.#place.replaceChildren(
+      element(
+        "div",
+        { className: "failure", role: "alert" },
+        element("p", {}, element("b", { textContent: what }), ` ${sentence}`),
+        ...(details === "" ? [] : [element("p", { className: "details", textContent: details })]),
+        ...buttons.map(([label, run]) =>
+          element("button", {
+            type: "button",
+            textContent: label,
+            onclick: () => {
+              this.clear();
+              run();
+            },
+          }),
+        ),
+      ),
+    );
+  }
+
+  clear() {
+    this.#place.replaceChildren();
+  }
+}
