@@ -37,7 +37,9 @@ async function loadPdfReader() {
   try {
     return (await import("./pdf.js")).readPdf;
   } catch (error) {
-    throw Object.assign(error, { sentence: "The reader of PDFs did not load. Is this device offline? If it is not, reload the page." });
+    throw Object.assign(error, {
+      sentence: "The reader of PDFs did not load. Is this device offline? If it is not, reload the page.",
+    });
   }
 }
 
