@@ -59,7 +59,7 @@ function hit({ index, logit, ranks }) {
   const level = share >= 0.5 ? "strong" : share >= 0.1 ? "fair" : "weak";
   const places = `dense ${ranks.dense}, multi-vector ${ranks.multiVector}, fused ${ranks.fused}`;
   const item = card(
-    { ...corpus[index], level, label: `${(100 * share).toFixed(1)} %`, share },
+    { ...corpus[index], level, label: `${(100 * share).toFixed(1)}%`, share },
     element("p", { className: "ranks", textContent: places }),
   );
   item.dataset.index = index;

@@ -19,7 +19,7 @@ export function showQuestions(ask) {
 export function showAbout({ passages, documents, name, isSample, isComplete }) {
   const count = counted(passages.length, "passage");
   $("try").hidden = !isSample;
-  $("name").textContent = isSample ? `What is here: ${count}` : `${name}: ${count}`;
+  $("name").textContent = `What is here: ${count}${isSample ? "" : ` of ${name}`}`;
   const notes = isSample ? [subjects(passages)] : ownNotes(passages, documents, isComplete);
   $("notes").replaceChildren(...notes.map((textContent) => element("p", { textContent })));
   const listed = passages.slice(0, LISTED).map(passageItem);

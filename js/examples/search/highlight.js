@@ -1,7 +1,11 @@
 // From matches of rows to coloured words.
 
 import { element } from "../support/dom.js";
+import { levelOf } from "./question.js";
 import { wordAt, wordsOf } from "./words.js";
+
+/** For each mark, how relevant it is to the words of the query that it matched. */
+const relevances = new WeakMap();
 
 /** A hue for each word of a query; `undefined` for stop words. */
 export function huesOf(words) {
@@ -24,8 +28,8 @@ export function highlight(text, embedding, question, hues) {
     const [token] = embedding.rowTokens(row);
     const at = token.span === null ? -1 : wordAt(words, token.span);
     if (at === -1) continue;
-    const mark = marks.get(at) ?? { words: new Set(), hue: undefined, strength: 0 };
-    mark.words.add(word);
+    const mark = marks.get(at) ?? { found: new Map(), hue: undefined, strength: 0 };
+    mark.found.set(word, Math.max(relevance, mark.found.get(word) ?? 0));
     if (hues[word] !== undefined && relevance > mark.strength) {
       Object.assign(mark, { hue: hues[word], strength: relevance });
     }
@@ -34,9 +38,10 @@ export function highlight(text, embedding, question, hues) {
   const nodes = [];
   let end = 0;
   for (const at of [...marks.keys()].sort((left, right) => left - right)) {
-    const { words: found, hue, strength } = marks.get(at);
+    const { found, hue, strength } = marks.get(at);
     const [from, to] = words[at];
-    const mark = element("mark", { textContent: text.slice(from, to), "data-words": [...found].join(" ") });
+    const mark = element("mark", { textContent: text.slice(from, to) });
+    relevances.set(mark, found);
     if (hue !== undefined) {
       mark.style.setProperty("--hue", hue);
       mark.style.setProperty("--strength", `${Math.round(100 * Math.min(1, 1.4 * strength))}%`);
@@ -46,4 +51,14 @@ export function highlight(text, embedding, question, hues) {
   }
   nodes.push(text.slice(end));
   return nodes;
+}
+
+/** Shows what one word of the query found in `place`; `null`: what all found. */
+export function focusOn(word, place) {
+  place.toggleAttribute("data-focus", word !== null);
+  for (const mark of place.querySelectorAll("mark")) {
+    const relevance = relevances.get(mark).get(word);
+    mark.classList.toggle("on", relevance !== undefined);
+    mark.classList.toggle("faint", relevance !== undefined && levelOf(relevance) === "weak");
+  }
 }

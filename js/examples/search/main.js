@@ -100,6 +100,7 @@ async function encodeOwn(passages, options) {
   }
 }
 
+showAbout({ passages: corpus, documents: [], isSample: true });
 showQuestions((question) => box.set(question));
 openPanel({
   encode: encodeOwn,

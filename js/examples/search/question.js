@@ -1,9 +1,9 @@
 // A query, and what its scores mean.
 //
-// MaxSim alone says little: of 17 rows a query of nonsense gets 12.8. So each
-// row is compared with what it gets from unrelated passages, its background:
-// the median over passages on many subjects, of which nearly all are unrelated
-// to any query. A relevance of 0 is that background, 1 a passage in which each
+// MaxSim alone says little: where a good question finds a passage with 17,
+// nonsense finds one with 12.8. So each row is compared with what it gets from
+// unrelated passages, its background: the median over passages on many
+// subjects, of which nearly all are unrelated to any query. A relevance of 0 is that background, 1 a passage in which each
 // word finds itself. As the background does not depend on the passage,
 // relevances rank as MaxSim does.
 //

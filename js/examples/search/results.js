@@ -2,7 +2,7 @@
 
 import { card } from "../support/card.js";
 import { $, element } from "../support/dom.js";
-import { highlight, huesOf } from "./highlight.js";
+import { focusOn, highlight, huesOf } from "./highlight.js";
 import { levelOf } from "./question.js";
 
 const SHOWN = 8;
@@ -37,14 +37,16 @@ export function showResults({ question, ranking, collection }) {
   );
 }
 
-function sentence(question, levels, { passages }) {
+function sentence(question, levels, { passages, name, isSample }) {
   if (!question.saysSomething) return "Nearly every text has these words. Add one that says what it is about.";
   if (!levels.some((level) => level !== "weak")) return "Nothing here seems to be about that. What comes nearest:";
   const count = passages.length.toLocaleString("en");
-  return `The best of ${count} ${passages.length === 1 ? "passage" : "passages"}. Choose a word to see what it found.`;
+  const all = `${count} ${passages.length === 1 ? "passage" : "passages"}${isSample ? "" : ` of ${name}`}`;
+  return `The best of ${all}. Choose a word to see what it found.`;
 }
 
-const percent = (relevance) => `${Math.round(100 * Math.min(1, Math.max(0, relevance)))} %`;
+// Rounded down, so that 29.9 is not a weak 30.
+const percent = (relevance) => `${Math.floor(100 * Math.min(1, Math.max(0, relevance)))}%`;
 
 function chip({ label, isStopWord }, word, hue) {
   const button = element("button", {
@@ -58,23 +60,15 @@ function chip({ label, isStopWord }, word, hue) {
     const isPressed = button.getAttribute("aria-pressed") === "true";
     for (const other of $("words").querySelectorAll("button")) other.setAttribute("aria-pressed", "false");
     button.setAttribute("aria-pressed", String(!isPressed));
-    focusOn(pressed());
+    focusOn(pressed(), $("results"));
   };
   // A pointer that hovers shows the same for the moment.
-  button.onpointerenter = ({ pointerType }) => pointerType === "mouse" && focusOn(word);
-  button.onpointerleave = ({ pointerType }) => pointerType === "mouse" && focusOn(pressed());
+  button.onpointerenter = ({ pointerType }) => pointerType === "mouse" && focusOn(word, $("results"));
+  button.onpointerleave = ({ pointerType }) => pointerType === "mouse" && focusOn(pressed(), $("results"));
   return button;
 }
 
 function pressed() {
   const at = [...$("words").children].findIndex((button) => button.getAttribute("aria-pressed") === "true");
   return at === -1 ? null : at;
-}
-
-/** Shows what one word of the query found; `null`: what all found. */
-function focusOn(word) {
-  $("results").toggleAttribute("data-focus", word !== null);
-  for (const mark of $("results").querySelectorAll("mark")) {
-    mark.classList.toggle("on", mark.dataset.words.split(" ").includes(String(word)));
-  }
 }

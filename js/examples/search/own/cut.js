@@ -6,7 +6,7 @@ import { pauses } from "../../support/pause.js";
 /** Most UTF-16 code units of a passage. */
 const LONGEST = 400;
 /** A passage shorter than this goes on with the next paragraph. */
-const SHORTEST = 120;
+const SHORTEST = 40;
 
 /**
  * Passages of sections `{ title, text, whole }`, at most `limit`; of a `whole`
@@ -26,7 +26,21 @@ export async function cut(sections, { limit, signal }) {
   return { passages, isComplete: true };
 }
 
-function* texts({ text, whole }) {
+function* texts(section) {
+  let last;
+  for (const text of packed(section)) {
+    // What is left at the end, such as the number of a page, is no passage of its own.
+    if (last !== undefined && text.length < SHORTEST && last.length + 1 + text.length <= LONGEST) {
+      last = `${last} ${text}`;
+      continue;
+    }
+    if (last !== undefined) yield last;
+    last = text;
+  }
+  if (last !== undefined) yield last;
+}
+
+function* packed({ text, whole }) {
   let passage = "";
   for (const paragraph of whole ? [text] : text.split(/\n\s*\n/)) {
     for (const sentence of whole ? [oneLine(text)] : sentences(paragraph)) {

@@ -26,7 +26,7 @@ export function openPanel({ encode, use, back }) {
     event.preventDefault();
     const text = $("paste").value;
     if (text.trim() === "") return $("paste").focus();
-    run("Your text", () => readText(text, "Your text"));
+    run("your text", () => readText(text, "Your text"));
   };
   $("choose").onclick = () => $("files").click();
   $("files").onchange = () => {
@@ -55,6 +55,7 @@ async function collect(name, read, { encode, use }) {
   const progress = (text, share) => signal.aborted || status.progress(text, { share, cancel });
   try {
     progress(`Reading ${name}`);
+    $("reading").scrollIntoView({ block: "nearest" });
     const sections = await read({ signal, progress });
     const { passages, isComplete } = await cut(sections, { limit: MOST_PASSAGES, signal });
     if (passages.length === 0) throw new UnreadableError("There is no text in it.");
@@ -68,7 +69,7 @@ async function collect(name, read, { encode, use }) {
   } catch (error) {
     if (signal.aborted) return;
     const retry = error instanceof UnreadableError ? undefined : () => collect(name, read, { encode, use });
-    status.fail(`${name} cannot be searched.`, error, { retry, dismiss: () => {} });
+    status.fail(`Cannot search ${name}.`, error, { retry, dismiss: () => {} });
   }
 }
 

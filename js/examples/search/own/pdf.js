@@ -49,6 +49,9 @@ function paragraphs(items) {
     if (str.trim() !== "") last = { top, height };
     if (hasEOL) text += "\n";
   }
-  // Words that were divided at the end of a line.
-  return text.replaceAll("\u00AD\n", "").replaceAll(/(\p{Ll})-\n(\p{Ll})/gu, "$1$2");
+  // Dots that lead to page numbers; words that were divided at the end of a line.
+  return text
+    .replaceAll(/(?:\. ?){4,}/g, "… ")
+    .replaceAll("\u00AD\n", "")
+    .replaceAll(/(\p{Ll})-\n(\p{Ll})/gu, "$1$2");
 }
