@@ -31,6 +31,7 @@
 pub mod atomic_file;
 pub mod corpus;
 mod export;
+mod facts;
 #[cfg(feature = "hub")]
 pub mod hub;
 mod load;
@@ -43,11 +44,14 @@ mod quantize;
 mod trace;
 
 pub use export::{Exported, export_model};
+pub use facts::facts;
 pub use load::EncoderBuilder;
 pub use model::{ModelBytes, ModelDirectory};
 pub use multivec_core::batch::{BatchLimit, BatchShapes, TokenBatch};
 pub use multivec_core::dense;
-pub use multivec_core::encoder::{EmbeddingHead, Head, Normalization, QueryExpansion};
+pub use multivec_core::encoder::{
+    AnyHead, AnyOutput, EmbeddingHead, Head, Normalization, QueryExpansion,
+};
 pub use multivec_core::fidelity;
 pub use multivec_core::fusion;
 pub use multivec_core::model::{Format as ModelFormat, ModelDescription, WeightsFile};
@@ -56,7 +60,7 @@ pub use multivec_core::score::{
     Match, Ranked, Scorer, matches, max_sim, max_sim_many, rank, rerank, similarity,
 };
 pub use multivec_core::tokenize::{
-    TextTokenizer, TokenRole, TokenizedText, Truncation, TruncationPolicy,
+    TextPair, TextTokenizer, TokenRole, TokenizedText, Truncation, TruncationPolicy,
 };
 pub use multivec_core::{
     AnyEncoder, Backend, BackendInfo, Cancellation, Control, CrossEncoder, DenseEmbedding,

@@ -131,7 +131,7 @@ impl Corpus {
                 let what = format_args!("query {at}");
                 return Err(Error::dimension_mismatch(what, dim, query.dim()));
             }
-            check_query(query)?;
+            check_query(query.view())?;
         }
         let format = match self.space().precision {
             VectorPrecision::F32 | VectorPrecision::F16 => QueryFormat::Floats,

@@ -1,11 +1,12 @@
 //! What queries and documents must be.
 
-use crate::embedding::Embedding;
+use ndarray::ArrayView2;
+
 use crate::error::{Error, Result};
 
 /// Refuses a query with numbers that are not finite.
-pub(crate) fn check_query(query: &Embedding) -> Result<()> {
-    for (at, row) in query.view().rows().into_iter().enumerate() {
+pub(crate) fn check_query(query: ArrayView2<'_, f32>) -> Result<()> {
+    for (at, row) in query.rows().into_iter().enumerate() {
         if let Some(value) = row.iter().find(|value| !value.is_finite()) {
             let found = format!("{value} in row {at}");
             return Err(Error::option("query", "finite numbers", found));

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use multivec_kernels::{MaxSim, Parallel, QueryFormat, Serial};
+use ndarray::{ArrayView2, CowArray, Ix2};
 
 use super::query::{check_query, not_finite};
 use super::ranking::{Best, Ranked};
@@ -67,7 +68,7 @@ impl<'a> Scorer<'a> {
     /// # Errors
     /// As [`max_sim`](super::max_sim()).
     pub fn max_sim(&self, query: &Embedding, document: &Embedding) -> Result<f32> {
-        let scores = self.scores(query, &[(0, document)]);
+        let scores = self.scores(query.view(), &[(0, document.view())]);
         let scores = scores.map_err(|error| match error {
             Error::DimensionMismatch {
                 expected, found, ..
@@ -82,7 +83,22 @@ impl<'a> Scorer<'a> {
     /// # Errors
     /// As [`max_sim_many`](super::max_sim_many).
     pub fn max_sim_many(&self, query: &Embedding, documents: &[Embedding]) -> Result<Vec<f32>> {
-        let documents: Vec<_> = documents.iter().enumerate().collect();
+        let documents: Vec<_> = documents.iter().map(Embedding::view).enumerate().collect();
+        self.scores(query.view(), &documents)
+    }
+
+    /// As [`max_sim_many`](super::max_sim_many), for vectors that the caller
+    /// holds: `[tokens, dim]` each. They are read in place where their rows
+    /// follow each other, and copied where they do not.
+    ///
+    /// # Errors
+    /// As [`max_sim_many`](super::max_sim_many).
+    pub fn max_sim_views(
+        &self,
+        query: ArrayView2<'_, f32>,
+        documents: &[ArrayView2<'_, f32>],
+    ) -> Result<Vec<f32>> {
+        let documents: Vec<_> = documents.iter().copied().enumerate().collect();
         self.scores(query, &documents)
     }
 
@@ -91,8 +107,8 @@ impl<'a> Scorer<'a> {
     /// # Errors
     /// As [`max_sim_many`](super::max_sim_many).
     pub fn rank(&self, query: &Embedding, documents: &[Embedding]) -> Result<Vec<Ranked>> {
-        let documents: Vec<_> = documents.iter().enumerate().collect();
-        self.ranking(query, &documents)
+        let documents: Vec<_> = documents.iter().map(Embedding::view).enumerate().collect();
+        self.ranking(query.view(), &documents)
     }
 
     /// As [`rerank`](super::rerank).
@@ -110,12 +126,16 @@ impl<'a> Scorer<'a> {
                 let expected = format!("positions below {}", documents.len());
                 Error::option("candidates", expected, index)
             })?;
-            Ok((index, document))
+            Ok((index, document.view()))
         });
-        self.ranking(query, &chosen.collect::<Result<Vec<_>>>()?)
+        self.ranking(query.view(), &chosen.collect::<Result<Vec<_>>>()?)
     }
 
-    fn ranking(&self, query: &Embedding, documents: &[(usize, &Embedding)]) -> Result<Vec<Ranked>> {
+    fn ranking(
+        &self,
+        query: ArrayView2<'_, f32>,
+        documents: &[(usize, ArrayView2<'_, f32>)],
+    ) -> Result<Vec<Ranked>> {
         let scores = self.scores(query, documents)?;
         let mut best = Best::new(documents.len());
         for ((index, _), score) in documents.iter().zip(scores) {
@@ -125,24 +145,39 @@ impl<'a> Scorer<'a> {
     }
 
     /// The scores of documents, each with its position.
-    fn scores(&self, query: &Embedding, documents: &[(usize, &Embedding)]) -> Result<Vec<f32>> {
+    fn scores(
+        &self,
+        query: ArrayView2<'_, f32>,
+        documents: &[(usize, ArrayView2<'_, f32>)],
+    ) -> Result<Vec<f32>> {
+        let dim = query.ncols();
         for (index, document) in documents {
-            if document.dim() != query.dim() {
+            if document.ncols() != dim {
                 let what = format_args!("document {index}");
-                return Err(Error::dimension_mismatch(what, query.dim(), document.dim()));
+                return Err(Error::dimension_mismatch(what, dim, document.ncols()));
             }
         }
         check_query(query)?;
-        let packed = MaxSim::new(&[query.as_slice()], query.dim(), QueryFormat::Floats);
-        let rows: Vec<&[f32]> = documents.iter().map(|(_, one)| one.as_slice()).collect();
+        let query = query.as_standard_layout();
+        let packed = MaxSim::new(&[flat(&query)], dim, QueryFormat::Floats);
+        let documents = documents.iter();
+        let documents: Vec<_> = documents
+            .map(|(index, document)| (*index, document.as_standard_layout()))
+            .collect();
+        let rows: Vec<&[f32]> = documents.iter().map(|(_, rows)| flat(rows)).collect();
         let mut scores = vec![0.; documents.len()];
         packed.scores_of(&rows, &mut scores, self.threads);
         match scores.iter().position(|score| !score.is_finite()) {
             Some(at) => {
-                let rows = rows[at].chunks_exact(query.dim().max(1));
+                let rows = rows[at].chunks_exact(dim.max(1));
                 Err(not_finite(documents[at].0, rows))
             }
             None => Ok(scores),
         }
     }
+}
+
+/// The values of a matrix in standard layout, row-major.
+fn flat<'a>(rows: &'a CowArray<'_, f32, Ix2>) -> &'a [f32] {
+    rows.as_slice().unwrap_or_default()
 }

@@ -29,7 +29,12 @@ pub(crate) const LIBRARIES: [&str; 6] = [
 pub(crate) const COMMAND_LINE: &str = "multivec-cli";
 
 /// Those that are for this repository alone.
-pub(crate) const UNPUBLISHED: [&str; 3] = ["multivec-testing", "multivec-wasm", "xtask"];
+pub(crate) const UNPUBLISHED: [&str; 4] = [
+    "multivec-python",
+    "multivec-testing",
+    "multivec-wasm",
+    "xtask",
+];
 
 /// The version of all crates.
 pub(crate) fn version() -> Result<String> {

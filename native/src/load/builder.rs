@@ -99,6 +99,13 @@ impl EncoderBuilder {
         self
     }
 
+    /// Cores to share among sessions and threads.
+    #[must_use]
+    pub fn with_cores(mut self, cores: usize) -> Self {
+        self.options.cores = Some(cores);
+        self
+    }
+
     /// Threads of each session.
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {

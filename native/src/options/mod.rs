@@ -89,12 +89,15 @@ pub struct LoadOptions {
     pub file: Option<String>,
     /// The hardware path.
     pub provider: Provider,
+    /// Cores to share among sessions and their threads; by default all that the
+    /// process may use, by CPU affinity and cgroup quota. For processes that run
+    /// side by side, such as the workers of a cluster.
+    pub cores: Option<usize>,
     /// Threads of each session. Always 1 with tract.
     ///
-    /// If neither this nor [`sessions`](Self::sessions) is set, every core
-    /// that the process may use (by CPU affinity and cgroup quota) has
-    /// a session for batches that run side by side, and a batch that runs
-    /// alone has a session with a thread for each core.
+    /// If neither this nor [`sessions`](Self::sessions) is set, every one of the
+    /// [`cores`](Self::cores) has a session for batches that run side by side,
+    /// and a batch that runs alone has a session with a thread for each core.
     pub threads: Option<usize>,
     /// Sessions that run batches side by side. Each has
     /// [`threads`](Self::threads) threads, or its share of the cores. They
@@ -147,6 +150,13 @@ impl LoadOptions {
     #[must_use]
     pub fn with_provider(mut self, provider: Provider) -> Self {
         self.provider = provider;
+        self
+    }
+
+    /// Shares this many cores among sessions and threads.
+    #[must_use]
+    pub fn with_cores(mut self, cores: usize) -> Self {
+        self.cores = Some(cores);
         self
     }
 

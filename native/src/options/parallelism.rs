@@ -35,14 +35,19 @@ impl LoadOptions {
     /// [`Error::InvalidOption`] for numbers out of range, and for options that
     /// the engine does not have.
     pub(crate) fn parallelism(&self) -> Result<Parallelism> {
-        for (name, value) in [("threads", self.threads), ("sessions", self.sessions)] {
+        let counts = [
+            ("cores", self.cores),
+            ("threads", self.threads),
+            ("sessions", self.sessions),
+        ];
+        for (name, value) in counts {
             if let Some(value) = value
                 && !(1..=1024).contains(&value)
             {
                 return Err(Error::option(name, "1 to 1024", value));
             }
         }
-        let cores = cores();
+        let cores = self.cores.unwrap_or_else(cores);
         if self.engine == Engine::Tract {
             return self.tract_parallelism(cores);
         }
@@ -120,6 +125,17 @@ mod tests {
         };
         let found = one.parallelism().expect("one session is valid");
         assert_eq!((found.sessions, found.threads, found.wide), (1, cores, 0));
+    }
+
+    #[test]
+    fn shares_the_cores_that_it_is_given() {
+        let options = LoadOptions::default().with_cores(3);
+        let found = options.parallelism().expect("three cores are valid");
+        assert_eq!((found.sessions, found.threads, found.wide), (3, 1, 3));
+        let found = options.with_engine(Engine::Tract).parallelism();
+        assert_eq!(found.expect("three cores are valid").sessions, 3);
+        let none = LoadOptions::default().with_cores(0).parallelism();
+        assert_eq!(none.expect_err("a core is needed").code(), "invalid_option");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `multivec info`.
 
 use clap::Args;
-use multivec::{AnyEncoder, Head, ModelKind, Result, TextEncoder, TextKind, WeightsFile};
+use multivec::{AnyEncoder, Result, WeightsFile, facts};
 use serde_json::{Value, json};
 
 use crate::arguments::{LoadedModel, ModelArguments};
@@ -15,13 +15,17 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
     let LoadedModel { encoder, name, .. } = arguments.model.load_any()?;
-    let facts = match &encoder {
-        AnyEncoder::MultiVector(encoder) => facts(encoder, name),
-        AnyEncoder::Dense(encoder) => facts(encoder, name),
-        AnyEncoder::Sparse(encoder) => facts(encoder, name),
-        AnyEncoder::Cross(encoder) => facts(encoder, name),
+    let mut facts = match &encoder {
+        AnyEncoder::MultiVector(encoder) => facts(encoder),
+        AnyEncoder::Dense(encoder) => facts(encoder),
+        AnyEncoder::Sparse(encoder) => facts(encoder),
+        AnyEncoder::Cross(encoder) => facts(encoder),
         _ => json!({}),
     };
+    // Models of a hub name themselves.
+    if facts["model"].is_null() {
+        facts["model"] = name.into();
+    }
     let facts = with_description(facts, &arguments.model)?;
     match (format, &facts) {
         (Format::Text, Value::Object(facts)) => facts.iter().try_for_each(|(key, value)| {
@@ -38,46 +42,6 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
         }),
         _ => print(&facts.to_string()),
     }
-}
-
-/// What a loaded model says of itself.
-fn facts<H: Head>(encoder: &TextEncoder<H>, name: String) -> Value {
-    let (info, config) = (encoder.info(), encoder.config());
-    let mut facts = json!({
-        "model": encoder.origin().map_or(name, str::to_owned),
-        "kind": encoder.kind().to_string(),
-        "origin": encoder.origin(),
-        "name": config.model_name,
-        "file": info.model_file,
-        "precision": info.precision.to_string(),
-        "quantization": info.quantization.to_string(),
-        "engine": format!("{} {}", info.engine, info.engine_version),
-        "provider": info.provider,
-        "instruction_set": multivec::instruction_set().ok().map(|set| set.to_string()),
-        "side_by_side": encoder.concurrency(),
-        "graph": info.graph.to_string(),
-        "fallback_operators": info.fallback_operators,
-        "padding": info.padding.to_string(),
-        "dim": encoder.dim(),
-        "query_length": encoder.length(TextKind::Query),
-        "document_length": encoder.length(TextKind::Document),
-        "query_prefix": config.query_prefix,
-        "document_prefix": config.document_prefix,
-        "lower_case": config.do_lower_case,
-        "token_type_ids": info.uses_token_type_ids,
-        "space": encoder.fingerprint().space(),
-        "computed": encoder.fingerprint().computed(),
-    });
-    if encoder.kind() == ModelKind::MultiVector {
-        facts["query_expansion"] = config.do_query_expansion.into();
-        facts["attends_to_expansion"] = config.attend_to_expansion_tokens.into();
-        facts["skiplist"] = config.skiplist_words.concat().into();
-    }
-    if !config.prompts.is_empty() {
-        let names: Vec<&str> = config.prompts.keys().map(String::as_str).collect();
-        facts["prompts"] = names.into();
-    }
-    facts
 }
 
 /// Adds what the files of a model directory say.

@@ -1,0 +1,132 @@
+"""Encoding on Ray Data: a pool of actors, each with the model loaded once.
+
+>>> import ray, multivec.ray
+>>> texts = ray.data.read_parquet("texts/")
+>>> found = multivec.ray.encode(texts, "org/model", column="text", concurrency=8)
+>>> found.write_parquet("embeddings/")
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Union
+
+from ._model import Task, missing
+from ._options import LoadOptions
+from .batches import Dtype
+from .batches import Encode as _Encode
+
+if sys.version_info >= (3, 11):
+    from typing import Unpack
+else:
+    from typing_extensions import Unpack
+
+
+class Encode(_Encode):
+    """A class for ``Dataset.map_batches`` with ``batch_format="pyarrow"``.
+
+    The model is loaded when the actor starts, and uses as many threads as the actor
+    has CPUs, unless ``threads`` says otherwise.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str],
+        *,
+        column: str = "text",
+        task: Task = "document",
+        output: str = "embedding",
+        dtype: Dtype = "float32",
+        truncated: str | None = "truncated",
+        rows: int = 256,
+        **options: Unpack[LoadOptions],
+    ) -> None:
+        """As :class:`multivec.Encode`."""
+        if options.get("threads") is None:
+            options["threads"] = _cpus()
+        super().__init__(
+            model,
+            column=column,
+            task=task,
+            output=output,
+            dtype=dtype,
+            truncated=truncated,
+            rows=rows,
+            **options,
+        )
+        # Now rather than with the first rows, so that a model that does not load
+        # fails the job at once.
+        assert self.encoder is not None
+
+
+def encode(
+    dataset: Any,
+    model: str | os.PathLike[str],
+    *,
+    column: str = "text",
+    task: Task = "document",
+    output: str = "embedding",
+    dtype: Dtype = "float32",
+    truncated: str | None = "truncated",
+    concurrency: Union[int, tuple[int, int]] = 1,
+    num_cpus: float = 1,
+    batch_size: int = 256,
+    ray_options: dict[str, Any] | None = None,
+    **options: Unpack[LoadOptions],
+) -> Any:
+    """Adds embeddings to a dataset, lazily as Ray's own methods.
+
+    Blocks are read, encoded and written one by one: memory does not depend on the
+    size of the dataset. A block that is lost with its actor is encoded again, to the
+    same embeddings.
+
+    Args:
+        dataset: A ``ray.data.Dataset`` with a column of texts.
+        model: A folder that all workers have, or the id of a model on a hub.
+        column: The column of texts. All columns are kept.
+        task: Whether they are queries or documents.
+        output: The column of embeddings.
+        dtype: Of their numbers.
+        truncated: A column that says which texts were cut off; ``None`` for none.
+        concurrency: Actors, or the least and the most of them.
+        num_cpus: CPUs of each actor: its threads.
+        batch_size: Most rows of a batch.
+        ray_options: Other arguments of ``Dataset.map_batches``.
+        **options: Those of loading, see :class:`multivec.LoadOptions`.
+
+    Returns:
+        A ``ray.data.Dataset``.
+    """
+    arguments: dict[str, Any] = {
+        "column": column,
+        "task": task,
+        "output": output,
+        "dtype": dtype,
+        "truncated": truncated,
+        "rows": batch_size,
+        **options,
+    }
+    return dataset.map_batches(
+        Encode,
+        fn_constructor_args=(os.fspath(model),),
+        fn_constructor_kwargs=arguments,
+        batch_format="pyarrow",
+        batch_size=batch_size,
+        concurrency=concurrency,
+        num_cpus=num_cpus,
+        zero_copy_batch=True,
+        **(ray_options or {}),
+    )
+
+
+def _cpus() -> int | None:
+    """The CPUs of the actor that this runs in; ``None`` for all that there are."""
+    try:
+        import ray
+    except ImportError:
+        missing("ray", "Ray Data")
+    if not ray.is_initialized():
+        return None
+    assigned = ray.get_runtime_context().get_assigned_resources().get("CPU")
+    return None if assigned is None else max(1, int(assigned))

@@ -1,0 +1,241 @@
+//! What a call gives, in the forms that Python asks for.
+
+use std::sync::{Mutex, PoisonError};
+
+use multivec::corpus::VectorPrecision;
+use multivec::{AnyHead, AnyOutput, Embedding as Multi, ModelKind, TextEncoder};
+use multivec_arrow::{DenseBuilder, EmbeddingArrays, MultiVectorBuilder, SparseBuilder};
+use numpy::ndarray::Array2;
+use numpy::{PyArray1, PyArray2};
+use pyo3::prelude::*;
+use pyo3_arrow::PyArray as ArrowArray;
+
+use crate::corpus::precision;
+use crate::embedding::Embedding;
+use crate::error::{coded, raise};
+
+/// Offsets of the first row of each text, and of the end.
+type Flat<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray1<i64>>);
+
+/// Indices, values, and where each text begins among them.
+type Sparse<'py> = (
+    Bound<'py, PyArray1<u32>>,
+    Bound<'py, PyArray1<f32>>,
+    Bound<'py, PyArray1<i64>>,
+);
+
+/// The outputs of a call, one for each text; none for a null.
+#[pyclass(frozen)]
+pub(crate) struct Embeddings {
+    kind: ModelKind,
+    dim: usize,
+    outputs: Mutex<Vec<Option<AnyOutput>>>,
+    truncated: Vec<Option<bool>>,
+    sources: Vec<Option<String>>,
+}
+
+impl Embeddings {
+    pub(crate) fn new(
+        encoder: &TextEncoder<AnyHead>,
+        outputs: Vec<Option<AnyOutput>>,
+        sources: Vec<Option<String>>,
+    ) -> Self {
+        let truncated = outputs.iter().map(|output| {
+            let truncation = match output.as_ref()? {
+                AnyOutput::MultiVector(found) => found.truncation(),
+                AnyOutput::Dense(found) => found.truncation,
+                AnyOutput::Sparse(found) => found.truncation,
+                _ => None,
+            };
+            truncation.map(|found| found.is_truncated())
+        });
+        Self {
+            kind: encoder.kind(),
+            dim: encoder.dim(),
+            truncated: truncated.collect(),
+            outputs: Mutex::new(outputs),
+            sources,
+        }
+    }
+
+    /// The outputs, which are gone afterwards: their vectors become those of
+    /// numpy arrays without a copy.
+    fn take(&self) -> Vec<Option<AnyOutput>> {
+        let mut outputs = self.outputs.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *outputs)
+    }
+
+    fn multi_vectors(&self) -> PyResult<Vec<Option<Multi>>> {
+        let outputs = self.take().into_iter();
+        outputs
+            .map(|output| match output {
+                None => Ok(None),
+                Some(AnyOutput::MultiVector(found)) => Ok(Some(found)),
+                Some(_) => Err(self.other("multi-vector")),
+            })
+            .collect()
+    }
+
+    fn other(&self, expected: &str) -> PyErr {
+        let message = format!("expected a {expected} model, found a {} model", self.kind);
+        coded("model_mismatch", &message)
+    }
+}
+
+#[pymethods]
+impl Embeddings {
+    fn __len__(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// Whether each text was cut off; none for a null.
+    fn truncated(&self) -> Vec<Option<bool>> {
+        self.truncated.clone()
+    }
+
+    /// Multi-vectors, `[tokens, dim]` each.
+    fn into_arrays<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<Vec<Option<Bound<'py, PyArray2<f32>>>>> {
+        let found = self.multi_vectors()?.into_iter();
+        let array = |one: Multi| PyArray2::from_owned_array(py, one.into_matrix());
+        Ok(found.map(|one| one.map(array)).collect())
+    }
+
+    /// Multi-vectors with their tokens.
+    fn into_embeddings(&self) -> PyResult<Vec<Option<Embedding>>> {
+        let found = self.multi_vectors()?.into_iter().zip(&self.sources);
+        let embedding = |(one, source): (Option<Multi>, &Option<String>)| {
+            one.map(|one| Embedding::new(one, source.clone().unwrap_or_default()))
+        };
+        Ok(found.map(embedding).collect())
+    }
+
+    /// Multi-vectors as the rows of all texts; a null has none.
+    fn into_flat<'py>(&self, py: Python<'py>) -> PyResult<Flat<'py>> {
+        let found = self.multi_vectors()?;
+        let rows: usize = found.iter().flatten().map(Multi::tokens).sum();
+        let mut values = Vec::with_capacity(rows * self.dim);
+        let mut offsets = vec![0];
+        let mut end = 0;
+        for one in found {
+            if let Some(one) = one {
+                values.extend_from_slice(one.as_slice());
+                end += one.tokens();
+            }
+            offsets.push(end as i64);
+        }
+        let matrix = matrix(py, values, [rows, self.dim])?;
+        Ok((matrix, PyArray1::from_vec(py, offsets)))
+    }
+
+    /// Dense vectors, `[texts, dim]`; the row of a null is NaN.
+    fn into_matrix<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        let mut values = Vec::with_capacity(self.sources.len() * self.dim);
+        for output in self.take() {
+            match output {
+                Some(AnyOutput::Dense(found)) => values.extend(found.values),
+                None => values.extend(std::iter::repeat_n(f32::NAN, self.dim)),
+                Some(_) => return Err(self.other("dense")),
+            }
+        }
+        matrix(py, values, [self.sources.len(), self.dim])
+    }
+
+    /// Sparse vectors; a null has no weights.
+    fn into_sparse<'py>(&self, py: Python<'py>) -> PyResult<Sparse<'py>> {
+        let (mut indices, mut values, mut offsets) = (Vec::new(), Vec::new(), vec![0]);
+        for output in self.take() {
+            match output {
+                Some(AnyOutput::Sparse(found)) => {
+                    indices.extend(found.indices);
+                    values.extend(found.values);
+                }
+                None => {}
+                Some(_) => return Err(self.other("sparse")),
+            }
+            offsets.push(values.len() as i64);
+        }
+        Ok((
+            PyArray1::from_vec(py, indices),
+            PyArray1::from_vec(py, values),
+            PyArray1::from_vec(py, offsets),
+        ))
+    }
+
+    /// Arrow arrays by their names, the first of them `name`; those of INT8 have
+    /// another one with scales.
+    fn to_arrow(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        dtype: &str,
+    ) -> PyResult<Vec<(String, ArrowArray)>> {
+        let precision = precision(dtype)?;
+        let arrays = py.detach(|| {
+            let outputs = self.take();
+            arrays(self.kind, self.dim, precision, outputs)
+        });
+        let arrays = arrays.map_err(raise)?;
+        let columns = arrays.columns(name).into_iter();
+        columns
+            .map(|(field, array)| {
+                let name = field.name().clone();
+                let array = ArrowArray::try_new(array, field.into());
+                let array = array.map_err(|error| coded("invalid_input", &error.to_string()))?;
+                Ok((name, array))
+            })
+            .collect()
+    }
+}
+
+fn arrays(
+    kind: ModelKind,
+    dim: usize,
+    precision: VectorPrecision,
+    outputs: Vec<Option<AnyOutput>>,
+) -> multivec::Result<EmbeddingArrays> {
+    match kind {
+        ModelKind::Sparse => {
+            let mut builder = SparseBuilder::new();
+            for output in outputs {
+                match output {
+                    Some(AnyOutput::Sparse(found)) => builder.push(&found)?,
+                    _ => builder.push_null(),
+                }
+            }
+            builder.finish()
+        }
+        ModelKind::Dense => {
+            let mut builder = DenseBuilder::new(dim, precision)?;
+            for output in outputs {
+                match output {
+                    Some(AnyOutput::Dense(found)) => builder.push(&found)?,
+                    _ => builder.push_null(),
+                }
+            }
+            builder.finish()
+        }
+        _ => {
+            let mut builder = MultiVectorBuilder::new(dim, precision)?;
+            for output in outputs {
+                match output {
+                    Some(AnyOutput::MultiVector(found)) => builder.push(&found)?,
+                    _ => builder.push_null(),
+                }
+            }
+            builder.finish()
+        }
+    }
+}
+
+fn matrix<'py>(
+    py: Python<'py>,
+    values: Vec<f32>,
+    shape: [usize; 2],
+) -> PyResult<Bound<'py, PyArray2<f32>>> {
+    let matrix = Array2::from_shape_vec(shape, values);
+    let matrix = matrix.map_err(|error| coded("inference", &error.to_string()))?;
+    Ok(PyArray2::from_owned_array(py, matrix))
+}
