@@ -2,14 +2,15 @@
 
 import { EncoderError, optionError } from "./errors.js";
 import { features } from "./features.js";
+import { cores, obstacle } from "./threads/obstacle.js";
 
 /** The builds: `base` needs SIMD, `relaxed` relaxed SIMD, `threads` relaxed SIMD and shared memory. */
 export type WasmBuild = "base" | "relaxed" | "threads";
 
 /** @internal */
 export interface BuildOptions {
-  /** Forces a build. */
-  wasm?: WasmBuild | undefined;
+  /** Forces a build, or is one, compiled. */
+  wasm?: WasmBuild | WebAssembly.Module | undefined;
   /** Forces a number of threads. */
   threads?: number | undefined;
   /** Whether the engine runs in a worker of its own. */
@@ -18,7 +19,7 @@ export interface BuildOptions {
 
 /** @internal */
 export interface Build {
-  wasm: WasmBuild;
+  wasm: WasmBuild | WebAssembly.Module;
   threads: number;
   /** Why there is one thread, unless one was asked for. */
   threadsLimit: string | null;
@@ -27,21 +28,22 @@ export interface Build {
 const BUILDS: readonly unknown[] = ["base", "relaxed", "threads"] satisfies WasmBuild[];
 
 const MOST_THREADS = 64;
-// More cores are seldom idle, and small batches cannot use them.
-const MOST_BY_DEFAULT = 4;
 
 /** @internal */
 export async function chooseBuild({ wasm, threads, worker }: BuildOptions): Promise<Build> {
-  if (wasm !== undefined && !BUILDS.includes(wasm)) throw optionError("wasm", '"base", "relaxed" or "threads"', wasm);
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) {
     throw optionError("threads", `a whole number from 1 to ${MOST_THREADS}`, threads);
   }
+  if (typeof WebAssembly === "undefined") throw new EncoderError("unsupported", "WebAssembly is not available here");
   const several = threads !== undefined && threads > 1;
+  if (isModule(wasm)) return compiledBuild(wasm, threads);
+  if (wasm !== undefined && !BUILDS.includes(wasm)) {
+    throw optionError("wasm", '"base", "relaxed", "threads" or a WebAssembly.Module', wasm);
+  }
   if (several && wasm !== undefined && wasm !== "threads")
     throw optionError("threads", `1 with the build \`${wasm}\``, threads);
-  if (typeof WebAssembly === "undefined") throw new EncoderError("unsupported", "WebAssembly is not available here");
   const relaxed = await features.relaxedSimd();
-  const limit = obstacle(worker, relaxed);
+  const limit = obstacle(worker) ?? (relaxed ? undefined : "they need relaxed SIMD, which this platform lacks");
   if (wasm === "threads" || several) {
     if (limit !== undefined)
       throw new EncoderError(
@@ -56,6 +58,19 @@ export async function chooseBuild({ wasm, threads, worker }: BuildOptions): Prom
   const threadsLimit =
     threads === 1 ? null : wasm === undefined ? (limit ?? "there is one core") : `the build \`${wasm}\` was asked for`;
   return { wasm: await oneThread(wasm, relaxed), threads: 1, threadsLimit };
+}
+
+function isModule(value: unknown): value is WebAssembly.Module {
+  return Object.prototype.toString.call(value) === "[object WebAssembly.Module]";
+}
+
+function compiledBuild(wasm: WebAssembly.Module, threads: number | undefined): Build {
+  // The build `threads` is given its memory.
+  if (WebAssembly.Module.imports(wasm).some(({ kind }) => kind === "memory")) {
+    throw optionError("wasm", "a module of the builds `base` or `relaxed`, which have a memory of their own", wasm);
+  }
+  if (threads !== undefined && threads > 1) throw optionError("threads", "1 with a WebAssembly.Module", threads);
+  return { wasm, threads: 1, threadsLimit: threads === 1 ? null : "a WebAssembly.Module was given" };
 }
 
 async function oneThread(forced: WasmBuild | undefined, relaxed: boolean): Promise<WasmBuild> {
@@ -73,21 +88,4 @@ async function oneThread(forced: WasmBuild | undefined, relaxed: boolean): Promi
     );
   }
   return "base";
-}
-
-/** Why several threads cannot run; `undefined` if they can. */
-function obstacle(worker: boolean, relaxed: boolean): string | undefined {
-  if (typeof Worker !== "function") return "this platform has no Web Workers";
-  if (typeof SharedArrayBuffer === "undefined" || globalThis.crossOriginIsolated !== true) {
-    return "the page is not cross-origin isolated, which needs the headers `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`";
-  }
-  if (!worker && typeof document !== "undefined") {
-    return "the engine runs in the page's own thread, which must not wait for others; leave out the option `worker`";
-  }
-  if (!relaxed) return "they need relaxed SIMD, which this platform lacks";
-  return undefined;
-}
-
-function cores(): number {
-  return Math.max(1, Math.min(navigator.hardwareConcurrency, MOST_BY_DEFAULT));
 }

@@ -7,6 +7,7 @@ export interface NodeParts {
   path: typeof import("node:path");
   os: typeof import("node:os");
   url: typeof import("node:url");
+  module: typeof import("node:module");
 }
 
 interface ProcessLike {
@@ -24,6 +25,7 @@ export function node(): NodeParts | undefined {
     path: load("path"),
     os: load("os"),
     url: load("url"),
+    module: load("module"),
   } as NodeParts;
 }
 
@@ -43,5 +45,22 @@ export function nextTask(): Promise<void> {
       resolve();
     };
     port2.postMessage(null);
+  });
+}
+
+/**
+ * Waits for a promise to settle either way, but not longer than some
+ * milliseconds.
+ *
+ * @internal
+ */
+export function settled(promise: Promise<unknown>, longest: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, longest);
+    const end = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    promise.then(end, end);
   });
 }

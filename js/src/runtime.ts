@@ -1,7 +1,8 @@
-// Finds, compiles and instantiates the WebAssembly module.
+// Compiles and instantiates the WebAssembly module.
 
+import { type Addresses, wasmAddress } from "./addresses.js";
 import type { WasmBuild } from "./build.js";
-import { EncoderError, messageOf } from "./errors.js";
+import { EncoderError, type EncoderErrorCode, messageOf } from "./errors.js";
 import { instantiate } from "./glue.js";
 import { instantiate as instantiateShared } from "./glue-threads.js";
 import { node } from "./platform.js";
@@ -9,17 +10,10 @@ import { shareOut } from "./threads/engine.js";
 import type { WasmModule } from "./wasm.js";
 
 /** @internal */
-export interface RuntimeOptions {
-  wasm: WasmBuild;
-  /** Address of a copy of the package's folder `wasm/`; by default the folder beside its code. */
-  wasmBase?: string;
+export interface RuntimeOptions extends Addresses {
+  /** A build of the package, or what was compiled from one. */
+  wasm: WasmBuild | WebAssembly.Module;
 }
-
-const FILES: Record<WasmBuild, string> = {
-  base: "base/multivec_wasm_bg.wasm",
-  relaxed: "relaxed/multivec_wasm_bg.wasm",
-  threads: "threads/multivec_wasm_bg.wasm",
-};
 
 // Compiled once for all encoders of a thread.
 const compiled = new Map<string, Promise<WebAssembly.Module>>();
@@ -29,7 +23,10 @@ export async function loadRuntime(
   { wasm, wasmBase }: RuntimeOptions,
   ports: readonly MessagePort[],
 ): Promise<WasmModule> {
-  const url = locate(wasm, wasmBase);
+  if (typeof wasm === "object") {
+    return refused("option `wasm`", "invalid_option", () => instantiate(wasm));
+  }
+  const url = await wasmAddress(wasm, wasmBase);
   let compiling = compiled.get(url.href);
   if (compiling === undefined) {
     compiling = compile(url);
@@ -38,30 +35,16 @@ export async function loadRuntime(
     compiling.catch(() => compiled.delete(url.href));
   }
   const module = await compiling;
-  if (wasm !== "threads") return instantiate(module);
-  const instance = await instantiateShared(module);
+  if (wasm !== "threads") return refused(url.href, "unsupported", () => instantiate(module));
+  const instance = await refused(url.href, "unsupported", () => instantiateShared(module));
   await shareOut(module, instance.memory, ports);
   return instance;
 }
 
-function locate(build: WasmBuild, base: string | undefined): URL {
-  if (base !== undefined) return new URL(FILES[build], base.endsWith("/") ? base : `${base}/`);
-  // Bundlers look for exactly this form, with literals.
-  switch (build) {
-    case "base":
-      return new URL("../wasm/base/multivec_wasm_bg.wasm", import.meta.url);
-    case "relaxed":
-      return new URL("../wasm/relaxed/multivec_wasm_bg.wasm", import.meta.url);
-    case "threads":
-      return new URL("../wasm/threads/multivec_wasm_bg.wasm", import.meta.url);
-  }
-}
-
 async function compile(url: URL): Promise<WebAssembly.Module> {
   const parts = url.protocol === "file:" ? node() : undefined;
-  try {
-    if (parts !== undefined)
-      return await WebAssembly.compile((await parts.fs.readFile(url)) as Uint8Array<ArrayBuffer>);
+  return refused(url.href, "network", async () => {
+    if (parts !== undefined) return WebAssembly.compile((await parts.fs.readFile(url)) as Uint8Array<ArrayBuffer>);
     const response = await fetch(url, { credentials: "same-origin" });
     if (!response.ok) {
       throw new EncoderError("http", `${url.href}: expected a WebAssembly file, found HTTP ${response.status}`, {
@@ -71,18 +54,29 @@ async function compile(url: URL): Promise<WebAssembly.Module> {
     }
     // Many servers do not know the media type.
     const streams = response.headers.get("content-type")?.startsWith("application/wasm") === true;
-    return await (streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer()));
+    return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
+  });
+}
+
+/** Runs a step of loading; `otherwise` is the code of failures that tell nothing by their type. */
+async function refused<T>(where: string, otherwise: EncoderErrorCode, step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
   } catch (cause) {
     if (cause instanceof EncoderError) throw cause;
+    // Some engines obey a content security policy when they compile, others when they instantiate.
     const code =
       cause instanceof WebAssembly.CompileError
         ? "unsupported"
         : cause instanceof RangeError
           ? "out_of_memory"
-          : "network";
-    throw new EncoderError(code, `${url.href}: the WebAssembly file cannot be loaded: ${messageOf(cause)}`, {
-      url: url.href,
-      cause,
-    });
+          : otherwise;
+    const hint =
+      code === "unsupported" ? " (a content security policy has to allow `script-src 'wasm-unsafe-eval'`)" : "";
+    throw new EncoderError(
+      code,
+      `${where}: the WebAssembly module cannot be loaded${hint}: ${messageOf(cause)}`,
+      otherwise === "invalid_option" ? { cause } : { url: where, cause },
+    );
   }
 }

@@ -1,13 +1,16 @@
 // From a source and options to an engine with a model.
 
+import { displaced } from "../addresses.js";
 import { chooseBuild, type WasmBuild } from "../build.js";
 import type { Engine } from "../engine/engine.js";
 import { LocalEngine } from "../engine/local.js";
 import { EncoderError, optionError } from "../errors.js";
 import { loadFiles } from "../loading/load.js";
+import { LONGEST_STORING, type LoadedFiles } from "../loading/loader.js";
 import type { FileOptions } from "../loading/options.js";
 import type { ModelSource } from "../loading/source.js";
 import { type EncodeOptions, encodeOptions } from "../options.js";
+import { settled } from "../platform.js";
 import { HelpedEngine } from "../threads/local.js";
 import type { EngineInfo, ModelKind } from "../wasm.js";
 import { WorkerEngine } from "../worker/client.js";
@@ -25,8 +28,13 @@ export interface LoadOptions extends EncodeOptions, FileOptions {
    * worker; else 1, and `info.threadsLimit` says why.
    */
   threads?: number;
-  /** Forces a WebAssembly build; by default the best that the platform can run. */
-  wasm?: WasmBuild;
+  /**
+   * Forces a WebAssembly build, by default the best that the platform can run;
+   * or what was compiled of `multivec/wasm/base/multivec_wasm_bg.wasm` or its
+   * sibling in `relaxed`, for platforms that compile code only when it is
+   * deployed.
+   */
+  wasm?: WasmBuild | WebAssembly.Module;
   /** Address of a copy of the package's folder `wasm/`, such as on a CDN; by default the folder beside its code. */
   wasmBase?: string | URL;
 }
@@ -54,20 +62,25 @@ export async function start(source: ModelSource, options: LoadOptions, wanted?: 
   const engine = await open(options);
   // Ends the download when the engine fails, and both when the caller aborts.
   const abort = new AbortController();
+  let giveUp: (reason: unknown) => void;
+  const aborted = new Promise<never>((_, reject) => (giveUp = reject));
+  aborted.catch(() => undefined);
   const stop = () => {
     abort.abort(signal?.reason);
     engine.dispose();
+    giveUp(signal?.reason);
   };
   signal?.addEventListener("abort", stop, { once: true });
+  let loading: Promise<LoadedFiles> | undefined;
   try {
     signal?.throwIfAborted();
-    const loading = loadFiles(source, { ...options, signal: abort.signal }, async (files, precision) => {
+    loading = loadFiles(source, { ...options, signal: abort.signal }, async (files, precision) => {
       const plan = await engine.plan({ files, precision });
       // Before weights are downloaded.
       checkKind(plan.kind, wanted);
       return plan;
     });
-    const [{ hub, ...files }] = await Promise.all([loading, engine.ready()]);
+    const [{ hub, ...files }] = await Promise.race([Promise.all([loading, engine.ready()]), aborted]);
     const info = await engine.load({ ...files, precision: options.precision }, encode);
     signal?.throwIfAborted();
     checkKind(info.kind, wanted);
@@ -75,6 +88,8 @@ export async function start(source: ModelSource, options: LoadOptions, wanted?: 
   } catch (error) {
     abort.abort(error);
     engine.dispose();
+    // The page may be left at once: what has arrived is safe then.
+    if (loading !== undefined) await settled(loading, LONGEST_STORING);
     signal?.throwIfAborted();
     throw error;
   } finally {
@@ -99,7 +114,7 @@ async function open(options: LoadOptions): Promise<Engine> {
       "option `worker`: this platform has no Web Workers; leave the option out to run in place",
     );
   }
-  const engine = { ...(await chooseBuild({ wasm, threads, worker })), ...base };
+  const engine = { ...(await chooseBuild({ wasm, threads, worker })), ...(await displaced()), ...base };
   if (worker) return new WorkerEngine(engine);
   return engine.threads > 1 ? new HelpedEngine(engine) : new LocalEngine(engine);
 }

@@ -35,7 +35,7 @@ export async function openCache(option: CacheOption = true): Promise<ModelCache 
   }
   const name = typeof option === "string" ? option : undefined;
   const parts = node();
-  if (parts !== undefined) return new FolderCache(parts, name ?? defaultFolder(parts));
+  if (parts !== undefined) return new FolderCache(parts, name);
   try {
     return new BrowserCache(await globalThis.caches.open(name ?? DEFAULT_NAME));
   } catch (cause) {
@@ -75,17 +75,19 @@ function address(key: string): string {
   return `https://multivec.invalid/${encodeURIComponent(key)}`;
 }
 
-function defaultFolder({ os, path }: NodeParts): string {
-  return path.join(os.homedir(), ".cache", DEFAULT_NAME);
-}
-
 class FolderCache implements ModelCache {
   readonly #parts: NodeParts;
-  readonly #folder: string;
+  readonly #name: string | undefined;
 
-  constructor(parts: NodeParts, folder: string) {
+  constructor(parts: NodeParts, name: string | undefined) {
     this.#parts = parts;
-    this.#folder = folder;
+    this.#name = name;
+  }
+
+  // Found when it is used: some runtimes let code see the home only by permission.
+  get #folder(): string {
+    const { os, path } = this.#parts;
+    return this.#name ?? path.join(os.homedir(), ".cache", DEFAULT_NAME);
   }
 
   async read(key: string): Promise<Uint8Array | undefined> {

@@ -30,6 +30,7 @@ export class Fetcher {
   readonly #options: FileOptions;
   readonly #signal: AbortSignal;
   readonly #checked = new Set<string>();
+  readonly #running: Promise<unknown>[] = [];
 
   constructor({ folder, cache, options, signal }: FetcherOptions) {
     this.folder = folder;
@@ -55,7 +56,18 @@ export class Fetcher {
     if (unknown !== undefined) throw optionError("sha256", "files that are loaded", unknown);
   }
 
-  async #get(path: string, role: RecordedFile["role"]): Promise<Uint8Array | Blob> {
+  /** Resolves once no file is being read or stored. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#running);
+  }
+
+  #get(path: string, role: RecordedFile["role"]): Promise<Uint8Array | Blob> {
+    const getting = this.#read(path, role);
+    this.#running.push(getting);
+    return getting;
+  }
+
+  async #read(path: string, role: RecordedFile["role"]): Promise<Uint8Array | Blob> {
     const { folder } = this;
     const kind = kindOf(path);
     const place = folder.locate(path);

@@ -2,6 +2,7 @@
 
 import { optionError } from "../errors.js";
 import type { Precision } from "../options.js";
+import { settled } from "../platform.js";
 import type { ModelCache } from "./cache.js";
 import { type Collected, collect, type Planner } from "./collect.js";
 import { Fetcher } from "./fetcher.js";
@@ -20,6 +21,9 @@ export interface LoadedFiles extends Collected {
 
 /** Milliseconds that a hub has to answer where the cache has the model. */
 const PATIENCE = 10_000;
+
+/** @internal Milliseconds that a load that failed may take to store what has arrived. */
+export const LONGEST_STORING = 5_000;
 
 /** @internal */
 export interface LoaderOptions {
@@ -172,6 +176,8 @@ export class Loader {
       return found;
     } catch (error) {
       abort.abort(error);
+      // What has arrived of the others is stored.
+      await settled(fetcher.settled(), LONGEST_STORING);
       throw error;
     } finally {
       signal?.removeEventListener("abort", stop);

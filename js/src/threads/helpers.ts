@@ -1,5 +1,6 @@
 // Workers whose threads are lent to an engine.
 
+import type { EngineOptions } from "../engine/local.js";
 import type { EncoderError } from "../errors.js";
 import type { Request } from "../worker/protocol.js";
 import { spawnWorker } from "../worker/spawn.js";
@@ -10,10 +11,10 @@ export class Helpers {
   readonly ports: MessagePort[] = [];
   readonly #workers: Worker[] = [];
 
-  /** Starts workers; `onFailure` is called for each that cannot run. */
-  constructor(count: number, onFailure: (error: EncoderError) => void) {
-    for (let at = 0; at < count; at += 1) {
-      const worker = spawnWorker(onFailure);
+  /** Starts workers for all threads but the first; `onFailure` is called for each that cannot run. */
+  constructor({ threads, workerUrl }: EngineOptions, onFailure: (error: EncoderError) => void) {
+    for (let at = 1; at < threads; at += 1) {
+      const worker = spawnWorker(workerUrl, onFailure);
       this.#workers.push(worker);
       const { port1, port2 } = new MessageChannel();
       this.ports.push(port1);

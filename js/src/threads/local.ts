@@ -27,7 +27,7 @@ export class HelpedEngine implements Engine {
     let fail: (error: EncoderError) => void;
     this.#failure = new Promise((_, reject) => (fail = reject));
     this.#failure.catch(() => undefined);
-    this.#helpers = new Helpers(options.threads - 1, (error) => fail(error));
+    this.#helpers = new Helpers(options, (error) => fail(error));
     this.#engine = new LocalEngine(options, this.#helpers.ports);
   }
 

@@ -36,9 +36,9 @@ export class WorkerEngine implements Engine {
 
   constructor(options: EngineOptions) {
     const end = (error: EncoderError) => this.#end(error);
-    this.#worker = spawnWorker(end);
+    this.#worker = spawnWorker(options.workerUrl, end);
     this.#worker.onmessage = ({ data }: MessageEvent<Answer>) => this.#receive(data);
-    this.#helpers = new Helpers(options.threads - 1, end);
+    this.#helpers = new Helpers(options, end);
     const { ports } = this.#helpers;
     this.#send({ type: "start", options, ports }, ports);
   }

@@ -80,7 +80,7 @@ test("a bare module script", async () => {
   const folder = join(project.folder, "bare");
   mkdirSync(folder);
   cpSync(join(project.folder, "node_modules/multivec"), join(folder, "multivec"), { recursive: true });
-  for (const name of ["main.js", "error-cases.mjs"]) {
+  for (const name of ["main.js", "watch.js", "error-cases.mjs"]) {
     const code = readFileSync(src(name), "utf8").replace('"multivec"', '"./multivec/dist/index.js"');
     writeFileSync(join(folder, name), code);
   }

@@ -19,7 +19,7 @@ const CORS = { "access-control-allow-origin": "*", "access-control-expose-header
 /**
  * Serves folders: `mounts` maps prefixes of paths to folders.
  *
- * `behaviour.set(path, {...})` changes how a path answers:
+ * `behaviour.set(path, {...})` changes how a path answers, `after` so many requests:
  * `status`; `body` and `type`; `headers`, where `undefined` leaves one out; `cutAfter` bytes, after which the
  * connection breaks; `noRange`; `noPreflight`; `pauseAfter` bytes, where it waits for the
  * promise `resume`, or until the client gives up.
@@ -35,7 +35,9 @@ export async function startServer(mounts, { headers = {}, cors = false, port = 0
 
   async function answer(request, response) {
     const path = decodeURIComponent(new URL(request.url, "http://x").pathname);
-    const special = behaviour.get(path) ?? {};
+    const found = behaviour.get(path) ?? {};
+    const special = found.after > 0 ? {} : found;
+    if (found.after > 0) found.after -= 1;
     const entry = { method: request.method, path, range: request.headers.range, status: 0 };
     log.push(entry);
     const send = (status, all) => {

@@ -1,5 +1,6 @@
 // The functions that the tests call in the page.
 
+import "./watch.js";
 import * as multivec from "multivec";
 import { runErrorCases } from "./error-cases.mjs";
 
@@ -25,7 +26,20 @@ const failure = (error) => ({
   own: error instanceof EncoderError,
 });
 
+// A function with a relaxed swizzle.
+const RELAXED = Uint8Array.of(
+  ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253],
+  ...[15, 253, 128, 2, 11],
+);
+
 globalThis.api = {
+  /** What the browser can do here, asked without the package. */
+  platform: () => ({
+    relaxed: WebAssembly.validate(RELAXED),
+    isolated: globalThis.crossOriginIsolated === true,
+    shared: typeof SharedArrayBuffer !== "undefined",
+    cores: navigator.hardwareConcurrency,
+  }),
   /** Loads; returns phases, the last progress of each file, and the time it took. */
   async load(source, options = {}) {
     encoder?.dispose();

@@ -1,8 +1,8 @@
 // The packed package in a Vite app, built for production, under a strict
-// content security policy, in a real browser.
+// content security policy, in each browser.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { maxSim } from "../../dist/index.js";
@@ -10,8 +10,9 @@ import { misbehave } from "../support/error-cases.mjs";
 import { demoModel, fixtures, modelFiles } from "../support/fixtures.mjs";
 import { checkPooling, checkScores, checkTokens, checkVectors, INT8_BOUNDS } from "../support/parity.mjs";
 import { startServer } from "../support/server.mjs";
-import { CSP, launch, openPage } from "./support/browser.mjs";
+import { CSP, ISOLATION } from "./support/browser.mjs";
 import { buildProject } from "./support/built.mjs";
+import { keepsCaches, launchChosen, openPage } from "./support/drivers/driver.mjs";
 
 const MODEL = "/demo/model_int8.onnx";
 const mounts = { "/demo/": demoModel, "/": fixtures };
@@ -21,7 +22,7 @@ let models;
 let refusing;
 let browser;
 let page;
-let problems;
+let platform;
 
 before(async () => {
   project = await buildProject();
@@ -29,8 +30,9 @@ before(async () => {
   models = await startServer(mounts, { cors: true });
   refusing = await startServer(mounts);
   misbehave(models);
-  browser = await launch();
-  ({ page, problems } = await openPage(browser, app.origin));
+  browser = await launchChosen();
+  page = await openPage(browser, app.origin);
+  platform = await page.call("platform");
 });
 after(async () => {
   await browser?.close();
@@ -38,7 +40,7 @@ after(async () => {
   project?.remove();
 });
 
-const call = (name, ...args) => page.evaluate(([name, args]) => globalThis.api[name](...args), [name, args]);
+const call = (...args) => page.call(...args);
 const driver = {
   encode: async (kind, texts, options) =>
     (await call("encode", kind, texts, options)).map(({ data, dim }) => {
@@ -134,27 +136,63 @@ test("a page does not freeze while the worker works", async (context) => {
 test("both builds can be forced", async () => {
   for (const [wasm, provider] of [
     ["base", "wasm-simd128"],
-    ["relaxed", "wasm-relaxed-simd"],
+    ["relaxed", platform.relaxed ? "wasm-relaxed-simd" : "unsupported"],
   ]) {
-    const { info } = await call("load", `${models.origin}/tiny-bert`, { wasm });
-    assert.equal(info.provider, provider);
+    const { info, code } = await call("load", `${models.origin}/tiny-bert`, { wasm });
+    assert.equal(info?.provider ?? code, provider);
   }
 });
 
-test("a worker that cannot start fails the load", async () => {
-  const context = await browser.newContext();
-  const other = await context.newPage();
-  await other.route(/worker.*\.js/, (route) => route.fulfill({ status: 404, body: "" }));
-  await other.goto(app.origin);
-  await other.waitForFunction(() => globalThis.ready === true);
-  const found = await other.evaluate((folder) => globalThis.api.load(folder), `${models.origin}/tiny-bert`);
-  assert.deepEqual([found.code, found.own], ["worker", true]);
-  await context.close();
+describe("a worker that cannot start fails the load", () => {
+  const loadFrom = async (options, change) => {
+    const own = await startServer({ "/": project.dist }, options);
+    change?.(own);
+    const other = await openPage(browser, own.origin);
+    const found = await other.call("load", `${models.origin}/tiny-bert`, { threads: 1 });
+    await other.close();
+    await own.close();
+    assert.deepEqual([found.code, found.own], ["worker", true], JSON.stringify(found));
+    return found.message;
+  };
+  const script = () =>
+    `/assets/${readdirSync(join(project.dist, "assets")).find((name) => /worker.*\.js$/.test(name))}`;
+
+  test("where its script is missing", async () => {
+    const message = await loadFrom({}, ({ behaviour }) => behaviour.set(script(), { status: 404 }));
+    assert.match(message, /is it served/);
+  });
+
+  test("where the content security policy forbids it", async () => {
+    const policy = CSP.replace("worker-src 'self'", "worker-src 'none'");
+    assert.match(await loadFrom({ headers: { "content-security-policy": policy } }), /worker-src 'self'/);
+  });
+
+  test("where only the page has the headers of isolation", async () => {
+    const without = Object.fromEntries(Object.keys(ISOLATION).map((name) => [name, undefined]));
+    const message = await loadFrom({ headers: ISOLATION }, ({ behaviour }) =>
+      behaviour.set(script(), { headers: without }),
+    );
+    assert.match(message, /^the worker failed:[^?]*Cross-Origin-Embedder-Policy/);
+  });
+});
+
+test("a page that may not compile WebAssembly says so", async () => {
+  const policy = CSP.replace("'wasm-unsafe-eval'", "");
+  const own = await startServer({ "/": project.dist }, { headers: { "content-security-policy": policy } });
+  const other = await openPage(browser, own.origin);
+  for (const worker of [true, false]) {
+    const found = await other.call("load", `${models.origin}/tiny-bert`, { worker, wasm: "base" });
+    assert.deepEqual([found.code, found.own], ["unsupported", true], JSON.stringify(found));
+    assert.match(found.message, /wasm-unsafe-eval/);
+  }
+  await other.close();
+  await own.close();
 });
 
 describe("cache", () => {
   const fresh = async () => {
-    ({ page, problems } = await openPage(browser, app.origin));
+    await page.close();
+    page = await openPage(browser, app.origin);
     models.takeLog();
   };
   const asked = () => models.takeLog().filter(({ path, method }) => path === MODEL && method === "GET");
@@ -209,8 +247,7 @@ describe("cache", () => {
 
   test("the model loads again while its server is stopped", async (context) => {
     await models.close();
-    await page.reload();
-    await page.waitForFunction(() => globalThis.ready === true);
+    if (keepsCaches) await page.reload();
     const { phases, info, ms } = await call("load", `${models.origin}/demo`);
     assert.deepEqual(phases, ["cache"]);
     assert.equal(info.modelName, "minilm-colbert");
@@ -220,9 +257,10 @@ describe("cache", () => {
   });
 });
 
-test("nothing broke the content security policy", () => {
+test("nothing broke the content security policy", async () => {
+  const found = await page.problems();
   assert.deepEqual(
-    problems.filter((text) => /Content Security Policy/i.test(text)),
+    found.filter((text) => /Content Security Policy/i.test(text)),
     [],
   );
 });

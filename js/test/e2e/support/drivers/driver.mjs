@@ -1,0 +1,76 @@
+// One interface for three browsers, chosen by MULTIVEC_BROWSER.
+
+import { readFileSync } from "node:fs";
+
+/**
+ * @typedef {object} Page a page in a profile of its own
+ * @property {(code: string) => Promise<unknown>} evaluate the value of an expression, which is awaited
+ * @property {(url: string) => Promise<unknown>} goto
+ * @property {() => Promise<unknown>} close
+ * @property {() => number} [workers] how many workers run, where the browser says
+ * @property {() => string[]} [logged] errors that the browser logged, where it says
+ *
+ * @typedef {object} Browser
+ * @property {string} name
+ * @property {string} version
+ * @property {(url: string) => Promise<Page>} open
+ * @property {() => Promise<unknown>} close
+ */
+
+/** Which browser runs: `chromium`, `firefox` or `webkit`. */
+export const chosen = process.env.MULTIVEC_BROWSER ?? "chromium";
+
+/** @returns {Promise<Browser>} */
+export async function launchChosen(name = chosen) {
+  const { launch } = await import(`./${name}.mjs`);
+  return launch();
+}
+
+/** A page that has loaded, and whose module has run. */
+export async function openPage(browser, url) {
+  const page = await browser.open(url);
+  const own = {
+    /** Calls a function in the page with arguments that are JSON. */
+    run: (code, ...args) => page.evaluate(`(${code})(...${JSON.stringify(args)})`),
+    call: (name, ...args) => own.run("(name, ...args) => globalThis.api[name](...args)", name, ...args),
+    async until(code, ...args) {
+      for (let tries = 0; tries < 1200; tries += 1) {
+        if (await own.run(code, ...args)) return;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      throw new Error(`in vain: ${code}`);
+    },
+    async goto(url) {
+      await page.goto(url);
+      await own.until("() => globalThis.ready === true");
+    },
+    reload: async () => own.goto(await own.run("() => location.href")),
+    /** What the page noticed and the browser logged. */
+    problems: async () => [...(await own.run("() => globalThis.problems ?? []")), ...(page.logged?.() ?? [])],
+    /** Workers that run: as the browser says, else as the page counts them. */
+    workers: async () => page.workers?.() ?? (await own.run("() => globalThis.workers.size")),
+    close: () => page.close(),
+  };
+  await own.until("() => globalThis.ready === true");
+  return own;
+}
+
+/** WebKitGTK's MiniBrowser forgets caches when a page is left, as it has no profile. */
+export const keepsCaches = chosen !== "webkit";
+
+/** The first of some paths that is there. */
+export function firstFile(variable, paths) {
+  const all = [process.env[variable], ...paths].filter(Boolean);
+  const found = all.find((path) => readable(path));
+  if (found === undefined) throw new Error(`expected ${all.join(" or ")} (or ${variable}), found none`);
+  return found;
+}
+
+function readable(path) {
+  try {
+    readFileSync(path, { flag: "r" });
+    return true;
+  } catch {
+    return false;
+  }
+}
