@@ -1,7 +1,8 @@
-import { corpus } from "../search/corpus.js";
+import { corpus, questions } from "../search/corpus.js";
 import { card } from "../support/card.js";
 import { $, element } from "../support/dom.js";
 import { loadProgress } from "../support/load-progress.js";
+import { showQuestions } from "../support/questions.js";
 import { SearchBox } from "../support/search-box.js";
 import { Status } from "../support/status.js";
 import { HybridSearch } from "./search.js";
@@ -18,7 +19,6 @@ const sources = {
   reranker: source("reranker", "cross-encoder/ms-marco-MiniLM-L6-v2"),
 };
 
-const ABOUT = `${corpus.length} short passages on many subjects. Try: why do loaves of bread rise`;
 const status = new Status($("loading"));
 const texts = corpus.map(({ text }) => text);
 let search;
@@ -26,11 +26,13 @@ let search;
 const box = new SearchBox($("search"), {
   search: (text, signal) => search.find(text, { signal }),
   show(found) {
+    $("questions").hidden = true;
     $("summary").textContent = "Percentages are what the cross-encoder thinks of each.";
     $("results").replaceChildren(...found.map(hit));
   },
   empty() {
-    $("summary").textContent = ABOUT;
+    $("summary").textContent = `${corpus.length} short passages on many subjects. For example:`;
+    $("questions").hidden = false;
     $("results").replaceChildren();
   },
   fail: (error) => status.fail("The search failed.", error, { retry: start }),
@@ -66,4 +68,5 @@ function hit({ index, logit, ranks }) {
   return item;
 }
 
+showQuestions($("questions"), questions, (question) => box.set(question));
 start();

@@ -1,19 +1,9 @@
 // What can be found, before anything is typed.
 
 import { $, element } from "../support/dom.js";
-import { questions } from "./corpus.js";
 
 /** Passages that are listed; those of a book would make the page slow. */
 const LISTED = 200;
-
-/** Shows example questions; `ask(question)` is called with the chosen one. */
-export function showQuestions(ask) {
-  $("questions").replaceChildren(
-    ...questions.map((question) =>
-      element("li", {}, element("button", { type: "button", textContent: question, onclick: () => ask(question) })),
-    ),
-  );
-}
 
 /** Says what a collection is about, and lists its passages. */
 export function showAbout({ passages, documents, name, isSample, isComplete }) {

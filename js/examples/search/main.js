@@ -3,11 +3,12 @@
 import { Encoder } from "multivec";
 import { $ } from "../support/dom.js";
 import { loadProgress } from "../support/load-progress.js";
+import { showQuestions } from "../support/questions.js";
 import { SearchBox } from "../support/search-box.js";
 import { Status } from "../support/status.js";
-import { showAbout, showQuestions } from "./about.js";
+import { showAbout } from "./about.js";
 import { encodeCollection } from "./collection.js";
-import { corpus } from "./corpus.js";
+import { corpus, questions } from "./corpus.js";
 import { openPanel } from "./own/panel.js";
 import { Question } from "./question.js";
 import { clearResults, showResults } from "./results.js";
@@ -45,7 +46,17 @@ const box = new SearchBox($("search"), {
   fail: (error) => status.fail("The search failed.", error, { retry: start }),
 });
 
-async function start() {
+let starting;
+
+/** Loads the model and encodes the samples, also in place of a model that failed. */
+function start() {
+  starting ??= load().finally(() => {
+    starting = undefined;
+  });
+  return starting;
+}
+
+async function load() {
   box.disable();
   encoder?.dispose();
   try {
@@ -101,7 +112,7 @@ async function encodeOwn(passages, options) {
 }
 
 showAbout({ passages: corpus, documents: [], isSample: true });
-showQuestions((question) => box.set(question));
+showQuestions($("questions"), questions, (question) => box.set(question));
 openPanel({
   encode: encodeOwn,
   use: (own) => turnTo({ ...own, isSample: false }),

@@ -3,9 +3,9 @@
 // MaxSim alone says little: where a good question finds a passage with 17,
 // nonsense finds one with 12.8. So each row is compared with what it gets from
 // unrelated passages, its background: the median over passages on many
-// subjects, of which nearly all are unrelated to any query. A relevance of 0 is that background, 1 a passage in which each
-// word finds itself. As the background does not depend on the passage,
-// relevances rank as MaxSim does.
+// subjects, of which nearly all are unrelated to any query. A relevance of 0 is
+// that background, 1 a passage in which each word finds itself. As the
+// background does not depend on the passage, relevances rank as MaxSim does.
 //
 // With this model and these passages, the best relevance of 29 queries of
 // nonsense had a median of 0.21, and 27 were below 0.3 or had stop words alone;
