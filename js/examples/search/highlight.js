@@ -2,7 +2,7 @@
 
 import { element } from "../support/dom.js";
 import { levelOf } from "./question.js";
-import { wordAt, wordsOf } from "./words.js";
+import { isStopWord, wordAt, wordsOf } from "./words.js";
 
 /** For each mark, how relevant it is to the words of the query that it matched. */
 const relevances = new WeakMap();
@@ -18,7 +18,7 @@ export function huesOf(words) {
 
 /**
  * A passage as nodes, with a mark at every word that a word of the query
- * matched: in the colour of the word that matched best, stop words last.
+ * matched, in the colour of the word that matched best. Stop words fade.
  */
 export function highlight(text, embedding, question, hues) {
   const words = wordsOf(text);
@@ -44,7 +44,8 @@ export function highlight(text, embedding, question, hues) {
     relevances.set(mark, found);
     if (hue !== undefined) {
       mark.style.setProperty("--hue", hue);
-      mark.style.setProperty("--strength", `${Math.round(100 * Math.min(1, 1.4 * strength))}%`);
+      const share = Math.min(1, (isStopWord(mark.textContent) ? 0.5 : 1.4) * strength);
+      mark.style.setProperty("--strength", `${Math.round(100 * share)}%`);
     }
     nodes.push(text.slice(end, from), mark);
     end = to;
