@@ -26,6 +26,7 @@ let search;
 const box = new SearchBox($("search"), {
   search: (text, signal) => search.find(text, { signal }),
   show(found) {
+    status.clear();
     $("questions").hidden = true;
     $("summary").textContent = "Percentages are what the cross-encoder thinks of each.";
     $("results").replaceChildren(...found.map(hit));
@@ -41,6 +42,7 @@ const box = new SearchBox($("search"), {
 async function start() {
   box.disable();
   search?.dispose();
+  status.clear();
   status.progress("Loading the models");
   try {
     const onProgress = loadProgress((text, share) => status.progress(text, { share }), Object.keys(sources).length);

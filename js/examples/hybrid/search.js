@@ -22,8 +22,10 @@ export class HybridSearch {
       ["multiVector", MultiVectorEncoder],
       ["reranker", CrossEncoder],
     ];
+    const stop = new AbortController();
+    const { signal } = stop;
     const loading = steps.map(async ([name, kind]) => {
-      search.#encoders[name] = await kind.load(sources[name], { onProgress: onProgress(name) });
+      search.#encoders[name] = await kind.load(sources[name], { signal, onProgress: onProgress(name) });
     });
     try {
       await Promise.all(loading);
@@ -34,7 +36,8 @@ export class HybridSearch {
       search.#texts = texts;
       return search;
     } catch (error) {
-      // The others, which may be loading still, are of no use.
+      // The others are of no use; what they have downloaded is kept.
+      stop.abort();
       Promise.allSettled(loading).then(() => search.dispose());
       throw error;
     }

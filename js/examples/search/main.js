@@ -36,6 +36,7 @@ const box = new SearchBox($("search"), {
     return { question, ranking, collection: searched };
   },
   show(found) {
+    status.clear();
     $("about").hidden = true;
     showResults(found);
   },
@@ -58,6 +59,7 @@ function start() {
 
 async function load() {
   box.disable();
+  status.clear();
   encoder?.dispose();
   try {
     encoder = await timings.of("Model", loadEncoder);

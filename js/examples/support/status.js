@@ -5,6 +5,7 @@ import { explain } from "./failures.js";
 
 export class Status {
   #place;
+  #hasFailed = false;
   #text = element("span", { className: "what", role: "status" });
   #bar = element("progress", { max: 1, "aria-label": "progress" });
   #cancel = element("button", { type: "button", textContent: "Cancel" });
@@ -14,8 +15,12 @@ export class Status {
     place.classList.add("status");
   }
 
-  /** Shows a step; `share` from 0 to 1, or `undefined` where it is not known. */
+  /**
+   * Shows a step; `share` from 0 to 1, or `undefined` where it is not known. An
+   * error stays until `clear`, as what failed may have parts that still go on.
+   */
   progress(text, { share, cancel } = {}) {
+    if (this.#hasFailed) return;
     this.#text.textContent = text;
     if (share === undefined) this.#bar.removeAttribute("value");
     else this.#bar.value = share;
@@ -29,6 +34,7 @@ export class Status {
 
   /** Shows an error; `retry` gets a button. */
   fail(what, error, { retry, dismiss } = {}) {
+    this.#hasFailed = true;
     const { sentence, details } = explain(error);
     const buttons = [
       ["Try again", retry],
@@ -55,6 +61,7 @@ export class Status {
   }
 
   clear() {
+    this.#hasFailed = false;
     this.#place.replaceChildren();
   }
 }
