@@ -24,6 +24,7 @@ function subjects(passages) {
 
 function ownNotes(passages, documents, isComplete) {
   const notes = ["Encoded in this tab, and forgotten when it is closed."];
+  if (documents.length < passages.length) notes.push("What is encoded so far can be searched already.");
   if (!isComplete) notes.push(`Only the first ${counted(passages.length, "passage")} are searched.`);
   const long = documents.filter(({ truncation }) => truncation?.truncated).length;
   if (long > 0) notes.push(`The ends of ${counted(long, "passage")} are more than the model can read.`);

@@ -63,8 +63,8 @@ async function load() {
   encoder?.dispose();
   try {
     encoder = await timings.of("Model", loadEncoder);
-    const onProgress = (done) =>
-      status.progress(`Encoding ${done} of ${corpus.length} passages`, { share: done / corpus.length });
+    const onProgress = ({ documents: { length } }) =>
+      status.progress(`Encoding ${length} of ${corpus.length} passages`, { share: length / corpus.length });
     samples = await timings.of(`${corpus.length} passages`, () => encodeCollection(encoder, corpus, { onProgress }));
   } catch (error) {
     return status.fail("The model cannot be loaded.", error, { retry: start });
@@ -117,7 +117,13 @@ showAbout({ passages: corpus, documents: [], isSample: true });
 showQuestions($("questions"), questions, (question) => box.set(question));
 openPanel({
   encode: encodeOwn,
-  use: (own) => turnTo({ ...own, isSample: false }),
+  use: turnTo,
+  changed(own) {
+    if (own !== collection) return;
+    showAbout(collection);
+    // Not while someone looks at what a word found.
+    if (!$("words").contains(document.activeElement)) box.run();
+  },
   back: () => turnTo({ ...samples, isSample: true }),
 });
 start();

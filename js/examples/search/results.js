@@ -37,12 +37,12 @@ export function showResults({ question, ranking, collection }) {
   );
 }
 
-function sentence(question, levels, { passages, name, isSample }) {
+function sentence(question, levels, { passages, documents, name, isSample }) {
   if (!question.saysSomething) return "Nearly every text has these words. Add one that says what it is about.";
   if (!levels.some((level) => level !== "weak")) return "Nothing here seems to be about that. What comes nearest:";
-  const count = passages.length.toLocaleString("en");
-  const all = `${count} ${passages.length === 1 ? "passage" : "passages"}${isSample ? "" : ` of ${name}`}`;
-  return `The best of ${all}. Choose a word to see what it found.`;
+  const { length } = documents;
+  const all = `${length.toLocaleString("en")} ${length === 1 ? "passage" : "passages"}${isSample ? "" : ` of ${name}`}`;
+  return `The best of ${length < passages.length ? "the first " : ""}${all}. Choose a word to see what it found.`;
 }
 
 // Rounded down, so that 29.9 is not a weak 30.

@@ -8,7 +8,7 @@ export class Status {
   #hasFailed = false;
   #text = element("span", { className: "what", role: "status" });
   #bar = element("progress", { max: 1, "aria-label": "progress" });
-  #cancel = element("button", { type: "button", textContent: "Cancel" });
+  #stop = element("button", { type: "button", textContent: "Stop" });
 
   constructor(place) {
     this.#place = place;
@@ -19,13 +19,13 @@ export class Status {
    * Shows a step; `share` from 0 to 1, or `undefined` where it is not known. An
    * error stays until `clear`, as what failed may have parts that still go on.
    */
-  progress(text, { share, cancel } = {}) {
+  progress(text, { share, stop } = {}) {
     if (this.#hasFailed) return;
     this.#text.textContent = text;
     if (share === undefined) this.#bar.removeAttribute("value");
     else this.#bar.value = share;
-    this.#cancel.onclick = cancel;
-    const parts = cancel === undefined ? [this.#text, this.#bar] : [this.#text, this.#bar, this.#cancel];
+    this.#stop.onclick = stop;
+    const parts = stop === undefined ? [this.#text, this.#bar] : [this.#text, this.#bar, this.#stop];
     // Those that are there stay: replaced, they would lose the focus, and be read out again.
     if (parts.some((part) => !part.isConnected) || parts.length !== this.#place.childElementCount) {
       this.#place.replaceChildren(...parts);

@@ -120,27 +120,29 @@ test("the example page searches people's own texts", async (context) => {
     assert.match(await page.textContent("#name"), /lights\.pdf$/);
   });
 
-  await context.test("dropped, with progress, and cancelled", async () => {
+  await context.test("dropped, searched while the rest is encoded, and stopped", async () => {
     await page.evaluate(() => {
       const text = "Every sentence of this long text is a little different, it has the number ";
       const lines = Array.from({ length: 20_000 }, (_, at) => `${text}${at}.`);
       const transfer = new DataTransfer();
-      transfer.items.add(new File([lines.join("\n")], "long.txt"));
-      const drop = (type) =>
+      transfer.items.add(new File(["Foxes sleep under the shed.\n\n", lines.join("\n")], "long.txt"));
+      for (const type of ["dragover", "drop"])
         document.body.dispatchEvent(new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true }));
-      drop("dragover");
-      drop("drop");
     });
-    await page.waitForFunction(() =>
-      /Encoding long.txt: [1-9]\d* of 2,000/.test(document.querySelector("#reading").textContent),
+    const encoding = /Encoding long.txt: [1-9]\d* of 2,000/;
+    await page.waitForFunction(
+      (source) => new RegExp(source).test(document.querySelector("#reading").textContent),
+      encoding.source,
     );
+    await untilSearching(page, "2,000 passages of long.txt");
     await checkAccess(page, "encoding");
-    // What was searched before still is.
-    assert.match((await best(page, "sound in the mist")).found, /Foghorns/);
-    await page.click("#reading >> text=Cancel");
+    assert.match((await best(page, "wild animals in the garden")).found, /Foxes/);
+    assert.match(await page.textContent("#reading"), encoding);
+    await page.click("#reading >> text=Stop");
+    await page.waitForFunction(() => /^What is here: \d+ passages/.test(document.querySelector("#name").textContent));
     assert.equal(await page.textContent("#reading"), "");
-    assert.match(await page.textContent("#name"), /lights\.pdf$/);
-    assert.match((await best(page, "sound in the mist")).found, /Foghorns/);
+    assert.match(await page.textContent("#notes"), /Only the first \d+ passages are searched/);
+    assert.match((await best(page, "wild animals in the garden")).found, /Foxes/);
   });
   assert.deepEqual(problems, []);
 });
