@@ -198,6 +198,17 @@ fn sparse_embeddings_are_pairs_of_lists() {
 }
 
 #[test]
+fn short_lists_have_the_same_embeddings() {
+    for precision in VectorPrecision::ALL {
+        let long = arrays(precision);
+        let short = long.clone().with_short_lists().expect("few rows");
+        assert!(matches!(short.values.data_type(), DataType::List(_)));
+        let read = |arrays: EmbeddingArrays| arrays.multi_vectors(DIM).expect("embeddings");
+        assert_eq!(read(short), read(long));
+    }
+}
+
+#[test]
 fn lists_of_other_libraries_are_read() {
     let long = arrays(VectorPrecision::F32);
     let lists = long.values.as_list::<i64>();

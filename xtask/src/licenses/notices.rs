@@ -68,6 +68,8 @@ impl Notices {
         for package in packages {
             files.insert(package, licenses(package)?);
         }
+        // Ours, for the few packages that name it and have no copy.
+        let apache = vec![read(&root().join("LICENSE"))?];
         for (package, own) in &files {
             // Some crates of a repository leave the file to another one.
             let sibling = || {
@@ -79,6 +81,7 @@ impl Notices {
             };
             let texts = if own.is_empty() {
                 sibling()
+                    .or_else(|| (package.license == "Apache-2.0").then_some(&apache))
                     .ok_or_else(|| format!("{package}: expected a licence file, found none"))?
             } else {
                 own

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::arguments::{LoadedModel, ModelArguments, StoreName};
 use crate::console::{Format, print};
 use crate::failure::Failure;
-use crate::input::{Chunk, Input, InputArguments, OnError, Skipped};
-use crate::output::{Identity, Output, Stored, Summary};
+use crate::input::{Chunk, Input, InputArguments, InputText, OnError, Selection, Share, Skipped};
+use crate::output::{Identity, Output, Stored, Summary, Target};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -22,8 +22,10 @@ pub(crate) struct Arguments {
     /// Whether the texts are queries or documents.
     #[arg(long)]
     kind: KindName,
-    /// Texts: JSON Lines (objects with `text` and optionally `id`) or plain
-    /// text, one per line; `-` for stdin.
+    /// Texts: JSON Lines (objects with `text` and optionally `id`), plain text
+    /// with one per line, or a table (`.parquet`, `.arrow`, `.feather`, `.csv`);
+    /// a folder of such files, or a pattern such as `'shards/*.parquet'`; `-` for
+    /// stdin.
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
     #[command(flatten)]
@@ -31,14 +33,26 @@ pub(crate) struct Arguments {
     /// What a line that cannot be used does, or a text that cannot be encoded.
     #[arg(long, default_value = "fail")]
     on_error: OnError,
+    /// Columns of the input table that the output table has too.
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    keep: Vec<String>,
+    /// Encode one of N shares, as the I-th of N processes: every N-th file or,
+    /// where there are fewer, every N-th block of 1024 texts.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Share>,
     /// Embeddings: `.safetensors` (a tensor a text, named by its id, or by its
     /// place from 0: `[tokens, dim]`, `[dim]` of dense models, `ID.indices` and
-    /// `ID.values` of sparse ones) or `.jsonl`. An interrupted run keeps its progress beside this file, and
-    /// the same command resumes it.
+    /// `ID.values` of sparse ones), `.jsonl`, or a table (`.parquet`, `.arrow`);
+    /// a folder, which is there or ends with `/`, gets Parquet files. An
+    /// interrupted run keeps its progress beside this file, and the same command
+    /// resumes it.
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
-    /// Write a corpus for `search --vectors` instead, with vectors in this
-    /// precision; the output may have any name.
+    /// Rows after which a file of an output folder ends [default: 512 MiB].
+    #[arg(long, value_name = "N", value_parser = parse_rows)]
+    rows_per_file: Option<usize>,
+    /// The precision of vectors in a table. Other outputs become a corpus for
+    /// `search --vectors` in this precision, and may have any name.
     #[arg(long, value_name = "PRECISION")]
     store: Option<StoreName>,
 }
@@ -49,13 +63,22 @@ enum KindName {
     Document,
 }
 
+fn parse_rows(text: &str) -> Result<usize, String> {
+    let rows = text.parse().ok().filter(|&rows| rows > 0);
+    rows.ok_or_else(|| "expected a number from 1 on".to_owned())
+}
+
 pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> {
     let (kind, kind_name) = match arguments.kind {
         KindName::Query => (TextKind::Query, "query"),
         KindName::Document => (TextKind::Document, "document"),
     };
-    let input = Input::open(&arguments.input, &arguments.texts)?;
-    let input = input.with_on_error(arguments.on_error);
+    let selection = Selection {
+        on_error: arguments.on_error,
+        keep: arguments.keep.clone(),
+        share: arguments.shard,
+    };
+    let input = Input::select(&arguments.input, &arguments.texts, selection)?;
     let LoadedModel { encoder, load, .. } = arguments.model.load_any()?;
     let text = Texts {
         kind,
@@ -97,10 +120,11 @@ fn write<H: EmbeddingHead<Output: Stored>>(
         mut input,
         load,
     } = texts;
-    let bar = progress(input.size);
+    let bar = progress(input.size());
     let ticking = bar.clone();
     let control = Control::new().with_progress(move |_| ticking.tick());
     let encoder = &encoder.with_control(control);
+    let options = arguments.model.options()?;
     let identity = Identity {
         model: H::Output::KIND,
         kind: kind_name.to_owned(),
@@ -108,13 +132,20 @@ fn write<H: EmbeddingHead<Output: Stored>>(
         computed: encoder.fingerprint().computed().to_owned(),
         origin: encoder.origin().map(str::to_owned),
         dim: encoder.dim(),
-        options: format!("{:?}", arguments.model.options()?.encode),
+        options: format!("{:?}", options.encode),
+        pooling: options.encode.pooling.map(|pooling| pooling.factor),
+        reading: input.reading(),
         format: input.format(),
         store: arguments
             .store
             .map(|name| VectorPrecision::from(name).name().to_owned()),
     };
-    let output = Output::open(&arguments.output, identity, &mut input)?;
+    let target = Target {
+        path: &arguments.output,
+        share: arguments.shard,
+        rows_per_file: arguments.rows_per_file,
+    };
+    let output = Output::open(&target, identity, &mut input)?;
     let resumed = output.totals().texts;
     if resumed > 0 {
         eprintln!("note: resuming after {resumed} texts of an earlier run");
@@ -154,6 +185,7 @@ fn write<H: EmbeddingHead<Output: Stored>>(
                 "resumed": resumed,
                 "tokens": totals.tokens,
                 "truncated": totals.truncated,
+                "nulls": totals.nulls,
                 "skipped": totals.skipped,
                 "skipped_texts": skipped,
                 "load_ms": milliseconds(load),
@@ -179,6 +211,9 @@ fn write<H: EmbeddingHead<Output: Stored>>(
                 info.precision,
                 arguments.output.display(),
             ))?;
+            if totals.nulls > 0 {
+                print(&format!("{} texts are null", totals.nulls))?;
+            }
             list(totals.skipped, &skipped)?;
         }
     }
@@ -196,7 +231,9 @@ fn list(count: usize, skipped: &[Skipped]) -> Result<(), Failure> {
             Value::Null => String::new(),
             id => format!(" (id {id})"),
         };
-        print(&format!("  line {}{id}: {}", text.line, text.reason))?;
+        let file = text.file.iter();
+        let file: String = file.map(|file| format!("{file}, ")).collect();
+        print(&format!("  {file}line {}{id}: {}", text.line, text.reason))?;
     }
     if count > skipped.len() {
         print(&format!("  and {} more", count - skipped.len()))?;
@@ -217,8 +254,8 @@ struct Run<'a, H: EmbeddingHead> {
 impl<H: EmbeddingHead<Output: Stored>> Run<'_, H> {
     fn encode_all(&mut self, bar: &ProgressBar) -> Result<(), Failure> {
         loop {
-            if self.input.size.is_some() {
-                bar.set_position(self.input.bytes);
+            if self.input.size().is_some() {
+                bar.set_position(self.input.bytes());
             }
             let chunk = self.input.read_chunk()?;
             if chunk.is_empty() {
@@ -230,26 +267,46 @@ impl<H: EmbeddingHead<Output: Stored>> Run<'_, H> {
     }
 
     fn encode(&mut self, chunk: Chunk) -> Result<(), Failure> {
-        let Chunk { texts, mut skipped } = chunk;
+        let Chunk {
+            texts,
+            nulls,
+            mut skipped,
+            kept,
+        } = chunk;
+        self.output.start_chunk(kept);
         let start = Instant::now();
         let plain: Vec<&str> = texts.iter().map(|line| line.text.as_str()).collect();
         let embeddings = self.encoder.encode_each(&plain, self.kind)?;
         self.spent += start.elapsed();
+        let mut nulls = nulls.iter().peekable();
         for (at, (text, embedding)) in texts.iter().zip(embeddings).enumerate() {
+            while let Some(null) = nulls.next_if(|null| null.index < text.index) {
+                self.output.write_null(null)?;
+            }
             match embedding {
-                Ok(embedding) => self.output.write(text, &embedding)?,
+                Ok(embedding) => {
+                    let written = self.output.write(text, &embedding);
+                    written.map_err(|error| self.at(text, error))?;
+                }
                 Err(error) => {
                     // Positions count from the start of the input.
                     let error = error.after(text.index - at);
                     if self.input.on_error() == OnError::Fail {
-                        return Err(Failure::at(self.input.place(text), error));
+                        return Err(self.at(text, error));
                     }
-                    skipped.push(Skipped::text(text, &error));
+                    skipped.push(self.input.skipped(text, &error));
                 }
             }
         }
+        for null in nulls {
+            self.output.write_null(null)?;
+        }
         self.output.skip(skipped);
         Ok(())
+    }
+
+    fn at(&self, text: &InputText, error: Error) -> Failure {
+        Failure::at(self.input.place(text), error)
     }
 }
 

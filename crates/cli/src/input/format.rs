@@ -18,24 +18,85 @@ pub(crate) enum InputFormat {
     Jsonl,
     /// A text on each line.
     Text,
+    /// Parquet.
+    Parquet,
+    /// Arrow's IPC format, of files (Feather version 2) or streams.
+    Arrow,
+    /// Comma-separated values, with the names of columns in the first row.
+    Csv,
 }
 
-/// The format of input files.
+/// How input files are read.
 #[derive(Args)]
 pub(crate) struct InputArguments {
     /// Format of the texts [default: by the file's name; on stdin `jsonl` if it
     /// starts with `{`].
     #[arg(long)]
     pub(crate) format: Option<InputFormat>,
+    /// The column of a table that has the texts, or the key of JSON Lines.
+    #[arg(long, value_name = "NAME", default_value = TEXT)]
+    pub(crate) text_column: String,
+    /// The column that has the ids [default: `id` where there is one].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) id_column: Option<String>,
+}
+
+const TEXT: &str = "text";
+const ID: &str = "id";
+
+/// The columns that are read.
+#[derive(Clone, Debug)]
+pub(super) struct Columns {
+    pub(super) text: String,
+    /// The column that was named.
+    pub(super) named_id: Option<String>,
+    /// Those that are kept.
+    pub(super) keep: Vec<String>,
+}
+
+impl Default for Columns {
+    fn default() -> Self {
+        Self {
+            text: TEXT.to_owned(),
+            named_id: None,
+            keep: Vec::new(),
+        }
+    }
+}
+
+impl Columns {
+    pub(super) fn id(&self) -> &str {
+        self.named_id.as_deref().unwrap_or(ID)
+    }
+
+    /// Whether texts and ids are where they are by default.
+    pub(super) fn are_default(&self) -> bool {
+        self.text == TEXT && self.id() == ID
+    }
 }
 
 impl InputFormat {
+    /// The format that a file's name tells.
     pub(super) fn of_name(path: &Path) -> Self {
-        if path.extension().is_some_and(|ending| ending == "jsonl") {
-            Self::Jsonl
-        } else {
-            Self::Text
-        }
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        ending.and_then(Self::of_ending).unwrap_or(Self::Text)
+    }
+
+    /// The format of files that end so, of those that folders are searched for.
+    pub(super) fn of_ending(ending: &str) -> Option<Self> {
+        Some(match ending {
+            "jsonl" => Self::Jsonl,
+            "txt" => Self::Text,
+            "parquet" => Self::Parquet,
+            "arrow" | "feather" => Self::Arrow,
+            "csv" => Self::Csv,
+            _ => return None,
+        })
+    }
+
+    /// Whether files of it have columns.
+    pub(super) fn is_table(self) -> bool {
+        matches!(self, Self::Parquet | Self::Arrow | Self::Csv)
     }
 }
 

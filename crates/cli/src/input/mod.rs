@@ -1,20 +1,30 @@
-//! Texts from a file or from standard input, line by line.
+//! Texts from files or from standard input: lines, or rows of tables.
 
+mod files;
 mod format;
+mod lines;
+mod share;
 mod skipped;
+mod table;
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use multivec::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::console::io_error;
-use format::BYTE_ORDER_MARK;
+use format::Columns;
 pub(crate) use format::{InputArguments, InputFormat};
+use lines::{Lines, LinesPosition};
+use share::Members;
+pub(crate) use share::Share;
 pub(crate) use skipped::{OnError, Skipped};
+use table::Table;
 
 /// Texts per chunk: enough that batches find texts of similar length.
 const CHUNK: usize = 1024;
@@ -22,17 +32,25 @@ const CHUNK: usize = 1024;
 /// Bytes after which a chunk ends, so that long texts do not fill memory.
 const CHUNK_BYTES: u64 = 1 << 20;
 
-/// Maximum bytes of a line.
-const LONGEST_LINE: u64 = 256 << 20;
-
 /// A text and its id, if the line has one.
 #[derive(Debug, PartialEq)]
 pub(crate) struct InputText {
     pub(crate) text: String,
     pub(crate) id: Option<Value>,
+    /// The number of its file, from 0.
+    file: usize,
     /// Position in the input, from 0.
     pub(crate) index: usize,
-    /// Line number, from 1.
+    /// Line number, from 1; of a table the row.
+    pub(crate) line: usize,
+}
+
+/// A row of a table whose text is null.
+#[derive(Debug, PartialEq)]
+pub(crate) struct NullText {
+    pub(crate) id: Option<Value>,
+    pub(crate) index: usize,
+    /// The row, from 1.
     pub(crate) line: usize,
 }
 
@@ -45,284 +63,490 @@ pub(crate) fn text_name(index: usize, id: &Value) -> String {
     }
 }
 
-#[derive(Deserialize)]
-struct JsonLine {
-    text: String,
-    #[serde(default)]
-    id: Option<Value>,
-}
-
-/// Consecutive texts of an input. Only at its end there are neither texts nor
-/// skipped lines.
+/// Consecutive texts of a file. Only at the input's end there are none of any
+/// kind.
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
     pub(crate) texts: Vec<InputText>,
+    pub(crate) nulls: Vec<NullText>,
     pub(crate) skipped: Vec<Skipped>,
+    /// Of tables.
+    pub(crate) kept: Option<Kept>,
 }
 
 impl Chunk {
     pub(crate) fn is_empty(&self) -> bool {
-        self.texts.is_empty() && self.skipped.is_empty()
+        self.texts.is_empty() && self.nulls.is_empty() && self.skipped.is_empty()
     }
+}
+
+/// The ids and the columns that are kept, of consecutive rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) rows: RecordBatch,
+    /// The position in the input of the first of them.
+    pub(crate) first: usize,
 }
 
 /// How far an input has been read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Position {
+    /// Files before the one that is being read.
+    #[serde(default)]
+    files: usize,
+    /// A hash of their content.
+    #[serde(default)]
+    earlier: String,
+    /// Bytes of lines; of a table 0.
     bytes: u64,
+    /// Lines or rows of the file.
     lines: usize,
     /// Texts, those that were skipped included.
     texts: usize,
-    /// BLAKE3 hash of these bytes, in hexadecimal digits.
+    /// BLAKE3 hash of these bytes, or of the table's file, in hexadecimal digits.
     hash: String,
 }
 
+/// What of an input is read, and how.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Selection {
+    /// What becomes of lines that cannot be used.
+    pub(crate) on_error: OnError,
+    /// Columns of tables that are kept.
+    pub(crate) keep: Vec<String>,
+    /// The part of this process.
+    pub(crate) share: Option<Share>,
+}
+
 /// Reads JSON Lines (an object with `text` and optionally `id` per line, blank
-/// lines left out) or plain text (one text per line).
+/// lines left out), plain text (one text per line), or tables.
 pub(crate) struct Input {
-    lines: Box<dyn BufRead>,
-    name: String,
-    /// `None` until the first bytes of standard input tell.
+    /// `None` is standard input.
+    files: Vec<Option<PathBuf>>,
     format: Option<InputFormat>,
-    on_error: OnError,
-    /// Lines read so far.
-    line: usize,
-    /// Texts read so far.
-    texts: usize,
-    /// Bytes read so far.
-    pub(crate) bytes: u64,
-    /// Bytes of the file; `None` for standard input.
-    pub(crate) size: Option<u64>,
-    longest_line: u64,
-    /// The file, to be opened again; `None` for standard input.
-    path: Option<PathBuf>,
-    hasher: blake3::Hasher,
+    columns: Columns,
+    selection: Selection,
+    /// The number of the file that is being read.
+    at: usize,
+    reader: Option<Reader>,
+    /// Texts of all files before.
+    before: usize,
+    /// Of the files before.
+    earlier: blake3::Hasher,
+    /// What tables have beside texts; `None` for lines.
+    kept: Option<SchemaRef>,
+    /// Bytes of each file; `None` for standard input.
+    sizes: Option<Vec<u64>>,
+}
+
+enum Reader {
+    Lines(Box<Lines>),
+    Table(Box<Table>),
+}
+
+impl Reader {
+    /// The position of the next text in the input.
+    fn texts(&self) -> usize {
+        match self {
+            Self::Lines(lines) => lines.texts(),
+            Self::Table(table) => table.texts(),
+        }
+    }
+
+    /// A hash of the whole file, which has been read to its end.
+    fn hash(&self) -> Result<String> {
+        match self {
+            Self::Lines(lines) => Ok(lines.position().hash),
+            Self::Table(table) => table.hash(),
+        }
+    }
 }
 
 impl Input {
-    /// Opens a file, or standard input for `-`.
+    /// Opens a file, the files of a folder, those that a pattern matches, or
+    /// standard input for `-`.
     pub(crate) fn open(path: &Path, arguments: &InputArguments) -> Result<Self> {
-        let name = path.display().to_string();
-        if name == "-" {
-            return Ok(Self::new(io::stdin().lock(), name, arguments.format));
-        }
-        let open = || {
-            let file = File::open(path)?;
-            let size = file.metadata()?.len();
-            Ok((file, size))
+        Self::select(path, arguments, Selection::default())
+    }
+
+    /// As [`open`](Self::open), with what is selected.
+    pub(crate) fn select(
+        path: &Path,
+        arguments: &InputArguments,
+        selection: Selection,
+    ) -> Result<Self> {
+        let files = match path.as_os_str() == "-" {
+            true => vec![None],
+            false => files::of(path)?.into_iter().map(Some).collect(),
         };
-        let (file, size) = open().map_err(|source| io_error(&name, "reading", source))?;
-        let format = arguments.format.unwrap_or(InputFormat::of_name(path));
-        let mut input = Self::new(BufReader::new(file), name, Some(format));
-        input.path = Some(path.to_owned());
-        input.size = Some(size);
+        let size = |file: &Option<PathBuf>| {
+            let file = file.as_ref()?;
+            Some(std::fs::metadata(file).map_or(0, |metadata| metadata.len()))
+        };
+        let mut input = Self {
+            sizes: files.iter().map(size).collect(),
+            files,
+            format: arguments.format,
+            columns: Columns {
+                text: arguments.text_column.clone(),
+                named_id: arguments.id_column.clone(),
+                keep: selection.keep.clone(),
+            },
+            selection,
+            at: 0,
+            reader: None,
+            before: 0,
+            earlier: blake3::Hasher::new(),
+            kept: None,
+        };
+        let first = input.open_file(0)?;
+        if let Reader::Table(table) = &first {
+            input.kept = Some(table.kept());
+        }
+        input.reader = Some(first);
         Ok(input)
     }
 
-    fn new(lines: impl BufRead + 'static, name: String, format: Option<InputFormat>) -> Self {
-        Self {
-            lines: Box::new(lines),
-            name,
-            format,
-            on_error: OnError::Fail,
-            line: 0,
-            texts: 0,
-            bytes: 0,
-            size: None,
-            longest_line: LONGEST_LINE,
-            path: None,
-            hasher: blake3::Hasher::new(),
-        }
-    }
-
-    /// Sets what becomes of lines that cannot be used.
-    pub(crate) fn with_on_error(mut self, on_error: OnError) -> Self {
-        self.on_error = on_error;
-        self
-    }
-
     pub(crate) fn on_error(&self) -> OnError {
-        self.on_error
+        self.selection.on_error
     }
 
     /// The format, where it does not depend on what standard input has.
     pub(crate) fn format(&self) -> Option<InputFormat> {
-        self.format
+        self.format_of(0)
+    }
+
+    /// What tables have beside texts: `id` where there are ids, and the columns
+    /// that are kept. `None` for lines.
+    pub(crate) fn kept(&self) -> Option<&SchemaRef> {
+        self.kept.as_ref()
+    }
+
+    /// The first column that is kept beside ids.
+    pub(crate) fn first_kept(&self) -> Option<&str> {
+        self.columns.keep.first().map(String::as_str)
+    }
+
+    /// What differs between inputs of which not the same texts are read.
+    pub(crate) fn reading(&self) -> String {
+        format!("{:?} {:?}", self.columns, self.selection.share)
     }
 
     /// Whether a later run can skip what this one has read.
     pub(crate) fn can_be_skipped(&self) -> bool {
-        self.path.is_some()
+        self.sizes.is_some()
+    }
+
+    /// Bytes of all files; `None` for standard input.
+    pub(crate) fn size(&self) -> Option<u64> {
+        Some(self.sizes.as_ref()?.iter().sum())
+    }
+
+    /// Bytes read so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        let sizes = self.sizes.as_deref().unwrap_or_default();
+        let before: u64 = sizes.iter().take(self.at).sum();
+        let size = sizes.get(self.at).copied().unwrap_or(0);
+        before
+            + match &self.reader {
+                Some(Reader::Lines(lines)) => lines.bytes,
+                Some(Reader::Table(table)) => (size as f64 * table.done()) as u64,
+                None => 0,
+            }
     }
 
     /// How far the input has been read.
-    pub(crate) fn position(&self) -> Position {
-        Position {
-            bytes: self.bytes,
-            lines: self.line,
-            texts: self.texts,
-            hash: self.hasher.finalize().to_hex().to_string(),
+    pub(crate) fn position(&self) -> Result<Position> {
+        let position = Position {
+            files: self.at,
+            earlier: self.earlier.finalize().to_hex().to_string(),
+            texts: self.reader.as_ref().map_or(self.before, Reader::texts),
+            ..Position::default()
+        };
+        Ok(match &self.reader {
+            Some(Reader::Lines(lines)) => {
+                let LinesPosition { bytes, lines, hash } = lines.position();
+                Position {
+                    bytes,
+                    lines,
+                    hash,
+                    ..position
+                }
+            }
+            Some(Reader::Table(table)) => Position {
+                lines: table.rows(),
+                hash: self.hash_of(table)?,
+                ..position
+            },
+            None => position,
+        })
+    }
+
+    /// Standard input cannot be read again, and needs no hash.
+    fn hash_of(&self, table: &Table) -> Result<String> {
+        if self.can_be_skipped() {
+            table.hash()
+        } else {
+            Ok(String::new())
         }
     }
 
     /// Skips what an earlier run has read, if it still has the same content.
     /// Otherwise stays at the start and returns `false`.
     pub(crate) fn skip(&mut self, read: &Position) -> Result<bool> {
-        let Some(path) = &self.path else {
+        if !self.can_be_skipped() || read.files > self.files.len() {
             return Ok(false);
-        };
-        let again = || {
-            let mut file = File::open(path)?;
-            let mut hasher = blake3::Hasher::new();
-            hasher.update_reader((&mut file).take(read.bytes))?;
-            let is_same = hasher.finalize().to_hex().as_str() == read.hash;
-            Ok(is_same.then_some((file, hasher)))
-        };
-        let found = again().map_err(|source| io_error(&self.name, "reading", source))?;
-        let Some((file, hasher)) = found else {
+        }
+        let mut earlier = blake3::Hasher::new();
+        for at in 0..read.files {
+            self.add_hash(&mut earlier, at)?;
+        }
+        if earlier.finalize().to_hex().as_str() != read.earlier {
             return Ok(false);
-        };
-        self.lines = Box::new(BufReader::new(file));
-        (self.bytes, self.line, self.texts) = (read.bytes, read.lines, read.texts);
-        self.hasher = hasher;
+        }
+        if read.files == self.files.len() {
+            self.reader = None;
+        } else {
+            // Texts of the file itself are within those that were read.
+            let members = self.members(read.files);
+            let mut reader = self.open_file(read.files)?;
+            let is_same = match (&mut reader, &self.files[read.files]) {
+                (Reader::Lines(lines), Some(path)) => {
+                    let position = LinesPosition {
+                        bytes: read.bytes,
+                        lines: read.lines,
+                        hash: read.hash.clone(),
+                    };
+                    let skipped = lines.skip(path, &position);
+                    skipped.map_err(|source| self.failed(read.files, source))?
+                }
+                (Reader::Table(table), _) => {
+                    table.hash()? == read.hash && table.skip(read.lines)?
+                }
+                _ => false,
+            };
+            if !is_same {
+                return Ok(false);
+            }
+            self.reader = Some(reader.starting_at(read.texts, members));
+        }
+        (self.at, self.before, self.earlier) = (read.files, read.texts, earlier);
         Ok(true)
+    }
+
+    /// Adds a file that is behind: its content or, where another process reads
+    /// it, the number of its texts.
+    fn add_hash(&self, earlier: &mut blake3::Hasher, at: usize) -> Result<()> {
+        let Some(path) = &self.files[at] else {
+            return Ok(());
+        };
+        if self.members(at) == Members::None {
+            earlier.update(&self.count(at)?.to_le_bytes());
+        } else {
+            let hash = hash_file(path).map_err(|source| self.failed(at, source))?;
+            earlier.update(hash.as_bytes());
+        }
+        Ok(())
+    }
+
+    /// The number of texts in a file.
+    fn count(&self, at: usize) -> Result<usize> {
+        let mut reader = self.open_file(at)?.starting_at(0, Members::None);
+        match &mut reader {
+            Reader::Table(table) => table.count(),
+            Reader::Lines(lines) => {
+                while !lines.read_chunk()?.is_empty() {}
+                Ok(lines.texts())
+            }
+        }
+    }
+
+    fn members(&self, file: usize) -> Members {
+        let share = self.selection.share;
+        share.map_or(Members::All, |share| share.members(file, self.files.len()))
+    }
+
+    fn format_of(&self, file: usize) -> Option<InputFormat> {
+        let by_name = |path: &PathBuf| InputFormat::of_name(path);
+        self.format
+            .or_else(|| self.files.get(file)?.as_ref().map(by_name))
+    }
+
+    /// A file's name in messages.
+    fn name(&self, file: usize) -> String {
+        match self.files.get(file) {
+            Some(Some(path)) => path.display().to_string(),
+            _ => "-".to_owned(),
+        }
+    }
+
+    fn failed(&self, file: usize, source: io::Error) -> Error {
+        io_error(&self.name(file), "reading", source)
+    }
+
+    /// Opens a file at its start.
+    fn open_file(&self, at: usize) -> Result<Reader> {
+        let name = self.name(at);
+        let format = self.format_of(at);
+        let path = self.files.get(at).and_then(Option::as_ref);
+        if let Some(format) = format.filter(|format| format.is_table()) {
+            let table = Table::open(name, path.map(PathBuf::as_path), format, &self.columns)?;
+            self.check_kept(&table)?;
+            let reader = Reader::Table(Box::new(table));
+            return Ok(reader.starting_at(self.before, self.members(at)));
+        }
+        if let Some(keep) = self.columns.keep.first() {
+            let expected = "tables (.parquet, .arrow, .feather or .csv), which have columns";
+            return Err(Error::option(
+                "keep",
+                expected,
+                format!("`{keep}` of {name}"),
+            ));
+        }
+        let lines = match path {
+            None => Lines::new(io::stdin().lock(), name, format),
+            Some(path) => {
+                let file = File::open(path).map_err(|source| self.failed(at, source))?;
+                Lines::new(BufReader::new(file), name, format)
+            }
+        };
+        let lines = lines
+            .with_columns(&self.columns)
+            .with_on_error(self.selection.on_error);
+        let reader = Reader::Lines(Box::new(lines));
+        Ok(reader.starting_at(self.before, self.members(at)))
+    }
+
+    /// Refuses a table whose columns are not those of the first one.
+    fn check_kept(&self, table: &Table) -> Result<()> {
+        let Some(expected) = &self.kept else {
+            return Ok(());
+        };
+        let found = table.kept();
+        if *expected == found {
+            return Ok(());
+        }
+        let show = |schema: &SchemaRef| {
+            let fields = schema.fields().iter();
+            let fields = fields.map(|field| format!("`{}` {}", field.name(), field.data_type()));
+            fields.collect::<Vec<_>>().join(", ")
+        };
+        Err(Error::invalid_file(
+            table.name(),
+            format!("the columns of {}: {}", self.name(0), show(expected)),
+            show(&found),
+        ))
     }
 
     /// Reads the next chunk of texts; an empty one at the end.
     pub(crate) fn read_chunk(&mut self) -> Result<Chunk> {
-        let (mut chunk, start) = (Chunk::default(), self.bytes);
-        while chunk.texts.len() + chunk.skipped.len() < CHUNK && self.bytes - start < CHUNK_BYTES {
-            match self.read_text() {
-                Ok(Some(text)) => chunk.texts.push(text),
-                Ok(None) => break,
-                Err(Error::InvalidInput {
-                    expected, found, ..
-                }) if self.on_error == OnError::Skip => chunk.skipped.push(Skipped {
-                    line: self.line,
-                    index: self.texts - 1,
-                    id: Value::Null,
-                    reason: format!("expected {expected}, found {found}"),
-                }),
-                Err(error) => return Err(error),
+        loop {
+            let members = self.members(self.at);
+            let Some(reader) = &mut self.reader else {
+                return Ok(Chunk::default());
+            };
+            if members == Members::None {
+                self.pass_over()?;
+                continue;
+            }
+            let mut chunk = match reader {
+                Reader::Lines(lines) => lines.read_chunk()?,
+                Reader::Table(table) => table.read_chunk()?,
+            };
+            if !chunk.is_empty() {
+                for text in &mut chunk.texts {
+                    text.file = self.at;
+                }
+                if self.files.len() > 1 {
+                    let name = self.name(self.at);
+                    for text in &mut chunk.skipped {
+                        text.file = Some(name.clone());
+                    }
+                }
+                return Ok(chunk);
+            }
+            self.next_file()?;
+        }
+    }
+
+    /// Counts the texts of a file that another process reads.
+    fn pass_over(&mut self) -> Result<()> {
+        let count = self.count(self.at)?;
+        self.earlier.update(&count.to_le_bytes());
+        self.before += count;
+        self.open_next()
+    }
+
+    fn next_file(&mut self) -> Result<()> {
+        if let Some(reader) = &self.reader {
+            self.before = reader.texts();
+            if self.can_be_skipped() {
+                let hash = reader.hash()?;
+                self.earlier.update(hash.as_bytes());
             }
         }
-        Ok(chunk)
+        self.open_next()
+    }
+
+    fn open_next(&mut self) -> Result<()> {
+        self.at += 1;
+        let is_over = self.at == self.files.len();
+        self.reader = match is_over {
+            true => None,
+            false => Some(self.open_file(self.at)?),
+        };
+        Ok(())
     }
 
     /// Reads all remaining texts.
+    ///
+    /// Fails with [`Error::InvalidInput`] for one that is null.
     pub(crate) fn read_all(&mut self) -> Result<Vec<InputText>> {
-        std::iter::from_fn(|| self.read_text().transpose()).collect()
+        let mut texts = Vec::new();
+        loop {
+            let chunk = self.read_chunk()?;
+            if let Some(null) = chunk.nulls.first() {
+                let name = self.name(self.at);
+                return Err(Error::invalid_input(name, null.line, "a text", "null"));
+            }
+            if chunk.is_empty() {
+                return Ok(texts);
+            }
+            texts.extend(chunk.texts);
+        }
+    }
+
+    /// A text that is left out, since it could not be encoded.
+    pub(crate) fn skipped(&self, text: &InputText, error: &Error) -> Skipped {
+        let mut skipped = Skipped::text(text, error);
+        if self.files.len() > 1 {
+            skipped.file = Some(self.name(text.file));
+        }
+        skipped
     }
 
     /// Where a text comes from, for messages.
     pub(crate) fn place(&self, text: &InputText) -> String {
+        let place = format!("{}:{}", self.name(text.file), text.line);
         match &text.id {
-            Some(id) => format!("{}:{}: id {id}", self.name, text.line),
-            None => format!("{}:{}", self.name, text.line),
+            Some(id) => format!("{place}: id {id}"),
+            None => place,
         }
-    }
-
-    /// Fails with [`Error::InvalidInput`] for a line that cannot be used; the
-    /// next call reads the line after it.
-    fn read_text(&mut self) -> Result<Option<InputText>> {
-        let format = match self.format {
-            Some(format) => format,
-            None => self.tell_apart().map_err(|source| self.failed(source))?,
-        };
-        loop {
-            let bytes = self.read_line().map_err(|source| self.failed(source))?;
-            let Some(bytes) = bytes else {
-                return Ok(None);
-            };
-            let content = match self.line {
-                1 => bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes),
-                _ => &bytes,
-            };
-            if format == InputFormat::Jsonl && content.trim_ascii().is_empty() {
-                continue;
-            }
-            self.texts += 1;
-            if bytes.len() as u64 == self.longest_line && !bytes.ends_with(b"\n") {
-                if self.on_error == OnError::Skip {
-                    self.finish_line().map_err(|source| self.failed(source))?;
-                }
-                let found = "a longer one";
-                return Err(self.invalid("a line of at most 256 MiB", found));
-            }
-            return self.parse(content, format).map(Some);
-        }
-    }
-
-    fn tell_apart(&mut self) -> io::Result<InputFormat> {
-        let start = format::tell_apart(&mut self.lines)?;
-        let rest = std::mem::replace(&mut self.lines, Box::new(io::empty()));
-        self.lines = Box::new(Cursor::new(start.bytes).chain(rest));
-        self.format = Some(start.format);
-        Ok(start.format)
-    }
-
-    /// Reads a line with its ending, or the start of one that is too long.
-    fn read_line(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let mut bytes = Vec::new();
-        let mut bounded = (&mut self.lines).take(self.longest_line);
-        let read = bounded.read_until(b'\n', &mut bytes)?;
-        if read == 0 {
-            return Ok(None);
-        }
-        self.hasher.update(&bytes);
-        self.bytes += read as u64;
-        self.line += 1;
-        Ok(Some(bytes))
-    }
-
-    /// Reads the rest of a line that is too long.
-    fn finish_line(&mut self) -> io::Result<()> {
-        loop {
-            let more = match self.lines.fill_buf() {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                more => more?,
-            };
-            let end = more.iter().position(|&byte| byte == b'\n');
-            let read = end.map_or(more.len(), |at| at + 1);
-            self.hasher.update(&more[..read]);
-            self.lines.consume(read);
-            self.bytes += read as u64;
-            if end.is_some() || read == 0 {
-                return Ok(());
-            }
-        }
-    }
-
-    fn parse(&self, bytes: &[u8], format: InputFormat) -> Result<InputText> {
-        let text = str::from_utf8(bytes)
-            .map_err(|error| self.invalid("text in UTF-8", &error.to_string()))?;
-        let text = text.strip_suffix('\n').unwrap_or(text);
-        let text = text.strip_suffix('\r').unwrap_or(text);
-        let line = match format {
-            InputFormat::Text => JsonLine {
-                text: text.to_owned(),
-                id: None,
-            },
-            InputFormat::Jsonl => serde_json::from_str(text).map_err(|error| {
-                self.invalid("a JSON object with the key `text`", &error.to_string())
-            })?,
-        };
-        Ok(InputText {
-            text: line.text,
-            id: line.id,
-            index: self.texts - 1,
-            line: self.line,
-        })
-    }
-
-    fn invalid(&self, expected: &'static str, found: &str) -> Error {
-        Error::invalid_input(&self.name, self.line, expected, found)
-    }
-
-    fn failed(&self, source: io::Error) -> Error {
-        io_error(&self.name, "reading", source)
     }
 }
 
-#[cfg(test)]
-mod tests;
+impl Reader {
+    fn starting_at(self, first: usize, members: Members) -> Self {
+        match self {
+            Self::Lines(lines) => Self::Lines(Box::new(lines.with_members(first, members))),
+            Self::Table(table) => Self::Table(Box::new(table.with_members(first, members))),
+        }
+    }
+}
+
+/// BLAKE3 hash of a file, in hexadecimal digits.
+fn hash_file(path: &Path) -> io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(File::open(path)?)?;
+    Ok(hasher.finalize().to_hex().to_string())
+}

@@ -20,7 +20,10 @@ pub(crate) enum OnError {
 /// A text that was left out, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Skipped {
-    /// Line number, from 1.
+    /// The file, where the input has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<String>,
+    /// Line number, from 1; of a table the row.
     pub(crate) line: usize,
     /// Position of the text in the input, from 0.
     pub(crate) index: usize,
@@ -33,6 +36,7 @@ impl Skipped {
     /// A text that could not be encoded.
     pub(crate) fn text(text: &InputText, error: &Error) -> Self {
         Self {
+            file: None,
             line: text.line,
             index: text.index,
             id: text.id.clone().unwrap_or(Value::Null),

@@ -25,9 +25,15 @@ pub(crate) struct Identity {
     pub(crate) options: String,
     /// How the input is read.
     pub(crate) format: Option<InputFormat>,
-    /// The precision of a corpus.
+    /// The precision of a corpus or of a table.
     #[serde(default)]
     pub(crate) store: Option<String>,
+    /// The factor by which rows are pooled.
+    #[serde(default)]
+    pub(crate) pooling: Option<usize>,
+    /// Which columns and which texts are read.
+    #[serde(default)]
+    pub(crate) reading: String,
 }
 
 /// What was written so far.
@@ -39,8 +45,17 @@ pub(crate) struct Totals {
     pub(crate) truncated: usize,
     /// Texts of the input that are left out.
     pub(crate) skipped: usize,
+    /// Texts that are null.
+    #[serde(default)]
+    pub(crate) nulls: usize,
     /// Bytes of the partial file.
     pub(crate) length: u64,
+    /// Files of a folder that are complete.
+    #[serde(default)]
+    pub(crate) parts: usize,
+    /// Rows since the last of them.
+    #[serde(default)]
+    pub(crate) part_rows: usize,
     /// Upper bound of the bytes of the header of a file of tensors.
     pub(crate) header: usize,
     /// How far the input has been read.
@@ -95,8 +110,9 @@ impl Journal {
     }
 
     /// The state of the last commit that is complete, and whose data is within
-    /// the first `kept` bytes of the partial file. Truncates the journal after
-    /// it. `None` if the journal has another identity or no commit.
+    /// the first `kept` bytes of the partial file, which starts over with each
+    /// part. Truncates the journal after it. `None` if the journal has another
+    /// identity or no commit.
     pub(crate) fn read(&mut self, identity: &Identity, kept: u64) -> io::Result<Option<Totals>> {
         self.file.seek(SeekFrom::Start(0))?;
         let mut lines = BufReader::new(&self.file);
@@ -109,15 +125,21 @@ impl Journal {
         if serde_json::from_slice::<Identity>(&line).ok().as_ref() != Some(identity) {
             return Ok(None);
         }
-        let mut state = None;
+        let (mut state, mut read): (Option<Totals>, u64) = (None, end);
+        let mut parts = 0;
         loop {
-            let read = next(&mut line)? as u64;
+            read += next(&mut line)? as u64;
             let found = serde_json::from_slice::<Line>(&line).ok();
-            match found.filter(|found| line.ends_with(b"\n") && found.totals.length <= kept) {
-                Some(found) => state = Some(found.totals),
-                None => break,
+            let Some(found) = found.filter(|_| line.ends_with(b"\n")) else {
+                break;
+            };
+            // What is in parts is no longer in the partial file.
+            if found.totals.parts > parts {
+                (parts, state) = (found.totals.parts, None);
             }
-            end += read;
+            if found.totals.length <= kept {
+                (state, end) = (Some(found.totals), read);
+            }
         }
         self.committed = state.as_ref().map_or(0, |totals: &Totals| totals.texts);
         self.file.set_len(end)?;

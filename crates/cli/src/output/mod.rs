@@ -2,9 +2,11 @@
 //! Until then they are in a partial file beside it, from which the next run of
 //! the same command resumes.
 
+mod column;
 mod corpus;
 mod journal;
 mod stored;
+mod table;
 mod tensors;
 
 use std::collections::HashSet;
@@ -17,15 +19,15 @@ use multivec::{Error, Result};
 use serde_json::{Value, json};
 
 use crate::console::io_error;
-use crate::input::{Input, InputText, OnError, Skipped, text_name};
+use crate::input::{Input, InputText, Kept, NullText, OnError, Share, Skipped, text_name};
 pub(crate) use journal::{Identity, Totals};
 use journal::{Journal, Record};
 pub(crate) use stored::Stored;
+use table::{Parts, Rows, TableFormat};
 
 /// Most texts that are listed of those that were left out.
 const LISTED: usize = 1000;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
     /// `.jsonl`: an object per text.
     Lines,
@@ -34,6 +36,24 @@ enum Format {
     Tensors,
     /// With `--store`: a corpus, made of rows as they are for tensors.
     Corpus,
+    /// `.parquet`, `.arrow` or `.feather`: a row per text.
+    Table(Box<Table>),
+}
+
+struct Table {
+    format: TableFormat,
+    rows: Rows,
+    /// Where the output is a folder.
+    parts: Option<Parts>,
+}
+
+/// Where embeddings go.
+pub(crate) struct Target<'a> {
+    pub(crate) path: &'a Path,
+    /// The part of this process.
+    pub(crate) share: Option<Share>,
+    /// Rows after which a file of a folder ends.
+    pub(crate) rows_per_file: Option<usize>,
 }
 
 /// What is in a file that is complete.
@@ -45,6 +65,7 @@ pub(crate) struct Summary {
 
 /// A file of embeddings in progress.
 pub(crate) struct Output {
+    /// The file; of a folder what partial file and journal are named after.
     path: PathBuf,
     format: Format,
     identity: Identity,
@@ -62,23 +83,30 @@ impl Output {
     /// Starts a file, or resumes the one that an interrupted run of the same
     /// command left; then `input` skips the texts that it already has. The
     /// extension decides the format.
-    pub(crate) fn open(path: &Path, identity: Identity, input: &mut Input) -> Result<Self> {
-        let ending = path.extension().and_then(|ending| ending.to_str());
-        let format = match ending {
-            _ if identity.store.is_some() => {
-                corpus::check(path, &identity)?;
-                Format::Corpus
+    pub(crate) fn open(target: &Target<'_>, identity: Identity, input: &mut Input) -> Result<Self> {
+        let format = Format::of(target, &identity, input)?;
+        let mut output = Self::resume(target, format, identity, input)?;
+        // A run may have ended before it did so.
+        output
+            .seal_if_full()
+            .map_err(|source| output.error(source))?;
+        Ok(output)
+    }
+
+    fn resume(
+        target: &Target<'_>,
+        format: Format,
+        identity: Identity,
+        input: &mut Input,
+    ) -> Result<Self> {
+        let base = match format.parts() {
+            Some(parts) => {
+                parts.prepare(|base| beside(base, "journal").exists())?;
+                parts.base()
             }
-            Some("jsonl") => Format::Lines,
-            Some("safetensors") => Format::Tensors,
-            _ => {
-                return Err(Error::option(
-                    "output",
-                    "a name that ends in .safetensors or .jsonl, or --store",
-                    path.display(),
-                ));
-            }
+            None => target.path.to_owned(),
         };
+        let path = base.as_path();
         let fail = |source| io_error(&path.display().to_string(), "writing", source);
         let partial_path = beside(path, "partial");
         let mut journal = Journal::open(&beside(path, "journal")).map_err(fail)?;
@@ -92,13 +120,24 @@ impl Output {
         let kept = partial.metadata().map_err(fail)?.len();
         let found = journal.read(&identity, kept).map_err(fail)?;
         let totals = match found {
-            Some(totals) if may_skip(&totals, input) && input.skip(&totals.input)? => totals,
+            Some(totals)
+                if may_skip(&totals, input)
+                    && format
+                        .parts()
+                        .is_none_or(|parts| parts.are_there(totals.parts))
+                    && input.skip(&totals.input)? =>
+            {
+                totals
+            }
             found => {
                 if found.is_some() || kept > 0 {
                     eprintln!(
                         "note: {} is from another input, model or options, or is damaged: starting over",
                         partial_path.display()
                     );
+                }
+                if let Some(parts) = format.parts() {
+                    parts.remove().map_err(fail)?;
                 }
                 journal.start(&identity).map_err(fail)?;
                 Totals::default()
@@ -115,7 +154,7 @@ impl Output {
         partial.set_len(totals.length).map_err(fail)?;
         partial.seek(SeekFrom::End(0)).map_err(fail)?;
         Ok(Self {
-            path: path.to_owned(),
+            path: base,
             format,
             identity,
             partial: BufWriter::new(partial),
@@ -131,17 +170,80 @@ impl Output {
         &self.totals
     }
 
+    /// Sets the columns that come with the texts that follow.
+    pub(crate) fn start_chunk(&mut self, kept: Option<Kept>) {
+        if let Format::Table(table) = &mut self.format {
+            table.rows.start(kept);
+        }
+    }
+
     /// Adds the embedding of one text.
     pub(crate) fn write(&mut self, text: &InputText, embedding: &impl Stored) -> Result<()> {
-        let done = match self.format {
+        let done = match &mut self.format {
             Format::Lines => self.write_line(text, embedding),
             Format::Tensors | Format::Corpus => self.write_rows(text, embedding)?,
+            Format::Table(table) => {
+                let pushed = table.rows.push(text.index, text.id.as_ref(), embedding);
+                pushed?;
+                self.totals.part_rows += 1;
+                self.write_full_batch()
+            }
         };
         self.totals.length += done.map_err(|source| self.error(source))?;
         self.totals.texts += 1;
         self.totals.tokens += embedding.rows();
         self.totals.truncated += usize::from(embedding.truncation().is_truncated());
         Ok(())
+    }
+
+    /// Adds a text that is null: a null, where the format has nulls.
+    pub(crate) fn write_null(&mut self, text: &NullText) -> Result<()> {
+        let done = match &mut self.format {
+            Format::Lines => self.write_null_line(text),
+            Format::Tensors | Format::Corpus => {
+                self.totals.header += tensors::GAP;
+                Ok(0)
+            }
+            Format::Table(table) => {
+                table.rows.push_null(text.index, text.id.as_ref());
+                self.totals.part_rows += 1;
+                self.write_full_batch()
+            }
+        };
+        self.totals.length += done.map_err(|source| self.error(source))?;
+        self.totals.nulls += 1;
+        Ok(())
+    }
+
+    fn write_null_line(&mut self, text: &NullText) -> io::Result<u64> {
+        let line = json!({
+            "index": text.index,
+            "id": text.id,
+            "kind": self.identity.kind,
+            "space": self.identity.space,
+            "embedding": null,
+        });
+        let line = format!("{line}\n");
+        self.partial.write_all(line.as_bytes())?;
+        Ok(line.len() as u64)
+    }
+
+    /// Writes the open rows of a table if they are enough.
+    fn write_full_batch(&mut self) -> io::Result<u64> {
+        match &mut self.format {
+            Format::Table(table) if table.rows.is_full() => self.write_batch(),
+            _ => Ok(0),
+        }
+    }
+
+    /// Writes the open rows of a table.
+    fn write_batch(&mut self) -> io::Result<u64> {
+        let Format::Table(table) = &mut self.format else {
+            return Ok(0);
+        };
+        let bytes = table.rows.take()?;
+        self.partial.write_all(&bytes)?;
+        Ok(bytes.len() as u64)
     }
 
     fn write_line(&mut self, text: &InputText, embedding: &impl Stored) -> io::Result<u64> {
@@ -165,12 +267,13 @@ impl Output {
     fn write_rows(&mut self, text: &InputText, embedding: &impl Stored) -> Result<io::Result<u64>> {
         let id = text.id.clone().unwrap_or(Value::Null);
         let name = text_name(text.index, &id);
-        if self.format == Format::Tensors {
+        let are_tensors = matches!(self.format, Format::Tensors);
+        if are_tensors {
             self.check_name(&name, text)?;
         }
         self.totals.header += tensors::entry_size(&name, self.totals.length, &id);
         let most = tensors::LARGEST_HEADER - tensors::FRAME;
-        if self.format == Format::Tensors && self.totals.header > most {
+        if are_tensors && self.totals.header > most {
             return Err(Error::option(
                 "output",
                 "a name that ends in .jsonl for this many texts, since readers of safetensors \
@@ -209,16 +312,46 @@ impl Output {
     /// Makes everything written so far durable, together with the position of
     /// `input`.
     pub(crate) fn commit(&mut self, input: &Input) -> Result<()> {
-        self.totals.input = input.position();
-        self.try_commit().map_err(|source| self.error(source))
+        self.totals.input = input.position()?;
+        let done = self.try_commit().and_then(|()| self.seal_if_full());
+        done.map_err(|source| self.error(source))
     }
 
     fn try_commit(&mut self) -> io::Result<()> {
+        self.totals.length += self.write_batch()?;
         self.partial.flush()?;
         // Data first, so that the journal never refers to missing bytes.
         self.partial.get_ref().sync_data()?;
         let record = std::mem::take(&mut self.open);
         self.journal.append(&self.totals, record)
+    }
+
+    /// Makes the rows so far a file of the folder, if they are enough for one.
+    fn seal_if_full(&mut self) -> io::Result<()> {
+        let is_full = |parts: &Parts| parts.is_full(&self.totals);
+        match self.format.parts().is_some_and(is_full) {
+            true => self.seal(),
+            false => Ok(()),
+        }
+    }
+
+    fn seal(&mut self) -> io::Result<()> {
+        let Format::Table(table) = &self.format else {
+            return Ok(());
+        };
+        let Some(parts) = &table.parts else {
+            return Ok(());
+        };
+        let partial = self.partial.get_mut();
+        partial.seek(SeekFrom::Start(0))?;
+        let path = parts.path(self.totals.parts);
+        table::write(&path, table.format, table.rows.schema(), partial)?;
+        self.totals.parts += 1;
+        (self.totals.part_rows, self.totals.length) = (0, 0);
+        // Only then are the rows no longer needed.
+        self.journal.append(&self.totals, Record::default())?;
+        partial.set_len(0)?;
+        partial.seek(SeekFrom::Start(0)).map(drop)
     }
 
     /// Completes the file and moves it to its name.
@@ -252,18 +385,26 @@ impl Output {
         let partial = self.partial.get_mut();
         partial.sync_all()?;
         let partial_path = beside(&self.path, "partial");
-        match self.format {
-            Format::Lines => fs::rename(&partial_path, &self.path)?,
-            Format::Tensors | Format::Corpus => {
-                partial.seek(SeekFrom::Start(0))?;
-                let write = match self.format {
-                    Format::Corpus => corpus::write,
-                    _ => tensors::write,
-                };
-                write(&self.path, &self.identity, &mut self.journal, partial)?;
-                fs::remove_file(&partial_path)?;
+        partial.seek(SeekFrom::Start(0))?;
+        let (path, identity, journal) = (&self.path, &self.identity, &mut self.journal);
+        match &self.format {
+            Format::Lines => {
+                fs::rename(&partial_path, path)?;
+                return fs::remove_file(beside(path, "journal"));
+            }
+            Format::Tensors => tensors::write(path, identity, journal, partial)?,
+            Format::Corpus => corpus::write(path, identity, journal, partial)?,
+            Format::Table(table) if table.parts.is_some() => {
+                // A folder of no rows has a file too, which tells its columns.
+                if self.totals.part_rows > 0 || self.totals.parts == 0 {
+                    self.seal()?;
+                }
+            }
+            Format::Table(table) => {
+                table::write(path, table.format, table.rows.schema(), partial)?;
             }
         }
+        fs::remove_file(&partial_path)?;
         fs::remove_file(beside(&self.path, "journal"))
     }
 
@@ -285,6 +426,53 @@ impl Output {
 
     fn error(&self, source: io::Error) -> Error {
         io_error(&self.path.display().to_string(), "writing", source)
+    }
+}
+
+impl Format {
+    fn of(target: &Target<'_>, identity: &Identity, input: &Input) -> Result<Self> {
+        let path = target.path;
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        let is_folder = path.is_dir() || path.to_string_lossy().ends_with(['/', '\\']);
+        let format = match ending {
+            _ if is_folder => Some(TableFormat::Parquet),
+            Some("parquet") => Some(TableFormat::Parquet),
+            Some("arrow" | "feather") => Some(TableFormat::Arrow),
+            _ => None,
+        };
+        if let Some(format) = format {
+            let parts = is_folder.then(|| Parts::new(path, target.share, target.rows_per_file));
+            return Ok(Self::Table(Box::new(Table {
+                format,
+                rows: Rows::new(identity, input.kept())?,
+                parts,
+            })));
+        }
+        if let Some(column) = input.first_kept() {
+            let expected = "a table (.parquet, .arrow, or a folder) as the output";
+            return Err(Error::option("keep", expected, format!("`{column}`")));
+        }
+        match ending {
+            _ if identity.store.is_some() => {
+                corpus::check(path, identity)?;
+                Ok(Self::Corpus)
+            }
+            Some("jsonl") => Ok(Self::Lines),
+            Some("safetensors") => Ok(Self::Tensors),
+            _ => Err(Error::option(
+                "output",
+                "a name that ends in .parquet, .arrow, .safetensors or .jsonl, a folder, or \
+                 --store",
+                path.display(),
+            )),
+        }
+    }
+
+    fn parts(&self) -> Option<&Parts> {
+        match self {
+            Self::Table(table) => table.parts.as_ref(),
+            _ => None,
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! What files have of an embedding, by its kind.
 
-use multivec::{DenseEmbedding, Embedding, SparseEmbedding, Truncation};
+use multivec::{DenseEmbedding, Embedding, Result, SparseEmbedding, Truncation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+
+use super::column::Column;
 
 /// A kind of embeddings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +40,9 @@ pub(crate) trait Stored {
     fn rows(&self) -> usize;
 
     fn truncation(&self) -> Truncation;
+
+    /// Adds it to a column of a table. Another kind's column takes nothing.
+    fn push_to(&self, column: &mut Column) -> Result<()>;
 }
 
 fn floats(values: &[f32]) -> impl Iterator<Item = u8> {
@@ -71,6 +76,13 @@ impl Stored for Embedding {
     fn truncation(&self) -> Truncation {
         self.truncation().unwrap_or_default()
     }
+
+    fn push_to(&self, column: &mut Column) -> Result<()> {
+        match column {
+            Column::MultiVector(column) => column.push(self),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Stored for DenseEmbedding {
@@ -90,6 +102,13 @@ impl Stored for DenseEmbedding {
 
     fn truncation(&self) -> Truncation {
         self.truncation.unwrap_or_default()
+    }
+
+    fn push_to(&self, column: &mut Column) -> Result<()> {
+        match column {
+            Column::Dense(column) => column.push(self),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -112,6 +131,13 @@ impl Stored for SparseEmbedding {
 
     fn truncation(&self) -> Truncation {
         self.truncation.unwrap_or_default()
+    }
+
+    fn push_to(&self, column: &mut Column) -> Result<()> {
+        match column {
+            Column::Sparse(column) => column.push(self),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -1,15 +1,19 @@
 use super::*;
 
-fn input(bytes: &'static [u8], format: Option<InputFormat>) -> Input {
-    Input::new(bytes, "texts".to_owned(), format)
+fn input(bytes: &'static [u8], format: Option<InputFormat>) -> Lines {
+    Lines::new(bytes, "texts".to_owned(), format)
 }
 
 fn read(bytes: &'static [u8], format: InputFormat) -> Result<Vec<InputText>> {
-    input(bytes, Some(format)).read_all()
+    all(&mut input(bytes, Some(format)))
+}
+
+fn all(lines: &mut Lines) -> Result<Vec<InputText>> {
+    std::iter::from_fn(|| lines.read_text().transpose()).collect()
 }
 
 fn texts(bytes: &'static [u8], format: Option<InputFormat>) -> Vec<String> {
-    let found = input(bytes, format).read_all().expect("texts");
+    let found = all(&mut input(bytes, format)).expect("texts");
     found.into_iter().map(|line| line.text).collect()
 }
 
@@ -43,7 +47,7 @@ fn a_byte_order_mark_is_left_out_at_the_start() {
 fn blank_json_lines_are_left_out() {
     let lines = b"\n{\"text\": \"a\"}\n  \r\n{\"text\": \"b\"}\n\n\t\n";
     for format in [Some(InputFormat::Jsonl), None] {
-        let found = input(lines, format).read_all().expect("two texts");
+        let found = all(&mut input(lines, format)).expect("two texts");
         let places: Vec<_> = found.iter().map(|text| (text.index, text.line)).collect();
         assert_eq!(places, [(0, 2), (1, 4)]);
     }

@@ -1,0 +1,155 @@
+//! Tables as batches of the columns that are read, by their formats.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
+use std::path::Path;
+
+use arrow_ipc::reader::{FileReader, StreamReader};
+use arrow_schema::{ArrowError, SchemaRef};
+use multivec::{Error, Result};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
+
+use super::csv::Csv;
+use super::{Batches, CHUNK, check_columns, failed, projection};
+use crate::console::io_error;
+use crate::input::format::{Columns, InputFormat};
+
+pub(super) struct Opened {
+    /// All columns of the table.
+    pub(super) schema: SchemaRef,
+    pub(super) batches: Batches,
+    /// Rows, where that is known.
+    pub(super) rows: Option<usize>,
+}
+
+/// Opens a table with the columns that are read.
+pub(super) fn open(
+    name: &str,
+    path: Option<&Path>,
+    format: InputFormat,
+    columns: &Columns,
+) -> Result<Opened> {
+    match format {
+        InputFormat::Parquet => parquet(name, path, columns),
+        InputFormat::Arrow => match path {
+            Some(path) => arrow(name, open_file(name, path)?, columns),
+            None => stream(name, Box::new(io::stdin().lock()), columns),
+        },
+        _ => {
+            let input: Box<dyn Read> = match path {
+                Some(path) => Box::new(open_file(name, path)?),
+                None => Box::new(io::stdin().lock()),
+            };
+            let csv = Csv::open(input).map_err(|error| failed(name, error))?;
+            let schema = csv.schema();
+            check_columns(name, &schema, columns)?;
+            let csv = csv.with_projection(projection(&schema, columns));
+            Ok(Opened {
+                schema,
+                batches: Box::new(csv.map_err(|error| failed(name, error))?),
+                rows: None,
+            })
+        }
+    }
+}
+
+fn open_file(name: &str, path: &Path) -> Result<File> {
+    File::open(path).map_err(|source| io_error(name, "reading", source))
+}
+
+type Builder = ParquetRecordBatchReaderBuilder<File>;
+
+fn parquet_builder(name: &str, path: Option<&Path>) -> Result<Builder> {
+    let Some(path) = path else {
+        let expected = "a file, since Parquet cannot be read as a stream";
+        return Err(Error::option(
+            "format",
+            expected,
+            "parquet of standard input",
+        ));
+    };
+    Builder::try_new(open_file(name, path)?).map_err(|error| match error {
+        ParquetError::External(source) => Error::invalid_file(name, "a Parquet file", source),
+        other => Error::invalid_file(name, "a Parquet file", other),
+    })
+}
+
+fn parquet(name: &str, path: Option<&Path>, columns: &Columns) -> Result<Opened> {
+    let builder = parquet_builder(name, path)?;
+    let schema = builder.schema().clone();
+    check_columns(name, &schema, columns)?;
+    let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).ok();
+    Ok(Opened {
+        schema,
+        batches: parquet_batches(name, builder, columns, 0)?,
+        rows,
+    })
+}
+
+/// The batches of a Parquet file from a row on.
+pub(super) fn parquet_from(
+    name: &str,
+    path: Option<&Path>,
+    columns: &Columns,
+    row: usize,
+) -> Result<Batches> {
+    parquet_batches(name, parquet_builder(name, path)?, columns, row)
+}
+
+fn parquet_batches(name: &str, builder: Builder, columns: &Columns, row: usize) -> Result<Batches> {
+    let roots = projection(builder.schema(), columns);
+    let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+    let reader = builder
+        .with_projection(mask)
+        .with_batch_size(CHUNK)
+        .with_offset(row)
+        .build();
+    let reader = reader.map_err(|error| Error::invalid_file(name, "a Parquet file", error))?;
+    Ok(Box::new(reader))
+}
+
+/// A file in Arrow's IPC format, or a stream in one.
+fn arrow(name: &str, file: File, columns: &Columns) -> Result<Opened> {
+    const MAGIC: &[u8] = b"ARROW1";
+    let fail = |source| io_error(name, "reading", source);
+    let mut file = BufReader::new(file);
+    let mut start = Vec::new();
+    (&mut file).take(6).read_to_end(&mut start).map_err(fail)?;
+    file.rewind().map_err(fail)?;
+    if start.starts_with(b"FEA1") {
+        let expected = "Feather version 2 (Arrow IPC)";
+        return Err(Error::invalid_file(name, expected, "Feather version 1"));
+    }
+    if start != MAGIC {
+        return stream(name, Box::new(file), columns);
+    }
+    let invalid = |error: ArrowError| failed(name, error);
+    let schema = FileReader::try_new(&mut file, None)
+        .map_err(invalid)?
+        .schema();
+    check_columns(name, &schema, columns)?;
+    file.rewind().map_err(fail)?;
+    let reader = FileReader::try_new(file, Some(projection(&schema, columns)));
+    Ok(Opened {
+        batches: Box::new(reader.map_err(invalid)?),
+        schema,
+        rows: None,
+    })
+}
+
+fn stream(name: &str, input: Box<dyn Read>, columns: &Columns) -> Result<Opened> {
+    // Streams tell their columns at their start, so that all are read.
+    let reader = StreamReader::try_new(BufReader::new(input), None);
+    let reader = reader.map_err(|error| failed(name, error))?;
+    let schema = reader.schema();
+    check_columns(name, &schema, columns)?;
+    let columns = projection(&schema, columns);
+    let batches = reader.map(move |batch| batch?.project(&columns));
+    Ok(Opened {
+        schema,
+        batches: Box::new(batches),
+        rows: None,
+    })
+}
