@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,7 +17,8 @@ from .score import documents as _documents
 Dtype = Literal["float32", "float16", "int8", "bits"]
 
 
-class Hit(NamedTuple):
+@dataclass(frozen=True)
+class Hit:
     """A document that a search has found."""
 
     #: Its position in the corpus.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Union, overload
 
 from . import score
@@ -51,7 +50,7 @@ class MultiVectorEncoder(Model):
     @overload
     def encode_query(
         self,
-        texts: Sequence[str],
+        texts: list[str],
         *,
         output: Literal["numpy"] = ...,
         dtype: FloatDtype = ...,
@@ -113,7 +112,7 @@ class MultiVectorEncoder(Model):
     @overload
     def encode_document(
         self,
-        texts: Sequence[str],
+        texts: list[str],
         *,
         output: Literal["numpy"] = ...,
         dtype: FloatDtype = ...,

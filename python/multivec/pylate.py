@@ -11,20 +11,14 @@ Embeddings are those of PyLate's ``models.ColBERT``, and work in its
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any, Literal, Union
 
 import numpy as np
 
 from ._model import ShowProgress, missing
-from ._options import EncodeOptions, LoadOptions
+from ._options import EncodeOptions
 from .encoder import MultiVectorEncoder
 from .errors import EncoderError
-
-if sys.version_info >= (3, 11):
-    from typing import Unpack
-else:
-    from typing_extensions import Unpack
 
 
 class ColBERT:
@@ -36,7 +30,7 @@ class ColBERT:
         device: str | None = None,
         *,
         do_query_expansion: bool | None = None,
-        **options: Unpack[LoadOptions],
+        **options: Any,
     ) -> None:
         """Loads a model.
 
@@ -64,12 +58,12 @@ class ColBERT:
     @property
     def query_length(self) -> int:
         """Most tokens of a query."""
-        return self._encoder._native.length("query")
+        return int(self._encoder.info["query_length"])
 
     @property
     def document_length(self) -> int:
         """Most tokens of a document."""
-        return self._encoder._native.length("document")
+        return int(self._encoder.info["document_length"])
 
     def get_sentence_embedding_dimension(self) -> int:
         """Columns of a vector."""

@@ -72,8 +72,9 @@ def encode(
     concurrency: Union[int, tuple[int, int]] = 1,
     num_cpus: float = 1,
     batch_size: int = 256,
+    block_rows: int = 1024,
     ray_options: dict[str, Any] | None = None,
-    **options: Unpack[LoadOptions],
+    **options: Any,
 ) -> Any:
     """Adds embeddings to a dataset, lazily as Ray's own methods.
 
@@ -90,8 +91,12 @@ def encode(
         dtype: Of their numbers.
         truncated: A column that says which texts were cut off; ``None`` for none.
         concurrency: Actors, or the least and the most of them.
-        num_cpus: CPUs of each actor: its threads.
+        num_cpus: CPUs of each actor: its threads. Where all actors together would
+            leave no CPU for Ray's own tasks, which read and write, they reserve a
+            little less, with as many threads.
         batch_size: Most rows of a batch.
+        block_rows: Most rows of a block of texts: what an actor takes at a time, and
+            what is encoded again when it is lost.
         ray_options: Other arguments of ``Dataset.map_batches``.
         **options: Those of loading, see :class:`multivec.LoadOptions`.
 
@@ -107,17 +112,49 @@ def encode(
         "rows": batch_size,
         **options,
     }
+    if arguments.get("threads") is None:
+        arguments["threads"] = max(1, int(num_cpus))
+    actors = concurrency if isinstance(concurrency, int) else concurrency[1]
+    # Readers make few large blocks of many small files; an actor takes whole blocks.
+    dataset = dataset.repartition(target_num_rows_per_block=block_rows)
     return dataset.map_batches(
         Encode,
         fn_constructor_args=(os.fspath(model),),
         fn_constructor_kwargs=arguments,
         batch_format="pyarrow",
         batch_size=batch_size,
-        concurrency=concurrency,
-        num_cpus=num_cpus,
+        compute=_pool(concurrency),
+        num_cpus=_reserved(num_cpus, actors),
         zero_copy_batch=True,
         **(ray_options or {}),
     )
+
+
+def _pool(concurrency: Union[int, tuple[int, int]]) -> Any:
+    from ray.data import ActorPoolStrategy
+
+    if isinstance(concurrency, int):
+        return ActorPoolStrategy(size=concurrency)
+    least, most = concurrency
+    return ActorPoolStrategy(min_size=least, max_size=most)
+
+
+def _reserved(num_cpus: float, actors: int) -> float:
+    """The CPUs that each actor reserves. A job whose actors reserve all that the
+    cluster has would wait for its own reads for ever."""
+    try:
+        import ray
+    except ImportError:
+        missing("ray", "Ray Data")
+    if not ray.is_initialized():
+        ray.init()
+    resources: Any = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    total = float(resources.get("CPU", 0))
+    wanted = num_cpus * actors
+    # More than there are is for a cluster that grows.
+    if wanted > total or total - wanted >= 1:
+        return num_cpus
+    return max(total - 1, 0) / actors
 
 
 def _cpus() -> int | None:
@@ -128,5 +165,6 @@ def _cpus() -> int | None:
         missing("ray", "Ray Data")
     if not ray.is_initialized():
         return None
-    assigned = ray.get_runtime_context().get_assigned_resources().get("CPU")
+    context: Any = ray.get_runtime_context()
+    assigned = context.get_assigned_resources().get("CPU")
     return None if assigned is None else max(1, int(assigned))

@@ -7,6 +7,7 @@ place, others are converted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +22,8 @@ from .embedding import FloatArray
 Documents = Any
 
 
-class Ranked(NamedTuple):
+@dataclass(frozen=True)
+class Ranked:
     """A document of a ranking."""
 
     #: Its position among the documents.
@@ -40,8 +42,8 @@ class Matches(NamedTuple):
 
 def rows(vectors: Any) -> FloatArray:
     """One multi-vector as the native module reads it."""
-    found = np.ascontiguousarray(vectors, dtype=np.float32)
-    return found.reshape(0, 0) if found.size == 0 and found.ndim == 1 else found
+    found: FloatArray = np.ascontiguousarray(vectors, dtype=np.float32)
+    return np.zeros((0, 0), np.float32) if found.size == 0 and found.ndim == 1 else found
 
 
 def documents(vectors: Documents) -> Any:

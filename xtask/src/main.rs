@@ -11,6 +11,7 @@ mod manifest;
 mod nightly;
 mod package;
 mod platforms;
+mod python;
 mod release;
 mod setup;
 mod test;
@@ -52,6 +53,16 @@ const TASKS: &[Task] = &[
         name: "test-web",
         run: |_| test::web(),
         about: "the checks of the npm package alone",
+    },
+    Task {
+        name: "test-python",
+        run: |_| python::test(),
+        about: "the checks of the Python package alone",
+    },
+    Task {
+        name: "wheel",
+        run: |_| python::wheel(),
+        about: "the Python package that is published, for this platform",
     },
     Task {
         name: "test-provider",

@@ -1,12 +1,12 @@
-//! `cargo xtask test`: every check; `test-crates` and `test-web`: its halves;
-//! `test-provider`: parity on hardware of this machine.
+//! `cargo xtask test`: every check; `test-crates`, `test-python` and `test-web`: its
+//! parts; `test-provider`: parity on hardware of this machine.
 
 mod web;
 
 use std::process::Command;
 
 use crate::command::{Result, answers, cargo, program, root, step};
-use crate::{licenses, package, setup};
+use crate::{licenses, package, python, setup};
 
 pub(crate) use web::web;
 
@@ -34,6 +34,7 @@ pub(crate) fn provider(arguments: &[String]) -> Result {
 
 pub(crate) fn run() -> Result {
     crates()?;
+    python::test()?;
     web()
 }
 
