@@ -52,7 +52,7 @@ pub use dense::DenseEmbedding;
 pub use embedding::{Embedding, Token};
 pub use encoder::{
     AnyEncoder, Cancellation, Control, CrossEncoder, DenseEncoder, EmbeddingStream, EncodeJob,
-    EncodeOptions, Encoder, ModelParts, MultiVectorEncoder, Prediction, Progress, RankedDocument,
+    EncodeOptions, Encoder, HybridEmbedding, HybridEncoder, ModelParts, MultiVectorEncoder, Prediction, Progress, RankedDocument,
     SparseEncoder, TextEncoder,
 };
 pub use error::{Error, Result};

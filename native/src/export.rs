@@ -12,7 +12,7 @@ use multivec_graph::onnx::EXTERNAL;
 use multivec_graph::{WeightsWriter, embed_bytes};
 use serde_json::{Map, Value};
 
-use crate::model::{Assembled, Halves, ModelDirectory, ModelGraph, assemble, is_same};
+use crate::model::{Assembled, Halves, ModelDirectory, ModelGraph, assemble_to_write, is_same};
 
 const MODEL: &str = "model.onnx";
 const INT8_MODEL: &str = "model_int8.onnx";
@@ -58,7 +58,7 @@ pub fn export_model(
         return Err(Error::model_mismatch(root, "kind", expected, found));
     }
     let parts = directory.parts()?;
-    let Assembled { mut model, .. } = assemble(directory, weights, Halves::Kept)?;
+    let Assembled { mut model, .. } = assemble_to_write(directory, weights, Halves::Kept)?;
     let description = directory.description();
     if parts.normalization() == Normalization::L2 && description.format != Format::Exported {
         let file = model.file().to_owned();

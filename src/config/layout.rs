@@ -68,6 +68,18 @@ impl SkiplistTexts {
     }
 }
 
+/// Whether the first token of a text has a row of an embedding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FirstRow {
+    /// It has.
+    #[default]
+    Kept,
+    /// It has none.
+    Dropped,
+}
+
 /// A side of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]

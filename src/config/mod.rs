@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 pub(crate) use keys::{Keys, shorten, syntax};
 use layout::is_default;
-pub use layout::{PrefixStyle, Preparation, Side, SkiplistTexts, UnknownWords};
+pub use layout::{FirstRow, PrefixStyle, Preparation, Side, SkiplistTexts, UnknownWords};
 pub use tokenizer::TokenizerFacts;
 
 /// Which side of retrieval a text is on.
@@ -109,6 +109,9 @@ pub struct ModelConfig {
     /// The only tokens whose rows documents keep; empty for all.
     #[serde(skip_serializing_if = "is_default")]
     pub keep_only_token_ids: Vec<u32>,
+    /// Whether the first token of a text has a row.
+    #[serde(skip_serializing_if = "is_default")]
+    pub first_row: FirstRow,
     /// Tokens that shorter queries are expanded to, where longer ones are
     /// encoded too; `None` for `query_length`.
     #[serde(skip_serializing_if = "is_default")]
@@ -210,6 +213,7 @@ impl ModelConfig {
             unknown_skiplist_words: UnknownWords::default(),
             skiplist_texts: SkiplistTexts::default(),
             keep_only_token_ids: Vec::new(),
+            first_row: FirstRow::default(),
             expansion_length: None,
             expansion_token: None,
             prompts: BTreeMap::new(),

@@ -51,6 +51,14 @@ pub struct SentencePooling {
 }
 
 impl SentencePooling {
+    /// One vector of all tokens.
+    pub(crate) fn of(mode: TokenPooling) -> Self {
+        Self {
+            modes: vec![mode],
+            prompt: PromptTokens::Included,
+        }
+    }
+
     pub(crate) fn apply(&self, states: ArrayView2<'_, f32>, prompt_tokens: usize) -> Vec<f32> {
         let skipped = match self.prompt {
             PromptTokens::Included => 0,

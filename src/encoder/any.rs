@@ -1,8 +1,8 @@
 //! An encoder of the kind that a model is.
 
 use super::{
-    CrossEncoder, DenseEncoder, EncodeOptions, ModelParts, MultiVectorEncoder, SparseEncoder,
-    TextEncoder,
+    CrossEncoder, DenseEncoder, EncodeOptions, HybridEncoder, ModelParts, MultiVectorEncoder,
+    SparseEncoder, TextEncoder,
 };
 use crate::backend::{Backend, BackendInfo};
 use crate::error::Result;
@@ -21,6 +21,8 @@ pub enum AnyEncoder {
     Sparse(SparseEncoder),
     /// Scores of pairs of texts.
     Cross(CrossEncoder),
+    /// The first three at once.
+    Hybrid(HybridEncoder),
 }
 
 impl AnyEncoder {
@@ -43,6 +45,7 @@ impl AnyEncoder {
             ModelKind::CrossEncoder => {
                 Self::Cross(TextEncoder::new(parts, backend, weights, options)?)
             }
+            ModelKind::Hybrid => Self::Hybrid(TextEncoder::new(parts, backend, weights, options)?),
         })
     }
 
@@ -53,6 +56,7 @@ impl AnyEncoder {
             Self::Dense(_) => ModelKind::Dense,
             Self::Sparse(_) => ModelKind::Sparse,
             Self::Cross(_) => ModelKind::CrossEncoder,
+            Self::Hybrid(_) => ModelKind::Hybrid,
         }
     }
 
@@ -63,6 +67,7 @@ impl AnyEncoder {
             Self::Dense(encoder) => encoder.info(),
             Self::Sparse(encoder) => encoder.info(),
             Self::Cross(encoder) => encoder.info(),
+            Self::Hybrid(encoder) => encoder.info(),
         }
     }
 
@@ -73,6 +78,7 @@ impl AnyEncoder {
             Self::Dense(encoder) => encoder.origin(),
             Self::Sparse(encoder) => encoder.origin(),
             Self::Cross(encoder) => encoder.origin(),
+            Self::Hybrid(encoder) => encoder.origin(),
         }
     }
 
@@ -83,6 +89,7 @@ impl AnyEncoder {
             Self::Dense(encoder) => encoder.dim(),
             Self::Sparse(encoder) => encoder.dim(),
             Self::Cross(encoder) => encoder.dim(),
+            Self::Hybrid(encoder) => encoder.dim(),
         }
     }
 
@@ -93,6 +100,7 @@ impl AnyEncoder {
             Self::Dense(encoder) => encoder.fingerprint(),
             Self::Sparse(encoder) => encoder.fingerprint(),
             Self::Cross(encoder) => encoder.fingerprint(),
+            Self::Hybrid(encoder) => encoder.fingerprint(),
         }
     }
 }

@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
+use multivec_graph::hybrid::HybridPart;
 use multivec_graph::safetensors::WeightIndex;
 use multivec_graph::{Bytes, widen_stored};
 use ndarray::{Array1, Array2};
 
-use super::heads::{Cross, Dense, ModelHead, Sparse};
+use super::heads::{Cross, Dense, Hybrid, ModelHead, Sparse};
 use crate::config::Keys;
-use crate::dense::{Layer, LayerResidual, Layers};
+use crate::dense::{Layer, LayerResidual, Layers, SentencePooling, Similarity, TokenPooling};
 use crate::error::{Error, Result};
 use crate::model::{
-    self, DenseWeights, HeadDescription, ModelDescription, ModelStore, Module, Residual,
-    StaticTable,
+    self, DenseWeights, HeadDescription, HybridDescription, HybridHeads, HybridWidths,
+    ModelDescription, ModelStore, Module, Residual, StaticTable,
 };
-use crate::sparse::StaticWeights;
+use crate::sparse::{StaticWeights, TokenWeights};
 use crate::tokenize::TextTokenizer;
 
 /// Reads the weights of what is behind a model's graph.
@@ -42,12 +43,66 @@ pub(super) fn load_head(
                 Some(table) => Some(static_weights(table, tokenizer, store)?),
                 None => None,
             },
+            tokens: None,
         }),
+        HeadDescription::Hybrid(hybrid) => self::hybrid(hybrid, tokenizer, store)?,
         HeadDescription::CrossEncoder(cross) => ModelHead::Cross(Cross {
             labels: cross.labels,
             activation: cross.activation,
         }),
     })
+}
+
+/// What is loaded of a model of several kinds.
+fn hybrid(
+    description: &HybridDescription,
+    tokenizer: &TextTokenizer,
+    store: &impl ModelStore,
+) -> Result<ModelHead> {
+    let sparse = || {
+        Ok::<_, Error>(Sparse {
+            queries: None,
+            tokens: Some(TokenWeights::new(
+                tokenizer.wordless_ids()?,
+                tokenizer.largest_id(),
+            )),
+        })
+    };
+    Ok(match description.part {
+        HybridPart::Text => ModelHead::Dense(Dense {
+            pooling: SentencePooling::of(TokenPooling::Cls),
+            layers: Layers(Vec::new().into()),
+            similarity: Similarity::Cosine,
+        }),
+        HybridPart::Weights => ModelHead::Sparse(sparse()?),
+        HybridPart::Tokens => ModelHead::MultiVector,
+        _ => ModelHead::Hybrid(Hybrid {
+            widths: match (description.widths, &description.heads) {
+                (Some(widths), _) => widths,
+                (None, Some(heads)) => widths(heads, store)?,
+                (None, None) => {
+                    let what = "the heads of a model of several kinds";
+                    return Err(Error::missing_file(store.location(), what, "none"));
+                }
+            },
+            sparse: sparse()?,
+        }),
+    })
+}
+
+fn widths(heads: &HybridHeads, store: &impl ModelStore) -> Result<HybridWidths> {
+    let mut index = WeightIndex::new();
+    store.index(&heads.tokens, &mut index)?;
+    let shape = index.get("weight").map(|weight| &weight.shape[..]);
+    match shape.map(|sizes| sizes.iter().map(|&size| usize::try_from(size)).collect()) {
+        Some(Ok::<Vec<_>, _>(sizes)) if sizes.len() == 2 => Ok(HybridWidths::new(sizes[1], sizes[0])),
+        _ => Err(Error::model_mismatch(
+            store.name(&heads.tokens),
+            "tensor `weight`",
+            "two axes",
+            format_args!("{shape:?}"),
+        )),
+    }
 }
 
 fn layer(module: &Module, store: &impl ModelStore) -> Result<Layer> {

@@ -30,7 +30,8 @@ use crate::trace::{event, span};
 pub use any::AnyEncoder;
 pub use control::{Cancellation, Control, Progress};
 pub use heads::{
-    AnyHead, AnyOutput, Cross, Dense, EmbeddingHead, Head, MultiVector, Prediction, Sparse,
+    AnyHead, AnyOutput, Cross, Dense, EmbeddingHead, Head, Hybrid, HybridEmbedding, MultiVector,
+    Prediction, Sparse,
 };
 use options::Plan;
 pub use options::{EncodeOptions, QueryExpansion};
@@ -44,8 +45,8 @@ pub use stream::EmbeddingStream;
 /// A loaded model with what its [`Head`] makes of the graph's output.
 ///
 /// Cheap to clone, and safe to call from many threads at once. The kinds of
-/// models are [`MultiVectorEncoder`], [`DenseEncoder`], [`SparseEncoder`] and
-/// [`CrossEncoder`].
+/// models are [`MultiVectorEncoder`], [`DenseEncoder`], [`SparseEncoder`],
+/// [`CrossEncoder`] and [`HybridEncoder`].
 pub struct TextEncoder<H> {
     shared: Arc<Shared<H>>,
     plan: Plan,
@@ -70,6 +71,10 @@ pub type SparseEncoder = TextEncoder<Sparse>;
 
 /// A reranker, which reads a query and a document together.
 pub type CrossEncoder = TextEncoder<Cross>;
+
+/// An encoder with a vector for each text, weights of its tokens and a vector
+/// for each token, from one pass.
+pub type HybridEncoder = TextEncoder<Hybrid>;
 
 impl<H> Clone for TextEncoder<H> {
     fn clone(&self) -> Self {
@@ -146,6 +151,7 @@ impl<H: Head> TextEncoder<H> {
             tokenizer: &parts.tokenizer,
             backend: backend.as_ref(),
             kind: head.kind(),
+            reads: head.reads(),
         }
         .check(&plan)?;
         head.check(width, &backend.info().model_file)?;
@@ -227,6 +233,7 @@ impl<H: Head> TextEncoder<H> {
             tokenizer: &self.shared.tokenizer,
             backend: self.shared.backend.as_ref(),
             kind: self.kind(),
+            reads: self.shared.head.reads(),
         }
         .check_length(&plan, self.proven_length)?;
         Ok(Self {

@@ -164,10 +164,15 @@ impl EncodeOptions {
     /// Refuses what is for models of other kinds.
     pub(super) fn check_kind(&self, kind: ModelKind) -> Result<()> {
         let has_expansion = self.query_expansion != QueryExpansion::Model;
+        // Models of several kinds have vectors of tokens, which can be pooled.
+        let of_pooling = match kind {
+            ModelKind::Hybrid => kind,
+            _ => ModelKind::MultiVector,
+        };
         let of_others = [
             ("dimensions", ModelKind::Dense, self.dimensions.is_some()),
             ("query_expansion", ModelKind::MultiVector, has_expansion),
-            ("pooling", ModelKind::MultiVector, self.pooling.is_some()),
+            ("pooling", of_pooling, self.pooling.is_some()),
         ];
         let found = of_others
             .iter()

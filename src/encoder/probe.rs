@@ -10,6 +10,7 @@ use crate::model::ModelKind;
 use crate::normalization::Normalization;
 use crate::tokenize::TextTokenizer;
 
+use super::heads::Reads;
 use super::options::Plan;
 use super::padding::Texts;
 
@@ -19,6 +20,7 @@ pub(super) struct Probe<'a> {
     pub(super) tokenizer: &'a TextTokenizer,
     pub(super) backend: &'a dyn Backend,
     pub(super) kind: ModelKind,
+    pub(super) reads: Reads,
 }
 
 /// What a graph gives for each text.
@@ -85,16 +87,13 @@ impl Probe<'_> {
     /// What the graph gives for a text of `length` tokens.
     fn form(&self, alone: &TokenStates, length: usize) -> Result<OutputForm> {
         let rows = alone.data.len().checked_div(alone.dim).unwrap_or(0);
-        let wants_text = matches!(self.kind, ModelKind::Sparse | ModelKind::CrossEncoder);
         let form = match rows {
-            1 if wants_text || length > 1 => OutputForm::Text,
+            1 if self.reads == Reads::Text || length > 1 => OutputForm::Text,
             _ => OutputForm::Tokens,
         };
-        let expected = match (self.kind, form) {
-            (ModelKind::MultiVector, OutputForm::Text) => "a vector for each token",
-            (ModelKind::Sparse | ModelKind::CrossEncoder, OutputForm::Tokens) => {
-                "one vector for each text"
-            }
+        let expected = match (self.reads, form) {
+            (Reads::Tokens, OutputForm::Text) => "a vector for each token",
+            (Reads::Text, OutputForm::Tokens) => "one vector for each text",
             _ => return Ok(form),
         };
         Err(Error::model_mismatch(

@@ -62,6 +62,7 @@ pub fn batch_invariance_of_any<T: AsRef<str>>(
         AnyEncoder::MultiVector(encoder) => batch_invariance(encoder, options, texts),
         AnyEncoder::Dense(encoder) => batch_invariance(encoder, options, texts),
         AnyEncoder::Sparse(encoder) => batch_invariance(encoder, options, texts),
+        AnyEncoder::Hybrid(encoder) => batch_invariance(encoder, options, texts),
         AnyEncoder::Cross(encoder) => batch_invariance_of_pairs(encoder, options, texts),
     }
 }

@@ -66,6 +66,7 @@ impl EncodedSample {
             AnyEncoder::MultiVector(encoder) => Self::new(encoder, sample),
             AnyEncoder::Dense(encoder) => Self::new(encoder, sample),
             AnyEncoder::Sparse(encoder) => Self::new(encoder, sample),
+            AnyEncoder::Hybrid(encoder) => Self::new(encoder, sample),
             AnyEncoder::Cross(encoder) => Self::of_pairs(encoder, sample),
         }
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use multivec_graph::hybrid::HybridPart;
+
 use super::kind::{HeadDescription, ModelKind};
 use super::layers::Module;
 use crate::config::ModelConfig;
@@ -101,6 +103,11 @@ impl ModelDescription {
                 .or_else(|| Some(self.states_width()? * dense.pooling.modes.len())),
             HeadDescription::Sparse(_) => None,
             HeadDescription::CrossEncoder(cross) => cross.labels,
+            HeadDescription::Hybrid(hybrid) => match hybrid.part {
+                HybridPart::Text => hybrid.widths.map(|widths| widths.text),
+                HybridPart::Tokens => hybrid.widths.map(|widths| widths.token),
+                _ => None,
+            },
         }
     }
 }

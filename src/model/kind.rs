@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use multivec_graph::hybrid::{HybridOutputs, HybridPart};
 use multivec_graph::modules::SpladePooling;
 
 use super::layers::Module;
@@ -25,6 +26,8 @@ pub enum ModelKind {
     Sparse,
     /// Scores of pairs of texts.
     CrossEncoder,
+    /// The first three at once.
+    Hybrid,
 }
 
 impl fmt::Display for ModelKind {
@@ -34,6 +37,7 @@ impl fmt::Display for ModelKind {
             Self::Dense => "dense",
             Self::Sparse => "sparse",
             Self::CrossEncoder => "cross-encoder",
+            Self::Hybrid => "hybrid",
         })
     }
 }
@@ -55,6 +59,8 @@ pub enum HeadDescription {
     Sparse(SparseDescription),
     /// Of a cross-encoder.
     CrossEncoder(CrossDescription),
+    /// Of a model of several kinds.
+    Hybrid(HybridDescription),
 }
 
 impl HeadDescription {
@@ -65,8 +71,80 @@ impl HeadDescription {
             Self::Dense(_) => ModelKind::Dense,
             Self::Sparse(_) => ModelKind::Sparse,
             Self::CrossEncoder(_) => ModelKind::CrossEncoder,
+            Self::Hybrid(hybrid) => match hybrid.part {
+                HybridPart::Text => ModelKind::Dense,
+                HybridPart::Weights => ModelKind::Sparse,
+                HybridPart::Tokens => ModelKind::MultiVector,
+                _ => ModelKind::Hybrid,
+            },
         }
     }
+}
+
+/// A model that gives a vector of each text, weights of its tokens, and vectors
+/// of them, in one pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct HybridDescription {
+    /// What is loaded of it.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub part: HybridPart,
+    /// Columns of the vectors of texts and of tokens, as far as they are known.
+    pub widths: Option<HybridWidths>,
+    /// The files of the heads, unless they are in the graph.
+    pub heads: Option<HybridHeads>,
+}
+
+impl HybridDescription {
+    pub(super) fn of_heads(heads: HybridHeads) -> Self {
+        Self {
+            part: HybridPart::All,
+            widths: None,
+            heads: Some(heads),
+        }
+    }
+
+    pub(super) fn of_outputs(outputs: &HybridOutputs) -> Self {
+        Self {
+            part: HybridPart::All,
+            widths: Some(HybridWidths::new(
+                outputs.text_width,
+                outputs.token_width,
+            )),
+            heads: None,
+        }
+    }
+}
+
+/// Columns of vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct HybridWidths {
+    /// Of those of texts.
+    pub text: usize,
+    /// Of those of tokens.
+    pub token: usize,
+}
+
+impl HybridWidths {
+    /// Columns of vectors of texts and of tokens.
+    pub(crate) fn new(text: usize, token: usize) -> Self {
+        Self { text, token }
+    }
+}
+
+/// The paths of safetensors files with one linear layer each, `weight` and
+/// `bias`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct HybridHeads {
+    /// From states to weights of tokens.
+    pub weights: String,
+    /// From states to vectors of tokens.
+    pub tokens: String,
 }
 
 /// From token states to the vector of a text.

@@ -15,6 +15,7 @@ mod exported;
 mod files;
 mod folder;
 mod format;
+mod hybrid;
 mod kind;
 mod layers;
 mod modules;
@@ -38,7 +39,8 @@ pub use description::{Format, ModelDescription, Transformer, Unused, WeightsFile
 use files::Files;
 pub use folder::ModelFolder;
 pub use kind::{
-    CrossDescription, DenseDescription, HeadDescription, ModelKind, SparseDescription, StaticTable,
+    CrossDescription, DenseDescription, HeadDescription, HybridDescription, HybridHeads,
+    HybridWidths, ModelKind, SparseDescription, StaticTable,
 };
 pub use layers::{Dense, DenseWeights, Module, Residual};
 

@@ -1,10 +1,12 @@
 //! A weight for each of a few tokens of the vocabulary.
 
 mod static_weights;
+mod token_weights;
 
 use crate::error::{Error, Result};
 use crate::tokenize::Truncation;
 pub(crate) use static_weights::StaticWeights;
+pub(crate) use token_weights::TokenWeights;
 
 /// A sparse embedding of one text: the tokens with a weight above 0.
 #[derive(Clone, Debug, PartialEq)]

@@ -191,6 +191,21 @@ impl TextTokenizer {
         self.inner.ids.pad
     }
 
+    /// The ids of tokens that stand for no word: those that are put around a
+    /// text, that of padding, and that of words outside of the vocabulary.
+    ///
+    /// # Errors
+    /// [`Error::Tokenization`] if the tokenizer fails.
+    pub(crate) fn wordless_ids(&self) -> Result<Vec<u32>> {
+        let around = self.inner.process("", usize::MAX);
+        let mut ids = around
+            .map_err(|source| Error::tokenization(0, source))?
+            .ids;
+        ids.push(self.pad_id());
+        ids.extend(self.unknown_id());
+        Ok(ids)
+    }
+
     /// The largest id of the vocabulary.
     pub fn largest_id(&self) -> u32 {
         self.inner.ids.largest
@@ -312,10 +327,9 @@ impl TextTokenizer {
             roles.insert(at, TokenRole::Prefix);
             spans.insert(at, (0, 0));
         }
-        let kept = ids.iter().map(|&id| inner.rows.keep(layout.kind, id));
         let mut tokenized = TokenizedText {
             attention_mask: vec![true; ids.len()],
-            kept: kept.collect(),
+            kept: inner.rows.of(layout.kind, &ids),
             input_ids: ids,
             roles,
             spans,

@@ -3,7 +3,7 @@
 use tokenizers::Tokenizer;
 
 use super::vocabulary::unknown_id;
-use crate::config::{ModelConfig, SkiplistTexts, TextKind, UnknownWords};
+use crate::config::{FirstRow, ModelConfig, SkiplistTexts, TextKind, UnknownWords};
 
 pub(super) struct Rows {
     /// Sorted.
@@ -11,6 +11,7 @@ pub(super) struct Rows {
     skiplist_texts: SkiplistTexts,
     /// The only tokens that documents keep, sorted; empty for all.
     only: Vec<u32>,
+    first: FirstRow,
 }
 
 impl Rows {
@@ -25,7 +26,17 @@ impl Rows {
             skiplist: sorted(skiplist.collect()),
             skiplist_texts: config.skiplist_texts,
             only: sorted(config.keep_only_token_ids.clone()),
+            first: config.first_row,
         }
+    }
+
+    /// Which of a text's tokens do.
+    pub(super) fn of(&self, kind: TextKind, ids: &[u32]) -> Vec<bool> {
+        let mut kept: Vec<bool> = ids.iter().map(|&id| self.keep(kind, id)).collect();
+        if let (FirstRow::Dropped, Some(first)) = (self.first, kept.first_mut()) {
+            *first = false;
+        }
+        kept
     }
 
     pub(super) fn keep(&self, kind: TextKind, id: u32) -> bool {

@@ -6,6 +6,7 @@
 //! - [`safetensors`]: where weights are in the files that hubs publish
 //! - [`architectures`]: graphs of models that are published without one
 //! - [`modules`]: what follows the encoder
+//! - [`hybrid`]: graphs that give vectors of texts, of tokens and weights at once
 //! - [`fuse`]: operators of encoders in place of the nodes that exporters write
 //! - [`lower`]: fused operators as an engine runs them
 //! - [`quantize`]: layers in 8-bit integers
@@ -25,6 +26,7 @@ mod external;
 mod fuse;
 mod gates;
 mod graph;
+pub mod hybrid;
 mod index;
 mod interface;
 pub mod lower;

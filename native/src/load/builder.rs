@@ -7,8 +7,8 @@ use multivec_core::encoder::{Head, Normalization, QueryExpansion};
 use multivec_core::pool::Pooling;
 use multivec_core::tokenize::TruncationPolicy;
 use multivec_core::{
-    AnyEncoder, Backend, CrossEncoder, DenseEncoder, EncodeOptions, Encoder, Precision, Result,
-    SparseEncoder, TextEncoder,
+    AnyEncoder, Backend, CrossEncoder, DenseEncoder, EncodeOptions, Encoder, HybridEncoder,
+    ModelKind, Precision, Result, SparseEncoder, TextEncoder,
 };
 
 use super::onnxruntime::{Loaded, load};
@@ -250,12 +250,21 @@ impl EncoderBuilder {
         self.build_as()
     }
 
+    /// Loads a model with all three kinds of embeddings in one pass, such as
+    /// BGE-M3. The builders of one kind load such a model as well.
+    ///
+    /// # Errors
+    /// Those of [`build_as`](Self::build_as).
+    pub fn build_hybrid(&self) -> Result<HybridEncoder> {
+        self.build_as()
+    }
+
     /// Loads a model of any kind.
     ///
     /// # Errors
     /// Those of [`build_as`](Self::build_as).
     pub fn build_any(&self) -> Result<AnyEncoder> {
-        let (files, backend) = self.load()?;
+        let (files, backend) = self.load(None)?;
         AnyEncoder::new(files.parts, backend, files.weights, &self.options.encode)
     }
 
@@ -269,11 +278,11 @@ impl EncoderBuilder {
     /// `ProviderUnavailable` if the provider cannot run the model, `Hub` if a
     /// hub cannot give it.
     pub fn build_as<H: Head>(&self) -> Result<TextEncoder<H>> {
-        let (files, backend) = self.load()?;
+        let (files, backend) = self.load(H::wanted())?;
         TextEncoder::new(files.parts, backend, files.weights, &self.options.encode)
     }
 
-    fn load(&self) -> Result<(ModelFiles, Box<dyn Backend>)> {
+    fn load(&self, wanted: Option<ModelKind>) -> Result<(ModelFiles, Box<dyn Backend>)> {
         span!("load");
         let source = self.source.open()?;
         let (source, options) = (source.as_ref(), &self.options);
@@ -284,13 +293,13 @@ impl EncoderBuilder {
                 ..options.clone()
             };
             let parallelism = options.parallelism()?;
-            let files = source.read(options)?;
+            let files = source.read(options, wanted)?;
             let backend = tract::load(&files, parallelism, options)?;
             return Ok((files, backend));
         }
         let Loaded { files, backend } = match &options.provider {
-            Provider::Auto => load_on_best(source, options)?,
-            provider => load(source, options, provider.clone())?,
+            Provider::Auto => load_on_best(source, options, wanted)?,
+            provider => load(source, options, provider.clone(), wanted)?,
         };
         Ok((files, Box::new(backend)))
     }

@@ -142,7 +142,7 @@ fn check(engine: &str, open: impl Fn(&Source, &LoadOptions) -> Result<Box<dyn Ba
 #[test]
 fn onnxruntime_takes_padding_on_either_side() {
     check("onnxruntime", |source, options| {
-        let Loaded { backend, .. } = load(source, options, Provider::Cpu)?;
+        let Loaded { backend, .. } = load(source, options, Provider::Cpu, None)?;
         Ok(Box::new(backend))
     });
 }
@@ -152,6 +152,6 @@ fn onnxruntime_takes_padding_on_either_side() {
 fn tract_takes_padding_on_either_side() {
     check("tract", |source, options| {
         let parallelism = options.parallelism()?;
-        super::tract::load(&source.read(options)?, parallelism, options)
+        super::tract::load(&source.read(options, None)?, parallelism, options)
     });
 }

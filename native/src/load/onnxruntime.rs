@@ -1,6 +1,6 @@
 //! Models in ONNX Runtime.
 
-use multivec_core::Result;
+use multivec_core::{ModelKind, Result};
 
 use super::source::Source;
 use crate::model::ModelFiles;
@@ -15,13 +15,18 @@ pub(super) struct Loaded {
 }
 
 /// Loads a model on `provider`, whichever the options name.
-pub(super) fn load(source: &Source, options: &LoadOptions, provider: Provider) -> Result<Loaded> {
+pub(super) fn load(
+    source: &Source,
+    options: &LoadOptions,
+    provider: Provider,
+    wanted: Option<ModelKind>,
+) -> Result<Loaded> {
     let options = &LoadOptions {
         provider,
         ..options.clone()
     };
     let parallelism = options.parallelism()?;
-    let files = source.read(options)?;
+    let files = source.read(options, wanted)?;
     let runtime = OnnxRuntime::load(options.library.as_deref())?;
     onnxruntime::check_listed(&runtime, &options.provider)?;
     let graphs = GraphLoader {

@@ -1,7 +1,7 @@
 //! The choice of a provider.
 
 use multivec_core::equivalence::Probes;
-use multivec_core::{Backend, Precision, Result};
+use multivec_core::{Backend, ModelKind, Precision, Result};
 
 use super::onnxruntime::{Loaded, load};
 use super::source::Source;
@@ -29,25 +29,34 @@ fn candidates() -> [Provider; 6] {
 }
 
 /// Loads a model on the first candidate that works, otherwise on the CPU.
-pub(super) fn load_on_best(source: &Source, options: &LoadOptions) -> Result<Loaded> {
+pub(super) fn load_on_best(
+    source: &Source,
+    options: &LoadOptions,
+    wanted: Option<ModelKind>,
+) -> Result<Loaded> {
     let runtime = OnnxRuntime::load(options.library.as_deref())?;
     for candidate in candidates() {
         if onnxruntime::check_listed(&runtime, &candidate).is_err() {
             continue;
         }
         // A user who asks for this provider by name is told why it fails.
-        if let Ok(loaded) = load(source, options, candidate)
-            && works(&loaded, source, options)
+        if let Ok(loaded) = load(source, options, candidate, wanted)
+            && works(&loaded, source, options, wanted)
         {
             return Ok(loaded);
         }
     }
-    load(source, options, Provider::Cpu)
+    load(source, options, Provider::Cpu, wanted)
 }
 
 /// Whether a provider runs at least half of the model's operators, and gives
 /// the CPU's vectors.
-fn works(loaded: &Loaded, source: &Source, options: &LoadOptions) -> bool {
+fn works(
+    loaded: &Loaded,
+    source: &Source,
+    options: &LoadOptions,
+    wanted: Option<ModelKind>,
+) -> bool {
     let Loaded { files, backend } = loaded;
     let placement = backend.placement();
     let runs_half = placement.is_some_and(|found| found.placed * 2 >= found.all);
@@ -56,7 +65,7 @@ fn works(loaded: &Loaded, source: &Source, options: &LoadOptions) -> bool {
             precision: Some(files.precision),
             ..options.clone()
         };
-        let cpu = load(source, &options, Provider::Cpu)?.backend;
+        let cpu = load(source, &options, Provider::Cpu, wanted)?.backend;
         let probes = Probes::new(
             files.parts.tokenizer(),
             files.parts.config().document_length,

@@ -41,7 +41,7 @@ impl Backend for Recording {
 fn recorded(batch_shapes: BatchShapes) -> (Encoder, Shapes) {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/tiny-bert");
     let source = Source::Directory(root.into());
-    let loaded = load(&source, &LoadOptions::default(), Provider::Cpu);
+    let loaded = load(&source, &LoadOptions::default(), Provider::Cpu, None);
     let Loaded { files, backend } = loaded.expect("the model loads");
     let shapes = Shapes::default();
     let backend = Recording {

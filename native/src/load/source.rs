@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "hub")]
 use multivec_core::Error;
-use multivec_core::Result;
+use multivec_core::{ModelKind, Result};
 use multivec_graph::Bytes;
 
 #[cfg(feature = "hub")]
@@ -51,17 +51,23 @@ impl Source {
         })
     }
 
-    /// Reads the model of the precision that the options ask for.
-    pub(super) fn read(&self, options: &LoadOptions) -> Result<ModelFiles> {
+    /// Reads the model of the precision that the options ask for; one of several
+    /// kinds as the kind that is wanted.
+    pub(super) fn read(
+        &self,
+        options: &LoadOptions,
+        wanted: Option<ModelKind>,
+    ) -> Result<ModelFiles> {
         match self {
             Self::Directory(root) => {
-                ModelFiles::from_directory(&ModelDirectory::open(root)?, options)
+                ModelFiles::from_directory(&ModelDirectory::open(root)?, options, wanted)
             }
             Self::Files(files) => {
-                ModelFiles::from_directory(&ModelDirectory::in_memory(files.clone())?, options)
+                let directory = ModelDirectory::in_memory(files.clone())?;
+                ModelFiles::from_directory(&directory, options, wanted)
             }
             #[cfg(feature = "hub")]
-            Self::Hub { .. } => self.open()?.read(options),
+            Self::Hub { .. } => self.open()?.read(options, wanted),
             #[cfg(feature = "hub")]
             Self::OutsideHub => Err(Error::option(
                 "revision",
@@ -71,11 +77,11 @@ impl Source {
             #[cfg(feature = "hub")]
             Self::Repository(repository) => {
                 let mut files =
-                    ModelFiles::from_directory(&repository.directory(options)?, options)?;
+                    ModelFiles::from_directory(&repository.directory(options)?, options, wanted)?;
                 files.parts = files.parts.with_origin(repository.origin());
                 Ok(files)
             }
-            Self::Bytes { rest, model } => ModelFiles::from_bytes(rest, model, options),
+            Self::Bytes { rest, model } => ModelFiles::from_bytes(rest, model, options, wanted),
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::io::Cursor;
 
 use multivec_core::model::{
-    ModelStore, WeightsFile, build_graph, complete_graph, stored_precision,
+    ModelDescription, ModelStore, WeightsFile, build_graph, complete_graph, stored_precision,
 };
-use multivec_core::{Precision, Result, WeightsHasher};
+use multivec_core::{Error, ModelKind, Precision, Result, WeightsHasher};
 use multivec_graph::safetensors::WeightIndex;
 
 use super::directory::ModelDirectory;
@@ -20,6 +20,8 @@ pub(crate) struct Assembled {
     pub(crate) hasher: WeightsHasher,
     /// That of the weights as they are stored.
     pub(crate) precision: Precision,
+    /// What the graph was made for.
+    pub(crate) description: ModelDescription,
 }
 
 /// What becomes of a graph that computes in 16-bit floats.
@@ -30,31 +32,62 @@ pub(crate) enum Halves {
     Widened,
 }
 
-/// Puts the graph of weights together, with what follows the transformer.
-pub(crate) fn assemble(
+/// As [`assemble`], for a file with the graph.
+///
+/// # Errors
+/// Those of [`assemble`], and [`Error::ModelMismatch`] for a model of several
+/// kinds, whose outputs our graphs join.
+pub(crate) fn assemble_to_write(
     directory: &ModelDirectory,
     weights: &WeightsFile,
     halves: Halves,
 ) -> Result<Assembled> {
-    let (description, named) = (directory.description(), weights.named_precision());
+    let assembled = assemble(directory, weights, halves, None)?;
+    match assembled.description.kind() {
+        kind @ ModelKind::Hybrid => Err(Error::model_mismatch(
+            assembled.model.file(),
+            "kind",
+            "a model of one kind, which one graph can be written of",
+            format_args!("a {kind} model"),
+        )),
+        _ => Ok(assembled),
+    }
+}
+
+/// Puts the graph of weights together, with what follows the transformer. A
+/// model of several kinds becomes one of the kind that is wanted.
+pub(crate) fn assemble(
+    directory: &ModelDirectory,
+    weights: &WeightsFile,
+    halves: Halves,
+    wanted: Option<ModelKind>,
+) -> Result<Assembled> {
+    let named = weights.named_precision();
+    let as_wanted = |description: ModelDescription| match wanted {
+        Some(kind) => description.of_kind(kind),
+        None => Ok(description),
+    };
+    let description = directory.description().clone();
     let mut hasher = WeightsHasher::new();
-    let (mut model, precision) = if let WeightsFile::Onnx(path) = weights {
+    let (mut model, precision, description) = if let WeightsFile::Onnx(path) = weights {
         let mut model = read(directory, path)?;
+        let description = as_wanted(description.with_graph(&model.graph))?;
         let precision = stored_precision(&model.graph, named);
         if halves == Halves::Widened {
             model.widen()?;
         }
         let file = model.file().to_owned();
-        let completed = complete_graph(description, &mut model.graph, &file, directory)?;
+        let completed = complete_graph(&description, &mut model.graph, &file, directory)?;
         if completed.is_changed {
             // It is no longer the graph in the file.
             model.path = None;
         }
         let held = completed.files.iter().map(|file| directory.hold(file));
         model.weights.held.extend(held.collect::<Result<Vec<_>>>()?);
-        (model, precision)
+        (model, precision, description)
     } else {
-        let built = build_graph(description, weights, directory)?;
+        let description = as_wanted(description)?;
+        let built = build_graph(&description, weights, directory)?;
         hasher.update(&built.config);
         let precision = stored_precision(&built.graph, named);
         let held = built.files.iter().map(|file| directory.hold(file));
@@ -71,6 +104,7 @@ pub(crate) fn assemble(
                 weights,
             },
             precision,
+            description,
         )
     };
     model.hash(&mut hasher)?;
@@ -79,6 +113,7 @@ pub(crate) fn assemble(
         model,
         hasher,
         precision,
+        description,
     })
 }
 

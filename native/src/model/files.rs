@@ -2,7 +2,7 @@
 
 use multivec_core::encoder::Normalization;
 use multivec_core::model::{FloatGraph, WeightsFile};
-use multivec_core::{Error, ModelParts, Precision, Quantization, Result, WeightsHasher};
+use multivec_core::{Error, ModelKind, ModelParts, Precision, Quantization, Result, WeightsHasher};
 use multivec_graph::Bytes;
 use multivec_graph::passes::remove_final_normalization;
 
@@ -57,9 +57,9 @@ impl ModelFiles {
     pub(crate) fn from_directory(
         directory: &ModelDirectory,
         options: &LoadOptions,
+        wanted: Option<ModelKind>,
     ) -> Result<Self> {
         let chosen = directory.choose_for(options)?;
-        let mut parts = directory.parts()?;
         // Other devices compute in 16 bits faster than in 32.
         let halves = if options.provider == Provider::Cpu {
             Halves::Widened
@@ -70,7 +70,9 @@ impl ModelFiles {
             mut model,
             mut hasher,
             mut precision,
-        } = assemble(directory, chosen, halves)?;
+            description,
+        } = assemble(directory, chosen, halves, wanted)?;
+        let mut parts = ModelParts::of(&description, directory)?;
         if chosen.is_quantized_at_load(options.precision_to_load()) {
             let quantization = model.quantize(&mut hasher, options.precision)?;
             if quantization == Quantization::AtLoad {
@@ -94,6 +96,7 @@ impl ModelFiles {
         bytes: &ModelBytes,
         model: &Bytes,
         options: &LoadOptions,
+        wanted: Option<ModelKind>,
     ) -> Result<Self> {
         if let Some(precision) = options.precision
             && precision != bytes.precision
@@ -117,7 +120,7 @@ impl ModelFiles {
             precision: None,
             ..options.clone().with_file(file)
         };
-        Self::from_directory(&directory, &options)
+        Self::from_directory(&directory, &options, wanted)
     }
 }
 

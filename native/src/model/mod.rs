@@ -9,7 +9,7 @@ mod place;
 mod read;
 mod weights;
 
-pub(crate) use assemble::{Assembled, Halves, assemble};
+pub(crate) use assemble::{Assembled, Halves, assemble_to_write};
 pub use directory::ModelDirectory;
 pub use files::ModelBytes;
 pub(crate) use files::ModelFiles;

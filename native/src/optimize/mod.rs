@@ -16,7 +16,7 @@ use multivec_graph::lower::{self, Operators};
 use multivec_graph::{self as graph, Fused, Graph};
 use multivec_kernels::{Granularity, SharedGranularity};
 
-use crate::model::{Halves, ModelDirectory, ModelGraph, assemble};
+use crate::model::{Halves, ModelDirectory, ModelGraph, assemble_to_write};
 use crate::trace::event;
 use cache::{Cache, Verdict};
 pub(crate) use onnxruntime::OrtGraphs;
@@ -166,8 +166,9 @@ impl<R: GraphRunner> GraphLoader<'_, R> {
 
     fn key(&self) -> String {
         format!(
-            "{}-{:?}-{}-{VERSION}-{}",
+            "{}-{}-{:?}-{}-{VERSION}-{}",
             self.content,
+            self.parts.kind(),
             self.normalization,
             self.precision,
             self.runner.key()
@@ -196,7 +197,7 @@ pub fn optimize_model(
     directory: &ModelDirectory,
     weights: &WeightsFile,
 ) -> Result<(Vec<u8>, Fused)> {
-    optimized(assemble(directory, weights, Halves::Widened)?.model)
+    optimized(assemble_to_write(directory, weights, Halves::Widened)?.model)
 }
 
 fn optimized(model: ModelGraph) -> Result<(Vec<u8>, Fused)> {

@@ -30,7 +30,7 @@ use multivec_core::fidelity::Sample;
 use multivec_core::{Precision, Result, WeightsHasher};
 use multivec_graph::quantize;
 
-use crate::model::{Halves, ModelDirectory, assemble};
+use crate::model::{Halves, ModelDirectory, assemble_to_write};
 use crate::onnxruntime::OnnxRuntime;
 use calibrate::calibrate;
 use error::failed;
@@ -68,7 +68,7 @@ pub fn quantize_model(
     let runtime = OnnxRuntime::load(options.library.as_deref())?;
     let parts = directory.parts()?;
 
-    let model = assemble(directory, chosen, Halves::Widened)?.model;
+    let model = assemble_to_write(directory, chosen, Halves::Widened)?.model;
     let layers = quantize::layers(&model.graph, model.file())?;
     destination.check_weights_of(&model)?;
     let bytes_before = model.size()?;
@@ -90,7 +90,7 @@ pub fn quantize_model(
         progress,
     )?;
     let at_load = if is_quantized_at_load {
-        let mut model = assemble(directory, chosen, Halves::Widened)?.model;
+        let mut model = assemble_to_write(directory, chosen, Halves::Widened)?.model;
         model.quantize(&mut WeightsHasher::new(), Some(Precision::Int8))?;
         Some(trials.measure(&model, &reference.encoded)?)
     } else {

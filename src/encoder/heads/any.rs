@@ -4,7 +4,8 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::{
-    Cross, Dense, EmbeddingHead, Finish, Head, ModelHead, MultiVector, Prediction, Sparse,
+    Cross, Dense, EmbeddingHead, Finish, Head, Hybrid, HybridEmbedding, HybridPart, ModelHead,
+    MultiVector, Prediction, Reads, Sparse,
 };
 use crate::config::TextKind;
 use crate::dense::DenseEmbedding;
@@ -26,6 +27,7 @@ enum Kind {
     Dense(Dense),
     Sparse(Sparse),
     Cross(Cross),
+    Hybrid(Hybrid),
 }
 
 /// What a model of any kind gives for a text.
@@ -40,6 +42,8 @@ pub enum AnyOutput {
     Sparse(SparseEmbedding),
     /// Scores of a pair.
     Cross(Prediction),
+    /// All but the scores.
+    Hybrid(Box<HybridEmbedding>),
 }
 
 #[doc(hidden)]
@@ -49,6 +53,7 @@ pub enum AnyPart {
     Dense(Vec<f32>),
     Sparse(SparseEmbedding),
     Cross(Prediction),
+    Hybrid(HybridPart),
 }
 
 impl AnyHead {
@@ -69,6 +74,7 @@ macro_rules! parts {
             Kind::Dense($head) => AnyPart::Dense($call),
             Kind::Sparse($head) => AnyPart::Sparse($call),
             Kind::Cross($head) => AnyPart::Cross($call),
+            Kind::Hybrid($head) => AnyPart::Hybrid($call),
         }
     };
 }
@@ -81,6 +87,7 @@ macro_rules! each {
             Kind::Dense($head) => $call,
             Kind::Sparse($head) => $call,
             Kind::Cross($head) => $call,
+            Kind::Hybrid($head) => $call,
         }
     };
 }
@@ -95,11 +102,20 @@ impl Head for AnyHead {
             ModelHead::Dense(head) => Kind::Dense(head.clone()),
             ModelHead::Sparse(head) => Kind::Sparse(head.clone()),
             ModelHead::Cross(head) => Kind::Cross(head.clone()),
+            ModelHead::Hybrid(head) => Kind::Hybrid(head.clone()),
         }))
+    }
+
+    fn wanted() -> Option<ModelKind> {
+        None
     }
 
     fn kind(&self) -> ModelKind {
         each!(self, head => head.kind())
+    }
+
+    fn reads(&self) -> Reads {
+        each!(self, head => head.reads())
     }
 
     fn check(&self, width: usize, file: &str) -> Result<()> {
@@ -135,15 +151,23 @@ impl Head for AnyHead {
             AnyPart::Dense(part) => AnyOutput::Dense(Dense::finish(part, text, tokenizer)),
             AnyPart::Sparse(part) => AnyOutput::Sparse(Sparse::finish(part, text, tokenizer)),
             AnyPart::Cross(part) => AnyOutput::Cross(Cross::finish(part, text, tokenizer)),
+            AnyPart::Hybrid(part) => {
+                AnyOutput::Hybrid(Box::new(Hybrid::finish(part, text, tokenizer)))
+            }
         }
     }
 
     fn pooled(output: &AnyOutput, pooling: Pooling) -> Result<Option<AnyOutput>> {
-        let AnyOutput::MultiVector(embedding) = output else {
-            return Ok(None);
-        };
-        let pooled = MultiVector::pooled(embedding, pooling)?;
-        Ok(pooled.map(AnyOutput::MultiVector))
+        Ok(match output {
+            AnyOutput::MultiVector(embedding) => {
+                MultiVector::pooled(embedding, pooling)?.map(AnyOutput::MultiVector)
+            }
+            AnyOutput::Hybrid(embedding) => {
+                let pooled = Hybrid::pooled(embedding, pooling)?;
+                pooled.map(|embedding| AnyOutput::Hybrid(Box::new(embedding)))
+            }
+            _ => None,
+        })
     }
 }
 
@@ -154,6 +178,7 @@ impl EmbeddingHead for AnyHead {
             AnyOutput::MultiVector(embedding) => MultiVector::matrix(embedding),
             AnyOutput::Dense(embedding) => Dense::matrix(embedding),
             AnyOutput::Sparse(embedding) => Sparse::matrix(embedding),
+            AnyOutput::Hybrid(embedding) => Hybrid::matrix(embedding),
             AnyOutput::Cross(prediction) => Embedding::of_row(prediction.scores.clone()),
         }
     }

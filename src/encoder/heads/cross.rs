@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use super::{Finish, Head, ModelHead, other_width};
+use super::{Finish, Head, ModelHead, Reads, other_width};
 use crate::activation::Activation;
 use crate::error::Result;
 use crate::model::ModelKind;
@@ -44,8 +44,16 @@ impl Head for Cross {
         }
     }
 
+    fn wanted() -> Option<ModelKind> {
+        Some(ModelKind::CrossEncoder)
+    }
+
     fn kind(&self) -> ModelKind {
         ModelKind::CrossEncoder
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Text
     }
 
     fn check(&self, width: usize, file: &str) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 
-use super::{Finish, Head, ModelHead, other_width};
+use super::{Finish, Head, ModelHead, Reads, other_width};
 use crate::dense::{DenseEmbedding, Layers, SentencePooling, Similarity};
 use crate::error::Result;
 use crate::model::ModelKind;
@@ -47,8 +47,16 @@ impl Head for Dense {
         }
     }
 
+    fn wanted() -> Option<ModelKind> {
+        Some(ModelKind::Dense)
+    }
+
     fn kind(&self) -> ModelKind {
         ModelKind::Dense
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Either
     }
 
     fn check(&self, width: usize, file: &str) -> Result<()> {

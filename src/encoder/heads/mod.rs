@@ -3,6 +3,7 @@
 mod any;
 mod cross;
 mod dense;
+mod hybrid;
 mod multi_vector;
 mod sparse;
 
@@ -22,6 +23,8 @@ use crate::tokenize::{TextTokenizer, TokenizedText};
 pub use any::{AnyHead, AnyOutput};
 pub use cross::{Cross, Prediction};
 pub use dense::Dense;
+use hybrid::HybridPart;
+pub use hybrid::{Hybrid, HybridEmbedding};
 pub use multi_vector::MultiVector;
 pub use sparse::Sparse;
 
@@ -40,8 +43,17 @@ pub trait Head: sealed::Sealed + fmt::Debug + Sized + Send + Sync + 'static {
     #[doc(hidden)]
     fn of(head: &ModelHead) -> Result<Self, ModelKind>;
 
+    /// The kind that a model of several kinds is loaded as; `None` for that
+    /// which its files state.
+    #[doc(hidden)]
+    fn wanted() -> Option<ModelKind>;
+
     /// The kind of model.
     fn kind(&self) -> ModelKind;
+
+    /// What the rows of the graph's output stand for.
+    #[doc(hidden)]
+    fn reads(&self) -> Reads;
 
     /// Refuses a graph whose output has another number of columns than the
     /// head reads.
@@ -107,6 +119,16 @@ impl EmbeddingHead for Sparse {
     }
 }
 
+/// What the rows of an output stand for.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    Tokens,
+    /// One row is a text.
+    Text,
+    Either,
+}
+
 /// How a text is finished.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
@@ -129,6 +151,7 @@ pub enum ModelHead {
     Dense(Dense),
     Sparse(Sparse),
     Cross(Cross),
+    Hybrid(Hybrid),
 }
 
 impl ModelHead {
@@ -138,6 +161,7 @@ impl ModelHead {
             Self::Dense(_) => ModelKind::Dense,
             Self::Sparse(_) => ModelKind::Sparse,
             Self::Cross(_) => ModelKind::CrossEncoder,
+            Self::Hybrid(_) => ModelKind::Hybrid,
         }
     }
 }
@@ -150,6 +174,7 @@ mod sealed {
     impl Sealed for super::Dense {}
     impl Sealed for super::Sparse {}
     impl Sealed for super::Cross {}
+    impl Sealed for super::Hybrid {}
 }
 
 /// An error for an output of another width.

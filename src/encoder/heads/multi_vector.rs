@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use super::{Finish, Head, ModelHead};
+use super::{Finish, Head, ModelHead, Reads};
 use crate::embedding::{Embedding, TokenSource};
 use crate::error::Result;
 use crate::model::ModelKind;
@@ -13,6 +13,25 @@ use crate::tokenize::{TextTokenizer, TokenizedText};
 /// The rows of the tokens that are kept, scaled to unit length.
 #[derive(Clone, Debug)]
 pub struct MultiVector(());
+
+impl MultiVector {
+    /// The rows that a text keeps.
+    pub(super) fn rows(
+        states: ArrayView2<'_, f32>,
+        text: &TokenizedText,
+        finish: Finish,
+    ) -> Result<Array2<f32>, NonFiniteRow> {
+        let count = text.kept().iter().filter(|&&kept| kept).count();
+        let mut matrix = Array2::zeros((count, states.ncols()));
+        let rows = states.outer_iter().zip(text.kept());
+        let kept = rows.filter(|(_, kept)| **kept);
+        for (mut row, (states, _)) in matrix.rows_mut().into_iter().zip(kept) {
+            row.assign(&states);
+        }
+        finish.normalization.apply(&mut matrix)?;
+        Ok(matrix)
+    }
+}
 
 impl Head for MultiVector {
     type Output = Embedding;
@@ -25,8 +44,16 @@ impl Head for MultiVector {
         }
     }
 
+    fn wanted() -> Option<ModelKind> {
+        Some(ModelKind::MultiVector)
+    }
+
     fn kind(&self) -> ModelKind {
         ModelKind::MultiVector
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Tokens
     }
 
     fn check(&self, _: usize, _: &str) -> Result<()> {
@@ -43,15 +70,7 @@ impl Head for MultiVector {
         text: &TokenizedText,
         finish: Finish,
     ) -> Result<Array2<f32>, NonFiniteRow> {
-        let count = text.kept().iter().filter(|&&kept| kept).count();
-        let mut matrix = Array2::zeros((count, states.ncols()));
-        let rows = states.outer_iter().zip(text.kept());
-        let kept = rows.filter(|(_, kept)| **kept);
-        for (mut row, (states, _)) in matrix.rows_mut().into_iter().zip(kept) {
-            row.assign(&states);
-        }
-        finish.normalization.apply(&mut matrix)?;
-        Ok(matrix)
+        Self::rows(states, text, finish)
     }
 
     fn of_nothing(&self, width: usize) -> Array2<f32> {

@@ -23,6 +23,10 @@ impl ModelDescription {
                 }
                 None => Vec::new(),
             },
+            HeadDescription::Hybrid(hybrid) => match &hybrid.heads {
+                Some(heads) => vec![heads.weights.clone(), heads.tokens.clone()],
+                None => Vec::new(),
+            },
             HeadDescription::MultiVector | HeadDescription::CrossEncoder(_) => Vec::new(),
         }
     }

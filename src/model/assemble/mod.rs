@@ -6,6 +6,7 @@
 mod append;
 mod complete;
 mod head;
+mod hybrid;
 mod quantize;
 
 use multivec_graph::architectures::Head;
@@ -19,6 +20,7 @@ use super::kind::HeadDescription;
 use crate::backend::Precision;
 use crate::error::{Error, Result};
 use append::append;
+use hybrid::append_hybrid;
 pub use complete::{Completed, complete_graph};
 pub use quantize::FloatGraph;
 
@@ -88,7 +90,9 @@ pub fn build_graph(
         store.index(file, &mut index)?;
     }
     let head = match &description.head {
-        HeadDescription::MultiVector | HeadDescription::Dense(_) => Head::None,
+        HeadDescription::MultiVector
+        | HeadDescription::Dense(_)
+        | HeadDescription::Hybrid(_) => Head::None,
         HeadDescription::Sparse(_) => Head::MaskedLanguageModel,
         HeadDescription::CrossEncoder(_) => Head::SequenceClassification,
     };
@@ -103,7 +107,11 @@ pub fn build_graph(
         output: head.output(),
         index: Some(&index),
     };
-    files.extend(append(description, target, store)?);
+    if let HeadDescription::Hybrid(hybrid) = &description.head {
+        append_hybrid(hybrid, target, store)?;
+    } else {
+        files.extend(append(description, target, store)?);
+    }
     files.extend(description.head_files());
     Ok(BuiltGraph {
         graph,

@@ -7,7 +7,7 @@ use super::super::files::{Files, join};
 use super::super::kind::{DenseDescription, HeadDescription};
 use super::super::layers::Module;
 use super::super::modules::{self, Entry, Kind};
-use super::super::{SENTENCE_TRANSFORMERS, transformer};
+use super::super::{SENTENCE_TRANSFORMERS, hybrid, transformer};
 use super::text::FEATURES;
 use super::{Common, split};
 use crate::config::Keys;
@@ -35,7 +35,7 @@ pub(in crate::model) fn read(files: &Files) -> Result<ModelDescription> {
         Module::Normalize => None,
     });
     layers::check_widths(files, &common.transformer, before)?;
-    Ok(ModelDescription {
+    let model = ModelDescription {
         format: behind.format,
         head: HeadDescription::Dense(DenseDescription {
             pooling: behind.pooling,
@@ -50,7 +50,8 @@ pub(in crate::model) fn read(files: &Files) -> Result<ModelDescription> {
         normalization: behind.normalization,
         pooling: None,
         unused: Vec::new(),
-    })
+    };
+    Ok(hybrid::with_heads(files, model))
 }
 
 /// The modules behind the transformer.

@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::graph::Graph;
 use crate::passes::repeat_rotary_inputs;
 
-pub(crate) use types::{declare, declare_text, declared_columns};
+pub(crate) use types::{declare, declare_text, declared_columns, declared_element};
 
 /// What the rows of an output stand for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

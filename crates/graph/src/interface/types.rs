@@ -59,6 +59,11 @@ pub(crate) fn declared_columns(value: &ValueInfoProto) -> Option<usize> {
     *Declared::of(value)?.shape?.last()?
 }
 
+/// The `TensorProto.DataType` of a value, where it is declared.
+pub(crate) fn declared_element(value: &ValueInfoProto) -> Option<i32> {
+    Some(Declared::of(value)?.element)
+}
+
 /// Declares other elements of the same shape.
 pub(super) fn set_element(value: &mut ValueInfoProto, element: i32) {
     let mut declared = decode(value).unwrap_or_default();
