@@ -52,8 +52,8 @@ pub use dense::DenseEmbedding;
 pub use embedding::{Embedding, Token};
 pub use encoder::{
     AnyEncoder, Cancellation, Control, CrossEncoder, DenseEncoder, EmbeddingStream, EncodeJob,
-    EncodeOptions, Encoder, HybridEmbedding, HybridEncoder, ModelParts, MultiVectorEncoder, Prediction, Progress, RankedDocument,
-    SparseEncoder, TextEncoder,
+    EncodeOptions, Encoder, HybridEmbedding, HybridEncoder, ModelParts, MultiVectorEncoder,
+    Prediction, Progress, RankedDocument, SparseEncoder, TextEncoder,
 };
 pub use error::{Error, Result};
 pub use fingerprint::{Fingerprint, WeightsHasher};

@@ -71,8 +71,7 @@ fn expected() -> Vec<Expected> {
     found
 }
 
-/// A folder with the exported graph alone, one with the graph of the transformer
-/// alone would be refused; and the fixture itself.
+/// A folder with the exported graph alone, and the fixture with both.
 fn forms(exported: &Path) -> Vec<(String, EncoderBuilder)> {
     let model = fixture(MODEL);
     for file in COMMON {
@@ -160,7 +159,8 @@ fn one_pass_gives_what_flag_embedding_gives() {
 fn each_kind_can_be_loaded_by_itself() {
     let exported = tempfile::tempdir().expect("a temporary folder");
     let expected = expected();
-    for (name, builder) in forms(exported.path()) {
+    let fused = |(name, _): &(String, _)| name.ends_with("Checked");
+    for (name, builder) in forms(exported.path()).into_iter().filter(fused) {
         let dense = builder.build_dense().expect("it has vectors of texts");
         let sparse = builder.build_sparse().expect("it has weights");
         let tokens = builder.build().expect("it has vectors of tokens");

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use multivec::{
-    BatchLimit, EmbeddingHead, EncoderBuilder, Engine, Optimization, Precision, TextEncoder,
-    TextKind, TokenRole,
+    BatchLimit, EmbeddingHead, EncodeOptions, EncoderBuilder, Engine, Optimization, Precision,
+    TextEncoder, TextKind, TokenRole,
 };
 use multivec_testing::folders::{fixture, hub_models_of};
 use multivec_testing::references::HubReference;
@@ -138,9 +138,7 @@ fn logits_and_scores_are_those_of_sentence_transformers() {
                 .build_cross_encoder()
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
             let single = encoder
-                .with_options(
-                    &multivec::EncodeOptions::default().with_batch_limit(BatchLimit::Texts(1)),
-                )
+                .with_options(&EncodeOptions::default().with_batch_limit(BatchLimit::Texts(1)))
                 .expect("one text a batch");
             for (at, query) in reference.queries.iter().enumerate() {
                 let pairs: Vec<(&str, &str)> = reference
@@ -167,6 +165,66 @@ fn logits_and_scores_are_those_of_sentence_transformers() {
             }
         }
     }
+}
+
+#[test]
+fn instructions_of_rerankers_are_chosen_by_name() {
+    let folder = fixture("hub/rerank-qwen3");
+    let reference = HubReference::read(&folder);
+    let logits = reference.rows("logits.web");
+    let options = EncodeOptions::default().with_prompt("web");
+    for (name, builder) in builders(&folder) {
+        let encoder = builder.with_encode_options(options.clone());
+        let encoder = encoder
+            .build_cross_encoder()
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let query = reference.queries[0].as_str();
+        let documents = reference.documents.iter();
+        let pairs: Vec<_> = documents.map(|document| (query, document)).collect();
+        let found = encoder.predict(&pairs).expect("pairs are scored");
+        for (at, found) in found.iter().enumerate() {
+            let distance = distance(&found.logits, &[logits[0][at]]);
+            assert!(distance < BOUND, "{name}, document {at}: {distance}");
+        }
+        let longest = found.last().and_then(|found| found.truncation);
+        assert!(longest.is_some_and(|found| found.is_truncated()), "{name}");
+    }
+}
+
+#[test]
+fn templates_of_other_forms_are_refused_by_name() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let model = fixture("hub/rerank-qwen3");
+    let copy = |path: &str| {
+        let to = folder.path().join(path);
+        fs::create_dir_all(to.parent().expect("a folder")).expect("it is made");
+        fs::copy(model.join(path), to).expect("it is copied");
+    };
+    for path in [
+        "1_LogitScore/config.json",
+        "config.json",
+        "config_sentence_transformers.json",
+        "model.safetensors",
+        "modules.json",
+        "sentence_bert_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ] {
+        copy(path);
+    }
+    let builder = EncoderBuilder::from_dir(folder.path());
+    let message = || {
+        let error = builder.build_cross_encoder().expect_err("no such template");
+        error.to_string()
+    };
+    assert!(message().contains("chat_template.jinja"), "{}", message());
+    let other = "{% for message in messages %}{{ message.content }}{% endfor %}";
+    fs::write(folder.path().join("chat_template.jinja"), other).expect("it is written");
+    assert!(
+        message().contains("for message in messages"),
+        "{}",
+        message()
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod keys;
 mod layout;
+mod template;
 mod tokenizer;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,8 @@ use crate::error::{Error, Result};
 pub(crate) use keys::{Keys, shorten, syntax};
 use layout::is_default;
 pub use layout::{FirstRow, PrefixStyle, Preparation, Side, SkiplistTexts, UnknownWords};
+pub(crate) use template::Filling;
+pub use template::{PairTemplate, TemplatePart};
 pub use tokenizer::TokenizerFacts;
 
 /// Which side of retrieval a text is on.
@@ -119,6 +122,9 @@ pub struct ModelConfig {
     /// Spelling of the token that expands queries; `None` for the mask token.
     #[serde(skip_serializing_if = "is_default")]
     pub expansion_token: Option<String>,
+    /// The text that a pair becomes; `None` where pairs are two texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pair_template: Option<PairTemplate>,
     /// Prompts by name, of which one can be put in front of texts.
     #[serde(skip)]
     pub prompts: BTreeMap<String, String>,
@@ -216,6 +222,7 @@ impl ModelConfig {
             first_row: FirstRow::default(),
             expansion_length: None,
             expansion_token: None,
+            pair_template: None,
             prompts: BTreeMap::new(),
             tokenizer: TokenizerFacts::default(),
         }

@@ -32,16 +32,33 @@ impl Int8Ranges {
         if rest.is_empty() {
             return Err(too_few(1));
         }
-        let (mut low, mut high) = (first.values.clone(), first.values.clone());
+        let mut ranges = Self::of_one(first);
         for other in rest {
-            check_dim(low.len(), other)?;
-            let ranges = low.iter_mut().zip(&mut high);
-            for ((low, high), &value) in ranges.zip(&other.values) {
-                *low = low.min(value);
-                *high = high.max(value);
-            }
+            ranges.include(other)?;
         }
-        Ok(Self { low, high })
+        Ok(ranges)
+    }
+
+    /// The ranges of one embedding, to [include](Self::include) others in.
+    pub fn of_one(embedding: &DenseEmbedding) -> Self {
+        Self {
+            low: embedding.values.clone(),
+            high: embedding.values.clone(),
+        }
+    }
+
+    /// Widens the ranges by an embedding.
+    ///
+    /// # Errors
+    /// [`Error::DimensionMismatch`] if it is of another length.
+    pub fn include(&mut self, embedding: &DenseEmbedding) -> Result<()> {
+        check_dim(self.low.len(), embedding)?;
+        let ranges = self.low.iter_mut().zip(&mut self.high);
+        for ((low, high), &value) in ranges.zip(&embedding.values) {
+            *low = low.min(value);
+            *high = high.max(value);
+        }
+        Ok(())
     }
 }
 

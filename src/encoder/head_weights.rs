@@ -7,7 +7,7 @@ use multivec_graph::safetensors::WeightIndex;
 use multivec_graph::{Bytes, widen_stored};
 use ndarray::{Array1, Array2};
 
-use super::heads::{Cross, Dense, Hybrid, ModelHead, Sparse};
+use super::heads::{Cross, Dense, Hybrid, LogitColumns, ModelHead, Sparse};
 use crate::config::Keys;
 use crate::dense::{Layer, LayerResidual, Layers, SentencePooling, Similarity, TokenPooling};
 use crate::error::{Error, Result};
@@ -49,6 +49,11 @@ pub(super) fn load_head(
         HeadDescription::CrossEncoder(cross) => ModelHead::Cross(Cross {
             labels: cross.labels,
             activation: cross.activation,
+            columns: match cross.answers {
+                None => LogitColumns::Labels,
+                Some(answers) if answers.no.is_none() => LogitColumns::Answer,
+                Some(_) => LogitColumns::Difference,
+            },
         }),
     })
 }
@@ -95,7 +100,9 @@ fn widths(heads: &HybridHeads, store: &impl ModelStore) -> Result<HybridWidths> 
     store.index(&heads.tokens, &mut index)?;
     let shape = index.get("weight").map(|weight| &weight.shape[..]);
     match shape.map(|sizes| sizes.iter().map(|&size| usize::try_from(size)).collect()) {
-        Some(Ok::<Vec<_>, _>(sizes)) if sizes.len() == 2 => Ok(HybridWidths::new(sizes[1], sizes[0])),
+        Some(Ok::<Vec<_>, _>(sizes)) if sizes.len() == 2 => {
+            Ok(HybridWidths::new(sizes[1], sizes[0]))
+        }
         _ => Err(Error::model_mismatch(
             store.name(&heads.tokens),
             "tensor `weight`",

@@ -1,6 +1,6 @@
 //! What encoders of one kind can do.
 
-use super::{AnyHead, DenseEncoder, EncodeOptions, SparseEncoder, TextEncoder};
+use super::{AnyHead, DenseEncoder, EncodeOptions, HybridEncoder, SparseEncoder, TextEncoder};
 use crate::dense::{DenseEmbedding, Similarity};
 use crate::error::Result;
 use crate::sparse::SparseEmbedding;
@@ -32,6 +32,14 @@ impl DenseEncoder {
     /// than there are, and those of [`with_options`](super::TextEncoder::with_options).
     pub fn with_dimensions(&self, columns: usize, options: &EncodeOptions) -> Result<Self> {
         self.with_options(&options.clone().with_dimensions(columns))
+    }
+}
+
+impl HybridEncoder {
+    /// Columns of the vectors of tokens; [`dim`](TextEncoder::dim) are those of
+    /// the vectors of texts.
+    pub fn token_dim(&self) -> usize {
+        self.shared.head.widths.token
     }
 }
 

@@ -52,6 +52,7 @@ impl ModelFolder {
                 | "special_tokens_map.json"
                 | "added_tokens.json"
                 | "router_config.json"
+                | "chat_template.jinja"
         ) || name.starts_with("sentence_") && name.ends_with("_config.json")
     }
 

@@ -40,6 +40,7 @@ pub(super) fn reader(files: &Files) -> Result<Reader> {
     if has_modules {
         return match modules::kind(files)? {
             Some(ModelKind::Sparse) => Ok(sentence_transformers::sparse),
+            Some(ModelKind::CrossEncoder) => Ok(sentence_transformers::cross_encoder),
             Some(_) => Ok(sentence_transformers::dense),
             None => Err(no_pooling(files)?),
         };

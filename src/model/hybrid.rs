@@ -99,7 +99,10 @@ impl ModelDescription {
     }
 
     pub(super) fn hybrid_outputs(&self, graph: &Graph) -> Option<HybridOutputs> {
-        let hidden = self.transformer.as_ref().and_then(|found| found.hidden_size);
+        let hidden = self
+            .transformer
+            .as_ref()
+            .and_then(|found| found.hidden_size);
         HybridOutputs::find(graph, hidden)
     }
 

@@ -108,10 +108,7 @@ impl HybridDescription {
     pub(super) fn of_outputs(outputs: &HybridOutputs) -> Self {
         Self {
             part: HybridPart::All,
-            widths: Some(HybridWidths::new(
-                outputs.text_width,
-                outputs.token_width,
-            )),
+            widths: Some(HybridWidths::new(outputs.text_width, outputs.token_width)),
             heads: None,
         }
     }
@@ -199,4 +196,24 @@ pub struct CrossDescription {
     /// What is applied to logits; `None` for a sigmoid to one, nothing to
     /// several.
     pub activation: Option<Activation>,
+    /// The tokens whose logits make the score, for models that generate text.
+    pub answers: Option<Answers>,
+}
+
+/// Tokens that say whether a document is relevant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Answers {
+    /// The id of the token that says that it is.
+    pub yes: u32,
+    /// The id of the token that says that it is not, whose logit is subtracted.
+    pub no: Option<u32>,
+}
+
+impl Answers {
+    /// The ids.
+    pub fn ids(&self) -> Vec<u32> {
+        self.no.map_or(vec![self.yes], |no| vec![self.yes, no])
+    }
 }

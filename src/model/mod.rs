@@ -24,6 +24,7 @@ mod router;
 mod sentence_bert;
 mod sentence_transformers;
 mod stanford;
+mod template;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
@@ -39,7 +40,7 @@ pub use description::{Format, ModelDescription, Transformer, Unused, WeightsFile
 use files::Files;
 pub use folder::ModelFolder;
 pub use kind::{
-    CrossDescription, DenseDescription, HeadDescription, HybridDescription, HybridHeads,
+    Answers, CrossDescription, DenseDescription, HeadDescription, HybridDescription, HybridHeads,
     HybridWidths, ModelKind, SparseDescription, StaticTable,
 };
 pub use layers::{Dense, DenseWeights, Module, Residual};

@@ -31,6 +31,8 @@ pub(super) enum Kind {
     StaticWeights,
     /// One list of modules for queries, another for documents.
     Router,
+    /// From logits of tokens to the score of a pair.
+    LogitScore,
     /// Changes nothing but in training.
     Dropout,
     Other(&'static str),
@@ -59,7 +61,7 @@ impl Kind {
                 Self::Other("a model without a transformer")
             }
             "SparseAutoEncoder" => Self::Other("a sparse autoencoder"),
-            "LogitScore" => Self::Other("a reranker that generates text"),
+            "LogitScore" => Self::LogitScore,
             _ => return None,
         })
     }
@@ -162,6 +164,7 @@ pub(super) fn kind(files: &Files) -> Result<Option<ModelKind>> {
         Kind::Pooling => Some(ModelKind::Dense),
         Kind::SpladePooling | Kind::StaticWeights => Some(ModelKind::Sparse),
         Kind::Router => Some(ModelKind::Sparse),
+        Kind::LogitScore => Some(ModelKind::CrossEncoder),
         _ => None,
     };
     Ok(list.iter().find_map(kind))

@@ -32,9 +32,8 @@ impl TokenWeights {
     /// Each token once, with the largest of its weights, if that is above 0.
     pub(crate) fn join(&self, ids: &[u32], weights: &[f32]) -> SparseEmbedding {
         let found = ids.iter().copied().zip(weights.iter().copied());
-        let is_used = |(id, weight): &(u32, f32)| {
-            *weight > 0. && self.wordless.binary_search(id).is_err()
-        };
+        let is_used =
+            |(id, weight): &(u32, f32)| *weight > 0. && self.wordless.binary_search(id).is_err();
         let mut found: Vec<(u32, f32)> = found.filter(is_used).collect();
         found.sort_unstable_by(|(one, weight), (other, less)| {
             one.cmp(other).then(less.total_cmp(weight))

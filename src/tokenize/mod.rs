@@ -11,6 +11,7 @@ mod pair;
 mod prefix;
 mod prepare;
 mod rows;
+mod template;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use multivec_graph::describe_wrong_file;
 use tokenizers::{PostProcessor, PostProcessorWrapper, Tokenizer, TruncationDirection};
 
-use crate::config::{ModelConfig, Preparation, Side, TextKind};
+use crate::config::{ModelConfig, PairTemplate, Preparation, Side, TextKind};
 use crate::error::{Error, Result};
 use adjust::adjust;
 use chunks::Chunked;
@@ -109,6 +110,7 @@ struct Inner {
     rows: Rows,
     preparation: Preparation,
     lower_case: bool,
+    pair_template: Option<PairTemplate>,
     attend_to_expansion: bool,
     config_file: String,
 }
@@ -165,6 +167,7 @@ impl TextTokenizer {
                 rows,
                 preparation: config.preparation,
                 lower_case: config.do_lower_case,
+                pair_template: config.pair_template.clone(),
                 attend_to_expansion: config.attend_to_expansion_tokens,
                 config_file: config.file.clone(),
             }),
@@ -198,9 +201,7 @@ impl TextTokenizer {
     /// [`Error::Tokenization`] if the tokenizer fails.
     pub(crate) fn wordless_ids(&self) -> Result<Vec<u32>> {
         let around = self.inner.process("", usize::MAX);
-        let mut ids = around
-            .map_err(|source| Error::tokenization(0, source))?
-            .ids;
+        let mut ids = around.map_err(|source| Error::tokenization(0, source))?.ids;
         ids.push(self.pad_id());
         ids.extend(self.unknown_id());
         Ok(ids)

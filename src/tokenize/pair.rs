@@ -27,6 +27,9 @@ impl TextTokenizer {
         layout: &Layout,
     ) -> Result<TokenizedText> {
         let inner = &*self.inner;
+        if let Some(template) = &inner.pair_template {
+            return inner.tokenize_in(template, (index, pair), layout);
+        }
         let failed = |source| Error::tokenization(index, source);
         let prompt = inner.prefixes.prompt(layout);
         let query = [prompt, pair.query].concat();

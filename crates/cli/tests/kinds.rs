@@ -15,6 +15,7 @@ use command::{last_json, multivec};
 
 const DENSE: &str = "tests/fixtures/hub/dense-bert-cls";
 const SPARSE: &str = "tests/fixtures/hub/sparse-bert-splade";
+const HYBRID: &str = "tests/fixtures/hub/hybrid-xlmr";
 const RERANKER: &str = "tests/fixtures/hub/rerank-bert";
 
 /// A folder with an input of three texts, of which the second has no id.
@@ -82,6 +83,24 @@ fn tensors_are_those_of_the_kind() {
                 "bees.values",
             ],
         ),
+        (
+            HYBRID,
+            "hybrid",
+            vec![
+                "1.dense",
+                "1.indices",
+                "1.tokens",
+                "1.values",
+                "7.dense",
+                "7.indices",
+                "7.tokens",
+                "7.values",
+                "bees.dense",
+                "bees.indices",
+                "bees.tokens",
+                "bees.values",
+            ],
+        ),
     ] {
         let done = run.encode(model, "out.safetensors");
         assert!(done.status.success(), "{done:?}");
@@ -93,8 +112,10 @@ fn tensors_are_those_of_the_kind() {
         assert_eq!(found, names);
         for name in found {
             let shape = tensors.tensor(name).expect("it is named").shape().to_vec();
-            match kind {
-                "dense" => assert_eq!(shape, [64]),
+            match name.rsplit('.').next() {
+                Some("dense") => assert_eq!(shape, [32]),
+                Some("tokens") => assert!(shape[0] > 1 && shape[1] == 24, "{shape:?}"),
+                _ if kind == "dense" => assert_eq!(shape, [64]),
                 _ => assert!(shape.len() == 1 && shape[0] > 0, "{name} {shape:?}"),
             }
         }
@@ -107,6 +128,7 @@ fn lines_are_those_of_the_kind() {
     for (model, keys) in [
         (DENSE, &["embedding"][..]),
         (SPARSE, &["indices", "values"]),
+        (HYBRID, &["indices", "values", "dense"]),
     ] {
         let done = run.encode(model, "out.jsonl");
         assert!(done.status.success(), "{done:?}");
@@ -183,12 +205,12 @@ fn documents_are_ranked_by_a_reranker() {
 fn one_model_or_several_search() {
     let run = Run::new();
     let input = run.path("in.jsonl");
-    let search = |more: &[&str]| {
+    let search_with = |model: &str, more: &[&str]| {
         let mut all = vec![
             "search",
             "--json",
             "--model",
-            DENSE,
+            model,
             "--documents",
             &input,
             "honey",
@@ -198,6 +220,7 @@ fn one_model_or_several_search() {
         assert!(done.status.success(), "{done:?}");
         last_json(&done)
     };
+    let search = |more: &[&str]| search_with(DENSE, more);
     let alone = search(&[]);
     let hits = |found: &Value| {
         found["results"][0]["documents"]
@@ -208,15 +231,17 @@ fn one_model_or_several_search() {
     assert_eq!(hits(&alone).len(), 3);
     let joined = search(&["--also", SPARSE, "--also", "tests/fixtures/tiny-bert"]);
     assert_eq!(joined["spaces"].as_array().map(Vec::len), Some(3));
-    let scores: Vec<f64> = hits(&joined)
-        .iter()
-        .filter_map(|hit| hit["score"].as_f64())
-        .collect();
-    // Each of three models has ranked each document.
-    let sum: f64 = scores.iter().sum();
-    let expected = 3. * (1. / 61. + 1. / 62. + 1. / 63.);
-    assert!((sum - expected).abs() < 1e-6, "{scores:?}");
-    assert!(scores.is_sorted_by(|one, other| one >= other));
+    for found in [joined, search_with(HYBRID, &[])] {
+        let scores: Vec<f64> = hits(&found)
+            .iter()
+            .filter_map(|hit| hit["score"].as_f64())
+            .collect();
+        // Each of three models, or kinds of embeddings, has ranked each document.
+        let sum: f64 = scores.iter().sum();
+        let expected = 3. * (1. / 61. + 1. / 62. + 1. / 63.);
+        assert!((sum - expected).abs() < 1e-6, "{scores:?}");
+        assert!(scores.is_sorted_by(|one, other| one >= other));
+    }
 }
 
 #[test]
@@ -225,6 +250,7 @@ fn info_names_the_kind() {
         (DENSE, "dense"),
         (SPARSE, "sparse"),
         (RERANKER, "cross-encoder"),
+        (HYBRID, "hybrid"),
     ] {
         let done = multivec(&["info", "--json", "--model", model]);
         assert!(done.status.success(), "{done:?}");

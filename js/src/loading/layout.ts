@@ -25,6 +25,7 @@ const OF_TRANSFORMER = [
   "tokenizer_config.json",
   "special_tokens_map.json",
   "added_tokens.json",
+  "chat_template.jinja",
 ];
 
 /** @internal Small files at the root, for folders that cannot be listed. */

@@ -31,6 +31,18 @@ pub struct Cross {
     /// What is applied to the logits; by default a sigmoid to one, nothing to
     /// several.
     pub(crate) activation: Option<Activation>,
+    pub(crate) columns: LogitColumns,
+}
+
+/// What the columns of a graph's output are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogitColumns {
+    /// Labels.
+    Labels,
+    /// One answer, whose logit is the label's.
+    Answer,
+    /// Two answers, whose logits' difference is the label's.
+    Difference,
 }
 
 impl Head for Cross {
@@ -57,14 +69,22 @@ impl Head for Cross {
     }
 
     fn check(&self, width: usize, file: &str) -> Result<()> {
-        match self.labels {
+        let stated = match self.columns {
+            LogitColumns::Labels => self.labels,
+            LogitColumns::Answer => Some(1),
+            LogitColumns::Difference => Some(2),
+        };
+        match stated {
             Some(labels) if labels != width => Err(other_width(file, labels, width)),
             _ => Ok(()),
         }
     }
 
     fn dim(&self, width: usize) -> usize {
-        width
+        match self.columns {
+            LogitColumns::Labels => width,
+            LogitColumns::Answer | LogitColumns::Difference => 1,
+        }
     }
 
     fn read(
@@ -73,7 +93,10 @@ impl Head for Cross {
         _: &TokenizedText,
         _: Finish,
     ) -> Result<Prediction, NonFiniteRow> {
-        let logits = states.row(0).to_vec();
+        let mut logits = states.row(0).to_vec();
+        if let (LogitColumns::Difference, &[yes, no]) = (self.columns, &*logits) {
+            logits = vec![yes - no];
+        }
         if let Some(&norm) = logits.iter().find(|value| !value.is_finite()) {
             return Err(NonFiniteRow { row: 0, norm });
         }
@@ -93,8 +116,8 @@ impl Head for Cross {
 
     fn of_nothing(&self, width: usize) -> Prediction {
         Prediction {
-            logits: vec![0.; width],
-            scores: vec![0.; width],
+            logits: vec![0.; self.dim(width)],
+            scores: vec![0.; self.dim(width)],
             truncation: None,
         }
     }

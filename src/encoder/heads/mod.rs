@@ -21,6 +21,7 @@ use crate::pool::Pooling;
 use crate::sparse::SparseEmbedding;
 use crate::tokenize::{TextTokenizer, TokenizedText};
 pub use any::{AnyHead, AnyOutput};
+pub(super) use cross::LogitColumns;
 pub use cross::{Cross, Prediction};
 pub use dense::Dense;
 use hybrid::HybridPart;

@@ -2,16 +2,13 @@
 
 use multivec_graph::{Form, Graph, Promise, adapt_interface};
 
-use super::ModelStore;
 use super::append::{Target, append};
 use super::hybrid::{Exported, complete_hybrid};
+use super::{ModelStore, STATES};
 use crate::error::Result;
 use crate::model::description::{Format, ModelDescription};
 use crate::model::kind::HeadDescription;
 use crate::model::layers::Module;
-
-/// Names of outputs that modules have yet to be applied to.
-pub(super) const STATES: [&str; 2] = ["token_embeddings", "last_hidden_state"];
 
 /// What [`complete_graph`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +36,12 @@ pub fn complete_graph(
     let mut completed = match description.head {
         HeadDescription::MultiVector => complete_tokens(description, graph, file, store),
         HeadDescription::Hybrid(ref hybrid) => {
-            complete_hybrid(description, hybrid, Exported { graph, file }, store)
+            complete_hybrid(description, hybrid, Exported { graph, file }, store).map(|()| {
+                Completed {
+                    files: Vec::new(),
+                    is_changed: true,
+                }
+            })
         }
         _ => complete_texts(description, graph, file, store),
     }?;

@@ -5,8 +5,7 @@ use multivec_graph::safetensors::WeightIndex;
 use multivec_graph::{Form, Graph, Promise, adapt_interface};
 
 use super::append::Target;
-use super::complete::{Completed, STATES};
-use super::ModelStore;
+use super::{ModelStore, STATES};
 use crate::error::{Error, Result};
 use crate::model::description::ModelDescription;
 use crate::model::kind::{HybridDescription, HybridHeads};
@@ -52,7 +51,7 @@ pub(super) fn complete_hybrid(
     hybrid: &HybridDescription,
     Exported { graph, file }: Exported<'_>,
     store: &impl ModelStore,
-) -> Result<Completed> {
+) -> Result<()> {
     let form = match hybrid.part {
         HybridPart::Text => Form::Text,
         _ => Form::Tokens,
@@ -79,8 +78,5 @@ pub(super) fn complete_hybrid(
         ..Promise::default()
     };
     adapt_interface(graph, file, promise)?;
-    Ok(Completed {
-        files: Vec::new(),
-        is_changed: true,
-    })
+    Ok(())
 }

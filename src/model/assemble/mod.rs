@@ -20,9 +20,12 @@ use super::kind::HeadDescription;
 use crate::backend::Precision;
 use crate::error::{Error, Result};
 use append::append;
-use hybrid::append_hybrid;
 pub use complete::{Completed, complete_graph};
+use hybrid::append_hybrid;
 pub use quantize::FloatGraph;
+
+/// Names of outputs that modules have yet to be applied to.
+const STATES: [&str; 2] = ["token_embeddings", "last_hidden_state"];
 
 /// The files of a model, as each platform opens them. Paths are those of the
 /// [description](ModelDescription).
@@ -89,12 +92,19 @@ pub fn build_graph(
     for file in &files {
         store.index(file, &mut index)?;
     }
+    let answers = match &description.head {
+        HeadDescription::CrossEncoder(cross) => cross.answers.map(|answers| answers.ids()),
+        _ => None,
+    };
     let head = match &description.head {
-        HeadDescription::MultiVector
-        | HeadDescription::Dense(_)
-        | HeadDescription::Hybrid(_) => Head::None,
+        HeadDescription::MultiVector | HeadDescription::Dense(_) | HeadDescription::Hybrid(_) => {
+            Head::None
+        }
         HeadDescription::Sparse(_) => Head::MaskedLanguageModel,
-        HeadDescription::CrossEncoder(_) => Head::SequenceClassification,
+        HeadDescription::CrossEncoder(_) => match &answers {
+            Some(tokens) => Head::causal(tokens),
+            None => Head::SequenceClassification,
+        },
     };
     let file = store.name(&transformer.config);
     let mut graph = architectures::build(&file, &config, &index, head)?.graph;

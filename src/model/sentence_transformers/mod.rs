@@ -66,8 +66,12 @@ impl Common {
     /// Lengths, prompts and the task of a model with one vector for each text
     /// or pair.
     fn read_texts(&mut self, files: &Files, task: &Task) -> Result<()> {
-        text::read_lengths(&self.text, self.limit, &mut self.config)?;
         text::check_task(&self.text, task)?;
+        self.read_plain_texts(files)
+    }
+
+    fn read_plain_texts(&mut self, files: &Files) -> Result<()> {
+        text::read_lengths(&self.text, self.limit, &mut self.config)?;
         self.config.do_lower_case = self.text.boolean("do_lower_case")?.unwrap_or(false);
         self.read_prompts()?;
         self.keys.string(DEFAULT_PROMPT)?;

@@ -1,6 +1,9 @@
 //! `sentence_bert_config.json`: lengths, expansion, and the task.
 
+use std::collections::BTreeMap;
+
 use super::super::description::Transformer;
+use super::super::template::MessageFormat;
 use crate::config::{Keys, ModelConfig};
 use crate::error::{Error, Result};
 
@@ -98,9 +101,39 @@ pub(super) const CLASSIFICATION: Task = Task {
     method_output: "logits",
 };
 
+/// Logits of the vocabulary for the next token.
+pub(super) const GENERATION: Task = Task {
+    name: "text-generation",
+    output: "causal_logits",
+    method_output: "logits",
+};
+
 /// Refuses transformers with another task, and texts that go through a chat
 /// template.
 pub(super) fn check_task(text: &Keys, task: &Task) -> Result<()> {
+    match chat(text, task)? {
+        Some(Chat {
+            is_stated: true, ..
+        }) => {
+            let found = "`message`, texts in a chat template";
+            Err(text.error("modality_config", "`text`", found))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How pairs go through a chat template.
+pub(super) struct Chat {
+    /// Whether they are said to. Else they do if there is a template.
+    pub(super) is_stated: bool,
+    pub(super) format: Option<MessageFormat>,
+    /// Variables of the template.
+    pub(super) flags: BTreeMap<String, bool>,
+}
+
+/// Refuses transformers with another task. Returns what is said of a chat
+/// template; `None` for texts that go through none.
+pub(super) fn chat(text: &Keys, task: &Task) -> Result<Option<Chat>> {
     let only = |keys: &Keys, key, expected: &str| match keys.string(key)? {
         Some(found) if found != expected => {
             Err(keys.error(key, &format!("`{expected}`"), format_args!("`{found}`")))
@@ -109,23 +142,66 @@ pub(super) fn check_task(text: &Keys, task: &Task) -> Result<()> {
     };
     only(text, "transformer_task", task.name)?;
     only(text, "module_output_name", task.output)?;
+    let mut chat = Some(Chat {
+        is_stated: false,
+        format: None,
+        flags: BTreeMap::new(),
+    });
     if let Some(inputs) = text.object("modality_config")? {
         let Some(input) = inputs.object("text")? else {
             return Err(inputs.error("text", "a model of texts", "none"));
         };
         only(&input, "method", "forward")?;
         only(&input, "method_output_name", task.method_output)?;
-        if inputs.has("message") {
-            let found = "`message`, texts in a chat template";
-            return Err(text.error("modality_config", "`text`", found));
+        chat = match inputs.object("message")? {
+            None => None,
+            Some(messages) => {
+                only(&messages, "method", "forward")?;
+                only(&messages, "method_output_name", task.method_output)?;
+                let format = match messages.string("format")?.as_deref() {
+                    None | Some("auto") => None,
+                    Some("flat") => Some(MessageFormat::Flat),
+                    Some("structured") => Some(MessageFormat::Structured),
+                    Some(other) => {
+                        let expected = "`flat`, `structured` or `auto`";
+                        return Err(messages.error("format", expected, format_args!("`{other}`")));
+                    }
+                };
+                Some(Chat {
+                    is_stated: true,
+                    format,
+                    flags: BTreeMap::new(),
+                })
+            }
+        };
+    }
+    let kwargs = text.object("processing_kwargs")?;
+    if let (Some(chat), Some(kwargs)) = (&mut chat, &kwargs)
+        && let Some(variables) = kwargs.object("chat_template")?
+    {
+        for (name, value) in variables.entries() {
+            let Some(flag) = value.as_bool() else {
+                let found = format!("`{name}` of the chat template");
+                return Err(text.error(
+                    "processing_kwargs",
+                    "variables that are true or false",
+                    found,
+                ));
+            };
+            // That is not for the template.
+            if name == "restore_suffix" && !flag {
+                let found = "`restore_suffix` of false";
+                return Err(text.error("processing_kwargs", "ends that are kept", found));
+            }
+            chat.flags.insert(name.clone(), flag);
         }
     }
-    match text.object("processing_kwargs")? {
+    match kwargs {
         Some(kwargs) if kwargs.has("text") || kwargs.has("common") => Err(text.error(
             "processing_kwargs",
             "none for texts",
             "settings of the tokenizer",
         )),
-        _ => Ok(()),
+        _ => Ok(chat),
     }
 }

@@ -153,10 +153,6 @@ fn other_kinds_of_models() {
             "sentence_transformers.models.WeightedLayerPooling",
             ["WeightedLayerPooling", "not implemented"],
         ),
-        (
-            "sentence_transformers.cross_encoder.modules.logit_score.LogitScore",
-            ["LogitScore", "a reranker that generates text"],
-        ),
         ("custom_st.Projector", ["custom_st.Projector", "known"]),
     ] {
         let listed = modules(&[transformer, class]);

@@ -7,7 +7,7 @@ use multivec_core::model::{
     DenseWeights, ModelDescription, ModelFolder, ModelStore, Module, WeightsFile, describe,
     weight_files,
 };
-use multivec_core::{Error, Precision, Result};
+use multivec_core::{Error, ModelKind, Precision, Result};
 use multivec_graph::safetensors::WeightIndex;
 use serde::{Deserialize, Serialize};
 use serde_wasm_bindgen::preserve;
@@ -61,9 +61,14 @@ impl Listing {
         })
     }
 
+    /// What the files say. Models of several kinds give the vectors of texts.
+    pub(super) fn description(&self) -> Result<ModelDescription> {
+        as_dense(describe(&self.folder())?)
+    }
+
     /// What to load to run in a precision.
     pub(super) fn plan(&self, precision: Option<Precision>) -> Result<Plan> {
-        let description = describe(&self.folder())?;
+        let description = self.description()?;
         let chosen = description.weights_for(precision);
         if chosen.is_empty() {
             return Err(self.no_weights(&description, precision));
@@ -133,6 +138,14 @@ impl Listing {
 
     pub(super) fn missing(&self, path: &str) -> Error {
         Error::missing_file(&self.location, "a file of the model", path)
+    }
+}
+
+/// A model of several kinds as one of texts; others as they are.
+pub(super) fn as_dense(description: ModelDescription) -> Result<ModelDescription> {
+    match description.kind() {
+        ModelKind::Hybrid => description.of_kind(ModelKind::Dense),
+        _ => Ok(description),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use multivec_core::encoder::AnyHead;
 use multivec_core::model::{
-    FloatGraph, ModelDescription, ModelStore, WeightsFile, build_graph, complete_graph, describe,
+    FloatGraph, ModelDescription, ModelStore, WeightsFile, build_graph, complete_graph,
     stored_precision,
 };
 use multivec_core::{
@@ -17,7 +17,7 @@ use multivec_graph::{
 use multivec_tract::{TractBackend, TractGraph};
 
 use super::file::PartedFile;
-use super::listing::Listing;
+use super::listing::{Listing, as_dense};
 use super::options::ChosenWeights;
 use crate::threads::{POOL, threads};
 
@@ -35,6 +35,7 @@ struct Assembled {
     files: Vec<String>,
     precision: Precision,
     hasher: WeightsHasher,
+    description: ModelDescription,
 }
 
 impl ModelFiles {
@@ -45,14 +46,15 @@ impl ModelFiles {
         options: &EncodeOptions,
     ) -> Result<TextEncoder<AnyHead>> {
         let (weights, precision) = (wanted.path.as_str(), wanted.precision());
-        let description = describe(&self.listing.folder())?;
+        let description = self.listing.description()?;
         let chosen = description
             .weights
             .iter()
             .find(|one| one.path() == weights)
+            .cloned()
             .ok_or_else(|| self.listing.missing(weights))?;
-        let mut parts = ModelParts::of(&description, self)?;
-        let mut model = self.assemble(&description, chosen)?;
+        let mut model = self.assemble(description, &chosen)?;
+        let mut parts = ModelParts::of(&model.description, self)?;
         self.hash(weights, &mut model)?;
         let external = |tensor: &TensorProto| self.tensor(weights, tensor);
         model.graph.read_small(&external)?;
@@ -78,29 +80,32 @@ impl ModelFiles {
         TextEncoder::new(parts, Box::new(backend), model.hasher, options)
     }
 
-    fn assemble(&self, description: &ModelDescription, weights: &WeightsFile) -> Result<Assembled> {
+    fn assemble(&self, description: ModelDescription, weights: &WeightsFile) -> Result<Assembled> {
         let mut hasher = WeightsHasher::new();
         let WeightsFile::Onnx(path) = weights else {
-            let built = build_graph(description, weights, self)?;
+            let built = build_graph(&description, weights, self)?;
             hasher.update(&built.config);
             return Ok(Assembled {
                 precision: stored_precision(&built.graph, weights.named_precision()),
                 graph: built.graph,
                 files: built.files,
                 hasher,
+                description,
             });
         };
         let mut graph = self.graph(path)?;
         let precision = stored_precision(&graph, weights.named_precision());
         widen_half_precision(&mut graph);
         let mut files = vec![path.clone()];
-        let completed = complete_graph(description, &mut graph, &self.name(path), self)?;
+        let description = as_dense(description.with_graph(&graph))?;
+        let completed = complete_graph(&description, &mut graph, &self.name(path), self)?;
         files.extend(completed.files);
         Ok(Assembled {
             graph,
             files,
             precision,
             hasher,
+            description,
         })
     }
 

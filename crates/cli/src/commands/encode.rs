@@ -42,7 +42,8 @@ pub(crate) struct Arguments {
     shard: Option<Share>,
     /// Embeddings: `.safetensors` (a tensor a text, named by its id, or by its
     /// place from 0: `[tokens, dim]`, `[dim]` of dense models, `ID.indices` and
-    /// `ID.values` of sparse ones), `.jsonl`, or a table (`.parquet`, `.arrow`);
+    /// `ID.values` of sparse ones, these and `ID.dense` and `ID.tokens` of
+    /// models that give all three), `.jsonl`, or a table (`.parquet`, `.arrow`);
     /// a folder, which is there or ends with `/`, gets Parquet files. An
     /// interrupted run keeps its progress beside this file, and the same command
     /// resumes it.
@@ -80,16 +81,21 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> 
     };
     let input = Input::select(&arguments.input, &arguments.texts, selection)?;
     let LoadedModel { encoder, load, .. } = arguments.model.load_any()?;
-    let text = Texts {
+    let mut text = Texts {
         kind,
         kind_name,
         input,
         load,
+        token_dim: 0,
     };
     match encoder {
         AnyEncoder::MultiVector(encoder) => write(&encoder, arguments, text, format),
         AnyEncoder::Dense(encoder) => write(&encoder, arguments, text, format),
         AnyEncoder::Sparse(encoder) => write(&encoder, arguments, text, format),
+        AnyEncoder::Hybrid(encoder) => {
+            text.token_dim = encoder.token_dim();
+            write(&encoder, arguments, text, format)
+        }
         other => Err(Error::option(
             "model",
             "a model that encodes single texts; `multivec rerank` scores pairs",
@@ -105,6 +111,8 @@ struct Texts {
     kind_name: &'static str,
     input: Input,
     load: Duration,
+    /// Columns of vectors of tokens beside those of texts.
+    token_dim: usize,
 }
 
 /// Encodes all texts into the output.
@@ -119,6 +127,7 @@ fn write<H: EmbeddingHead<Output: Stored>>(
         kind_name,
         mut input,
         load,
+        token_dim,
     } = texts;
     let bar = progress(input.size());
     let ticking = bar.clone();
@@ -132,6 +141,7 @@ fn write<H: EmbeddingHead<Output: Stored>>(
         computed: encoder.fingerprint().computed().to_owned(),
         origin: encoder.origin().map(str::to_owned),
         dim: encoder.dim(),
+        token_dim,
         options: format!("{:?}", options.encode),
         pooling: options.encode.pooling.map(|pooling| pooling.factor),
         reading: input.reading(),

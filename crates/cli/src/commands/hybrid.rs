@@ -2,8 +2,11 @@
 
 use std::cmp::Ordering;
 
+use multivec::dense::Similarity;
 use multivec::fusion::{RANK_OFFSET, reciprocal_rank_fusion};
-use multivec::{AnyEncoder, DenseEncoder, Encoder, Error, Result, SparseEncoder, rank};
+use multivec::{
+    AnyEncoder, DenseEmbedding, Embedding, Error, HybridEmbedding, Result, SparseEmbedding, rank,
+};
 use serde_json::{Value, json};
 
 use crate::console::{Format, print};
@@ -29,8 +32,10 @@ struct Hit {
 /// Ranks documents by each model, and fuses the rankings of several by their
 /// reciprocal ranks.
 pub(super) fn run(models: &[AnyEncoder], search: &Search<'_>, format: Format) -> Result<()> {
-    let rankings = models.iter().map(|model| rankings(model, search));
-    let rankings: Vec<Vec<Vec<Hit>>> = rankings.collect::<Result<_>>()?;
+    let mut rankings = Vec::new();
+    for model in models {
+        rankings.extend(self::rankings(model, search)?);
+    }
     let mut results = Vec::new();
     for (at, query) in search.queries.iter().enumerate() {
         let of_models: Vec<&[Hit]> = rankings.iter().map(|ranking| &*ranking[at]).collect();
@@ -68,34 +73,84 @@ fn fused(rankings: &[&[Hit]]) -> Vec<Hit> {
     .collect()
 }
 
-/// All documents for each query, the best first.
-fn rankings(model: &AnyEncoder, search: &Search<'_>) -> Result<Vec<Vec<Hit>>> {
+/// All documents for each query, the best first; once for each kind of
+/// embeddings that the model gives.
+fn rankings(model: &AnyEncoder, search: &Search<'_>) -> Result<Vec<Vec<Vec<Hit>>>> {
     let texts: Vec<&str> = search
         .documents
         .iter()
         .map(|line| line.text.as_str())
         .collect();
-    match model {
-        AnyEncoder::MultiVector(encoder) => of_multi_vectors(encoder, search.queries, &texts),
-        AnyEncoder::Dense(encoder) => of_dense(encoder, search.queries, &texts),
-        AnyEncoder::Sparse(encoder) => of_sparse(encoder, search.queries, &texts),
-        other => Err(Error::option(
-            "model",
-            "a model that encodes single texts; `multivec rerank` scores pairs",
-            format!("a {} model", other.kind()),
-        )),
+    let queries = search.queries;
+    Ok(match model {
+        AnyEncoder::MultiVector(encoder) => {
+            let documents = encoder.encode_documents(&texts)?;
+            vec![by_tokens(&encoder.encode_queries(queries)?, &documents)?]
+        }
+        AnyEncoder::Dense(encoder) => {
+            let documents = encoder.encode_documents(&texts)?;
+            let similarity = encoder.similarity_function();
+            let score =
+                |query: &DenseEmbedding, one: &DenseEmbedding| query.similarity(one, similarity);
+            vec![by_score(
+                &encoder.encode_queries(queries)?,
+                &documents,
+                score,
+            )?]
+        }
+        AnyEncoder::Sparse(encoder) => {
+            let documents = encoder.encode_documents(&texts)?;
+            vec![by_score(
+                &encoder.encode_queries(queries)?,
+                &documents,
+                SparseEmbedding::dot,
+            )?]
+        }
+        AnyEncoder::Hybrid(encoder) => {
+            let documents = Parts::of(encoder.encode_documents(&texts)?);
+            let queries = Parts::of(encoder.encode_queries(queries)?);
+            let cosine = |query: &DenseEmbedding, one: &DenseEmbedding| {
+                query.similarity(one, Similarity::Cosine)
+            };
+            vec![
+                by_tokens(&queries.multi_vector, &documents.multi_vector)?,
+                by_score(&queries.dense, &documents.dense, cosine)?,
+                by_score(&queries.sparse, &documents.sparse, SparseEmbedding::dot)?,
+            ]
+        }
+        other => {
+            return Err(Error::option(
+                "model",
+                "a model that encodes single texts; `multivec rerank` scores pairs",
+                format!("a {} model", other.kind()),
+            ));
+        }
+    })
+}
+
+/// Embeddings of several texts, by their kinds.
+#[derive(Default)]
+struct Parts {
+    dense: Vec<DenseEmbedding>,
+    sparse: Vec<SparseEmbedding>,
+    multi_vector: Vec<Embedding>,
+}
+
+impl Parts {
+    fn of(found: Vec<HybridEmbedding>) -> Self {
+        let mut parts = Self::default();
+        for one in found {
+            parts.dense.push(one.dense);
+            parts.sparse.push(one.sparse);
+            parts.multi_vector.push(one.multi_vector);
+        }
+        parts
     }
 }
 
-fn of_multi_vectors(
-    encoder: &Encoder,
-    queries: &[String],
-    texts: &[&str],
-) -> Result<Vec<Vec<Hit>>> {
-    let documents = encoder.encode_documents(texts)?;
-    let queries = encoder.encode_queries(queries)?;
+fn by_tokens(queries: &[Embedding], documents: &[Embedding]) -> Result<Vec<Vec<Hit>>> {
     let ranking = |query| {
-        let ranked = rank(query, &documents)?.into_iter();
+        let ranked = rank(query, documents)?.into_iter();
         let hits = ranked.map(|ranked| Hit {
             index: ranked.index,
             score: ranked.score,
@@ -105,21 +160,13 @@ fn of_multi_vectors(
     queries.iter().map(ranking).collect()
 }
 
-fn of_dense(encoder: &DenseEncoder, queries: &[String], texts: &[&str]) -> Result<Vec<Vec<Hit>>> {
-    let documents = encoder.encode_documents(texts)?;
-    let queries = encoder.encode_queries(queries)?;
+fn by_score<T>(
+    queries: &[T],
+    documents: &[T],
+    score: impl Fn(&T, &T) -> Result<f32>,
+) -> Result<Vec<Vec<Hit>>> {
     let ranking = |query| {
-        let scores = documents.iter().map(|one| encoder.similarity(query, one));
-        Ok(sorted(scores.collect::<Result<_>>()?))
-    };
-    queries.iter().map(ranking).collect()
-}
-
-fn of_sparse(encoder: &SparseEncoder, queries: &[String], texts: &[&str]) -> Result<Vec<Vec<Hit>>> {
-    let documents = encoder.encode_documents(texts)?;
-    let queries = encoder.encode_queries(queries)?;
-    let ranking = |query: &multivec::SparseEmbedding| {
-        let scores = documents.iter().map(|document| query.dot(document));
+        let scores = documents.iter().map(|document| score(query, document));
         Ok(sorted(scores.collect::<Result<_>>()?))
     };
     queries.iter().map(ranking).collect()

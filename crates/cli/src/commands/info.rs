@@ -20,6 +20,12 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<()> {
         AnyEncoder::Dense(encoder) => facts(encoder),
         AnyEncoder::Sparse(encoder) => facts(encoder),
         AnyEncoder::Cross(encoder) => facts(encoder),
+        AnyEncoder::Hybrid(encoder) => {
+            let mut facts = facts(encoder);
+            facts["token_dim"] = encoder.token_dim().into();
+            facts["kinds"] = json!(["multi-vector", "dense", "sparse"]);
+            facts
+        }
         _ => json!({}),
     };
     // Models of a hub name themselves.

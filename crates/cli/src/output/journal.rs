@@ -21,6 +21,9 @@ pub(crate) struct Identity {
     /// Repository and commit of a model of a hub.
     pub(crate) origin: Option<String>,
     pub(crate) dim: usize,
+    /// Columns of the vectors of tokens, where those of texts have others.
+    #[serde(default)]
+    pub(crate) token_dim: usize,
     /// The encoding options, in a form that differs where they do.
     pub(crate) options: String,
     /// How the input is read.
@@ -70,6 +73,9 @@ pub(crate) struct Record {
     pub(crate) indices: Vec<usize>,
     /// Rows of each text.
     pub(crate) rows: Vec<usize>,
+    /// Weights of each text beside its vectors.
+    #[serde(default)]
+    pub(crate) weights: Vec<usize>,
     /// `null` for a text without an id.
     pub(crate) ids: Vec<Value>,
     pub(crate) skipped: Vec<Skipped>,

@@ -271,7 +271,7 @@ impl Output {
         if are_tensors {
             self.check_name(&name, text)?;
         }
-        self.totals.header += tensors::entry_size(&name, self.totals.length, &id);
+        self.totals.header += tensors::entry_size(&self.identity, &name, self.totals.length, &id);
         let most = tensors::LARGEST_HEADER - tensors::FRAME;
         if are_tensors && self.totals.header > most {
             return Err(Error::option(
@@ -283,6 +283,7 @@ impl Output {
         }
         self.open.indices.push(text.index);
         self.open.rows.push(embedding.rows());
+        self.open.weights.push(embedding.weights());
         self.open.ids.push(id);
         let bytes = embedding.bytes();
         Ok(self.partial.write_all(&bytes).map(|()| bytes.len() as u64))

@@ -1,6 +1,8 @@
 //! What files have of an embedding, by its kind.
 
-use multivec::{DenseEmbedding, Embedding, Result, SparseEmbedding, Truncation};
+use multivec::{
+    DenseEmbedding, Embedding, HybridEmbedding, Result, SparseEmbedding, Truncation,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -13,6 +15,8 @@ pub(crate) enum StoredKind {
     MultiVector,
     Dense,
     Sparse,
+    /// All of them.
+    Hybrid,
 }
 
 impl StoredKind {
@@ -21,6 +25,7 @@ impl StoredKind {
             Self::MultiVector => "multi-vector",
             Self::Dense => "dense",
             Self::Sparse => "sparse",
+            Self::Hybrid => "hybrid",
         }
     }
 }
@@ -38,6 +43,11 @@ pub(crate) trait Stored {
     /// Rows of a multi-vector embedding, weights of a sparse one, 1 of a dense
     /// one.
     fn rows(&self) -> usize;
+
+    /// Weights beside vectors.
+    fn weights(&self) -> usize {
+        0
+    }
 
     fn truncation(&self) -> Truncation;
 
@@ -141,6 +151,50 @@ impl Stored for SparseEmbedding {
     }
 }
 
+impl Stored for HybridEmbedding {
+    const KIND: StoredKind = StoredKind::Hybrid;
+
+    fn bytes(&self) -> Vec<u8> {
+        let parts = [
+            self.dense.bytes(),
+            self.sparse.bytes(),
+            self.multi_vector.bytes(),
+        ];
+        parts.concat()
+    }
+
+    fn fields(&self) -> Map<String, Value> {
+        let mut fields = self.sparse.fields();
+        for (name, mut others) in [
+            ("dense", self.dense.fields()),
+            ("tokens", self.multi_vector.fields()),
+        ] {
+            fields.extend(
+                others
+                    .remove("embedding")
+                    .map(|value| (name.to_owned(), value)),
+            );
+        }
+        fields
+    }
+
+    fn rows(&self) -> usize {
+        self.multi_vector.tokens()
+    }
+
+    fn weights(&self) -> usize {
+        self.sparse.len()
+    }
+
+    fn truncation(&self) -> Truncation {
+        self.dense.truncation()
+    }
+
+    fn push_to(&self, _: &mut Column) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// A tensor of a text.
 pub(super) struct Tensor {
     /// What follows the text's name.
@@ -158,8 +212,24 @@ impl Tensor {
     }
 }
 
-/// The tensors of a text with so many rows, in the order of their bytes.
-pub(super) fn tensors(kind: StoredKind, rows: usize, dim: usize) -> Vec<Tensor> {
+/// What the shapes of a text's tensors depend on.
+#[derive(Clone, Copy)]
+pub(super) struct Sizes {
+    pub(super) rows: usize,
+    pub(super) weights: usize,
+    pub(super) dim: usize,
+    /// Columns of the vectors of tokens, where those of texts have others.
+    pub(super) token_dim: usize,
+}
+
+/// The tensors of a text, in the order of their bytes.
+pub(super) fn tensors(kind: StoredKind, sizes: Sizes) -> Vec<Tensor> {
+    let Sizes {
+        rows,
+        weights,
+        dim,
+        token_dim,
+    } = sizes;
     let tensor = |suffix, dtype, shape, size| Tensor {
         suffix,
         dtype,
@@ -173,5 +243,11 @@ pub(super) fn tensors(kind: StoredKind, rows: usize, dim: usize) -> Vec<Tensor> 
             tensor(".values", "F32", vec![rows], 4),
         ],
         StoredKind::MultiVector => vec![tensor("", "F32", vec![rows, dim], 4)],
+        StoredKind::Hybrid => vec![
+            tensor(".dense", "F32", vec![dim], 4),
+            tensor(".indices", "I64", vec![weights], 8),
+            tensor(".values", "F32", vec![weights], 4),
+            tensor(".tokens", "F32", vec![rows, token_dim], 4),
+        ],
     }
 }

@@ -5,10 +5,11 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::iter;
 use std::path::Path;
 
 use super::journal::{Identity, Journal};
-use super::stored::tensors;
+use super::stored::{Sizes, StoredKind, tensors};
 use crate::input::text_name;
 use multivec::atomic_file::beside;
 use serde_json::Value;
@@ -23,12 +24,16 @@ pub(crate) const FRAME: usize = 2048;
 pub(crate) const GAP: usize = ",null".len();
 
 /// Upper bound of the bytes that a text adds to the header.
-pub(crate) fn entry_size(name: &str, offset: u64, id: &Value) -> usize {
+pub(crate) fn entry_size(identity: &Identity, name: &str, offset: u64, id: &Value) -> usize {
+    let most = match identity.model {
+        StoredKind::Hybrid => 4,
+        _ => 2,
+    };
     let digits = |number: u64| number.checked_ilog10().unwrap_or(0) as usize + 1;
     let name = Value::from(name).to_string().len();
-    // Up to two tensors with name, shape and two offsets; escaping at most
+    // Up to four tensors with name, shape and two offsets; escaping at most
     // doubles the id.
-    2 * (72 + name + 3 * digits(offset)) + 2 * id.to_string().len()
+    most * (72 + name + 3 * digits(offset)) + 2 * id.to_string().len()
 }
 
 /// Writes a file to `path`: the tensors of `rows`, in the shapes that the
@@ -66,14 +71,20 @@ fn write_header(
 ) -> io::Result<u64> {
     let mut out = Counted { out, written: 0 };
     let (mut start, mut has_ids) = (0u64, false);
-    let dim = identity.dim;
     write!(out, "{{")?;
     journal.records(|record| {
         has_ids |= record.ids.iter().any(|id| !id.is_null());
         let texts = record.indices.into_iter().zip(record.ids);
-        for ((index, id), rows) in texts.zip(record.rows) {
+        let weights = record.weights.into_iter().chain(iter::repeat(0));
+        for (((index, id), rows), weights) in texts.zip(record.rows).zip(weights) {
             let name = text_name(index, &id);
-            for tensor in tensors(identity.model, rows, dim) {
+            let sizes = Sizes {
+                rows,
+                weights,
+                dim: identity.dim,
+                token_dim: identity.token_dim,
+            };
+            for tensor in tensors(identity.model, sizes) {
                 let end = start + tensor.bytes();
                 write!(
                     out,

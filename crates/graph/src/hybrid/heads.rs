@@ -31,7 +31,12 @@ pub fn append_hybrid_heads(
     ] {
         if expected != found {
             let file = weights.file_names();
-            return Err(Error::mismatch(&file, what, expected.to_string(), found.to_string()));
+            return Err(Error::mismatch(
+                &file,
+                what,
+                expected.to_string(),
+                found.to_string(),
+            ));
         }
     }
     let mut builder = Builder::new(graph);
@@ -78,13 +83,26 @@ impl Linear {
         const BIAS: &str = "bias";
         let file = index.file_names();
         let mismatch = |what: &str, expected: &str, found: String| {
-            Err(Error::mismatch(&file, format!("the tensor `{what}`"), expected, found))
+            Err(Error::mismatch(
+                &file,
+                format!("the tensor `{what}`"),
+                expected,
+                found,
+            ))
         };
         let Some(weight) = index.get(WEIGHT) else {
             let names: Vec<&str> = index.names().collect();
-            return mismatch(WEIGHT, "[rows, columns]", format!("none among {}", names.join(", ")));
+            return mismatch(
+                WEIGHT,
+                "[rows, columns]",
+                format!("none among {}", names.join(", ")),
+            );
         };
-        let sizes: Option<Vec<usize>> = weight.shape.iter().map(|&size| size.try_into().ok()).collect();
+        let sizes: Option<Vec<usize>> = weight
+            .shape
+            .iter()
+            .map(|&size| size.try_into().ok())
+            .collect();
         let Some(&[outer, inner]) = sizes.as_deref() else {
             return mismatch(WEIGHT, "[rows, columns]", format!("{:?}", weight.shape));
         };

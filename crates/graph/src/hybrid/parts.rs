@@ -48,13 +48,11 @@ pub fn keep_hybrid_part(graph: &mut Graph, outputs: &HybridOutputs, part: Hybrid
             let first = widened(&mut builder, first, width - text);
             let rest = outputs.rest_rows(&mut builder);
             let rest = widened(&mut builder, rest, width - tokens);
-            let rows = builder.add_with("Concat", &[&first, &rest], |node| {
-                node.with_int("axis", 1)
-            });
+            let rows =
+                builder.add_with("Concat", &[&first, &rest], |node| node.with_int("axis", 1));
             let column = outputs.weights_column(&mut builder);
-            let all = builder.add_with("Concat", &[&rows, &column], |node| {
-                node.with_int("axis", 2)
-            });
+            let all =
+                builder.add_with("Concat", &[&rows, &column], |node| node.with_int("axis", 2));
             declare(&all, FLOAT, Some(width + 1))
         }
     };

@@ -17,8 +17,12 @@ fn graph(outputs: &[&str]) -> Graph {
         node("Gather", &["wide", "input_ids"], "tokens"),
         node("Gather", &["thin", "input_ids"], "weights"),
         node("Slice", &["tokens", "one", "end", "one"], "rest"),
-        node("ReduceMean", &["states"], "text").with_ints("axes", &[1]).with_int("keepdims", 0),
-        node("ReduceMax", &["weights"], "flat").with_ints("axes", &[2]).with_int("keepdims", 0),
+        node("ReduceMean", &["states"], "text")
+            .with_ints("axes", &[1])
+            .with_int("keepdims", 0),
+        node("ReduceMax", &["weights"], "flat")
+            .with_ints("axes", &[2])
+            .with_int("keepdims", 0),
         node("MatMul", &["text", "vocabulary"], "words"),
     ];
     let mut graph = testing::graph(&INPUTS, nodes, outputs);
@@ -82,7 +86,11 @@ fn other_outputs_are_left_alone() {
         // States and their mean.
         &["states", "text", "tokens"],
     ] {
-        assert_eq!(HybridOutputs::find(&graph(outputs), Some(4)), None, "{outputs:?}");
+        assert_eq!(
+            HybridOutputs::find(&graph(outputs), Some(4)),
+            None,
+            "{outputs:?}"
+        );
     }
     let named = graph(&["text", "weights", "tokens"]);
     assert_eq!(HybridOutputs::find(&named, Some(8)), None);

@@ -48,6 +48,10 @@ fn start_column(identity: &Identity, precision: VectorPrecision) -> Result<Colum
             return Err(Error::option("vector_precision", expected, precision));
         }
         StoredKind::Sparse => Column::Sparse(SparseBuilder::new()),
+        StoredKind::Hybrid => {
+            let expected = "a name that ends in .safetensors or .jsonl for all kinds at once";
+            return Err(Error::option("output", expected, "a table"));
+        }
     })
 }
 
