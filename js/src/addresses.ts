@@ -21,26 +21,34 @@ const FILES: Record<WasmBuild, string> = {
 /** @internal The address of a module. */
 export async function wasmAddress(build: WasmBuild, base: string | undefined): Promise<URL> {
   if (base !== undefined) return new URL(FILES[build], base.endsWith("/") ? base : `${base}/`);
-  let url: URL | undefined;
-  let cause: unknown;
-  try {
-    url = beside(build);
-  } catch (error) {
-    cause = error;
-  }
+  const { url, cause } = attempt(() => absolute(beside(build)));
   const parts = node();
-  // Bundlers give code for servers addresses that only pages can resolve.
-  const isAbsolute = url !== undefined && /^[a-z][a-z\d+.-]*:/i.test(url.href);
-  if (url !== undefined && isAbsolute && (url.protocol !== "file:" || parts === undefined)) return url;
-  if (parts === undefined) throw unknownAddress(url?.href ?? messageOf(cause), cause);
-  const moved = async (path: string | URL) => (await parts.fs.stat(path)).isFile();
-  if (url !== undefined && isAbsolute && (await moved(url).catch(() => false))) return url;
+  if (url !== undefined && (url.protocol !== "file:" || parts === undefined)) return url;
+  const found = url?.href ?? messageOf(cause);
+  if (parts === undefined) throw unknownAddress(found, cause);
+  const isThere = async (path: URL) => (await parts.fs.stat(path)).isFile();
+  if (url !== undefined && (await isThere(url).catch(() => false))) return url;
+  // A bundle for a server: the package is installed where it runs.
   try {
     const require = parts.module.createRequire(parts.path.resolve("package.json"));
     return parts.url.pathToFileURL(require.resolve(`multivec/wasm/${FILES[build]}`));
   } catch (error) {
-    throw unknownAddress(url?.href ?? messageOf(cause), error);
+    throw unknownAddress(found, error);
   }
+}
+
+function attempt(run: () => URL): { url?: URL; cause?: unknown } {
+  try {
+    return { url: run() };
+  } catch (cause) {
+    return { cause };
+  }
+}
+
+// Some bundlers give addresses that only pages can resolve.
+function absolute({ href }: URL): URL {
+  const { location, origin } = globalThis;
+  return new URL(href, location?.protocol === "blob:" ? origin : location?.href);
 }
 
 function beside(build: WasmBuild): URL {
@@ -59,7 +67,7 @@ function unknownAddress(found: string, cause: unknown): EncoderError {
   return new EncoderError(
     "unsupported",
     `the WebAssembly file: expected it beside the package's code, found ${found}: leave \`multivec\` out of the bundle ` +
-      "(in Next: `serverExternalPackages`), or pass `wasm`, a `WebAssembly.Module`, or `wasmBase`",
+      "(in Next: `serverExternalPackages`), or pass `wasm`, a `WebAssembly.Module` of it, or `wasmBase`",
     { cause },
   );
 }
@@ -76,7 +84,8 @@ export async function displaced(): Promise<Addresses> {
   // Its base is some folder above the copy.
   for (let base = new URL("/", code); ; ) {
     const worker = await askFor(new URL("@id/multivec/worker?worker", base));
-    if (worker !== undefined) return { workerUrl: worker.href, wasmBase: new URL("../../wasm/", worker).href };
+    if (worker !== undefined)
+      return { workerUrl: worker.href, wasmBase: worker.href.replace(/dist\/worker\/[^/]*$/, "wasm/") };
     const next = /^[^/]+\//.exec(code.slice(base.href.length))?.[0];
     if (next === undefined) break;
     base = new URL(next, base);

@@ -7,10 +7,15 @@ import { cores, obstacle } from "./threads/obstacle.js";
 /** The builds: `base` needs SIMD, `relaxed` relaxed SIMD, `threads` relaxed SIMD and shared memory. */
 export type WasmBuild = "base" | "relaxed" | "threads";
 
+/** A `WebAssembly.Module`, where the types of the platform have it. */
+export type CompiledWasm = typeof globalThis extends { WebAssembly: { Module: { prototype: infer Module } } }
+  ? Module & object
+  : object;
+
 /** @internal */
 export interface BuildOptions {
   /** Forces a build, or is one, compiled. */
-  wasm?: WasmBuild | WebAssembly.Module | undefined;
+  wasm?: WasmBuild | CompiledWasm | undefined;
   /** Forces a number of threads. */
   threads?: number | undefined;
   /** Whether the engine runs in a worker of its own. */

@@ -1,4 +1,4 @@
-export type { WasmBuild } from "./build.js";
+export type { CompiledWasm, WasmBuild } from "./build.js";
 export { DenseEmbedding } from "./embeddings/dense.js";
 export { Embedding, type Matrix } from "./embeddings/multi-vector.js";
 export { SparseEmbedding, type WeightedToken } from "./embeddings/sparse.js";

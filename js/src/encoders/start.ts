@@ -1,7 +1,7 @@
 // From a source and options to an engine with a model.
 
 import { displaced } from "../addresses.js";
-import { chooseBuild, type WasmBuild } from "../build.js";
+import { type CompiledWasm, chooseBuild, type WasmBuild } from "../build.js";
 import type { Engine } from "../engine/engine.js";
 import { LocalEngine } from "../engine/local.js";
 import { EncoderError, optionError } from "../errors.js";
@@ -34,7 +34,7 @@ export interface LoadOptions extends EncodeOptions, FileOptions {
    * sibling in `relaxed`, for platforms that compile code only when it is
    * deployed.
    */
-  wasm?: WasmBuild | WebAssembly.Module;
+  wasm?: WasmBuild | CompiledWasm;
   /** Address of a copy of the package's folder `wasm/`, such as on a CDN; by default the folder beside its code. */
   wasmBase?: string | URL;
 }

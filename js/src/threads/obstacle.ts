@@ -26,6 +26,7 @@ export function obstacle(worker: boolean): string | undefined {
   if (typeof Worker !== "function") {
     return here === "runtime" ? "this runtime has no Web Workers" : `a ${here} cannot start workers in this browser`;
   }
+  if ("Deno" in globalThis) return "Deno does not end threads that wait, so that no program with them would exit";
   if (here !== "runtime" && globalThis.crossOriginIsolated !== true) {
     const needs = "`Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`";
     return here === "page"

@@ -156,6 +156,7 @@ describe("why there are no threads", () => {
   const places = [
     [{ Worker: undefined }, /^this runtime has no Web Workers$/],
     [{}, undefined],
+    [{ Deno: {} }, /^Deno does not end threads/],
     [{ SharedArrayBuffer: undefined }, /^this runtime has no SharedArrayBuffer$/],
     [{ document: {}, crossOriginIsolated: false }, /^the page is not cross-origin isolated.*Opener-Policy/],
     [{ document: {}, crossOriginIsolated: undefined }, /^the page is not cross-origin isolated/],

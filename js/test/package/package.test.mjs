@@ -6,7 +6,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
 import { after, before, test } from "node:test";
-import { brotliCompressSync, constants } from "node:zlib";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { pack, packageFolder } from "../e2e/support/packed.mjs";
@@ -58,7 +58,8 @@ test("no link leads out of the package", () => {
   const files = new Set(packed.files);
   const broken = links.filter(([path, link]) => {
     if (/^(https:|#)/.test(link)) return false;
-    return !files.has(posix.join(posix.dirname(path), link.replace(/#.*/, "")));
+    const target = posix.join(posix.dirname(path), link.replace(/#.*/, ""));
+    return target.endsWith("/") ? !packed.files.some((file) => file.startsWith(target)) : !files.has(target);
   });
   assert.deepEqual(broken, []);
 });
@@ -72,7 +73,10 @@ for (const build of ["base", "relaxed", "threads"]) {
     context.diagnostic(
       `${(bytes.length / 1e6).toFixed(2)} MB raw, ${(compressed.length / 1e6).toFixed(2)} MB with brotli`,
     );
-    assert.ok(compressed.length < 1.7e6, `${compressed.length} bytes with brotli`);
+    assert.ok(compressed.length < 1.8e6, `${compressed.length} bytes with brotli`);
+    // The most that Cloudflare's free plan takes, with the code, is 3 MB.
+    const zipped = gzipSync(bytes, { level: 9 }).length;
+    assert.ok(build !== "base" || zipped < 2.9e6, `${zipped} bytes with gzip`);
   });
 }
 

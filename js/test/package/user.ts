@@ -2,6 +2,7 @@
 
 import {
   type AnyEncoder,
+  type CompiledWasm,
   CrossEncoder,
   DenseEmbedding,
   DenseEncoder,
@@ -144,4 +145,10 @@ export async function hybrid(texts: string[]): Promise<RankedDocument[]> {
     fused.map(({ index }) => texts[index] ?? ""),
     { batchSize: 4 },
   );
+}
+
+export function compiled(wasm: CompiledWasm): LoadOptions {
+  // @ts-expect-error: neither a build nor one that is compiled
+  const wrong: LoadOptions = { wasm: 7 };
+  return { ...wrong, wasm };
 }

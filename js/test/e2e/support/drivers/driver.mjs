@@ -38,7 +38,7 @@ export async function openPage(browser, url) {
         if (await own.run(code, ...args)) return;
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
-      throw new Error(`in vain: ${code}`);
+      throw new Error(`in vain: ${code}\n${(await own.problems()).join("\n")}`);
     },
     async goto(url) {
       await page.goto(url);

@@ -3,7 +3,7 @@
 
 import { spawn } from "node:child_process";
 import { request } from "node:http";
-import { createServer } from "node:net";
+import { freePort } from "../port.mjs";
 import { firstFile } from "./driver.mjs";
 
 const LONGEST = 600_000;
@@ -134,15 +134,4 @@ async function waitFor(attempt) {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
-}
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -1,0 +1,4 @@
+import { embed } from "./embed.js";
+
+globalThis.embed = embed;
+globalThis.ready = true;
