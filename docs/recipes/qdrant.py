@@ -6,8 +6,8 @@
 
 A point takes fewer than 1,048,576 numbers: 8,191 rows of 128 columns. Longer
 documents become several points with the same `document`, which a search by
-groups joins again. The best point of a group gives its score, a little less than
-the MaxSim of the whole document.
+groups joins again. The best point of a group gives its score, which is less than
+the MaxSim of the whole document where other points have better rows.
 """
 
 from __future__ import annotations

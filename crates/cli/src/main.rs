@@ -10,7 +10,9 @@ mod demo;
 mod downloads;
 mod failure;
 mod flags;
+mod guard;
 mod input;
+mod ipc;
 mod models;
 mod output;
 

@@ -184,13 +184,7 @@ fn usage_errors_end_with_2() {
         &["encode", "--kind", "poem"],
         &["search", "--documents", "models/demo-corpus.txt"],
         &[
-            "encode",
-            "--kind",
-            "query",
-            "--input",
-            "-",
-            "--output",
-            "x.parquet",
+            "encode", "--kind", "query", "--input", "-", "--output", "x.npy",
         ],
         &["info", "--threads", "0"],
     ];

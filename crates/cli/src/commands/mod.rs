@@ -12,4 +12,5 @@ pub(crate) mod rerank;
 pub(crate) mod runtime;
 pub(crate) mod search;
 mod search_vectors;
+mod table_vectors;
 pub(crate) mod verify;

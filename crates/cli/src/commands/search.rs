@@ -19,11 +19,12 @@ use crate::input::{Input, InputArguments, InputText};
 pub(crate) struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
-    /// Documents: JSON Lines (objects with `text` and optionally `id`) or plain
-    /// text, one per line; `-` for stdin.
+    /// Documents: JSON Lines (objects with `text` and optionally `id`), plain
+    /// text, one per line, or a table; `-` for stdin.
     #[arg(long, value_name = "FILE", required_unless_present = "vectors")]
     documents: Option<PathBuf>,
-    /// Vectors that `encode --store` has written, in place of documents.
+    /// Vectors that `encode` has written with `--store` or as a table, in place of
+    /// documents.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["documents", "explain", "also"])]
     vectors: Option<PathBuf>,
     #[command(flatten)]

@@ -7,9 +7,11 @@ use multivec::corpus::{self, Corpus, SearchOptions};
 use multivec::{Error, Ranked, ThreadPool};
 use serde_json::{Value, json};
 
+use super::table_vectors;
 use crate::arguments::ModelArguments;
 use crate::console::{Format, io_error, print};
 use crate::failure::Failure;
+use crate::input::InputFormat;
 
 /// What is searched for.
 pub(crate) struct Search<'a> {
@@ -19,9 +21,12 @@ pub(crate) struct Search<'a> {
     pub(crate) most: usize,
 }
 
-/// Searches the corpus that `encode --store` has written.
+/// Searches the corpus that `encode --store` has written, or a table.
 pub(crate) fn run(path: &Path, search: &Search<'_>, format: Format) -> Result<(), Failure> {
-    let corpus = corpus::open(path)?;
+    let corpus = match InputFormat::of_name(path) {
+        InputFormat::Parquet | InputFormat::Arrow => table_vectors::read(path)?,
+        _ => corpus::open(path)?,
+    };
     let options = search.model.options()?;
     let count = options.threads;
     let encoder = search.model.load_with(options)?.encoder;

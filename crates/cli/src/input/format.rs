@@ -77,7 +77,7 @@ impl Columns {
 
 impl InputFormat {
     /// The format that a file's name tells.
-    pub(super) fn of_name(path: &Path) -> Self {
+    pub(crate) fn of_name(path: &Path) -> Self {
         let ending = path.extension().and_then(|ending| ending.to_str());
         ending.and_then(Self::of_ending).unwrap_or(Self::Text)
     }

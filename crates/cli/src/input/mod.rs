@@ -24,6 +24,7 @@ use lines::{Lines, LinesPosition};
 use share::Members;
 pub(crate) use share::Share;
 pub(crate) use skipped::{OnError, Skipped};
+pub(crate) use table::Ids;
 use table::Table;
 
 /// Texts per chunk: enough that batches find texts of similar length.

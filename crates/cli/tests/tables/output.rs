@@ -1,6 +1,7 @@
 //! Embeddings in tables.
 
 use std::fs;
+use std::process::Command;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -8,10 +9,10 @@ use arrow_array::{Array, ArrayRef, Int64Array, StringArray};
 use multivec::corpus::VectorPrecision;
 use multivec_arrow::{EmbeddingArrays, EmbeddingMetadata, MultiVectorBuilder};
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::files::{batch, read, texts, write};
-use crate::run::{DIM, Run};
+use crate::run::{DIM, MODEL, Run, last_json};
 
 #[test]
 fn vectors_are_those_of_safetensors() {
@@ -237,4 +238,50 @@ fn columns_that_cannot_be_kept_are_refused() {
         "{found}"
     );
     assert!(found.ends_with(expected), "{found}");
+}
+
+#[test]
+fn tables_are_searched_like_corpora() {
+    let run = Run::new();
+    let words: ArrayRef = Arc::new(StringArray::from(vec![
+        Some("bees"),
+        None,
+        Some("the Moon"),
+    ]));
+    let ids: ArrayRef = Arc::new(Int64Array::from(vec![Some(70), Some(71), None]));
+    write(
+        &run.path("in.parquet"),
+        &batch(vec![("id", ids), ("text", words)]),
+    );
+    for store in ["f32", "f16", "int8", "bits"] {
+        let search = |name: &str| {
+            run.encoded("in.parquet", name, &["--store", store]);
+            let done = Command::new(env!("CARGO_BIN_EXE_multivec"))
+                .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+                .args(["search", "--json", "--model", MODEL, "--precision", "fp32"])
+                .arg("--vectors")
+                .arg(run.path(name))
+                .arg("the Moon")
+                .output()
+                .expect("multivec starts");
+            assert!(done.status.success(), "{done:?}");
+            last_json(&done)["results"][0]["documents"].clone()
+        };
+        let corpus = search("corpus");
+        let ids = |found: &Value| {
+            let found = found.as_array().expect("documents").iter();
+            let mut ids: Vec<Value> = found.map(|it| it["id"].clone()).collect();
+            ids.sort_by_key(Value::to_string);
+            ids
+        };
+        assert_eq!(ids(&corpus), ["2", "70"]);
+        for name in ["out.parquet", "out.arrow"] {
+            let found = search(name);
+            for (one, other) in [(&found[0], &corpus[0]), (&found[1], &corpus[1])] {
+                assert_eq!(one["id"], other["id"], "{name} {store}");
+                let score = |it: &Value| it["score"].as_f64().expect("a score");
+                assert!((score(one) - score(other)).abs() < 1e-4, "{name} {store}");
+            }
+        }
+    }
 }

@@ -11,13 +11,13 @@ use multivec::{Error, Result};
 use multivec_arrow::Texts;
 use serde_json::Value;
 
-pub(super) enum Ids<'a> {
+pub(crate) enum Ids<'a> {
     Texts(Texts<'a>),
     Integers(&'a dyn Array),
 }
 
 impl<'a> Ids<'a> {
-    pub(super) fn new(column: &str, array: &'a ArrayRef) -> Result<Self> {
+    pub(crate) fn new(column: &str, array: &'a ArrayRef) -> Result<Self> {
         let data_type = array.data_type();
         if data_type.is_integer() {
             return Ok(Self::Integers(array.as_ref()));
@@ -29,7 +29,7 @@ impl<'a> Ids<'a> {
     }
 
     /// `None` for an id that is null.
-    pub(super) fn get(&self, at: usize) -> Option<Value> {
+    pub(crate) fn get(&self, at: usize) -> Option<Value> {
         match self {
             Self::Texts(texts) => texts.get(at).map(Value::from),
             Self::Integers(array) if array.is_null(at) => None,

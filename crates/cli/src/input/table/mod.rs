@@ -19,7 +19,8 @@ use super::format::{Columns, InputFormat};
 use super::share::Members;
 use super::{CHUNK, CHUNK_BYTES, Chunk, InputText, Kept, NullText, hash_file};
 use crate::console::io_error;
-use ids::Ids;
+use crate::guard::guarded;
+pub(crate) use ids::Ids;
 
 /// The name of the column of ids in outputs.
 const ID: &str = "id";
@@ -55,7 +56,7 @@ impl Table {
         format: InputFormat,
         columns: &Columns,
     ) -> Result<Self> {
-        let opened = open::open(&name, path, format, columns)?;
+        let opened = guarded(&name, || open::open(&name, path, format, columns))?;
         let table = Self {
             name,
             path: path.map(Path::to_owned),
@@ -145,8 +146,8 @@ impl Table {
             return Ok(size);
         }
         let mut rows = self.row;
-        for batch in &mut self.batches {
-            rows += batch.map_err(|error| failed(&self.name, error))?.num_rows();
+        while let Some(batch) = self.read_batch()? {
+            rows += batch.num_rows();
         }
         Ok(rows)
     }
@@ -188,12 +189,19 @@ impl Table {
             }
             self.open = None;
             self.at = 0;
-            match self.batches.next() {
-                Some(Ok(batch)) => self.open = Some(batch),
-                Some(Err(error)) => return Err(failed(&self.name, error)),
+            match self.read_batch()? {
+                Some(batch) => self.open = Some(batch),
                 None => return Ok(false),
             }
         }
+    }
+
+    fn read_batch(&mut self) -> Result<Option<RecordBatch>> {
+        let (name, batches) = (&self.name, &mut self.batches);
+        guarded(name, || {
+            let batch = batches.next().transpose();
+            batch.map_err(|error| failed(name, error))
+        })
     }
 
     /// Reads the next rows that are members; none at the end.
@@ -355,3 +363,6 @@ fn projection(schema: &Schema, columns: &Columns) -> Vec<usize> {
     positions.dedup();
     positions
 }
+
+#[cfg(test)]
+mod tests;

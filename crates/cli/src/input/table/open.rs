@@ -15,6 +15,7 @@ use super::csv::Csv;
 use super::{Batches, CHUNK, check_columns, failed, projection};
 use crate::console::io_error;
 use crate::input::format::{Columns, InputFormat};
+use crate::ipc::{self, Ipc};
 
 pub(super) struct Opened {
     /// All columns of the table.
@@ -112,17 +113,13 @@ fn parquet_batches(name: &str, builder: Builder, columns: &Columns, row: usize) 
 
 /// A file in Arrow's IPC format, or a stream in one.
 fn arrow(name: &str, file: File, columns: &Columns) -> Result<Opened> {
-    const MAGIC: &[u8] = b"ARROW1";
     let fail = |source| io_error(name, "reading", source);
     let mut file = BufReader::new(file);
-    let mut start = Vec::new();
-    (&mut file).take(6).read_to_end(&mut start).map_err(fail)?;
-    file.rewind().map_err(fail)?;
-    if start.starts_with(b"FEA1") {
-        let expected = "Feather version 2 (Arrow IPC)";
-        return Err(Error::invalid_file(name, expected, "Feather version 1"));
-    }
-    if start != MAGIC {
+    let found = ipc::check(&mut file).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => Error::invalid_file(name, "a whole table", error),
+        _ => fail(error),
+    })?;
+    if found == Ipc::Stream {
         return stream(name, Box::new(file), columns);
     }
     let invalid = |error: ArrowError| failed(name, error);
