@@ -1,8 +1,6 @@
 //! What files have of an embedding, by its kind.
 
-use multivec::{
-    DenseEmbedding, Embedding, HybridEmbedding, Result, SparseEmbedding, Truncation,
-};
+use multivec::{DenseEmbedding, Embedding, HybridEmbedding, Result, SparseEmbedding, Truncation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 

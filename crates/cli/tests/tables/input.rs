@@ -225,3 +225,31 @@ fn ids_that_come_twice_are_named_where_they_name_tensors() {
     let done = run.encoded("in.parquet", "out.parquet", &[]);
     assert_eq!(done["texts"], 3);
 }
+
+#[test]
+fn texts_that_fail_are_named_by_file_and_row() {
+    let run = Run::new();
+    fs::create_dir(run.path("in")).expect("a folder");
+    write(&run.path("in/a.parquet"), &texts(0, 3));
+    let words: ArrayRef = Arc::new(StringArray::from(vec!["short", &"long ".repeat(3000)]));
+    let ids: ArrayRef = Arc::new(Int64Array::from(vec![70, 71]));
+    write(
+        &run.path("in/b.parquet"),
+        &batch(vec![("id", ids), ("text", words)]),
+    );
+    let strict = ["--truncation", "error"];
+    let path = run.path("in/b.parquet").display().to_string();
+    let found = run.refused("in", "out.parquet", &strict);
+    let expected = format!("{path}:2: id 71: text 4: expected at most");
+    assert!(found.starts_with(&expected), "{found}");
+
+    let skipping = [&strict[..], &["--on-error", "skip"]].concat();
+    let done = run.encoded("in", "out.parquet", &skipping);
+    assert_eq!((&done["texts"], &done["skipped"]), (&4.into(), &1.into()));
+    let skipped = &done["skipped_texts"][0];
+    assert_eq!(skipped["file"], path);
+    assert_eq!((&skipped["line"], &skipped["id"]), (&2.into(), &71.into()));
+    let found = crate::files::read(&run.path("out.parquet"));
+    assert_eq!(found.integers("index"), [0, 1, 2, 3]);
+    assert_eq!(found.integers("id"), [0, 1, 2, 70]);
+}
