@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::browser;
 use crate::command::{Result, cargo, program, root, step, target};
-use crate::setup;
+use crate::{python, setup};
 
 /// Writes the model of that shape, or that of the peers in that precision, see
 /// `benches/models/generate.rs`.
@@ -35,6 +35,9 @@ const WITHOUT_VNNI: &str = "web-without-vnni";
 
 /// Runs benches and writes the tables of those sections.
 pub(crate) fn run(args: &[String]) -> Result {
+    if args == ["scale"] {
+        return python::scale();
+    }
     let plan = Plan::read(args)?;
     setup::node_packages()?;
     for section in &plan.sections {

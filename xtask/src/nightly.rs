@@ -1,5 +1,5 @@
 //! `cargo xtask test-nightly`: what takes too long for every change, or a
-//! nightly compiler: `fuzz`, `miri`, `memory` and `runtimes`.
+//! nightly compiler: `fuzz`, `miri`, `memory`, `runtimes` and `python`.
 
 use std::ffi::OsString;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::command::{Result, answers, cargo, cargo_of, output, program, root, step, target};
 use crate::test::parity;
-use crate::{setup, tools};
+use crate::{python, setup, tools};
 
 /// How long inputs are tried, in seconds.
 const FUZZ_SECONDS: &str = "600";
@@ -25,15 +25,17 @@ pub(crate) fn run(arguments: &[String]) -> Result {
             fuzz(FUZZ_SECONDS)?;
             miri()?;
             memory()?;
-            runtimes()
+            runtimes()?;
+            python::nightly()
         }
         ["fuzz"] => fuzz(FUZZ_SECONDS),
         ["fuzz", seconds] => fuzz(seconds),
         ["miri"] => miri(),
         ["memory"] => memory(),
         ["runtimes"] => runtimes(),
+        ["python"] => python::nightly(),
         _ => Err(format!(
-            "expected `fuzz [SECONDS]`, `miri`, `memory`, `runtimes` or nothing, found {arguments:?}"
+            "expected `fuzz [SECONDS]`, `miri`, `memory`, `runtimes`, `python` or nothing, found {arguments:?}"
         )),
     }
 }

@@ -1,5 +1,5 @@
-//! The Python package: `cargo xtask test-python`, and `wheel`, which makes what
-//! is published.
+//! The Python package: `cargo xtask test-python`, what is run nightly, the bench of
+//! bulk encoding, and `wheel`, which makes what is published.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,10 @@ const TWINE: &str = "twine==7.0.0";
 const ZIG: &str = "ziglang==0.15.2";
 const PYRIGHT: &str = "pyright@1.1.414";
 
+const REQUIREMENTS: &str = "python/tests/requirements.txt";
+/// What the nightly tests share with the others.
+const NIGHTLY_TOO: &str = "python/tests/nightly/shared.txt";
+
 /// The glibc that wheels for Linux need, as `pip` calls it: that of ONNX Runtime's.
 const MANYLINUX: &str = "manylinux_2_28";
 
@@ -20,34 +24,8 @@ const MANYLINUX: &str = "manylinux_2_28";
 /// references, and its types to two checkers.
 pub(crate) fn test() -> Result {
     let environment = Environment::open("test")?;
-    environment.install(&["-r", "python/tests/requirements.txt", MATURIN, TWINE])?;
-    let folder = environment.folder.join("wheels");
-    let wheel = build(
-        &environment,
-        &folder,
-        &["--profile", "dev", "--auditwheel", "skip"],
-    )?;
-    step(
-        "the wheel, as the index checks it",
-        environment
-            .python()
-            .args(["-m", "twine", "check", "--strict"])
-            .arg(&wheel),
-    )?;
-    step(
-        "the wheel, installed",
-        environment
-            .python()
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--no-deps",
-                "--force-reinstall",
-            ])
-            .arg(&wheel),
-    )?;
+    environment.install(&["-r", REQUIREMENTS, MATURIN, TWINE])?;
+    installed(&environment)?;
     let package = root().join("python");
     step(
         "types, by mypy",
@@ -64,12 +42,56 @@ pub(crate) fn test() -> Result {
             .arg(environment.program("python"))
             .current_dir(&package),
     )?;
+    pytest(&environment, "tests of the Python package", "tests")
+}
+
+/// The package with PyLate, which needs torch, and Spark, which needs Java.
+pub(crate) fn nightly() -> Result {
+    let environment = Environment::open("nightly")?;
+    let more = "python/tests/nightly/requirements.txt";
+    environment.install(&["-r", more, "-r", NIGHTLY_TOO, MATURIN, TWINE])?;
+    installed(&environment)?;
+    pytest(&environment, "PyLate and Spark", "tests/nightly")
+}
+
+/// Bulk encoding on a local cluster: prints JSON.
+pub(crate) fn scale() -> Result {
+    let environment = Environment::open("test")?;
+    environment.install(&["-r", REQUIREMENTS, MATURIN, TWINE])?;
+    let wheel = environment.wheel(&["--release", "--auditwheel", "skip"])?;
+    environment.install_wheel(&wheel)?;
+    for bench in ["scale"] {
+        step(
+            bench,
+            environment
+                .python()
+                .arg(root().join("python/bench").join(bench).with_extension("py"))
+                .args(["models/minilm-colbert", "models/demo-corpus.txt"]),
+        )?;
+    }
+    Ok(())
+}
+
+fn installed(environment: &Environment) -> Result {
+    let wheel = environment.wheel(&[
+        "--profile",
+        "dev",
+        "--features",
+        "as-workspace",
+        "--auditwheel",
+        "skip",
+    ])?;
+    environment.install_wheel(&wheel)
+}
+
+fn pytest(environment: &Environment, what: &str, tests: &str) -> Result {
     step(
-        "tests of the Python package",
+        what,
         environment
             .python()
-            .args(["-m", "pytest", "--quiet"])
-            .arg(package.join("tests"))
+            .args(["-m", "pytest", "--quiet", "--config-file"])
+            .arg(root().join("python/pyproject.toml"))
+            .arg(root().join("python").join(tests))
             // Elsewhere than beside the sources, so that the wheel is imported.
             .current_dir(&environment.folder),
     )
@@ -84,19 +106,13 @@ pub(crate) fn wheel() -> Result {
     } else {
         &[]
     };
-    let folder = target().join("dist");
     let wheel = build(
         &environment,
-        &folder,
+        &target().join("dist"),
         &[&["--release", "--strip"], linux].concat(),
     )?;
-    step(
-        "the wheel, as the index checks it",
-        environment
-            .python()
-            .args(["-m", "twine", "check", "--strict"])
-            .arg(wheel),
-    )
+    println!("{}", wheel.display());
+    Ok(())
 }
 
 fn build(environment: &Environment, folder: &Path, arguments: &[&str]) -> Result<PathBuf> {
@@ -122,6 +138,13 @@ fn build(environment: &Environment, folder: &Path, arguments: &[&str]) -> Result
             folder.display()
         ));
     };
+    step(
+        "the wheel, as the index checks it",
+        environment
+            .python()
+            .args(["-m", "twine", "check", "--strict"])
+            .arg(wheel),
+    )?;
     Ok(wheel.clone())
 }
 
@@ -164,8 +187,9 @@ impl Environment {
     /// Installs packages, unless the same were installed last.
     fn install(&self, packages: &[&str]) -> Result {
         let mut wanted = packages.join("\n");
-        if let Some(at) = packages.iter().position(|&package| package == "-r") {
-            let list = root().join(packages[at + 1]);
+        let lists = packages.windows(2).filter(|pair| pair[0] == "-r");
+        for list in lists {
+            let list = root().join(list[1]);
             wanted += &fs::read_to_string(&list)
                 .map_err(|error| format!("{}: {error}", list.display()))?;
         }
@@ -186,6 +210,21 @@ impl Environment {
                 .args(packages),
         )?;
         fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))
+    }
+
+    /// Builds a wheel to be used here.
+    fn wheel(&self, arguments: &[&str]) -> Result<PathBuf> {
+        build(self, &self.folder.join("wheels"), arguments)
+    }
+
+    fn install_wheel(&self, wheel: &Path) -> Result {
+        step(
+            "the wheel, installed",
+            self.python()
+                .args(["-m", "pip", "install", "--quiet", "--no-deps"])
+                .arg("--force-reinstall")
+                .arg(wheel),
+        )
     }
 
     fn program(&self, name: &str) -> PathBuf {

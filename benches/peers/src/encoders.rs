@@ -21,6 +21,7 @@ pub struct Encoder {
 enum Program {
     /// Built beside this program.
     Built(&'static str),
+    Wheel,
     PyLate,
     Fastembed,
 }
@@ -30,6 +31,7 @@ impl Program {
     fn package(self) -> Option<&'static str> {
         match self {
             Self::Built(_) => None,
+            Self::Wheel => Some("multivec"),
             Self::PyLate => Some("pylate"),
             Self::Fastembed => Some("fastembed"),
         }
@@ -56,10 +58,15 @@ const fn next_plaid(setting: &'static str) -> Encoder {
 }
 
 /// Ours first: the others are compared with the very first.
-pub const ALL: [Encoder; 10] = [
+pub const ALL: [Encoder; 11] = [
     multivec("default"),
     multivec("one session a core"),
     multivec("tract"),
+    Encoder {
+        name: "multivec in Python",
+        setting: "default",
+        program: Program::Wheel,
+    },
     next_plaid("default"),
     next_plaid("cpu"),
     next_plaid("parallel"),
@@ -93,7 +100,7 @@ impl Encoder {
             return Ok(Some(reason));
         }
         match self.program {
-            Program::Built(_) => Ok(None),
+            Program::Built(_) | Program::Wheel => Ok(None),
             Program::PyLate => Ok(without_weights(model)),
             Program::Fastembed => other_library(),
         }
@@ -111,6 +118,7 @@ impl Encoder {
                 let here = std::env::current_exe().map_err(|error| error.to_string())?;
                 Command::new(here.with_file_name(name))
             }
+            Program::Wheel => script("with_multivec.py"),
             Program::PyLate => script("with_pylate.py"),
             Program::Fastembed => script("with_fastembed.py"),
         };
