@@ -4,6 +4,7 @@
 
 mod column;
 mod corpus;
+mod format;
 mod journal;
 mod stored;
 mod table;
@@ -19,42 +20,16 @@ use multivec::{Error, Result};
 use serde_json::{Value, json};
 
 use crate::console::io_error;
-use crate::input::{Input, InputText, Kept, NullText, OnError, Share, Skipped, text_name};
+use crate::input::{Input, InputText, Kept, NullText, OnError, Skipped, text_name};
+use format::Format;
+pub(crate) use format::Target;
 pub(crate) use journal::{Identity, Totals};
 use journal::{Journal, Record};
 pub(crate) use stored::Stored;
-use table::{Parts, Rows, TableFormat};
+use table::Parts;
 
 /// Most texts that are listed of those that were left out.
 const LISTED: usize = 1000;
-
-enum Format {
-    /// `.jsonl`: an object per text.
-    Lines,
-    /// `.safetensors`: a tensor per text. The partial file has their rows alone,
-    /// since the format puts all shapes first.
-    Tensors,
-    /// With `--store`: a corpus, made of rows as they are for tensors.
-    Corpus,
-    /// `.parquet`, `.arrow` or `.feather`: a row per text.
-    Table(Box<Table>),
-}
-
-struct Table {
-    format: TableFormat,
-    rows: Rows,
-    /// Where the output is a folder.
-    parts: Option<Parts>,
-}
-
-/// Where embeddings go.
-pub(crate) struct Target<'a> {
-    pub(crate) path: &'a Path,
-    /// The part of this process.
-    pub(crate) share: Option<Share>,
-    /// Rows after which a file of a folder ends.
-    pub(crate) rows_per_file: Option<usize>,
-}
 
 /// What is in a file that is complete.
 pub(crate) struct Summary {
@@ -427,53 +402,6 @@ impl Output {
 
     fn error(&self, source: io::Error) -> Error {
         io_error(&self.path.display().to_string(), "writing", source)
-    }
-}
-
-impl Format {
-    fn of(target: &Target<'_>, identity: &Identity, input: &Input) -> Result<Self> {
-        let path = target.path;
-        let ending = path.extension().and_then(|ending| ending.to_str());
-        let is_folder = path.is_dir() || path.to_string_lossy().ends_with(['/', '\\']);
-        let format = match ending {
-            _ if is_folder => Some(TableFormat::Parquet),
-            Some("parquet") => Some(TableFormat::Parquet),
-            Some("arrow" | "feather") => Some(TableFormat::Arrow),
-            _ => None,
-        };
-        if let Some(format) = format {
-            let parts = is_folder.then(|| Parts::new(path, target.share, target.rows_per_file));
-            return Ok(Self::Table(Box::new(Table {
-                format,
-                rows: Rows::new(identity, input.kept())?,
-                parts,
-            })));
-        }
-        if let Some(column) = input.first_kept() {
-            let expected = "a table (.parquet, .arrow, or a folder) as the output";
-            return Err(Error::option("keep", expected, format!("`{column}`")));
-        }
-        match ending {
-            _ if identity.store.is_some() => {
-                corpus::check(path, identity)?;
-                Ok(Self::Corpus)
-            }
-            Some("jsonl") => Ok(Self::Lines),
-            Some("safetensors") => Ok(Self::Tensors),
-            _ => Err(Error::option(
-                "output",
-                "a name that ends in .parquet, .arrow, .safetensors or .jsonl, a folder, or \
-                 --store",
-                path.display(),
-            )),
-        }
-    }
-
-    fn parts(&self) -> Option<&Parts> {
-        match self {
-            Self::Table(table) => table.parts.as_ref(),
-            _ => None,
-        }
     }
 }
 

@@ -16,8 +16,9 @@ use multivec::{Error, Result};
 use multivec_arrow::Texts;
 
 use super::format::{Columns, InputFormat};
+use super::hash::hash_file;
 use super::share::Members;
-use super::{CHUNK, CHUNK_BYTES, Chunk, InputText, Kept, NullText, hash_file};
+use super::{CHUNK, CHUNK_BYTES, Chunk, InputText, Kept, NullText};
 use crate::console::io_error;
 use crate::guard::guarded;
 pub(crate) use ids::Ids;
