@@ -28,6 +28,26 @@ pub(crate) fn browser() -> Result<Browser> {
     })
 }
 
+/// What the tests of the npm package run in beside Chromium: Firefox, and
+/// `WebKit` on a display that nobody sees.
+pub(crate) fn others() -> Result {
+    let firefox = ["firefox-esr", "firefox"];
+    let found = |variable: &str, names: &[&str]| {
+        env::var_os(variable).is_some() || names.iter().any(|name| on_path(name).is_some())
+    };
+    let mut missing = Vec::new();
+    if !found("FIREFOX_PATH", &firefox) {
+        missing.push("firefox-esr");
+    }
+    if !found("WEBKIT_DRIVER", &["WebKitWebDriver"]) {
+        missing.push("webkit2gtk-driver");
+    }
+    if !found("DISPLAY", &["Xvfb"]) {
+        missing.push("xvfb");
+    }
+    debian::install(&missing)
+}
+
 impl Browser {
     /// A file that tells the driver what to start, with an option of the
     /// JavaScript engine or none.

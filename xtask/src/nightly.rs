@@ -1,10 +1,12 @@
 //! `cargo xtask test-nightly`: what takes too long for every change, or a
-//! nightly compiler: `fuzz`, `miri`, `memory`, `runtimes` and `python`.
+//! nightly compiler: `fuzz`, `miri`, `memory`, `runtimes`, `python` and
+//! `matrix`.
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::browser::browser;
 use crate::command::{Result, answers, cargo, cargo_of, output, program, root, step, target};
 use crate::test::parity;
 use crate::{python, setup, tools};
@@ -26,7 +28,8 @@ pub(crate) fn run(arguments: &[String]) -> Result {
             miri()?;
             memory()?;
             runtimes()?;
-            python::nightly()
+            python::nightly()?;
+            matrix()
         }
         ["fuzz"] => fuzz(FUZZ_SECONDS),
         ["fuzz", seconds] => fuzz(seconds),
@@ -34,8 +37,9 @@ pub(crate) fn run(arguments: &[String]) -> Result {
         ["memory"] => memory(),
         ["runtimes"] => runtimes(),
         ["python"] => python::nightly(),
+        ["matrix"] => matrix(),
         _ => Err(format!(
-            "expected `fuzz [SECONDS]`, `miri`, `memory`, `runtimes`, `python` or nothing, found {arguments:?}"
+            "expected `fuzz [SECONDS]`, `miri`, `memory`, `runtimes`, `python`, `matrix` or nothing, found {arguments:?}"
         )),
     }
 }
@@ -224,6 +228,26 @@ fn runtimes() -> Result {
         step(&format!("parity with ONNX Runtime {version}"), parity)?;
     }
     Ok(())
+}
+
+/// The npm package in every bundler, framework and runtime.
+fn matrix() -> Result {
+    setup::node_packages()?;
+    setup::rust_target(setup::WASM)?;
+    tools::WASM_BINDGEN.install()?;
+    let browser = browser()?;
+    let js = root().join("js");
+    step(
+        "the npm package, with its WebAssembly builds",
+        program("npm").args(["run", "build"]).current_dir(&js),
+    )?;
+    step(
+        "bundlers, frameworks and runtimes",
+        program("npm")
+            .args(["run", "test:matrix"])
+            .current_dir(&js)
+            .env("CHROMIUM_PATH", &browser.chromium),
+    )
 }
 
 /// The version of the npm package.

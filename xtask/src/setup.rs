@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::browser::browser;
+use crate::browser::{browser, others};
 use crate::command::{Result, program, root, step};
 use crate::tools;
 
@@ -16,7 +16,7 @@ pub(crate) fn run() -> Result {
     rust_component("rust-src")?;
     tools::WASM_BINDGEN.install()?;
     browser()?;
-    Ok(())
+    others()
 }
 
 /// Installs the npm packages of `js/`, among them the ONNX Runtime library,

@@ -1,4 +1,5 @@
-// The packed package in other bundlers, without one, and in Node.
+// The packed package built as the README says; `test/matrix/` has bundlers and
+// runtimes in their versions.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -6,8 +7,7 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import * as esbuild from "esbuild";
-import { build, createServer } from "vite";
-import webpack from "webpack";
+import { build } from "vite";
 import { demoModel, fixtures } from "../support/fixtures.mjs";
 import { readmeCode } from "../support/readme.mjs";
 import { startServer } from "../support/server.mjs";
@@ -43,23 +43,6 @@ async function serve(folder, script, headers = { "content-security-policy": CSP,
   }
 }
 
-test("webpack 5, without configuration", async () => {
-  const folder = join(project.folder, "webpack");
-  const stats = await new Promise((resolve, reject) => {
-    const config = {
-      mode: "production",
-      context: project.folder,
-      entry: src("main.js"),
-      output: { path: folder },
-      performance: false,
-    };
-    webpack(config, (error, stats) => (error ? reject(error) : resolve(stats)));
-  });
-  const { errors, warnings } = stats.toJson({ all: false, errors: true, warnings: true });
-  assert.deepEqual([errors, warnings], [[], []]);
-  await serve(folder, "./main.js");
-});
-
 test("esbuild, with the worker as an entry of its own and the .wasm files copied", async () => {
   const folder = join(project.folder, "esbuild");
   const found = await esbuild.build({
@@ -74,17 +57,6 @@ test("esbuild, with the worker as an entry of its own and the .wasm files copied
   assert.deepEqual(found.warnings, []);
   cpSync(join(project.folder, "node_modules/multivec/wasm"), join(folder, "wasm"), { recursive: true });
   await serve(folder, "./assets/main.js");
-});
-
-test("a bare module script", async () => {
-  const folder = join(project.folder, "bare");
-  mkdirSync(folder);
-  cpSync(join(project.folder, "node_modules/multivec"), join(folder, "multivec"), { recursive: true });
-  for (const name of ["main.js", "watch.js", "error-cases.mjs"]) {
-    const code = readFileSync(src(name), "utf8").replace('"multivec"', '"./multivec/dist/index.js"');
-    writeFileSync(join(folder, name), code);
-  }
-  await serve(folder, "./main.js");
 });
 
 test("the README's quick start, in Vite", async () => {
@@ -105,37 +77,6 @@ test("the README's quick start, in Vite", async () => {
   assert.match(second, /^0 /);
   await page.close();
   await app.close();
-});
-
-test("Vite's development server", async () => {
-  const server = await createServer({
-    root: join(project.folder, "src"),
-    logLevel: "error",
-    server: { host: "127.0.0.1", port: 0, hmr: false, headers: ISOLATION },
-  });
-  await server.listen();
-  try {
-    await smoke(browser, server.resolvedUrls.local[0], `${models.origin}/tiny-bert`);
-  } finally {
-    await server.close();
-  }
-});
-
-test("Node", () => {
-  const script = `
-    import { Encoder, rank } from "multivec";
-    const encoder = await Encoder.load(${JSON.stringify(demoModel)});
-    const documents = await encoder.encodeDocuments(["Paris is the capital of France.", "Bread is baked in an oven."]);
-    const query = await encoder.encodeQuery("capital of France");
-    console.log(JSON.stringify({ best: rank(query, documents)[0].index, info: encoder.info }));
-  `;
-  const output = execFileSync(process.execPath, ["--input-type=module", "-e", script], {
-    cwd: project.folder,
-    encoding: "utf8",
-  });
-  const { best, info } = JSON.parse(output);
-  assert.equal(best, 0);
-  assert.equal(info.precision, "int8");
 });
 
 test("importing it on a server has no effect", () => {

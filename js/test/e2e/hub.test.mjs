@@ -7,8 +7,9 @@ import { hubFiles, hubFixtures, hubModels } from "../support/fixtures.mjs";
 import { repository, startHub } from "../support/hub.mjs";
 import { checkHubModel } from "../support/parity.mjs";
 import { startServer } from "../support/server.mjs";
-import { CSP, launch, openPage } from "./support/browser.mjs";
+import { CSP } from "./support/browser.mjs";
 import { buildProject } from "./support/built.mjs";
+import { keepsCaches, launchChosen, openPage } from "./support/drivers/driver.mjs";
 
 const ID = "org/mv-pylate-bert";
 const WEIGHTS = "model.safetensors";
@@ -25,7 +26,7 @@ before(async () => {
   app = await startServer({ "/": project.dist }, { headers: { "content-security-policy": CSP } });
   models = await startServer({ "/": hubFixtures }, { cors: true });
   hub = await startHub(repositories);
-  browser = await launch();
+  browser = await launchChosen();
 });
 after(async () => {
   await browser?.close();
@@ -36,12 +37,12 @@ beforeEach(async () => {
   for (const name of hubModels) repositories[`org/${name}`] = repository(join(hubFixtures, name));
   for (const key of Object.keys(hub.faults)) delete hub.faults[key];
   // A profile of its own, with an empty cache.
-  await page?.context().close();
-  ({ page } = await openPage(browser, app.origin));
+  await page?.close();
+  page = await openPage(browser, app.origin);
   hub.takeLog();
 });
 
-const call = (name, ...args) => page.evaluate(([name, args]) => globalThis.api[name](...args), [name, args]);
+const call = (...args) => page.call(...args);
 const fromHub = (id = ID, options = {}) => call("load", id, { endpoint: hub.origin, ...options });
 const driver = {
   encode: async (kind, texts, options) =>
@@ -95,8 +96,7 @@ test("the cache serves where the hub cannot be reached, and only there", async (
   assert.deepEqual(phases, ["cache"]);
   assert.equal(hub.takeLog().length, 1);
   hub.faults.status = 503;
-  await page.reload();
-  await page.waitForFunction(() => globalThis.ready === true);
+  if (keepsCaches) await page.reload();
   const offline = await fromHub();
   assert.deepEqual([offline.info?.hub.offline, offline.phases], [true, ["cache"]]);
   for (const status of [401, 403, 404]) {
@@ -124,6 +124,6 @@ test("deleting a model empties the cache", async () => {
   assert.equal(await call("isCached", ID, options), true);
   await call("delete", ID, options);
   assert.equal(await call("isCached", ID, options), false);
-  const left = await page.evaluate(async () => (await (await caches.open("multivec")).keys()).length);
+  const left = await page.run('async () => (await (await caches.open("multivec")).keys()).length');
   assert.equal(left, 1);
 });

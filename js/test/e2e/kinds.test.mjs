@@ -7,14 +7,14 @@ import { hubFixtures } from "../support/fixtures.mjs";
 import { checkHead } from "../support/heads.mjs";
 import { repository, startHub } from "../support/hub.mjs";
 import { startServer } from "../support/server.mjs";
-import { CSP, launch, openPage } from "./support/browser.mjs";
+import { CSP } from "./support/browser.mjs";
 import { buildProject } from "./support/built.mjs";
+import { launchChosen, openPage } from "./support/drivers/driver.mjs";
 
 const MODELS = { dense: "dense-bert-cls", sparse: "sparse-bert-splade", "cross-encoder": "rerank-bert" };
 const ends = [];
 let hub;
 let page;
-let problems;
 
 before(async () => {
   const project = await buildProject();
@@ -24,15 +24,15 @@ before(async () => {
   const models = Object.values(MODELS).map((name) => [`org/${name}`, repository(join(hubFixtures, name))]);
   hub = await startHub(Object.fromEntries(models));
   ends.push(() => hub.close());
-  const browser = await launch();
+  const browser = await launchChosen();
   ends.push(() => browser.close());
-  ({ page, problems } = await openPage(browser, app.origin));
+  page = await openPage(browser, app.origin);
 });
 after(async () => {
   for (const end of ends.reverse()) await end();
 });
 
-const call = (name, ...args) => page.evaluate(([name, args]) => globalThis.api[name](...args), [name, args]);
+const call = (...args) => page.call(...args);
 const driver = {
   encode: (kind, texts, options) => call("encodePlain", kind, texts, options),
   predict: (pairs, options) => call("predict", pairs, options),
@@ -53,4 +53,4 @@ for (const options of [{}, { worker: false, wasm: "base" }]) {
   }
 }
 
-test("nothing was logged", () => assert.deepEqual(problems, []));
+test("nothing was logged", async () => assert.deepEqual(await page.problems(), []));

@@ -1,16 +1,17 @@
 // Several threads, in pages that are cross-origin isolated, and one thread in
-// pages that are not.
+// pages that are not, and in browsers that lack what threads need.
 
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { maxSim } from "../../dist/index.js";
 import { demoModel, fixtures, reference } from "../support/fixtures.mjs";
 import { checkPooling, checkScores, checkTokens, checkVectors, INT8_BOUNDS } from "../support/parity.mjs";
 import { startServer } from "../support/server.mjs";
-import { CSP, ISOLATION, launch, openPage } from "./support/browser.mjs";
+import { CSP, ISOLATION } from "./support/browser.mjs";
 import { buildProject } from "./support/built.mjs";
+import { launchChosen, openPage } from "./support/drivers/driver.mjs";
 
 const headers = { "content-security-policy": CSP };
 let project;
@@ -19,7 +20,7 @@ let plain;
 let models;
 let browser;
 let page;
-let problems;
+let can;
 
 before(async () => {
   project = await buildProject();
@@ -27,8 +28,11 @@ before(async () => {
   isolated = await startServer(mounts, { headers: { ...headers, ...ISOLATION } });
   plain = await startServer(mounts, { headers });
   models = await startServer({ "/demo/": demoModel, "/": fixtures }, { cors: true });
-  browser = await launch();
-  ({ page, problems } = await openPage(browser, isolated.origin));
+  browser = await launchChosen();
+  page = await openPage(browser, isolated.origin);
+  const { relaxed, shared, isolated: isIsolated } = await page.call("platform");
+  assert.equal(isIsolated, true);
+  can = relaxed && shared;
 });
 after(async () => {
   await browser?.close();
@@ -36,8 +40,7 @@ after(async () => {
   project?.remove();
 });
 
-const callIn = (page, name, ...args) => page.evaluate(([name, args]) => globalThis.api[name](...args), [name, args]);
-const call = (...args) => callIn(page, ...args);
+const call = (...args) => page.call(...args);
 const load = (name, options) => call("load", `${models.origin}/${name}`, options);
 const driver = {
   encode: async (kind, texts, options) =>
@@ -49,23 +52,30 @@ const driver = {
   maxSim,
 };
 
+/** A test of what only browsers with threads can do. */
+const threaded = (name, run) =>
+  test(name, (context) => (can ? run(context) : context.skip("this browser lacks what threads need")));
+
 /** Waits for this number of workers: they end a moment after `terminate`. */
 async function checkWorkers(count, page_ = page) {
-  for (let tries = 0; page_.workers().length !== count && tries < 100; tries += 1) await page_.waitForTimeout(20);
-  assert.equal(page_.workers().length, count);
+  for (let tries = 0; (await page_.workers()) !== count && tries < 100; tries += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.equal(await page_.workers(), count);
 }
 
 test("by default there are as many as cores, up to 4", async () => {
-  const cores = await page.evaluate(() => navigator.hardwareConcurrency);
+  const { cores } = await call("platform");
   const { info } = await load("tiny-bert");
-  assert.equal(info.threads, Math.min(cores, 4));
-  assert.equal(info.threadsLimit, cores > 1 ? null : "there is one core");
+  assert.equal(info.threads, can ? Math.min(cores, 4) : 1);
+  if (can) assert.equal(info.threadsLimit, cores > 1 ? null : "there is one core");
+  else assert.match(info.threadsLimit, /relaxed SIMD|SharedArrayBuffer/);
   await checkWorkers(info.threads);
 });
 
 describe("on two threads", () => {
   for (const name of ["tiny-bert", "tiny-modernbert"]) {
-    test(`${name}, FP32`, async (context) => {
+    threaded(`${name}, FP32`, async (context) => {
       const { info } = await load(name, { threads: 2, precision: "fp32" });
       assert.deepEqual([info.threads, info.threadsLimit, info.provider], [2, null, "wasm-relaxed-simd"]);
       await checkTokens(driver, name);
@@ -76,7 +86,7 @@ describe("on two threads", () => {
     });
   }
 
-  test("the demo model, INT8", async (context) => {
+  threaded("the demo model, INT8", async (context) => {
     const { info } = await load("demo", { threads: 2 });
     assert.deepEqual([info.threads, info.precision], [2, "int8"]);
     await checkTokens(driver, "minilm-colbert");
@@ -84,7 +94,7 @@ describe("on two threads", () => {
     context.diagnostic(`INT8 against FP32: ${JSON.stringify(found)}`);
   });
 
-  test("concurrent batches report progress and can be aborted", async () => {
+  threaded("concurrent batches report progress and can be aborted", async () => {
     await load("demo", { threads: 2 });
     const { outcome, done, tokens } = await call("abort", 40, 3);
     assert.deepEqual([outcome.name, outcome.failed], ["AbortError", true]);
@@ -93,7 +103,7 @@ describe("on two threads", () => {
   });
 });
 
-test("vectors are the same on any number of threads", async () => {
+threaded("vectors are the same on any number of threads", async () => {
   const { documents, queries } = reference("minilm-colbert");
   const texts = documents.map(({ text }) => text);
   const all = async (options) => {
@@ -112,7 +122,7 @@ test("vectors are the same on any number of threads", async () => {
   }
 });
 
-test("no worker is left behind", async () => {
+threaded("no worker is left behind", async () => {
   await load("tiny-bert", { threads: 3 });
   await checkWorkers(3);
   // Loading another one disposes the first.
@@ -126,17 +136,15 @@ test("no worker is left behind", async () => {
   await checkWorkers(0);
 });
 
-test("a thread that cannot start fails the load", async () => {
-  const { page, context } = await openPage(browser, isolated.origin);
-  let asked = 0;
-  await page.route(/worker.*\.js/, (route) => {
-    asked += 1;
-    return asked === 2 ? route.fulfill({ status: 404, body: "" }) : route.continue();
-  });
-  const found = await callIn(page, "load", `${models.origin}/tiny-bert`, { threads: 2 });
+threaded("a thread that cannot start fails the load", async () => {
+  const script = readdirSync(join(project.dist, "assets")).find((name) => /worker.*\.js$/.test(name));
+  isolated.behaviour.set(`/assets/${script}`, { after: 1, status: 404 });
+  const page = await openPage(browser, isolated.origin);
+  const found = await page.call("load", `${models.origin}/tiny-bert`, { threads: 2 });
+  isolated.behaviour.clear();
   assert.deepEqual([found.code, found.own], ["worker", true]);
   await checkWorkers(0, page);
-  await context.close();
+  await page.close();
 });
 
 test("impossible options are refused", async () => {
@@ -146,8 +154,8 @@ test("impossible options are refused", async () => {
     [{ threads: 1.5 }, "invalid_option", /found 1.5/],
     [{ threads: "2" }, "invalid_option", /found "2"/],
     [{ threads: 2, wasm: "base" }, "invalid_option", /expected 1 with the build `base`, found 2/],
-    [{ threads: 2, worker: false }, "unsupported", /option `threads`.*must not wait/],
-    [{ wasm: "threads", worker: false }, "unsupported", /option `wasm`.*must not wait/],
+    [{ threads: 2, worker: false }, "unsupported", /option `threads`.*(must not wait|SharedArrayBuffer)/],
+    [{ wasm: "threads", worker: false }, "unsupported", /option `wasm`.*(must not wait|SharedArrayBuffer)/],
   ]) {
     const found = await load("tiny-bert", options);
     assert.deepEqual([found.code, found.own], [code, true], JSON.stringify(options));
@@ -159,23 +167,24 @@ test("impossible options are refused", async () => {
 test("in the page's own thread there is one", async () => {
   const { info } = await load("tiny-bert", { worker: false });
   assert.equal(info.threads, 1);
-  assert.match(info.threadsLimit, /must not wait/);
+  assert.match(info.threadsLimit, /must not wait|SharedArrayBuffer/);
   const asked = await load("tiny-bert", { threads: 1 });
   assert.deepEqual([asked.info.threads, asked.info.threadsLimit], [1, null]);
 });
 
 test("a page that is not isolated has one, and says so", async () => {
-  const { page, context } = await openPage(browser, plain.origin);
-  const { info } = await callIn(page, "load", `${models.origin}/tiny-bert`);
-  assert.deepEqual([info.threads, info.provider], [1, "wasm-relaxed-simd"]);
+  const page = await openPage(browser, plain.origin);
+  const { relaxed } = await page.call("platform");
+  const { info } = await page.call("load", `${models.origin}/tiny-bert`);
+  assert.deepEqual([info.threads, info.provider], [1, relaxed ? "wasm-relaxed-simd" : "wasm-simd128"]);
   assert.match(info.threadsLimit, /not cross-origin isolated.*Cross-Origin-Embedder-Policy: require-corp/);
-  const refused = await callIn(page, "load", `${models.origin}/tiny-bert`, { threads: 2 });
+  const refused = await page.call("load", `${models.origin}/tiny-bert`, { threads: 2 });
   assert.deepEqual([refused.code, refused.own], ["unsupported", true]);
   assert.match(refused.message, /Cross-Origin-Opener-Policy: same-origin/);
-  await context.close();
+  await page.close();
 });
 
-test("in a worker of the page's own, without a bundler", async (t) => {
+threaded("in a worker of the page's own, without a bundler", async (t) => {
   const folder = join(project.folder, "own");
   mkdirSync(folder);
   cpSync(join(project.folder, "node_modules/multivec"), join(folder, "multivec"), { recursive: true });
@@ -183,13 +192,13 @@ test("in a worker of the page's own, without a bundler", async (t) => {
     join(folder, "index.html"),
     '<!doctype html><link rel="icon" href="data:,"><script type="module" src="./main.js"></script>',
   );
+  writeFileSync(join(folder, "watch.js"), readFileSync(new URL("./app/watch.js", import.meta.url)));
   writeFileSync(join(folder, "main.js"), readFileSync(new URL("./app/own/main.js", import.meta.url)));
   writeFileSync(join(folder, "worker.js"), readFileSync(new URL("./app/own/worker.js", import.meta.url)));
   const app = await startServer({ "/": folder }, { headers: { ...headers, ...ISOLATION } });
   try {
-    const { page, context, problems } = await openPage(browser, app.origin);
-    const run = (options) =>
-      page.evaluate(([source, options]) => globalThis.run(source, options), [`${models.origin}/demo`, options]);
+    const page = await openPage(browser, app.origin);
+    const run = (options) => page.run("(...all) => globalThis.run(...all)", `${models.origin}/demo`, options);
     const one = await run({ worker: false, wasm: "relaxed" });
     const two = await run({ worker: false, threads: 2 });
     assert.deepEqual([one.threads, two.threads], [1, 2]);
@@ -201,16 +210,16 @@ test("in a worker of the page's own, without a bundler", async (t) => {
     assert.equal((await run({ worker: false, threads: 2, precision: "int4" })).code, "invalid_option");
     // Each encoder was disposed; the page's own worker is left.
     await checkWorkers(1, page);
-    assert.deepEqual(problems, []);
-    await context.close();
+    assert.deepEqual(await page.problems(), []);
+    await page.close();
   } finally {
     await app.close();
   }
 });
 
-test("nothing broke the content security policy", () => {
+test("nothing broke the content security policy", async () => {
   assert.deepEqual(
-    problems.filter((text) => /Content Security Policy/i.test(text)),
+    (await page.problems()).filter((text) => /Content Security Policy/i.test(text)),
     [],
   );
 });

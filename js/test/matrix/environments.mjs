@@ -1,6 +1,7 @@
 // All environments. Each has what a user has to do (`needs`), and checks itself.
 
 import bundlers from "./environments/bundlers.mjs";
+import pages from "./environments/pages.mjs";
 import runtimes from "./environments/runtimes.mjs";
 import vite from "./environments/vite.mjs";
 
@@ -15,4 +16,4 @@ import vite from "./environments/vite.mjs";
  */
 
 /** @type {Environment[]} */
-export const environments = [...vite, ...bundlers, ...runtimes];
+export const environments = [...vite, ...bundlers, ...pages, ...runtimes];

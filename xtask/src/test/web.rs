@@ -1,6 +1,6 @@
 //! The checks that need a browser.
 
-use crate::browser::browser;
+use crate::browser::{browser, others};
 use crate::command::{Result, cargo, program, root, step};
 use crate::{setup, tools};
 
@@ -11,6 +11,7 @@ pub(crate) fn web() -> Result {
     setup::node_packages()?;
     setup::rust_target(setup::WASM)?;
     let browser = browser()?;
+    others()?;
     let js = root().join("js");
     // The crates below have to stay free of everything that a browser lacks.
     step(
@@ -71,7 +72,7 @@ pub(crate) fn web() -> Result {
         )?;
     }
     step(
-        "tests of the npm package, in Node and in the browser",
+        "tests of the npm package, in Node, in browsers and in what bundles it",
         program("npm")
             .args(["run", "test:built"])
             .current_dir(&js)

@@ -36,7 +36,8 @@ export default [
         },
       );
       const output = emptied(folder, "dist");
-      run(folder, process.execPath, ["node_modules/webpack/bin/webpack.js"]);
+      const printed = run(folder, process.execPath, ["node_modules/webpack/bin/webpack.js"]);
+      if (!/compiled successfully/.test(printed)) throw new Error(printed);
       page(folder, output, (html) => html.replace("./page.js", "./main.js"));
       await checkBuilt(output);
     },
@@ -122,7 +123,7 @@ export default [
     version: "16.4.6",
     needs: "nothing",
     where: "page and route; build",
-    isFast: true,
+    isFast: flags.length === 0,
     async check() {
       const packages = { next: this.version, react: "19.3.1", "react-dom": "19.3.1" };
       const folder = project("next", packages, {

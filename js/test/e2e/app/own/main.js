@@ -1,5 +1,7 @@
 // Runs encoders in a worker of the page's own.
 
+import "./watch.js";
+
 const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 
 globalThis.run = (source, options) =>

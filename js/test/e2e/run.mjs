@@ -1,0 +1,25 @@
+// Runs the tests of the page in browsers: `node test/e2e/run.mjs firefox webkit`.
+// All files run in Chromium; the others have those that ask for any browser.
+
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = fileURLToPath(new URL("./", import.meta.url));
+const all = readdirSync(here)
+  .filter((name) => name.endsWith(".test.mjs"))
+  .map((name) => join(here, name));
+const portable = all.filter((path) => readFileSync(path, "utf8").includes("launchChosen"));
+const options = ["--test-reporter=spec", "--test-concurrency=1", "--test-timeout=600000"];
+
+let failed = false;
+for (const browser of process.argv.slice(2)) {
+  console.log(`==> ${browser}`);
+  const { status } = spawnSync(process.execPath, ["--test", ...options, ...(browser === "chromium" ? all : portable)], {
+    stdio: "inherit",
+    env: { ...process.env, MULTIVEC_BROWSER: browser },
+  });
+  failed ||= status !== 0;
+}
+process.exit(failed ? 1 : 0);
