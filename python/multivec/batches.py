@@ -25,7 +25,7 @@ else:
     from typing_extensions import Unpack
 
 #: Of the numbers of embeddings. ``int8`` has a scale for each row, in another
-#: column with ``_scales`` at the end of its name; ``bits`` the signs of columns.
+#: column with ``_scale`` at the end of its name; ``bits`` the signs of columns.
 Dtype = Literal["float32", "float16", "int8", "bits"]
 
 
@@ -143,7 +143,7 @@ class Encode:
             raise EncoderError(
                 f"column `{self._column}`: expected one of {', '.join(names)}", "invalid_input"
             )
-        for name in (self._output, f"{self._output}_scales", self._truncated):
+        for name in (self._output, f"{self._output}_scale", self._truncated):
             if name in names:
                 raise EncoderError(
                     f"column `{name}`: expected a new name for an output, found one of the input",

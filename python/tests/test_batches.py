@@ -58,7 +58,7 @@ def test_record_batches_and_empty_tables(table):
     ("dtype", "names"),
     [
         ("float16", ["embedding"]),
-        ("int8", ["embedding", "embedding_scales"]),
+        ("int8", ["embedding", "embedding_scale"]),
         ("bits", ["embedding"]),
     ],
 )
@@ -72,7 +72,7 @@ def test_precisions(dtype, names, table, tiny):
         if dtype == "float16":
             assert np.abs(values - expected[at]).max() < 1e-3
         elif dtype == "int8":
-            scales = np.array(found["embedding_scales"][at].as_py())
+            scales = np.array(found["embedding_scale"][at].as_py())
             assert np.abs(values * scales[:, None] - expected[at]).max() < 0.01
         else:
             signs = np.unpackbits(values.astype(np.uint8), axis=1, bitorder="little")

@@ -39,7 +39,10 @@ def test_dense_similarity_and_dimensions():
     vectors = encoder.encode_document(texts)
     found = encoder.similarity(vectors, vectors)
     assert found.shape == (2, 2) and np.abs(np.diag(found) - 1).max() < 1e-5
-    assert encoder.rank(texts[1], texts)[0][0] == 1
+    assert encoder.rank(vectors[1], vectors)[0][0] == 1
+    by_text = encoder.rank(texts[1], texts)
+    expected = encoder.similarity(encoder.encode_query(texts[1]), vectors)[0]
+    assert [at for at, _ in by_text] == list(np.argsort(-expected, kind="stable"))
     short = encoder.encode_document(texts, dimensions=4)
     assert_close(short, vectors[:, :4], 1e-6)
     with pytest.raises(multivec.EncoderError, match="dimensions"):
