@@ -1,8 +1,9 @@
 //! Running of other programs.
 
 use std::env;
+use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::Instant;
 
 pub(crate) type Result<T = ()> = std::result::Result<T, String>;
@@ -60,6 +61,61 @@ pub(crate) fn step(what: &str, command: &mut Command) -> Result {
     }
     println!("    {:.0} s", start.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// A program that runs beside the steps that follow.
+pub(crate) struct Background {
+    what: String,
+    child: Child,
+    log: PathBuf,
+    start: Instant,
+}
+
+impl Background {
+    /// Starts a program, whose output goes to a file of the target folder.
+    pub(crate) fn start(what: &str, log: &str, command: &mut Command) -> Result<Self> {
+        println!("==> {what}, beside what follows");
+        let log = target().join(log);
+        let failed = |error| format!("{}: {error}", log.display());
+        fs::create_dir_all(target()).map_err(failed)?;
+        let output = File::create(&log).map_err(failed)?;
+        let errors = output.try_clone().map_err(failed)?;
+        let child = command
+            .stdout(output)
+            .stderr(errors)
+            .spawn()
+            .map_err(|error| format!("{what}: cannot be started: {error}"))?;
+        Ok(Self {
+            what: what.to_owned(),
+            child,
+            log,
+            start: Instant::now(),
+        })
+    }
+
+    /// Waits for its end; prints its output, and fails, if it has failed.
+    pub(crate) fn finish(mut self) -> Result {
+        let failed = |error| format!("{}: {error}", self.what);
+        let status = self.child.wait().map_err(failed)?;
+        if !status.success() {
+            let output = fs::read(&self.log).map_err(failed)?;
+            println!("{}", String::from_utf8_lossy(&output));
+            return Err(format!("{}: {status}", self.what));
+        }
+        println!("==> {}", self.what);
+        println!(
+            "    {:.0} s, beside others",
+            self.start.elapsed().as_secs_f64()
+        );
+        Ok(())
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // Nothing to do where it has ended.
+        drop(self.child.kill());
+    }
 }
 
 /// What a program prints on stdout; its failure is an error.

@@ -51,7 +51,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "test-web",
-        run: |_| test::web(),
+        run: |_| test::npm(),
         about: "the checks of the npm package alone",
     },
     Task {

@@ -60,16 +60,13 @@ pub(crate) fn scale() -> Result {
     environment.install(&["-r", REQUIREMENTS, MATURIN, TWINE])?;
     let wheel = environment.wheel(&["--release", "--auditwheel", "skip"])?;
     environment.install_wheel(&wheel)?;
-    for bench in ["scale"] {
-        step(
-            bench,
-            environment
-                .python()
-                .arg(root().join("python/bench").join(bench).with_extension("py"))
-                .args(["models/minilm-colbert", "models/demo-corpus.txt"]),
-        )?;
-    }
-    Ok(())
+    step(
+        "bulk encoding on a cluster, and in one process",
+        environment
+            .python()
+            .arg("python/bench/scale.py")
+            .args(["models/minilm-colbert", "models/demo-corpus.txt"]),
+    )
 }
 
 fn installed(environment: &Environment) -> Result {

@@ -8,8 +8,6 @@ use std::process::Command;
 use crate::command::{Result, answers, cargo, program, root, step};
 use crate::{licenses, package, python, setup};
 
-pub(crate) use web::web;
-
 /// All crates, with all features, since the command line takes those of the
 /// library: the same in every step, so that no dependency is built twice.
 const ALL: &str = "--workspace";
@@ -33,9 +31,15 @@ pub(crate) fn provider(arguments: &[String]) -> Result {
 }
 
 pub(crate) fn run() -> Result {
+    let package = web::build()?;
     crates()?;
     python::test()?;
-    web()
+    web::web(package)
+}
+
+/// The checks of the npm package alone.
+pub(crate) fn npm() -> Result {
+    web::web(web::build()?)
 }
 
 pub(crate) fn crates() -> Result {

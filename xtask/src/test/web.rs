@@ -1,15 +1,30 @@
 //! The checks that need a browser.
 
 use crate::browser::{browser, others};
-use crate::command::{Result, cargo, program, root, step};
+use crate::command::{Background, Result, cargo, program, root, step};
 use crate::{setup, tools};
 
 /// Parity of the relaxed build is tested from the npm package.
 const RELAXED: &str = "+simd128,+relaxed-simd";
 
-pub(crate) fn web() -> Result {
+/// Starts to build the npm package. Its last steps, links with optimization, keep
+/// one core busy each.
+pub(crate) fn build() -> Result<Background> {
     setup::node_packages()?;
     setup::rust_target(setup::WASM)?;
+    setup::rust_component("rust-src")?;
+    tools::WASM_BINDGEN.install()?;
+    Background::start(
+        "the npm package, with its WebAssembly builds",
+        "npm-package.log",
+        program("npm")
+            .args(["run", "build"])
+            .current_dir(root().join("js")),
+    )
+}
+
+/// Tests the npm package, once it is built.
+pub(crate) fn web(package: Background) -> Result {
     let browser = browser()?;
     others()?;
     let js = root().join("js");
@@ -29,11 +44,7 @@ pub(crate) fn web() -> Result {
                 "warnings",
             ]),
     )?;
-    tools::WASM_BINDGEN.install()?;
-    step(
-        "the npm package, with its WebAssembly builds",
-        program("npm").args(["run", "build"]).current_dir(&js),
-    )?;
+    package.finish()?;
     let chromium = browser.capabilities(None)?;
     // Makes other instructions of relaxed products on x86.
     let without_vnni = browser.capabilities(Some("--no-enable-avx-vnni"))?;
