@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::browser::browser;
+use crate::browser::{browser, others};
 use crate::command::{Result, answers, cargo, cargo_of, output, program, root, step, target};
 use crate::test::parity;
 use crate::{python, setup, tools};
@@ -230,7 +230,7 @@ fn runtimes() -> Result {
     Ok(())
 }
 
-/// The npm package in every bundler, framework and runtime.
+/// The npm package in every browser, bundler, framework and runtime.
 fn matrix() -> Result {
     setup::node_packages()?;
     setup::rust_target(setup::WASM)?;
@@ -240,6 +240,13 @@ fn matrix() -> Result {
     step(
         "the npm package, with its WebAssembly builds",
         program("npm").args(["run", "build"]).current_dir(&js),
+    )?;
+    others()?;
+    step(
+        "every test of the page, in Firefox and WebKit",
+        program("npm")
+            .args(["run", "test:browsers", "--", "--all"])
+            .current_dir(&js),
     )?;
     step(
         "bundlers, frameworks and runtimes",
