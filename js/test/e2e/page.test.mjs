@@ -214,6 +214,22 @@ describe("cache", () => {
     assert.ok(start > 8_000_000 && start <= 9_000_000 && next >= 12_000_000, `${start}, ${next}`);
   });
 
+  test("what an aborted load has received survives leaving the page at once", async (context) => {
+    if (!keepsCaches) return context.skip("this browser keeps no caches");
+    await fresh();
+    models.behaviour.set(MODEL, { pauseAfter: 7_000_000 });
+    const aborted = await call("abortLoad", `${models.origin}/demo`, {}, 6_500_000);
+    assert.equal(aborted.name, "AbortError");
+    await page.reload();
+    models.behaviour.delete(MODEL);
+    const { phases } = await call("load", `${models.origin}/demo`);
+    assert.deepEqual(phases.sort(), ["cache", "network"]);
+    const [start] = asked().flatMap(({ range }) =>
+      range === undefined ? [] : [Number(/^bytes=(\d+)-$/.exec(range)[1])],
+    );
+    assert.ok(start >= 6_500_000, `${start}`);
+  });
+
   test("a server that refuses ranges to other origins sends the whole file", async () => {
     await fresh();
     models.behaviour.set(MODEL, { cutAfter: 9_000_000 });

@@ -17,7 +17,7 @@ const differing = /(page|threads|scopes)\.test\.mjs$/;
 const portable = all.filter((path) =>
   values.all ? readFileSync(path, "utf8").includes("launchChosen") : differing.test(path),
 );
-const options = ["--test-reporter=spec", "--test-concurrency=1", "--test-timeout=600000"];
+const options = ["--test-reporter=spec", "--test-concurrency=1", "--test-timeout=1800000"];
 
 let failed = false;
 for (const browser of positionals) {
