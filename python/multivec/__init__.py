@@ -18,6 +18,7 @@ from .dense import DenseEncoder
 from .embedding import Embedding, Fingerprint, Flat, Token, TokenizedText, Truncation
 from .encoder import Encoder, MultiVectorEncoder, Output
 from .errors import EncoderError
+from .hybrid import HybridEmbedding, HybridEncoder
 from .loading import load
 from .score import (
     Matches,
@@ -46,6 +47,8 @@ __all__ = [
     "Fingerprint",
     "Flat",
     "Hit",
+    "HybridEmbedding",
+    "HybridEncoder",
     "LoadOptions",
     "Matches",
     "MultiVectorEncoder",

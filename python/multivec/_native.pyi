@@ -41,6 +41,9 @@ class Embeddings:
     def into_sparse(
         self,
     ) -> tuple[npt.NDArray[np.uint32], _Floats, npt.NDArray[np.int64]]: ...
+    def into_hybrid(
+        self,
+    ) -> list[tuple[_Floats, npt.NDArray[np.uint32], _Floats, _Floats] | None]: ...
     def to_arrow(self, name: str, dtype: str) -> list[tuple[str, Any]]: ...
 
 class Embedding:

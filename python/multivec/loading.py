@@ -12,6 +12,7 @@ from .cross import CrossEncoder
 from .dense import DenseEncoder
 from .encoder import MultiVectorEncoder
 from .errors import EncoderError
+from .hybrid import HybridEncoder
 from .sparse import SparseEncoder
 
 if sys.version_info >= (3, 11):
@@ -20,14 +21,15 @@ else:
     from typing_extensions import Unpack
 
 _KINDS: dict[str, type[Model]] = {
-    str(kind.KIND): kind for kind in (MultiVectorEncoder, DenseEncoder, SparseEncoder, CrossEncoder)
+    str(kind.KIND): kind
+    for kind in (MultiVectorEncoder, DenseEncoder, SparseEncoder, CrossEncoder, HybridEncoder)
 }
 
 
 def load(model: str | os.PathLike[str], **options: Unpack[_options.LoadOptions]) -> Model:
     """Loads a model and says by its class which kind it is: a
-    :class:`MultiVectorEncoder`, :class:`DenseEncoder`, :class:`SparseEncoder` or
-    :class:`CrossEncoder`. Arguments and errors as for these."""
+    :class:`MultiVectorEncoder`, :class:`DenseEncoder`, :class:`SparseEncoder`,
+    :class:`CrossEncoder` or :class:`HybridEncoder`. Arguments and errors as for these."""
     given: dict[str, Any] = dict(options)
     _options.check(given, loading=True)
     _runtime.disable_telemetry()

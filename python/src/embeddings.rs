@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use multivec::corpus::VectorPrecision;
-use multivec::{AnyHead, AnyOutput, Embedding as Multi, ModelKind, TextEncoder};
+use multivec::{AnyHead, AnyOutput, Embedding as Multi, Error, ModelKind, TextEncoder};
 use multivec_arrow::{DenseBuilder, EmbeddingArrays, MultiVectorBuilder, SparseBuilder};
 use numpy::ndarray::Array2;
 use numpy::{PyArray1, PyArray2};
@@ -22,6 +22,14 @@ type Sparse<'py> = (
     Bound<'py, PyArray1<u32>>,
     Bound<'py, PyArray1<f32>>,
     Bound<'py, PyArray1<i64>>,
+);
+
+/// A dense vector, the indices and the values of a sparse one, a multi-vector.
+type Hybrid<'py> = (
+    Bound<'py, PyArray1<f32>>,
+    Bound<'py, PyArray1<u32>>,
+    Bound<'py, PyArray1<f32>>,
+    Bound<'py, PyArray2<f32>>,
 );
 
 /// The outputs of a call, one for each text; none for a null.
@@ -45,6 +53,7 @@ impl Embeddings {
                 AnyOutput::MultiVector(found) => found.truncation(),
                 AnyOutput::Dense(found) => found.truncation,
                 AnyOutput::Sparse(found) => found.truncation,
+                AnyOutput::Hybrid(found) => found.multi_vector.truncation(),
                 _ => None,
             };
             truncation.map(|found| found.is_truncated())
@@ -164,6 +173,24 @@ impl Embeddings {
         ))
     }
 
+    /// Dense, sparse and multi-vectors of models of several kinds: the vector,
+    /// indices and values, and `[tokens, dim]`.
+    fn into_hybrid<'py>(&self, py: Python<'py>) -> PyResult<Vec<Option<Hybrid<'py>>>> {
+        let outputs = self.take().into_iter();
+        outputs
+            .map(|output| match output {
+                None => Ok(None),
+                Some(AnyOutput::Hybrid(found)) => Ok(Some((
+                    PyArray1::from_vec(py, found.dense.values),
+                    PyArray1::from_vec(py, found.sparse.indices),
+                    PyArray1::from_vec(py, found.sparse.values),
+                    PyArray2::from_owned_array(py, found.multi_vector.into_matrix()),
+                ))),
+                Some(_) => Err(self.other("hybrid")),
+            })
+            .collect()
+    }
+
     /// Arrow arrays by their names, the first of them `name`; those of INT8 have
     /// another one with scales.
     fn to_arrow(
@@ -217,7 +244,7 @@ fn arrays(
             }
             builder.finish()
         }
-        _ => {
+        ModelKind::MultiVector => {
             let mut builder = MultiVectorBuilder::new(dim, precision)?;
             for output in outputs {
                 match output {
@@ -227,6 +254,11 @@ fn arrays(
             }
             builder.finish()
         }
+        other => Err(Error::option(
+            "output",
+            "one other than Arrow, which has a column for each text's only embedding",
+            format_args!("a {other} model"),
+        )),
     }
 }
 

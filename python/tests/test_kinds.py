@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from conftest import FIXTURES, assert_close
 
@@ -91,6 +92,24 @@ def test_rerankers(name, reference):
     with pytest.raises(multivec.EncoderError) as error:
         encoder.predict([("a", None)])
     assert error.value.code == "invalid_input"
+
+
+def test_three_kinds_in_one_pass(reference):
+    expected = reference("hub/hybrid-xlmr")
+    encoder = multivec.HybridEncoder(expected.folder, precision="fp32")
+    for key, encode in (("queries", encoder.encode_query), ("documents", encoder.encode_document)):
+        found = encode(getattr(expected, key))
+        assert len(found) > 1
+        for at, one in enumerate(found):
+            part = lambda name: expected.tensors[f"{key}.{at}.{name}"]  # noqa: B023, E731
+            assert_close(one.dense, part("dense"))
+            assert_close(one.multi_vector, part("tokens"))
+            assert np.array_equal(one.sparse.indices, part("indices"))
+            assert_close(one.sparse.values, part("values"))
+    assert encoder.encode_query(["a", None])[1] is None
+    with pytest.raises(multivec.EncoderError) as error:
+        multivec.Encode(expected.folder, precision="fp32")(pa.table({"text": ["a"]}))
+    assert error.value.code == "invalid_option"
 
 
 @pytest.mark.parametrize(
