@@ -39,6 +39,17 @@ impl Int8Ranges {
         Ok(ranges)
     }
 
+    /// Ranges that were kept.
+    ///
+    /// # Errors
+    /// [`Error::DimensionMismatch`] if there are not as many of both.
+    pub fn new(low: Vec<f32>, high: Vec<f32>) -> Result<Self> {
+        if low.len() != high.len() {
+            return Err(Error::dimension_mismatch("ranges", low.len(), high.len()));
+        }
+        Ok(Self { low, high })
+    }
+
     /// The ranges of one embedding, to [include](Self::include) others in.
     pub fn of_one(embedding: &DenseEmbedding) -> Self {
         Self {

@@ -122,6 +122,121 @@ fn tensors_are_those_of_the_kind() {
     }
 }
 
+/// Levels, halves and signs follow from the floats by the definitions of
+/// `quantize_embeddings`.
+#[test]
+fn dense_vectors_are_written_in_fewer_bytes() {
+    let run = Run::new();
+    let encode = |output: &str, more: &[&str]| {
+        let (input, output) = (run.path("in.jsonl"), run.path(output));
+        let mut all = vec![
+            "encode",
+            "--json",
+            "--precision",
+            "fp32",
+            "--kind",
+            "document",
+            "--model",
+            DENSE,
+            "--input",
+            &input,
+            "--output",
+            &output,
+        ];
+        all.extend(more);
+        multivec(&all)
+    };
+    let rows = |output: &str| -> Vec<(Vec<usize>, Vec<u8>)> {
+        let bytes = fs::read(run.path(output)).expect("it is there");
+        let tensors = SafeTensors::deserialize(&bytes).expect("safetensors");
+        let row = |name| {
+            let tensor = tensors.tensor(name).expect("it is named");
+            (tensor.shape().to_vec(), tensor.data().to_vec())
+        };
+        ["bees", "1", "7"].map(row).to_vec()
+    };
+    for (output, store) in [
+        ("f32.safetensors", "f32"),
+        ("f16.safetensors", "f16"),
+        ("int8.safetensors", "int8"),
+        ("bits.safetensors", "bits"),
+    ] {
+        let done = encode(output, &["--store", store]);
+        assert!(done.status.success(), "{done:?}");
+    }
+    let floats: Vec<Vec<f32>> = rows("f32.safetensors")
+        .iter()
+        .map(|(_, bytes)| {
+            let values = bytes.chunks_exact(4);
+            values
+                .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four")))
+                .collect()
+        })
+        .collect();
+    for (row, (shape, bytes)) in floats.iter().zip(rows("f16.safetensors")) {
+        assert_eq!(shape, [64]);
+        for (value, half) in row.iter().zip(bytes.chunks_exact(2)) {
+            let half = half_value(u16::from_le_bytes(half.try_into().expect("two")));
+            assert!(
+                (value - half).abs() <= value.abs() / 2048. + 1e-7,
+                "{value} {half}"
+            );
+        }
+    }
+    for (row, (shape, bytes)) in floats.iter().zip(rows("bits.safetensors")) {
+        assert_eq!(shape, [8]);
+        for (at, value) in row.iter().enumerate() {
+            assert_eq!(bytes[at / 8] >> (7 - at % 8) & 1 == 1, *value > 0.);
+        }
+    }
+    let level = |at: usize, value: f32| {
+        let column = || floats.iter().map(|row| row[at]);
+        let low = column().fold(f32::INFINITY, f32::min);
+        let high = column().fold(f32::NEG_INFINITY, f32::max);
+        ((value - low) / ((high - low) / 255.)).floor() - 128.
+    };
+    for (row, (shape, bytes)) in floats.iter().zip(rows("int8.safetensors")) {
+        assert_eq!(shape, [64]);
+        for (at, (&value, byte)) in row.iter().zip(&bytes).enumerate() {
+            assert_eq!(f32::from(byte.cast_signed()), level(at, value));
+        }
+    }
+    // With the ranges of another file, fewer texts have the same levels.
+    let all = rows("int8.safetensors");
+    fs::write(
+        run.path("in.jsonl"),
+        "{\"id\": \"bees\", \"text\": \"Bees make honey.\"}\n",
+    )
+    .expect("it is written");
+    let ranges = run.path("int8.safetensors");
+    let one = encode("one.safetensors", &["--store", "int8", "--ranges", &ranges]);
+    assert!(one.status.success(), "{one:?}");
+    let bytes = fs::read(run.path("one.safetensors")).expect("it is there");
+    let tensors = SafeTensors::deserialize(&bytes).expect("safetensors");
+    assert_eq!(
+        tensors.tensor("bees").expect("it is named").data(),
+        all[0].1
+    );
+    let floats = run.path("f32.safetensors");
+    let none = message(&encode(
+        "two.safetensors",
+        &["--store", "int8", "--ranges", &floats],
+    ));
+    assert!(none.contains("int8_ranges"), "{none}");
+    let lines = message(&encode("two.jsonl", &["--store", "int8"]));
+    assert!(lines.contains(".safetensors"), "{lines}");
+}
+
+/// The value of a 16-bit float that is no infinity.
+fn half_value(bits: u16) -> f32 {
+    let sign = if bits >> 15 == 1 { -1. } else { 1. };
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
+    match exponent {
+        0 => sign * fraction / 1024. * 2f32.powi(-14),
+        _ => sign * (1. + fraction / 1024.) * 2f32.powi(exponent - 15),
+    }
+}
+
 #[test]
 fn lines_are_those_of_the_kind() {
     let run = Run::new();

@@ -13,7 +13,7 @@ use crate::arguments::{LoadedModel, ModelArguments, StoreName};
 use crate::console::{Format, print};
 use crate::failure::Failure;
 use crate::input::{Chunk, Input, InputArguments, InputText, OnError, Selection, Share, Skipped};
-use crate::output::{Identity, Output, Stored, Summary, Target};
+use crate::output::{Identity, Output, Stored, StoredKind, Summary, Target, ranges_of};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -52,10 +52,18 @@ pub(crate) struct Arguments {
     /// Rows after which a file of an output folder ends [default: 512 MiB].
     #[arg(long, value_name = "N", value_parser = parse_rows)]
     rows_per_file: Option<usize>,
-    /// The precision of vectors in a table. Other outputs become a corpus for
-    /// `search --vectors` in this precision, and may have any name.
+    /// The precision of vectors in a table, and of dense ones in `.safetensors`:
+    /// there integers are levels between the smallest and the largest value of
+    /// each column, which the metadata has as `int8_ranges`, and bits are signs.
+    /// Other outputs become a corpus for `search --vectors` in this precision,
+    /// and may have any name.
     #[arg(long, value_name = "PRECISION")]
     store: Option<StoreName>,
+    /// Safetensors of `--store int8` whose ranges dense vectors in integers get,
+    /// such as those of the documents for queries [default: the ranges of the
+    /// texts].
+    #[arg(long, value_name = "FILE", requires = "store")]
+    ranges: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -115,6 +123,32 @@ struct Texts {
     token_dim: usize,
 }
 
+impl Arguments {
+    /// The ranges of integers that are given, one for each column.
+    fn ranges(&self, kind: StoredKind, dim: usize) -> Result<Option<[Vec<f32>; 2]>, Error> {
+        let Some(file) = &self.ranges else {
+            return Ok(None);
+        };
+        let is_tensors = self
+            .output
+            .extension()
+            .is_some_and(|ending| ending == "safetensors");
+        if kind != StoredKind::Dense || !is_tensors || !matches!(self.store, Some(StoreName::Int8))
+        {
+            let expected = "none but for dense vectors in .safetensors with --store int8";
+            return Err(Error::option("ranges", expected, file.display()));
+        }
+        let ranges = ranges_of(file)?;
+        match ranges.low.len() {
+            found if found != dim => {
+                let expected = format!("those of {dim} columns");
+                Err(Error::option("ranges", expected, found))
+            }
+            _ => Ok(Some([ranges.low, ranges.high])),
+        }
+    }
+}
+
 /// Encodes all texts into the output.
 fn write<H: EmbeddingHead<Output: Stored>>(
     encoder: &TextEncoder<H>,
@@ -149,6 +183,7 @@ fn write<H: EmbeddingHead<Output: Stored>>(
         store: arguments
             .store
             .map(|name| VectorPrecision::from(name).name().to_owned()),
+        ranges: arguments.ranges(H::Output::KIND, encoder.dim())?,
     };
     let target = Target {
         path: &arguments.output,

@@ -21,7 +21,9 @@ pub(crate) fn check(path: &Path, identity: &Identity) -> Result<()> {
     }
     if identity.model != StoredKind::MultiVector {
         let found = format!("a {} model", identity.model.name());
-        return Err(Error::option("store", "a multi-vector model", found));
+        let expected = "a multi-vector model, or a dense one and an output that ends in \
+                        .safetensors or is a table";
+        return Err(Error::option("store", expected, found));
     }
     CorpusWriter::new(io::sink(), space(identity)).map(drop)
 }

@@ -6,6 +6,7 @@ use multivec::{Error, Result};
 
 use super::corpus;
 use super::journal::Identity;
+use super::stored::StoredKind;
 use super::table::{Parts, Rows, TableFormat};
 use crate::input::{Input, Share};
 
@@ -61,6 +62,7 @@ impl Format {
             return Err(Error::option("keep", expected, format!("`{column}`")));
         }
         match ending {
+            Some("safetensors") if identity.model == StoredKind::Dense => Ok(Self::Tensors),
             _ if identity.store.is_some() => {
                 corpus::check(path, identity)?;
                 Ok(Self::Corpus)

@@ -31,6 +31,10 @@ pub(crate) struct Identity {
     /// The precision of a corpus or of a table.
     #[serde(default)]
     pub(crate) store: Option<String>,
+    /// The ranges of integers, smallest and largest values; `None` for those of
+    /// the texts.
+    #[serde(default)]
+    pub(crate) ranges: Option<[Vec<f32>; 2]>,
     /// The factor by which rows are pooled.
     #[serde(default)]
     pub(crate) pooling: Option<usize>,

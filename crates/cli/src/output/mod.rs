@@ -4,8 +4,10 @@
 
 mod column;
 mod corpus;
+mod dense;
 mod format;
 mod journal;
+mod ranges;
 mod stored;
 mod table;
 mod tensors;
@@ -25,7 +27,8 @@ use format::Format;
 pub(crate) use format::Target;
 pub(crate) use journal::{Identity, Totals};
 use journal::{Journal, Record};
-pub(crate) use stored::Stored;
+pub(crate) use ranges::ranges_of;
+pub(crate) use stored::{Stored, StoredKind};
 use table::Parts;
 
 /// Most texts that are listed of those that were left out.
@@ -247,7 +250,7 @@ impl Output {
             self.check_name(&name, text)?;
         }
         self.totals.header += tensors::entry_size(&self.identity, &name, self.totals.length, &id);
-        let most = tensors::LARGEST_HEADER - tensors::FRAME;
+        let most = tensors::LARGEST_HEADER - tensors::frame(&self.identity);
         if are_tensors && self.totals.header > most {
             return Err(Error::option(
                 "output",

@@ -1,5 +1,6 @@
 //! What files have of an embedding, by its kind.
 
+use multivec::corpus::VectorPrecision;
 use multivec::{DenseEmbedding, Embedding, HybridEmbedding, Result, SparseEmbedding, Truncation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -218,6 +219,8 @@ pub(super) struct Sizes {
     pub(super) dim: usize,
     /// Columns of the vectors of tokens, where those of texts have others.
     pub(super) token_dim: usize,
+    /// Of dense vectors.
+    pub(super) precision: VectorPrecision,
 }
 
 /// The tensors of a text, in the order of their bytes.
@@ -227,6 +230,7 @@ pub(super) fn tensors(kind: StoredKind, sizes: Sizes) -> Vec<Tensor> {
         weights,
         dim,
         token_dim,
+        precision,
     } = sizes;
     let tensor = |suffix, dtype, shape, size| Tensor {
         suffix,
@@ -235,7 +239,12 @@ pub(super) fn tensors(kind: StoredKind, sizes: Sizes) -> Vec<Tensor> {
         size,
     };
     match kind {
-        StoredKind::Dense => vec![tensor("", "F32", vec![dim], 4)],
+        StoredKind::Dense => vec![match precision {
+            VectorPrecision::F16 => tensor("", "F16", vec![dim], 2),
+            VectorPrecision::Int8 => tensor("", "I8", vec![dim], 1),
+            VectorPrecision::Bits => tensor("", "U8", vec![dim.div_ceil(8)], 1),
+            _ => tensor("", "F32", vec![dim], 4),
+        }],
         StoredKind::Sparse => vec![
             tensor(".indices", "I64", vec![rows], 8),
             tensor(".values", "F32", vec![rows], 4),

@@ -8,17 +8,26 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::iter;
 use std::path::Path;
 
+use super::dense::{RANGES, Vectors};
 use super::journal::{Identity, Journal};
 use super::stored::{Sizes, StoredKind, tensors};
 use crate::input::text_name;
 use multivec::atomic_file::beside;
-use serde_json::Value;
+use multivec::corpus::VectorPrecision;
+use multivec::dense::Int8Ranges;
+use serde_json::{Value, json};
 
 /// Maximum header that readers accept, in bytes.
 pub(crate) const LARGEST_HEADER: usize = 100_000_000;
 
 /// Upper bound of the header's bytes without its entries.
-pub(crate) const FRAME: usize = 2048;
+pub(crate) fn frame(identity: &Identity) -> usize {
+    let ranges = match precision(identity) {
+        VectorPrecision::Int8 => 2 * 16 * identity.dim,
+        _ => 0,
+    };
+    2048 + ranges
+}
 
 /// Bytes that a text that is left out adds to the header: the place of its id.
 pub(crate) const GAP: usize = ",null".len();
@@ -44,17 +53,34 @@ pub(crate) fn write(
     journal: &mut Journal,
     rows: &mut File,
 ) -> io::Result<()> {
+    let precision = precision(identity);
+    let mut vectors = Vectors {
+        rows,
+        dim: identity.dim,
+    };
+    let is_converted = identity.model == StoredKind::Dense;
+    let ranges = match (&identity.ranges, precision) {
+        (Some([low, high]), VectorPrecision::Int8) => {
+            Some(Int8Ranges::new(low.clone(), high.clone()).map_err(io::Error::other)?)
+        }
+        (None, VectorPrecision::Int8) if is_converted => Some(vectors.ranges()?),
+        _ => None,
+    };
     let file = beside(path)?;
     let mut out = BufWriter::new(file.as_file());
     // The header's length, filled in below.
     out.write_all(&[0; 8])?;
-    let mut size = write_header(&mut out, identity, journal)?;
+    let mut size = write_header(&mut out, identity, ranges.as_ref(), journal)?;
     // Values start at a multiple of 8.
     while size % 8 != 0 {
         out.write_all(b" ")?;
         size += 1;
     }
-    io::copy(rows, &mut out)?;
+    if is_converted {
+        vectors.write(&mut out, precision, ranges.as_ref())?;
+    } else {
+        io::copy(vectors.rows, &mut out)?;
+    }
     out.seek(SeekFrom::Start(0))?;
     out.write_all(&size.to_le_bytes())?;
     out.flush()?;
@@ -67,6 +93,7 @@ pub(crate) fn write(
 fn write_header(
     out: &mut impl Write,
     identity: &Identity,
+    ranges: Option<&Int8Ranges>,
     journal: &mut Journal,
 ) -> io::Result<u64> {
     let mut out = Counted { out, written: 0 };
@@ -83,6 +110,7 @@ fn write_header(
                 weights,
                 dim: identity.dim,
                 token_dim: identity.token_dim,
+                precision: precision(identity),
             };
             for tensor in tensors(identity.model, sizes) {
                 let end = start + tensor.bytes();
@@ -110,6 +138,13 @@ fn write_header(
     for (key, value) in stated.into_iter().chain(origin) {
         write!(out, ",\"{key}\":{}", Value::from(value.as_str()))?;
     }
+    if let Some(store) = &identity.store {
+        write!(out, ",\"store\":{}", Value::from(store.as_str()))?;
+    }
+    if let Some(ranges) = ranges {
+        let ranges = json!([ranges.low, ranges.high]).to_string();
+        write!(out, ",\"{RANGES}\":{}", Value::from(ranges))?;
+    }
     if has_ids {
         // Values of metadata are strings, this one a list in JSON.
         write!(out, ",\"ids\":\"[")?;
@@ -131,6 +166,18 @@ fn write_header(
     }
     write!(out, "}}}}")?;
     Ok(out.written)
+}
+
+/// That of dense vectors.
+fn precision(identity: &Identity) -> VectorPrecision {
+    let named = |precision: &VectorPrecision| identity.store.as_deref() == Some(precision.name());
+    let known = [
+        VectorPrecision::F16,
+        VectorPrecision::Int8,
+        VectorPrecision::Bits,
+    ];
+    let found = known.into_iter().find(named);
+    found.unwrap_or(VectorPrecision::F32)
 }
 
 /// The content of a JSON string, without its quotes.
