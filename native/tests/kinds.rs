@@ -240,6 +240,109 @@ fn models_of_another_kind_are_refused_by_name() {
     assert_eq!(any.kind(), multivec::ModelKind::Dense);
 }
 
+/// The mean of the states of a text's own tokens, which the same transformer
+/// gives as a multi-vector model, is the vector of a model that leaves the tokens
+/// of its prompt out, alone and in batches.
+#[test]
+fn tokens_of_prompts_can_be_left_out() {
+    let model = fixture("hub/dense-distilbert-mean");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let prompt = "search query: ";
+    let config = |kind: &str| {
+        json!({
+            "model_type": kind,
+            "prompts": {"query": prompt, "document": ""},
+        })
+    };
+    let transformer = "sentence_transformers.base.modules.transformer.Transformer";
+    let pooling = "sentence_transformers.sentence_transformer.modules.pooling.Pooling";
+    let modules = |classes: &[(&str, &str)]| {
+        let classes = classes.iter();
+        let list = classes.map(|(path, class)| json!({"path": path, "type": class}));
+        Value::from(list.collect::<Vec<_>>())
+    };
+    let write = |name: &str, files: &[(&str, Value)]| {
+        let root = folder.path().join(name);
+        fs::create_dir_all(root.join("1_Pooling")).expect("it is made");
+        for file in [
+            "config.json",
+            "model.safetensors",
+            "sentence_bert_config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+        ] {
+            fs::copy(model.join(file), root.join(file)).expect("it is copied");
+        }
+        for (path, content) in files {
+            fs::write(root.join(path), content.to_string()).expect("it is written");
+        }
+        EncoderBuilder::from_dir(root).with_precision(Precision::Fp32)
+    };
+    let pooled = json!({"pooling_mode": "mean", "include_prompt": false});
+    let dense = write(
+        "dense",
+        &[
+            (
+                "config_sentence_transformers.json",
+                config("SentenceTransformer"),
+            ),
+            (
+                "modules.json",
+                modules(&[("", transformer), ("1_Pooling", pooling)]),
+            ),
+            ("1_Pooling/config.json", pooled),
+        ],
+    );
+    let tokens = write(
+        "tokens",
+        &[
+            (
+                "config_sentence_transformers.json",
+                config("MultiVectorEncoder"),
+            ),
+            ("modules.json", modules(&[("", transformer)])),
+        ],
+    );
+    let texts = [
+        "What is the capital of France?",
+        "",
+        "a",
+        "naïve café Zürich, emoji 🚀",
+    ];
+    for engine in ENGINES {
+        let dense = dense
+            .clone()
+            .with_engine(engine)
+            .build_dense()
+            .expect("it loads");
+        let tokens = tokens
+            .clone()
+            .with_engine(engine)
+            .build()
+            .expect("it loads");
+        let rows = tokens.encode_queries(&texts).expect("they are encoded");
+        let together = dense.encode_queries(&texts).expect("they are encoded");
+        for ((text, rows), together) in texts.iter().zip(&rows).zip(&together) {
+            let places = 0..rows.tokens();
+            let is_of_prompt = |row: &usize| rows.row_tokens(*row)[0].role == TokenRole::Prefix;
+            let last = places
+                .clone()
+                .filter(is_of_prompt)
+                .max()
+                .expect("it has a prompt");
+            let own: Vec<usize> = places.filter(|&row| row > last).collect();
+            let sum = |column: usize| own.iter().map(|&row| rows.row(row)[column]).sum::<f32>();
+            let mean = (0..rows.dim()).map(|column| sum(column) / own.len() as f32);
+            let mean: Vec<f32> = mean.collect();
+            let alone = dense.encode_query(text).expect("it is encoded");
+            for found in [&alone, together] {
+                let distance = distance(&found.values, &mean);
+                assert!(distance < BOUND, "{engine:?} {text:?}: {distance}");
+            }
+        }
+    }
+}
+
 /// A sparse model whose queries have the weights of their tokens.
 fn routed(root: &Path) -> Vec<f32> {
     let model = fixture("hub/sparse-bert-splade");

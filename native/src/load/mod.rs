@@ -2,6 +2,8 @@
 
 mod builder;
 mod engine;
+#[cfg(test)]
+mod heads;
 #[cfg(feature = "hub")]
 mod hub;
 #[cfg(test)]

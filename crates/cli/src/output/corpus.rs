@@ -14,16 +14,16 @@ use crate::input::text_name;
 
 /// Refuses, before anything is encoded, what cannot be written in the end.
 pub(crate) fn check(path: &Path, identity: &Identity) -> Result<()> {
-    let ending = path.extension().and_then(|ending| ending.to_str());
-    if let Some(ending @ ("jsonl" | "safetensors")) = ending {
-        let expected = format!("a name that does not end in .{ending}, with --store");
-        return Err(Error::option("output", expected, path.display()));
-    }
     if identity.model != StoredKind::MultiVector {
         let found = format!("a {} model", identity.model.name());
         let expected = "a multi-vector model, or a dense one and an output that ends in \
                         .safetensors or is a table";
         return Err(Error::option("store", expected, found));
+    }
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    if let Some(ending @ ("jsonl" | "safetensors")) = ending {
+        let expected = format!("a name that does not end in .{ending}, with --store");
+        return Err(Error::option("output", expected, path.display()));
     }
     CorpusWriter::new(io::sink(), space(identity)).map(drop)
 }
