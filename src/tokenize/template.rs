@@ -32,7 +32,7 @@ impl Inner {
             let encoding = self
                 .tokenizer
                 .encode(self.prepare(&text).text.as_ref(), false);
-            Ok::<_, Error>(encoding.map_err(failed)?)
+            encoding.map_err(failed)
         };
         let mut encoding = ids(pair.query, pair.document)?;
         let (found, room) = (encoding.len(), layout.length);
