@@ -1,4 +1,14 @@
 export type { CompiledWasm, WasmBuild } from "./build.js";
+export { Corpus } from "./corpus/corpus.js";
+export type {
+  AppendOptions,
+  CorpusOptions,
+  CorpusPlace,
+  FoundDocument,
+  OpenOptions,
+  SavedOptions,
+  SearchOptions,
+} from "./corpus/options.js";
 export { DenseEmbedding } from "./embeddings/dense.js";
 export { Embedding, type Matrix } from "./embeddings/multi-vector.js";
 export { SparseEmbedding, type WeightedToken } from "./embeddings/sparse.js";
@@ -22,6 +32,7 @@ export type { CacheOption, ModelCache } from "./loading/cache.js";
 export type { HubOptions } from "./loading/hub.js";
 export type { CachedModelOptions, FileOptions, HubInfo, LoadProgress } from "./loading/options.js";
 export type { FileKind, FileSource, FolderFiles, ModelFiles, ModelSource } from "./loading/source.js";
+export type { EngineOptions } from "./open.js";
 export type {
   CallOptions,
   EncodeOptions,
@@ -32,6 +43,7 @@ export type {
   TextKind,
 } from "./options.js";
 export { type Int8Ranges, int8Ranges, toBinary, toInt8 } from "./quantize.js";
+export type { RankOptions } from "./remote-scores.js";
 export {
   type Match,
   matches,
@@ -45,4 +57,4 @@ export {
   similarity,
 } from "./score.js";
 export type { Token, TokenizedText, TokenRole, Truncation } from "./tokens.js";
-export type { EngineInfo, ModelKind, SimilarityFunction } from "./wasm.js";
+export type { EngineInfo, ModelKind, SimilarityFunction, VectorPrecision } from "./wasm.js";

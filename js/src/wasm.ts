@@ -169,8 +169,64 @@ export interface WasmEncoder {
   free(): void;
 }
 
+/** How a corpus stores vectors: 32-bit or 16-bit floats, integers of 8 bits with a scale a row, or signs. */
+export type VectorPrecision = "f32" | "f16" | "int8" | "bits";
+
+/** @internal What is in a corpus. */
+export interface CorpusInfo {
+  documents: number;
+  rows: number;
+  bytes: number;
+  dim: number;
+  precision: VectorPrecision;
+  /** The embedding space; empty if it is unknown. */
+  fingerprint: string;
+}
+
+/** @internal The best documents of several queries, one after the other. */
+export interface FoundDocuments {
+  indices: Uint32Array;
+  scores: Float32Array;
+  ids: string[];
+  /** Where each query ends. */
+  ends: Uint32Array;
+}
+
+/** @internal */
+export interface WasmSearch {
+  /** Compares a piece; whether there are more. */
+  runNext(corpus: WasmCorpus): boolean;
+  finish(corpus: WasmCorpus): FoundDocuments;
+  free(): void;
+}
+
+/** @internal */
+export interface WasmCorpus {
+  info(): CorpusInfo;
+  push(ids: readonly string[], data: Float32Array, ends: Uint32Array): void;
+  commit(): void;
+  discard(): void;
+  bytes(): Uint8Array;
+  start(
+    queries: Float32Array,
+    ends: Uint32Array,
+    most: number,
+    positions: Uint32Array | undefined,
+    ids: readonly string[] | undefined,
+  ): WasmSearch;
+  free(): void;
+}
+
 /** @internal */
 export interface WasmModule {
+  WasmCorpus: {
+    new (name: string, dim: number, precision: string, space: string): WasmCorpus;
+    parse(name: string, bytes: Uint8Array): WasmCorpus;
+  };
+  /** The scores of documents, `[rows, dim]` each; NaN where a product is not finite. */
+  maxSim(query: Float32Array, documents: readonly Float32Array[], dim: number): Float32Array;
+  /** `[query rows, document rows]` */
+  similarity(query: Float32Array, document: Float32Array, dim: number): Float32Array;
   WasmEncoder: {
     new (files: Listing, large: readonly PartedFile[], weights: ChosenWeights, options: EncodeOptions): WasmEncoder;
     plan(files: Listing, precision: Precision | undefined): Plan;

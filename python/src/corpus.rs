@@ -70,7 +70,7 @@ impl Corpus {
     /// Writes a file. It replaces another one of that name when it is whole: the
     /// old one may be the one that this corpus is mapped from.
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        let written = py.detach(|| write(&path, self.stored.as_bytes()));
+        let written = py.detach(|| write(&path, self.stored.parts()));
         written.map_err(|source| coded("io", &format!("{}: {source}", path.display())))
     }
 
@@ -99,7 +99,7 @@ impl Corpus {
     }
 
     fn bytes(&self) -> usize {
-        self.stored.as_bytes().len()
+        self.stored.parts().map(<[u8]>::len).sum()
     }
 
     fn id(&self, document: usize) -> Option<&str> {
@@ -148,12 +148,14 @@ impl Corpus {
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write<'a>(path: &Path, parts: impl Iterator<Item = &'a [u8]>) -> io::Result<()> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-    file.write_all(bytes)?;
+    for part in parts {
+        file.write_all(part)?;
+    }
     file.persist(path)?;
     Ok(())
 }

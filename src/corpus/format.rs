@@ -44,9 +44,11 @@ pub(super) const ALIGNMENT: usize = 64;
 /// The longest space.
 pub(super) const LONGEST_SPACE: usize = 1024;
 
-/// Documents that were written together. All ranges are of the corpus's bytes.
+/// Documents that were written together. All ranges are of one part's bytes.
 #[derive(Debug)]
 pub(super) struct Segment {
+    /// Which of the corpus's parts it is in.
+    pub(super) part: usize,
     /// The position of its first document.
     pub(super) first: usize,
     /// For each document the row after its last one, counted in the segment.

@@ -57,12 +57,13 @@ impl CorpusSpace {
     }
 }
 
-/// Documents' vectors, to be searched. Cheap to share: it never changes.
+/// Documents' vectors, to be searched.
 pub struct Corpus {
     /// What it is called in messages, such as its file.
     name: String,
     space: CorpusSpace,
-    bytes: Box<dyn AsRef<[u8]> + Send + Sync>,
+    /// What it was parsed from, and what was added.
+    parts: Vec<Box<dyn AsRef<[u8]> + Send + Sync>>,
     segments: Vec<Segment>,
 }
 
@@ -87,15 +88,23 @@ impl Corpus {
         &self.space
     }
 
-    /// The bytes that it is read from, as [`parse`](Self::parse) takes them.
-    pub fn as_bytes(&self) -> &[u8] {
-        (*self.bytes).as_ref()
+    /// The bytes that it is read from. One after the other they are what
+    /// [`parse`](Self::parse) takes: all of it is one part, and each call of
+    /// [`extend`](Self::extend) adds one.
+    pub fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        self.parts.iter().map(|part| (**part).as_ref())
     }
 
     /// The id of a document; `None` if there is no document at that position.
     pub fn id(&self, document: usize) -> Option<&str> {
         let segment = self.segment_of(document)?;
-        segment.id(self.as_bytes(), document)
+        segment.id(self.part(segment), document)
+    }
+
+    /// The number of rows of a document; `None` if there is no document at that
+    /// position.
+    pub fn rows_of(&self, document: usize) -> Option<usize> {
+        Some(self.segment_of(document)?.rows_of(document).len())
     }
 
     /// The positions of documents by their ids, in the documents' order. All
@@ -112,6 +121,12 @@ impl Corpus {
     /// [`Error::FingerprintMismatch`].
     pub fn check_space(&self, queries: &Fingerprint) -> Result<()> {
         queries.check_space(&self.space.space)
+    }
+
+    /// The bytes that a segment is in.
+    fn part(&self, segment: &Segment) -> &[u8] {
+        let part = self.parts.get(segment.part);
+        part.map(|part| (**part).as_ref()).unwrap_or_default()
     }
 
     fn segment_of(&self, document: usize) -> Option<&Segment> {

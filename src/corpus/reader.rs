@@ -31,18 +31,43 @@ impl Corpus {
             return Err(cursor.invalid("a machine of little endian", "one of big endian"));
         }
         let space = cursor.space()?;
-        let mut segments: Vec<Segment> = Vec::new();
-        while cursor.at < cursor.bytes.len() {
-            let first = segments.last().map_or(0, Segment::end);
-            segments.push(cursor.segment(first, &space)?);
-        }
+        let segments = cursor.segments(Place::default(), &space)?;
         Ok(Self {
             name,
             space,
-            bytes: Box::new(bytes),
+            parts: vec![Box::new(bytes)],
             segments,
         })
     }
+
+    /// Adds documents that a writer [`continuing`](super::CorpusWriter::continuing)
+    /// this corpus has written. After an error, none of them are added.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn extend(&mut self, bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<()> {
+        let mut cursor = Cursor {
+            name: &self.name,
+            bytes: bytes.as_ref(),
+            at: 0,
+        };
+        let place = Place {
+            part: self.parts.len(),
+            first: self.len(),
+        };
+        let segments = cursor.segments(place, &self.space)?;
+        self.segments.extend(segments);
+        self.parts.push(Box::new(bytes));
+        Ok(())
+    }
+}
+
+/// Where a segment is in a corpus.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    part: usize,
+    /// The position of its first document.
+    first: usize,
 }
 
 /// A place in the bytes of a corpus.
@@ -156,7 +181,18 @@ impl Cursor<'_> {
         Ok(space)
     }
 
-    fn segment(&mut self, first: usize, space: &CorpusSpace) -> Result<Segment> {
+    /// All segments that are left, of which the first is at `place`.
+    fn segments(&mut self, mut place: Place, space: &CorpusSpace) -> Result<Vec<Segment>> {
+        let mut segments = Vec::new();
+        while self.at < self.bytes.len() {
+            let segment = self.segment(place, space)?;
+            place.first = segment.end();
+            segments.push(segment);
+        }
+        Ok(segments)
+    }
+
+    fn segment(&mut self, place: Place, space: &CorpusSpace) -> Result<Segment> {
         let header = self.header(SEGMENT_MAGIC, "a segment")?;
         let [documents, rows, ids] = header.numbers;
         let documents = self.number(documents, "documents")?;
@@ -165,7 +201,7 @@ impl Cursor<'_> {
         let tables = self.take(documents, 16)?;
         let ids = self.take(ids_size, 1)?;
         self.check(&header)?;
-        if first.checked_add(documents).is_none() {
+        if place.first.checked_add(documents).is_none() {
             return Err(self.invalid("documents that can be counted", documents));
         }
         let (ends, id_ends) = self.bytes[tables].split_at(8 * documents);
@@ -187,7 +223,8 @@ impl Cursor<'_> {
         let vectors = self.take(rows, space.precision.row_size(space.dim))?;
         self.align()?;
         Ok(Segment {
-            first,
+            part: place.part,
+            first: place.first,
             ends,
             ids: id_ranges,
             scales,

@@ -269,7 +269,7 @@ impl Search<'_> {
 
 /// Rows of a segment.
 fn rows_of<'a>(corpus: &'a Corpus, segment: &Segment, rows: Range<usize>) -> DocumentRows<'a> {
-    let (bytes, space) = (corpus.as_bytes(), corpus.space());
+    let (bytes, space) = (corpus.part(segment), corpus.space());
     let part = |of: &Range<usize>, size: usize| {
         let range = of.start + rows.start * size..of.start + rows.end * size;
         // Ranges were checked when the corpus was opened.

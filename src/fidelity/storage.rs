@@ -45,7 +45,7 @@ pub fn storage_agreement(sample: &EncodedSample) -> Result<Vec<StorageAgreement>
         });
         Ok(StorageAgreement {
             precision,
-            size: corpus.as_bytes().len(),
+            size: corpus.parts().map(<[u8]>::len).sum(),
             ranking: agreement(sample.documents.len(), scores)?,
         })
     };

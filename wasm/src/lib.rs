@@ -5,6 +5,8 @@
 
 #[cfg(target_arch = "wasm32")]
 pub mod api;
+#[cfg(any(target_arch = "wasm32", test))]
+mod ranking;
 #[cfg(target_arch = "wasm32")]
 mod threads;
 #[cfg(any(target_arch = "wasm32", test))]

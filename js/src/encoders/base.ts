@@ -76,6 +76,11 @@ export abstract class BaseEncoder {
     this.engine.dispose();
   }
 
+  /** @internal The engine of an encoder, which also has corpora. */
+  static engineOf(encoder: BaseEncoder): Engine {
+    return encoder.engine;
+  }
+
   /** @internal Runs a call; `undefined` if there is no text. */
   protected async run<E extends Encoded>(
     { texts, kind, before = 0 }: Texts,

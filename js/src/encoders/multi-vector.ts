@@ -1,6 +1,8 @@
-import { type Embedding, splitTexts } from "../embeddings/multi-vector.js";
+import { type Embedding, type Matrix, splitTexts } from "../embeddings/multi-vector.js";
 import type { ModelSource } from "../loading/source.js";
 import type { CallOptions, PoolOptions } from "../options.js";
+import { type RankOptions, remoteScores } from "../remote-scores.js";
+import { chosen, named, type Ranked, rankScores } from "../score.js";
 import type { EncodedTexts } from "../wasm.js";
 import type { Texts } from "./base.js";
 import { type Loaded, type LoadOptions, start } from "./start.js";
@@ -52,6 +54,45 @@ export class MultiVectorEncoder extends EmbeddingEncoder<Embedding> {
   async pooled(embedding: Embedding, options: PoolOptions): Promise<Embedding> {
     const { data, dim } = embedding;
     return embedding.merged(await this.engine.pool({ data, dim, options }));
+  }
+
+  /**
+   * The scores of documents for a query, as `maxSimMany` has them, computed in
+   * the encoder's worker. To compare the same documents with many queries, make
+   * them a `Corpus`.
+   *
+   * @throws EncoderError as {@link maxSimMany}, and `disposed`, `out_of_memory`,
+   *   `panicked` or `worker`
+   */
+  maxSimMany(query: Matrix, documents: readonly Matrix[], options: RankOptions = {}): Promise<number[]> {
+    return remoteScores(this.engine, query, documents.map(named), options);
+  }
+
+  /**
+   * All documents by descending score, computed in the encoder's worker; equal
+   * scores keep the order given.
+   *
+   * @throws EncoderError as {@link MultiVectorEncoder.maxSimMany}
+   */
+  async rank(query: Matrix, documents: readonly Matrix[], options?: RankOptions): Promise<Ranked[]> {
+    return rankScores(await this.maxSimMany(query, documents, options));
+  }
+
+  /**
+   * The documents at the given positions by descending score, computed in the
+   * encoder's worker; equal scores keep the order of the candidates.
+   *
+   * @throws EncoderError as {@link MultiVectorEncoder.maxSimMany}, and
+   *   `invalid_option` for a candidate that is no position in `documents`
+   */
+  async rerank(
+    query: Matrix,
+    documents: readonly Matrix[],
+    candidates: readonly number[],
+    options: RankOptions = {},
+  ): Promise<Ranked[]> {
+    const scores = await remoteScores(this.engine, query, chosen(documents, candidates), options);
+    return rankScores(scores).map(({ index, score }) => ({ index: candidates[index]!, score }));
   }
 
   /** @internal */

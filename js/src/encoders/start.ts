@@ -1,43 +1,18 @@
 // From a source and options to an engine with a model.
 
-import { displaced } from "../addresses.js";
-import { type CompiledWasm, chooseBuild, type WasmBuild } from "../build.js";
 import type { Engine } from "../engine/engine.js";
-import { LocalEngine } from "../engine/local.js";
-import { EncoderError, optionError } from "../errors.js";
+import { EncoderError } from "../errors.js";
 import { loadFiles } from "../loading/load.js";
 import { LONGEST_STORING, type LoadedFiles } from "../loading/loader.js";
 import type { FileOptions } from "../loading/options.js";
 import type { ModelSource } from "../loading/source.js";
+import { type EngineOptions, openEngine } from "../open.js";
 import { type EncodeOptions, encodeOptions } from "../options.js";
 import { settled } from "../platform.js";
-import { HelpedEngine } from "../threads/local.js";
 import type { EngineInfo, ModelKind } from "../wasm.js";
-import { WorkerEngine } from "../worker/client.js";
 
 /** Options of loading an encoder. */
-export interface LoadOptions extends EncodeOptions, FileOptions {
-  /**
-   * Whether to run in a Web Worker, so that a page never freezes. `true` by
-   * default where there are Web Workers, which Node lacks.
-   */
-  worker?: boolean;
-  /**
-   * Threads to run on, 1 to 64. By default as many as there are cores, up to
-   * 4, where the page is cross-origin isolated and the engine runs in a
-   * worker; else 1, and `info.threadsLimit` says why.
-   */
-  threads?: number;
-  /**
-   * Forces a WebAssembly build, by default the best that the platform can run;
-   * or what was compiled of `multivec/wasm/base/multivec_wasm_bg.wasm` or its
-   * sibling in `relaxed`, for platforms that compile code only when it is
-   * deployed.
-   */
-  wasm?: WasmBuild | CompiledWasm;
-  /** Address of a copy of the package's folder `wasm/`, such as on a CDN; by default the folder beside its code. */
-  wasmBase?: string | URL;
-}
+export interface LoadOptions extends EncodeOptions, FileOptions, EngineOptions {}
 
 /** @internal A loaded model. */
 export interface Loaded {
@@ -59,7 +34,7 @@ export async function start(source: ModelSource, options: LoadOptions, wanted?: 
   const { signal } = options;
   const encode = encodeOptions(options);
   signal?.throwIfAborted();
-  const engine = await open(options);
+  const engine = await openEngine(options);
   // Ends the download when the engine fails, and both when the caller aborts.
   const abort = new AbortController();
   let giveUp: (reason: unknown) => void;
@@ -103,27 +78,4 @@ function checkKind(found: ModelKind, wanted: ModelKind | undefined): void {
     "model_mismatch",
     `the model: expected a ${wanted} model, found a ${found} model, which \`${CLASSES[found]}.load\` loads`,
   );
-}
-
-async function open(options: LoadOptions): Promise<Engine> {
-  const { worker = typeof Worker === "function", threads, wasm, wasmBase } = options;
-  const base = wasmBase !== undefined && { wasmBase: absolute(wasmBase) };
-  if (worker && typeof Worker !== "function") {
-    throw new EncoderError(
-      "unsupported",
-      "option `worker`: this platform has no Web Workers; leave the option out to run in place",
-    );
-  }
-  const engine = { ...(await chooseBuild({ wasm, threads, worker })), ...(await displaced()), ...base };
-  if (worker) return new WorkerEngine(engine);
-  return engine.threads > 1 ? new HelpedEngine(engine) : new LocalEngine(engine);
-}
-
-// A worker would resolve a relative address against its own.
-function absolute(address: string | URL): string {
-  try {
-    return new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href).href;
-  } catch {
-    throw optionError("wasmBase", "an address", address);
-  }
 }

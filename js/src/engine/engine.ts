@@ -1,6 +1,7 @@
 import type { Collected } from "../loading/collect.js";
 import type { EncodeOptions, EncodeProgress, PoolOptions, Precision, TextKind } from "../options.js";
 import type { Encoded, EngineInfo, Listing, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
+import type { ScoringCall, ScoringCalls } from "./scoring.js";
 
 /** @internal What an engine says of itself and of the model. */
 export type OwnInfo = Omit<EngineInfo, "hub">;
@@ -57,6 +58,12 @@ export interface Engine {
   pool(request: PoolRequest): Promise<PooledRows>;
   /** How the vocabulary spells tokens. */
   spell(ids: Uint32Array): Promise<string[]>;
+  /** Scores and corpora, which need no model. Typed arrays of `args` are transferred. */
+  scoring<C extends ScoringCall>(
+    call: C,
+    args: ScoringCalls[C]["takes"],
+    control: Control,
+  ): Promise<ScoringCalls[C]["gives"]>;
   /** Frees everything; pending calls fail with `disposed`. */
   dispose(): void;
 }

@@ -2,6 +2,29 @@
 
 import { EncoderError, type EncoderErrorCode, messageOf } from "../errors.js";
 
+/** @internal Runs a call of WebAssembly; whatever it throws becomes an `EncoderError`. */
+export function guard<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw toEncoderError(error);
+  }
+}
+
+/** @internal Ignores errors: after a panic, freeing fails too. */
+export function quietly(run: () => void): void {
+  try {
+    run();
+  } catch {
+    // Nothing is left to free.
+  }
+}
+
+/** @internal */
+export function disposed(what = "the encoder"): EncoderError {
+  return new EncoderError("disposed", `${what} was disposed`);
+}
+
 /** @internal */
 export function toEncoderError(error: unknown): EncoderError {
   if (error instanceof EncoderError) return error;

@@ -1,15 +1,16 @@
 // The engine in the calling thread; the worker runs it too.
 
 import type { Build } from "../build.js";
-import { EncoderError } from "../errors.js";
+import { offer } from "../instances.js";
 import type { Collected } from "../loading/collect.js";
 import type { EncodeOptions } from "../options.js";
 import { nextTask } from "../platform.js";
 import { loadRuntime, type RuntimeOptions } from "../runtime.js";
 import type { Encoded, Plan, PooledRows, TokenizedTexts, WasmEncoder, WasmModule } from "../wasm.js";
 import type { Control, EncodeRequest, Engine, OwnInfo, PlanRequest, PoolRequest, TextsRequest } from "./engine.js";
-import { toEncoderError } from "./failure.js";
+import { disposed, guard, quietly } from "./failure.js";
 import { partedFile } from "./parts.js";
+import { LocalScoring, type ScoringCall, type ScoringCalls, type ScoringRequest } from "./scoring.js";
 
 /** @internal */
 export interface EngineOptions extends RuntimeOptions, Build {}
@@ -19,6 +20,8 @@ export class LocalEngine implements Engine {
   readonly #options: EngineOptions;
   #runtime: Promise<WasmModule> | undefined;
   #encoder: WasmEncoder | undefined;
+  readonly #scoring = new LocalScoring(() => this.#running());
+  #withdraw: (() => void) | undefined;
   #disposed = false;
 
   /** Starts to fetch and compile while the model is still downloading. Each of `ports` leads to a helper thread. */
@@ -26,7 +29,12 @@ export class LocalEngine implements Engine {
     this.#options = options;
     this.#runtime = loadRuntime(options, ports);
     // `ready` reports a failure, but may never be called.
-    this.#runtime.catch(() => undefined);
+    this.#runtime.then(
+      (instance) => {
+        if (!this.#disposed) this.#withdraw = offer(instance);
+      },
+      () => undefined,
+    );
   }
 
   async ready(): Promise<null> {
@@ -35,8 +43,7 @@ export class LocalEngine implements Engine {
   }
 
   async plan({ files, precision }: PlanRequest): Promise<Plan> {
-    const runtime = await this.#runtime;
-    if (runtime === undefined || this.#disposed) throw disposed();
+    const runtime = await this.#running();
     return guard(() => runtime.WasmEncoder.plan(files, precision));
   }
 
@@ -84,8 +91,18 @@ export class LocalEngine implements Engine {
     return guard(() => this.#loaded().spell(ids));
   }
 
+  async scoring<C extends ScoringCall>(
+    call: C,
+    args: ScoringCalls[C]["takes"],
+    { signal }: Control,
+  ): Promise<ScoringCalls[C]["gives"]> {
+    return this.#scoring.run({ call, args } as ScoringRequest, signal);
+  }
+
   dispose(): void {
     this.#disposed = true;
+    this.#withdraw?.();
+    this.#scoring.dispose();
     const encoder = this.#encoder;
     // The memory is freed with the last reference to the instance.
     this.#encoder = undefined;
@@ -93,31 +110,14 @@ export class LocalEngine implements Engine {
     quietly(() => encoder?.free());
   }
 
+  async #running(): Promise<WasmModule> {
+    const runtime = await this.#runtime;
+    if (runtime === undefined || this.#disposed) throw disposed();
+    return runtime;
+  }
+
   #loaded(): WasmEncoder {
     if (this.#encoder === undefined) throw disposed();
     return this.#encoder;
-  }
-}
-
-/** @internal */
-export function disposed(): EncoderError {
-  return new EncoderError("disposed", "the encoder was disposed");
-}
-
-/** Ignores errors: after a panic, freeing fails too. */
-function quietly(run: () => void): void {
-  try {
-    run();
-  } catch {
-    // Nothing is left to free.
-  }
-}
-
-/** Runs a call of WebAssembly; whatever it throws becomes an `EncoderError`. */
-function guard<T>(run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    throw toEncoderError(error);
   }
 }

@@ -10,6 +10,7 @@ import type {
   TextsRequest,
 } from "../engine/engine.js";
 import { type EngineOptions, LocalEngine } from "../engine/local.js";
+import type { ScoringCall, ScoringCalls } from "../engine/scoring.js";
 import type { EncoderError } from "../errors.js";
 import type { Collected } from "../loading/collect.js";
 import type { EncodeOptions } from "../options.js";
@@ -57,6 +58,14 @@ export class HelpedEngine implements Engine {
 
   spell(ids: Uint32Array): Promise<string[]> {
     return this.#engine.spell(ids);
+  }
+
+  scoring<C extends ScoringCall>(
+    call: C,
+    args: ScoringCalls[C]["takes"],
+    control: Control,
+  ): Promise<ScoringCalls[C]["gives"]> {
+    return Promise.race([this.#engine.scoring(call, args, control), this.#failure]);
   }
 
   dispose(): void {

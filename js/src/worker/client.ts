@@ -9,14 +9,15 @@ import type {
   PoolRequest,
   TextsRequest,
 } from "../engine/engine.js";
+import { disposed } from "../engine/failure.js";
 import type { EngineOptions } from "../engine/local.js";
-import { disposed } from "../engine/local.js";
+import type { ScoringCall, ScoringCalls } from "../engine/scoring.js";
 import { EncoderError, fromData, messageOf } from "../errors.js";
 import type { Collected } from "../loading/collect.js";
 import type { EncodeOptions, EncodeProgress } from "../options.js";
 import { Helpers } from "../threads/helpers.js";
 import type { Encoded, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
-import type { Answer, Call, CallRequest, Calls, Request } from "./protocol.js";
+import { type Answer, buffersOf, type Call, type CallRequest, type Calls, type Request } from "./protocol.js";
 import { spawnWorker } from "./spawn.js";
 
 interface Pending {
@@ -73,6 +74,14 @@ export class WorkerEngine implements Engine {
 
   spell(ids: Uint32Array): Promise<string[]> {
     return this.#call("spell", ids);
+  }
+
+  scoring<C extends ScoringCall>(
+    call: C,
+    args: ScoringCalls[C]["takes"],
+    control: Control,
+  ): Promise<ScoringCalls[C]["gives"]> {
+    return this.#call(call, args, control, buffersOf(args));
   }
 
   dispose(): void {

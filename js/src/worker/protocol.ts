@@ -2,13 +2,14 @@
 
 import type { EncodeRequest, OwnInfo, PlanRequest, PoolRequest, TextsRequest } from "../engine/engine.js";
 import type { EngineOptions } from "../engine/local.js";
+import type { ScoringCalls } from "../engine/scoring.js";
 import type { ErrorData } from "../errors.js";
 import type { Collected } from "../loading/collect.js";
 import type { EncodeOptions } from "../options.js";
 import type { Encoded, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
 
 /** @internal The calls, with their arguments and results. */
-export interface Calls {
+export interface Calls extends ScoringCalls {
   ready: { takes: null; gives: null };
   plan: { takes: PlanRequest; gives: Plan };
   load: { takes: { files: Collected; options: EncodeOptions }; gives: OwnInfo };
@@ -40,3 +41,10 @@ export type Answer =
   | { type: "done"; id: number; value: Calls[Call]["gives"] }
   | { type: "aborted"; id: number }
   | { type: "failed"; id: number; error: ErrorData };
+
+/** @internal The buffers of the typed arrays in an object, of which each has one of its own: they are transferred. */
+export function buffersOf(value: object | null): ArrayBuffer[] {
+  return Object.values(value ?? {}).flatMap((part: unknown) =>
+    ArrayBuffer.isView(part) ? [part.buffer as ArrayBuffer] : [],
+  );
+}

@@ -4,7 +4,7 @@ import { toEncoderError } from "../engine/failure.js";
 import { LocalEngine } from "../engine/local.js";
 import { toData } from "../errors.js";
 import { lend } from "../threads/engine.js";
-import type { Answer, Call, CallRequest, Calls, Request } from "./protocol.js";
+import { type Answer, buffersOf, type Call, type CallRequest, type Calls, type Request } from "./protocol.js";
 
 /** The parts of a worker's global scope that are used here. */
 interface Scope {
@@ -39,7 +39,7 @@ async function answer(request: CallRequest): Promise<void> {
   running.set(id, abort);
   try {
     const value = await run(request, abort.signal);
-    scope.postMessage({ type: "done", id, value }, buffers(value));
+    scope.postMessage({ type: "done", id, value }, buffersOf(value));
   } catch (error) {
     if (abort.signal.aborted) scope.postMessage({ type: "aborted", id }, []);
     else scope.postMessage({ type: "failed", id, error: toData(toEncoderError(error)) }, []);
@@ -68,12 +68,7 @@ async function run(request: CallRequest, signal: AbortSignal): Promise<Calls[Cal
       return engine.pool(request.args);
     case "spell":
       return engine.spell(request.args);
+    default:
+      return engine.scoring(request.call, request.args, { signal });
   }
-}
-
-// Each typed array of a result has a buffer of its own, which is transferred.
-function buffers(value: Calls[Call]["gives"]): Transferable[] {
-  return Object.values(value ?? {}).flatMap((part: unknown) =>
-    ArrayBuffer.isView(part) ? [part.buffer as ArrayBuffer] : [],
-  );
 }

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use js_sys::{Uint8Array, Uint32Array};
+use js_sys::{Float32Array, Uint8Array, Uint32Array};
 use multivec_core::tokenize::{TokenRole, Truncation};
 use serde::{Serialize, Serializer};
 use serde_wasm_bindgen::preserve;
@@ -24,6 +24,11 @@ pub(super) fn object(value: &impl Serialize) -> JsResult<JsValue> {
 /// Serializes as a `Uint32Array`.
 pub(super) fn integers<S: Serializer>(values: &[u32], serializer: S) -> Result<S::Ok, S::Error> {
     preserve::serialize(&Uint32Array::from(values), serializer)
+}
+
+/// Serializes as a `Float32Array`.
+pub(super) fn floats<S: Serializer>(values: &[f32], serializer: S) -> Result<S::Ok, S::Error> {
+    preserve::serialize(&Float32Array::from(values), serializer)
 }
 
 /// Serializes as a `Uint8Array`.

@@ -1,13 +1,11 @@
 //! What a call gives, by the kind of model.
 
-use js_sys::Float32Array;
 use multivec_core::Embedding;
 use multivec_core::encoder::AnyOutput;
-use serde::{Serialize, Serializer};
-use serde_wasm_bindgen::preserve;
+use serde::Serialize;
 use wasm_bindgen::JsValue;
 
-use super::arrays::{Truncations, integers, object};
+use super::arrays::{Truncations, floats, integers, object};
 use super::error::JsResult;
 use super::multi_vectors::EncodedTexts;
 
@@ -70,9 +68,4 @@ impl Vectors {
         self.ends.push(self.data.len() as u32);
         self.truncations.push(truncation.unwrap_or_default());
     }
-}
-
-/// Serializes as a `Float32Array`.
-fn floats<S: Serializer>(values: &[f32], serializer: S) -> Result<S::Ok, S::Error> {
-    preserve::serialize(&Float32Array::from(values), serializer)
 }
