@@ -146,9 +146,9 @@ describe("scores", () => {
       { row: null, score: 0 },
       { row: null, score: 0 },
     ]);
-    const broken = matrix(2, NaN, NaN);
-    const order = rank(query, [broken, half, best, half, none]).map(({ index }) => index);
-    assert.deepEqual(order, [2, 1, 3, 4, 0], "equal scores in order, broken ones last");
+    const order = rank(query, [half, best, half, none]).map(({ index }) => index);
+    assert.deepEqual(order, [1, 0, 2, 3], "equal scores in order");
+    assert.throws(() => rank(query, [half, matrix(2, NaN, NaN)]), { code: "non_finite_vector", message: /document 1/ });
   });
 
   test("many scores keep the order; candidates are ranked", () => {

@@ -43,6 +43,7 @@ const EXPECTED = [
   /^\w+ 0\.\d\d\n/,
   /^true\n\[ 1, 0 \]\ntrue\n$/,
   /^3 true\n$/,
+  /^paris \d+\.\d\nrome \d+\.\d\n2\n$/,
   /^$/,
 ];
 

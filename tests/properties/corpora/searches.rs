@@ -48,6 +48,41 @@ proptest! {
     #![proptest_config(cases(500))]
 
     #[test]
+    fn a_corpus_that_was_extended_is_what_its_bytes_are(
+        (queries, documents) in searches(),
+        precision in precision(),
+    ) {
+        let space = CorpusSpace::new(queries[0].dim()).with_precision(precision);
+        let writer = CorpusWriter::new(Vec::new(), space).expect("the space is allowed");
+        let empty = writer.finish().expect("memory takes it");
+        let mut corpus = Corpus::parse("memory", empty).expect("it is whole");
+        for (at, documents) in documents.chunks(7).enumerate() {
+            let mut writer = CorpusWriter::continuing(&corpus, Vec::new());
+            for (within, document) in documents.iter().enumerate() {
+                writer.push(&id(7 * at + within), document).expect("it is finite");
+            }
+            corpus.extend(writer.finish().expect("memory takes it")).expect("it is whole");
+            let mut cut = CorpusWriter::continuing(&corpus, Vec::new());
+            cut.push("cut", &documents[0]).expect("it is finite");
+            let mut cut = cut.finish().expect("memory takes it");
+            cut.pop();
+            prop_assert!(corpus.extend(cut).is_err());
+            prop_assert_eq!(corpus.len(), 7 * at + documents.len());
+        }
+        let bytes: Vec<u8> = corpus.parts().flatten().copied().collect();
+        let whole = Corpus::parse("memory", bytes).expect("it is whole");
+        prop_assert_eq!(whole.len(), documents.len());
+        let options = SearchOptions::new(documents.len());
+        let search = |corpus: &Corpus| corpus.search_many(&queries, &options).expect("it is found");
+        prop_assert_eq!(search(&corpus), search(&whole));
+        for (at, document) in documents.iter().enumerate() {
+            prop_assert_eq!(corpus.id(at), whole.id(at));
+            prop_assert_eq!(corpus.rows_of(at), Some(document.tokens()));
+        }
+        prop_assert!(corpus.rows_of(documents.len()).is_none());
+    }
+
+    #[test]
     fn searches_are_rankings_of_what_is_stored(
         (queries, documents) in searches(),
         precision in precision(),
