@@ -4,8 +4,8 @@ import type { Matrix } from "./embeddings/multi-vector.js";
 import type { Rows } from "./engine/scoring.js";
 import { rowsOf } from "./products.js";
 
-/** Values of a batch: a millisecond or two to copy. */
-const MOST_VALUES = 1 << 20;
+/** Values of a batch: a moment to copy. */
+const MOST_VALUES = 1 << 18;
 const MOST_MATRICES = 1 << 12;
 
 /** @internal Some of all matrices. */

@@ -7,7 +7,7 @@ import { showQuestions } from "../support/questions.js";
 import { SearchBox } from "../support/search-box.js";
 import { Status } from "../support/status.js";
 import { showAbout } from "./about.js";
-import { encodeCollection } from "./collection.js";
+import { encodeCollection, moveCollection } from "./collection.js";
 import { corpus, questions } from "./corpus.js";
 import { openPanel } from "./own/panel.js";
 import { Question } from "./question.js";
@@ -32,7 +32,7 @@ const box = new SearchBox($("search"), {
     const background = samples.documents;
     const question = await timings.of("Question", () => Question.ask(encoder, text, { background, signal }));
     const searched = collection;
-    const ranking = await timings.of("Ranking", () => question.rank(searched.documents, signal));
+    const ranking = await timings.of("Ranking", () => question.rank(searched.corpus, signal));
     return { question, ranking, collection: searched };
   },
   show(found) {
@@ -66,13 +66,14 @@ async function load() {
     const onProgress = ({ documents: { length } }) =>
       status.progress(`Encoding ${length} of ${corpus.length} passages`, { share: length / corpus.length });
     samples = await timings.of(`${corpus.length} passages`, () => encodeCollection(encoder, corpus, { onProgress }));
+    // After a failure, a text of one's own is still there.
+    if (collection?.isSample === false) await moveCollection(collection, encoder);
   } catch (error) {
     return status.fail("The model cannot be loaded.", error, { retry: start });
   }
   timings.engine(encoder.info);
   status.clear();
   setReady();
-  // After a failure, a text of one's own is still there.
   search(collection?.isSample === false ? collection : { ...samples, isSample: true });
 }
 
@@ -89,6 +90,7 @@ function loadEncoder() {
 
 /** Searches these passages from now on. */
 function search(passages) {
+  if (collection?.isSample === false && collection !== passages) collection.corpus.dispose();
   collection = passages;
   showAbout(collection);
   $("back").hidden = collection.isSample;

@@ -13,14 +13,11 @@
 // passage answers 0.48, and 62 at least 0.3. From 0.5 on there were 31 of the
 // last and none of the others.
 
-import { matches, maxSimMany, rankScores } from "multivec";
-import { pauses } from "../support/pause.js";
+import { matches } from "multivec";
 import { isStopWord, wordAt, wordsOf } from "./words.js";
 
 const FAIR = 0.3;
 const STRONG = 0.5;
-/** Passages that are scored between two pauses. */
-const STEP = 64;
 
 /** How a relevance should look. */
 export function levelOf(relevance) {
@@ -69,19 +66,11 @@ export class Question {
   }
 
   /** All passages, the best first, with their relevance. */
-  async rank(documents, signal) {
-    const pause = pauses(signal);
-    const scores = [];
-    for (let start = 0; start < documents.length; start += STEP) {
-      await pause();
-      scores.push(...maxSimMany(this.rows, documents.slice(start, start + STEP)));
-    }
+  async rank(corpus, signal) {
+    const found = await corpus.search(this.rows, corpus.length, { signal });
     const background = this.#background.reduce((sum, one) => sum + one, 0);
     const room = this.rows.tokens - background;
-    return rankScores(scores.map((score) => (room > 0 ? (score - background) / room : 0))).map(({ index, score }) => ({
-      index,
-      relevance: score,
-    }));
+    return found.map(({ index, score }) => ({ index, relevance: room > 0 ? (score - background) / room : 0 }));
   }
 
   /**

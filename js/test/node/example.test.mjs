@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { Encoder } from "../../dist/index.js";
+import { Corpus, Encoder } from "../../dist/index.js";
 import { corpus, questions } from "../../examples/search/corpus.js";
 import { cut } from "../../examples/search/own/cut.js";
 import { readFile, readText } from "../../examples/search/own/read.js";
@@ -20,8 +20,10 @@ before(async () => {
 });
 
 async function best(query, documents = samples) {
+  const corpus = await Corpus.from(documents, { encoder });
   const question = await Question.ask(encoder, query, { background: samples });
-  const [{ index, relevance }] = await question.rank(documents);
+  const [{ index, relevance }] = await question.rank(corpus);
+  corpus.dispose();
   return { index, relevance, level: question.saysSomething ? levelOf(relevance) : "weak" };
 }
 
@@ -99,7 +101,7 @@ test("relevances do not depend on what is searched", async () => {
 test("a passage with the question's own words has a relevance near 1", async () => {
   const [document] = await encoder.encodeDocuments(["why do loaves of bread rise"]);
   const question = await Question.ask(encoder, "why do loaves of bread rise?", { background: samples });
-  const [{ relevance }] = await question.rank([document]);
+  const [{ relevance }] = await question.rank(await Corpus.from([document], { encoder }));
   assert.ok(relevance > 0.8 && relevance <= 1, String(relevance));
   const faded = question.words.filter(({ isStopWord }) => isStopWord).map(({ label }) => label);
   assert.deepEqual(faded, ["why", "do", "of"]);
