@@ -1,4 +1,6 @@
-// Scores of one thread, in turns: the plain loop of the package, and each precision of a corpus.
+// Scores of one thread, in turns: a plain loop, and what the package has.
+
+import { plain } from "./loop.js";
 
 /** Documents, their rows, the query's rows, and columns. */
 export const SHAPES = [
@@ -11,12 +13,12 @@ const COLUMNS = 128;
 export const PRECISIONS = ["f32", "f16", "int8", "bits"];
 
 /**
- * Milliseconds of a search, the median of `rounds`, by shape and by what
- * computes: `{ shape, loop, direct, f32, f16, int8, bits }`. `multivec` is the package,
- * `plain(query, documents)` the loop, `options` where corpora are.
+ * Milliseconds of a search on the calling thread, the median of `rounds`, by
+ * shape and by what computes: the loop, `direct`, which is `maxSimMany` of the
+ * package, and searches of corpora. `wasm` is the build; each line goes to `log`.
  */
-export async function measure({ Corpus, maxSimMany }, plain, { options, rounds, log }) {
-  const results = [];
+export async function measure({ Corpus, maxSimMany }, { wasm, rounds, log }) {
+  const options = { wasm, worker: false };
   for (const shape of SHAPES) {
     const documents = Array.from({ length: shape.documents }, (_, at) => matrix(shape.rows, at + 2));
     const query = matrix(QUERY_ROWS, 1);
@@ -42,11 +44,11 @@ export async function measure({ Corpus, maxSimMany }, plain, { options, rounds, 
       }
     }
     for (const corpus of corpora) corpus.dispose();
-    const medians = Object.fromEntries(Object.entries(times).map(([name, all]) => [name, median(all)]));
-    results.push({ shape: `${shape.documents} x ${shape.rows}`, ...medians });
-    log(JSON.stringify(results.at(-1)));
+    const medians = Object.fromEntries(
+      Object.entries(times).map(([name, all]) => [name, Number(median(all).toFixed(2))]),
+    );
+    log(JSON.stringify({ wasm, shape: `${shape.documents} x ${shape.rows}`, ...medians }));
   }
-  return results;
 }
 
 /** Rows of norm 1, the same for a seed. */

@@ -3,6 +3,8 @@
 import {
   type AnyEncoder,
   type CompiledWasm,
+  Corpus,
+  type CorpusOptions,
   CrossEncoder,
   DenseEmbedding,
   DenseEncoder,
@@ -11,6 +13,7 @@ import {
   EncoderError,
   type EncoderErrorCode,
   type FolderFiles,
+  type FoundDocument,
   type HubInfo,
   int8Ranges,
   type LoadOptions,
@@ -89,6 +92,26 @@ export async function store(encoder: Encoder, texts: AsyncIterable<string>): Pro
   const spelled: string | undefined = document.rowTokens(0)[0]?.text;
   console.assert(spelled !== undefined);
   return [maxSimMany(document, documents), rerank(document, documents, [0]), similarity(document, document)];
+}
+
+const corpora: CorpusOptions = { ids: ["a"], precision: "int8", fingerprint: "x", worker: false, dim: 2 };
+
+export async function search(encoder: Encoder, documents: readonly Embedding[]): Promise<FoundDocument[]> {
+  const { signal } = new AbortController();
+  const [query] = documents as [Embedding];
+  const corpus = await Corpus.from(documents, { ...corpora, encoder });
+  await corpus.append([{ data: new Float32Array(2), tokens: 1, dim: 2 }], { signal });
+  await corpus.save("name", { cache });
+  const opened = await Corpus.open("name", { cache, threads: 2 });
+  const [found = []] = await opened.searchMany([query], 10, { among: ["a"], signal });
+  const again: Corpus = await Corpus.fromBytes(await opened.toBytes());
+  const ranked: Ranked[] = await encoder.rank(query, documents, { signal });
+  // @ts-expect-error: no such precision
+  await Corpus.from(documents, { precision: "int4" });
+  // @ts-expect-error: positions or ids, not both
+  await corpus.search(query, 1, { among: [1, "a"] });
+  again.dispose();
+  return [...found, ...(await corpus.rerank(query, [ranked.length, 0], 1))];
 }
 
 export function describe(error: unknown): EncoderErrorCode | undefined {
