@@ -54,6 +54,11 @@ const vite = Object.entries(VITE).map(([major, version]) => ({
     project(`vite${major}`, { vite: version }, { "vite.config.js": other });
     run(folder, "rm", ["-rf", ".cache"]);
     await checkServed(serve(folder, process.execPath, onPort), { path: "/app/" });
+    // With the package outside of the root, as in monorepos, which the server allows to be served.
+    const inner = `export default { cacheDir: "../.cache", server: { fs: { allow: [".."] }, headers: ${headers}, hmr: false } };\n`;
+    project(`vite${major}`, { vite: version }, { "inner/package.json": "{}", "inner/vite.config.js": inner });
+    run(folder, "sh", ["-c", "rm -rf .cache && cp index.html page.js embed.js inner/"]);
+    await checkServed(serve(folder, process.execPath, (port) => [bin, "inner", ...onPort(port).slice(1)]));
     project(
       `vite${major}`,
       { vite: version },

@@ -1,6 +1,7 @@
 // One interface for three browsers, chosen by MULTIVEC_BROWSER.
 
-import { readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
 
 /**
  * @typedef {object} Page a page in a profile of its own
@@ -58,19 +59,12 @@ export async function openPage(browser, url) {
 /** WebKitGTK's MiniBrowser forgets caches when a page is left, as it has no profile. */
 export const keepsCaches = chosen !== "webkit";
 
-/** The first of some paths that is there. */
-export function firstFile(variable, paths) {
-  const all = [process.env[variable], ...paths].filter(Boolean);
-  const found = all.find((path) => readable(path));
+/** The first of some programs that is there: a path, or a name on the `PATH`; `variable` may name another. */
+export function firstProgram(variable, programs) {
+  const all = [process.env[variable], ...programs].filter(Boolean);
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  const paths = all.flatMap((one) => (one.includes("/") ? [one] : folders.map((folder) => join(folder, one))));
+  const found = paths.find((path) => existsSync(path));
   if (found === undefined) throw new Error(`expected ${all.join(" or ")} (or ${variable}), found none`);
   return found;
-}
-
-function readable(path) {
-  try {
-    readFileSync(path, { flag: "r" });
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,7 +1,7 @@
 // Firefox, by WebDriver BiDi.
 
 import puppeteer from "puppeteer-core";
-import { firstFile } from "./driver.mjs";
+import { firstProgram } from "./driver.mjs";
 
 const LONGEST = 600_000;
 
@@ -9,7 +9,7 @@ const LONGEST = 600_000;
 export async function launch() {
   const browser = await puppeteer.launch({
     browser: "firefox",
-    executablePath: firstFile("FIREFOX_PATH", ["/usr/bin/firefox-esr", "/usr/bin/firefox"]),
+    executablePath: firstProgram("FIREFOX_PATH", ["firefox-esr", "firefox"]),
     headless: true,
     timeout: LONGEST,
     protocolTimeout: LONGEST,

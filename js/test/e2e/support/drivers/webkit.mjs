@@ -4,15 +4,15 @@
 import { spawn } from "node:child_process";
 import { request } from "node:http";
 import { freePort } from "../port.mjs";
-import { firstFile } from "./driver.mjs";
+import { firstProgram } from "./driver.mjs";
 
 const LONGEST = 600_000;
 
 /** @returns {Promise<import("./driver.mjs").Browser>} */
 export async function launch() {
   const display = await startDisplay();
-  const driver = firstFile("WEBKIT_DRIVER", ["/usr/bin/WebKitWebDriver"]);
-  const browser = firstFile("WEBKIT_BROWSER", [
+  const driver = firstProgram("WEBKIT_DRIVER", ["WebKitWebDriver"]);
+  const browser = firstProgram("WEBKIT_BROWSER", [
     "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser",
     "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.0/MiniBrowser",
     "/usr/lib/aarch64-linux-gnu/webkit2gtk-4.1/MiniBrowser",
