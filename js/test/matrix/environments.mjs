@@ -12,7 +12,7 @@ import vite from "./environments/vite.mjs";
  * @property {string} where what is tried
  * @property {string} needs what a user has to do
  * @property {boolean} [isFast] whether the test command tries it
- * @property {() => Promise<void>} check
+ * @property {(scope: "fast" | "all") => Promise<void>} check what the test command has time for, or all
  */
 
 /** @type {Environment[]} */

@@ -20,7 +20,7 @@ for (const environment of wanted) {
   const start = Date.now();
   let result = "works";
   try {
-    await environment.check();
+    await environment.check(values.fast ? "fast" : "all");
   } catch (error) {
     result = "FAILS";
     failures.push(`${name}: ${error.stack}`);

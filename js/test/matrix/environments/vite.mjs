@@ -38,35 +38,40 @@ export async function checkServed(starting, options) {
 const bin = "node_modules/vite/bin/vite.js";
 const onPort = (port) => [bin, "--port", String(port), "--strictPort", "--host", "127.0.0.1"];
 
+/** Other set-ups of the development server. */
+async function checkVariants(major, version, folder) {
+  // With a base, and a cache somewhere else.
+  const other = `export default { base: "/app/", cacheDir: ".cache", server: { headers: ${headers}, hmr: false } };\n`;
+  project(`vite${major}`, { vite: version }, { "vite.config.js": other });
+  run(folder, "rm", ["-rf", ".cache"]);
+  await checkServed(serve(folder, process.execPath, onPort), { path: "/app/" });
+  // With the package outside of the root, as in monorepos, which the server allows to be served.
+  const inner = `export default { cacheDir: "../.cache", server: { fs: { allow: [".."] }, headers: ${headers}, hmr: false } };\n`;
+  project(`vite${major}`, { vite: version }, { "inner/package.json": "{}", "inner/vite.config.js": inner });
+  run(folder, "sh", ["-c", "rm -rf .cache && cp index.html page.js embed.js inner/"]);
+  await checkServed(serve(folder, process.execPath, (port) => [bin, "inner", ...onPort(port).slice(1)]));
+  project(
+    `vite${major}`,
+    { vite: version },
+    {
+      "vite.config.js": `import multivec from "multivec/vite";\nexport default { plugins: [multivec()], server: { headers: ${headers}, hmr: false } };\n`,
+    },
+  );
+  await checkServed(serve(folder, process.execPath, onPort));
+}
+
 const vite = Object.entries(VITE).map(([major, version]) => ({
   name: `Vite ${major}`,
   version,
   needs: "nothing",
   where: "development, build",
   isFast: major === "5" || major === "8",
-  async check() {
+  async check(scope) {
     const files = { "vite.config.js": `export default { server: { headers: ${headers}, hmr: false } };\n` };
     const folder = project(`vite${major}`, { vite: version }, files);
     run(folder, "rm", ["-rf", "node_modules/.vite", "dist"]);
     await checkServed(serve(folder, process.execPath, onPort));
-    // With a base, and a cache somewhere else.
-    const other = `export default { base: "/app/", cacheDir: ".cache", server: { headers: ${headers}, hmr: false } };\n`;
-    project(`vite${major}`, { vite: version }, { "vite.config.js": other });
-    run(folder, "rm", ["-rf", ".cache"]);
-    await checkServed(serve(folder, process.execPath, onPort), { path: "/app/" });
-    // With the package outside of the root, as in monorepos, which the server allows to be served.
-    const inner = `export default { cacheDir: "../.cache", server: { fs: { allow: [".."] }, headers: ${headers}, hmr: false } };\n`;
-    project(`vite${major}`, { vite: version }, { "inner/package.json": "{}", "inner/vite.config.js": inner });
-    run(folder, "sh", ["-c", "rm -rf .cache && cp index.html page.js embed.js inner/"]);
-    await checkServed(serve(folder, process.execPath, (port) => [bin, "inner", ...onPort(port).slice(1)]));
-    project(
-      `vite${major}`,
-      { vite: version },
-      {
-        "vite.config.js": `import multivec from "multivec/vite";\nexport default { plugins: [multivec()], server: { headers: ${headers}, hmr: false } };\n`,
-      },
-    );
-    await checkServed(serve(folder, process.execPath, onPort));
+    if (scope === "all") await checkVariants(major, version, folder);
     run(folder, process.execPath, [bin, "build"]);
     await checkBuilt(join(folder, "dist"));
   },
