@@ -44,7 +44,7 @@ impl Kernel for LayoutOf {
             quantized_size: size_of::<I::Quantized>(),
             centred: I::CENTRED,
             narrow: I::NARROW,
-            takes_signed: I::MAX_QUANTIZED == 255,
+            takes_signed: I::MAX_QUANTIZED == 255 || I::IS_WIDE,
             max_quantized: I::MAX_QUANTIZED,
         }
     }

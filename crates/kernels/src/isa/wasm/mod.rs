@@ -29,7 +29,7 @@ const VECTORS: usize = 4;
 
 cfg_if! {
     if #[cfg(target_feature = "relaxed-simd")] {
-        use self::tiles::{Relaxed, narrow_integers};
+        use self::tiles::{Relaxed, narrow_integers, wide_integers};
 
         /// That of [`Isa`].
         type Quantized = u8;
@@ -56,6 +56,7 @@ unsafe impl<const EIGHT_BITS: bool, const PAIRS: bool> Isa for Wasm<EIGHT_BITS, 
     const ONE: Quantized = 1;
     const MAX_QUANTIZED: i32 = if EIGHT_BITS { 255 } else { 127 };
     const CENTRED: bool = !cfg!(target_feature = "relaxed-simd");
+    const IS_WIDE: bool = cfg!(target_feature = "relaxed-simd") && !EIGHT_BITS;
     const NARROW: Option<Narrow> = if PAIRS {
         Some(Narrow {
             groups: 2,
@@ -205,6 +206,20 @@ unsafe impl<const EIGHT_BITS: bool, const PAIRS: bool> Isa for Wasm<EIGHT_BITS, 
     ) {
         // SAFETY: the contract is the same.
         unsafe { by_rows!(count, narrow_integers(rows, weights, groups, sums), 1 2) }
+    }
+
+    #[cfg(target_feature = "relaxed-simd")]
+    #[inline(always)]
+    unsafe fn multiply_wide(
+        self,
+        count: usize,
+        rows: Strided<*const i16>,
+        weights: *const i16,
+        pairs: usize,
+        sums: *mut i32,
+    ) {
+        // SAFETY: the contract is the same.
+        unsafe { by_rows!(count, wide_integers(rows, weights, pairs, sums), 1 2) }
     }
 
     #[inline(always)]

@@ -185,6 +185,36 @@ pub(super) unsafe fn narrow_integers<const ROWS: usize>(
     }
 }
 
+/// Products of 16 bits, which are exact on all engines.
+///
+/// # Safety
+/// That of [`Isa::multiply_wide`](super::Isa::multiply_wide); the rows are `ROWS`.
+#[cfg(target_feature = "relaxed-simd")]
+#[inline]
+pub(super) unsafe fn wide_integers<const ROWS: usize>(
+    rows: Strided<*const i16>,
+    weights: *const i16,
+    pairs: usize,
+    sums: *mut i32,
+) {
+    let mut tile = [[i32x4_splat(0); VECTORS]; ROWS];
+    // SAFETY: the caller provides all pairs, rows and columns.
+    unsafe {
+        for pair in 0..pairs {
+            let at = at(weights, pair);
+            let columns: [v128; VECTORS] = std::array::from_fn(|part| v128_load(at.add(part)));
+            for (row, tile) in tile.iter_mut().enumerate() {
+                let values = rows.first.add(row * rows.stride + 2 * pair);
+                let values = v128_load32_splat(values.cast());
+                for (sum, weights) in tile.iter_mut().zip(columns) {
+                    *sum = i32x4_add(*sum, i32x4_dot_i16x8(values, weights));
+                }
+            }
+        }
+        store(tile, tile_rows(sums));
+    }
+}
+
 /// # Safety
 /// That of [`Isa::multiply_floats`](super::Isa::multiply_floats); the rows are
 /// `ROWS`.
