@@ -17,7 +17,9 @@ class Encoder:
     def __init__(self, model: str, threads: int = 1) -> None:
         self._encoder = multivec.Encoder(model, threads=threads)
 
-    @daft.method.batch(return_dtype=daft.DataType.list(daft.DataType.fixed_size_list(daft.DataType.float32(), 128)))
+    @daft.method.batch(
+        return_dtype=daft.DataType.list(daft.DataType.fixed_size_list(daft.DataType.float32(), 128))
+    )
     def encode(self, texts: daft.Series) -> pa.Array:
         """Embeddings of a batch of texts."""
         return self._encoder.encode_document(texts.to_arrow(), output="arrow")

@@ -97,5 +97,3 @@ class CrossEncoder(Model):
         with Progress(progress) as report:
             merged = self._merged(options)
             return Prediction(*self._native.predict(queries, documents, merged, report))
-
-

@@ -217,9 +217,7 @@ class MultiVectorEncoder(Model):
             document = self.encode_document(document)
         return score.matches(query, document)
 
-    def pool(
-        self, embeddings: Any, factor: int, protected_tokens: int = 1
-    ) -> list[FloatArray]:
+    def pool(self, embeddings: Any, factor: int, protected_tokens: int = 1) -> list[FloatArray]:
         """Pools the rows of documents, see :func:`multivec.pool`."""
         return score.pool(embeddings, factor, protected_tokens)
 

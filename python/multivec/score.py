@@ -87,9 +87,7 @@ def rank(
     return [Ranked(int(at), float(scores[at])) for at in order]
 
 
-def similarity(
-    queries: Any, documents: Documents, *, threads: int | None = None
-) -> FloatArray:
+def similarity(queries: Any, documents: Documents, *, threads: int | None = None) -> FloatArray:
     """MaxSim of all queries with all documents, ``[queries, documents]``.
 
     Either can be one multi-vector, ``[tokens, dim]``, as in sentence-transformers.
@@ -124,9 +122,7 @@ def matches(query: Any, document: Any) -> Matches:
     return Matches(*_native.matches(rows(query), rows(document)))
 
 
-def pool(
-    embeddings: Iterable[Any], factor: int, protected_tokens: int = 1
-) -> list[FloatArray]:
+def pool(embeddings: Iterable[Any], factor: int, protected_tokens: int = 1) -> list[FloatArray]:
     """Pools the rows of each multi-vector to about one in ``factor``, by
     hierarchical clustering, as PyLate does.
 
@@ -139,9 +135,7 @@ def pool(
     return [one.pooled(factor, protected_tokens).vectors() for one in found]
 
 
-def reciprocal_rank_fusion(
-    rankings: Iterable[Iterable[int]], offset: float = 60.0
-) -> list[Ranked]:
+def reciprocal_rank_fusion(rankings: Iterable[Iterable[int]], offset: float = 60.0) -> list[Ranked]:
     """One ranking of several, each a list of documents, the best first.
 
     Source: Cormack, Clarke and Büttcher 2009.

@@ -22,7 +22,10 @@ def test_the_example_encodes_a_folder(tmp_path, demo_folder, demo):
     target = tmp_path / "embeddings"
     program = ROOT / "python" / "examples" / "daft_encode.py"
     subprocess.run(
-        [sys.executable, program, demo_folder, source, target], check=True, timeout=300, cwd=tmp_path
+        [sys.executable, program, demo_folder, source, target],
+        check=True,
+        timeout=300,
+        cwd=tmp_path,
     )
     found = pq.read_table(target).sort_by("id")
     assert found["text"].to_pylist() == TEXTS

@@ -87,10 +87,12 @@ def test_tokens_are_places_in_the_text(tiny):
     found = tiny.tokens(text, "query")
     spans = [token.span for token in found.tokens if token.role == "text"]
     assert spans and all(0 <= start < end <= len(text) for start, end in spans)
-    assert [token.role for token in found.tokens][0] == "special"
+    assert found.tokens[0].role == "special"
     assert any(token.role == "prefix" and token.span is None for token in found.tokens)
     embedding = tiny.encode_document("good bread", output="embeddings")
-    words = {"good bread"[slice(*token.span)] for row in embedding.tokens for token in row if token.span}
+    words = {
+        "good bread"[slice(*token.span)] for row in embedding.tokens for token in row if token.span
+    }
     assert "".join(sorted("".join(words))) == "".join(sorted("goodbread"))
     pooled = embedding.pooled(2)
     assert sum(len(row) for row in pooled.tokens) == len(embedding)

@@ -27,7 +27,9 @@ TOLERANCES = {"hub/mv-pylate-modernbert-f16": 5e-3}
 @pytest.mark.parametrize("name", MULTI_VECTOR)
 def test_every_layout_on_every_engine(name, engine, reference):
     expected = reference(name)
-    encoder = multivec.Encoder(expected.folder, precision="fp16" if "f16" in name else "fp32", engine=engine)
+    encoder = multivec.Encoder(
+        expected.folder, precision="fp16" if "f16" in name else "fp32", engine=engine
+    )
     assert encoder.info["engine"].lower().replace(" ", "").startswith(engine)
     for task, texts in (("query", expected.queries), ("document", expected.documents)):
         found = encoder.encode(texts, task=task)
@@ -67,9 +69,9 @@ def test_every_form_of_output(tiny, reference):
     assert_all_close(np.split(flat.values, flat.offsets[1:-1]), wanted)
 
     arrow = tiny.encode_document(expected.documents, output="arrow")
-    assert arrow.type == pa.large_list(pa.list_(pa.field("item", pa.float32(), False), tiny.dim)) or (
-        pa.types.is_large_list(arrow.type) and arrow.type.value_type.list_size == tiny.dim
-    )
+    assert arrow.type == pa.large_list(
+        pa.list_(pa.field("item", pa.float32(), False), tiny.dim)
+    ) or (pa.types.is_large_list(arrow.type) and arrow.type.value_type.list_size == tiny.dim)
     found = [np.array(one.as_py(), np.float32).reshape(-1, tiny.dim) for one in arrow]
     assert_all_close(found, wanted)
 
@@ -107,9 +109,7 @@ def test_pooling(factor, tiny, reference):
 
 def test_query_expansion_can_be_turned_off(tiny, reference):
     expected = reference("tiny-bert")
-    wanted = [
-        expected.tensors[f"queries.{at}.no_expansion"] for at in range(len(expected.queries))
-    ]
+    wanted = [expected.tensors[f"queries.{at}.no_expansion"] for at in range(len(expected.queries))]
     assert_all_close(tiny.encode_query(expected.queries, query_expansion=False), wanted)
 
 

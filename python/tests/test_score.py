@@ -39,9 +39,7 @@ def test_max_sim_is_the_plain_sum(vectors):
     offsets = np.cumsum([0, *(len(one) for one in documents)])
     flat = multivec.max_sim(query, (rows, offsets))
     assert np.array_equal(flat, multivec.max_sim(query, documents))
-    arrow = pa.array(
-        [one.tolist() for one in documents], pa.large_list(pa.list_(pa.float32(), 48))
-    )
+    arrow = pa.array([one.tolist() for one in documents], pa.large_list(pa.list_(pa.float32(), 48)))
     assert np.array_equal(multivec.max_sim(query, arrow), flat)
 
 
@@ -176,4 +174,7 @@ def test_ranking_by_text(demo):
     assert found[0].index == 1
     matched = demo.matches("honey", documents[0])
     assert len(matched.rows) == len(demo.encode_query("honey"))
-    assert demo.similarity(demo.encode_query(["honey"]), demo.encode_document(documents)).shape == (1, 2)
+    assert demo.similarity(demo.encode_query(["honey"]), demo.encode_document(documents)).shape == (
+        1,
+        2,
+    )

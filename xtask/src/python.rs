@@ -25,8 +25,21 @@ const MANYLINUX: &str = "manylinux_2_28";
 pub(crate) fn test() -> Result {
     let environment = Environment::open("test")?;
     environment.install(&["-r", REQUIREMENTS, MATURIN, TWINE])?;
-    installed(&environment)?;
     let package = root().join("python");
+    for (what, arguments) in [
+        ("formatting of Python", &["format", "--check"][..]),
+        ("lints of Python", &["check"]),
+    ] {
+        step(
+            what,
+            environment
+                .python()
+                .args(["-m", "ruff"])
+                .args(arguments)
+                .current_dir(&package),
+        )?;
+    }
+    installed(&environment)?;
     step(
         "types, by mypy",
         environment

@@ -19,7 +19,9 @@ def test_reranking(demo_folder):
     queries = model.encode(QUERIES, is_query=True)
     documents = model.encode([TEXTS[:8], TEXTS[8:16], TEXTS[16:24]], is_query=False)
     ids = [list(range(8)), list(range(8, 16)), list(range(16, 24))]
-    found = rank.rerank(documents_ids=ids, queries_embeddings=queries, documents_embeddings=documents)
+    found = rank.rerank(
+        documents_ids=ids, queries_embeddings=queries, documents_embeddings=documents
+    )
     for query, these, hits, numbers in zip(queries, documents, found, ids):
         expected = multivec.rank(query, these)
         assert [hit["id"] for hit in hits] == [numbers[hit.index] for hit in expected]
@@ -30,7 +32,9 @@ def test_reranking(demo_folder):
 def test_plaid(demo_folder, tmp_path):
     model = ColBERT(demo_folder)
     documents = model.encode(TEXTS, is_query=False)
-    index = indexes.PLAID(index_folder=str(tmp_path), index_name="index", override=True, device="cpu")
+    index = indexes.PLAID(
+        index_folder=str(tmp_path), index_name="index", override=True, device="cpu"
+    )
     index.add_documents(
         documents_ids=[str(at) for at in range(len(TEXTS))], documents_embeddings=documents
     )
