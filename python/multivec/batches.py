@@ -155,7 +155,7 @@ class Encode:
         found: _native.Embeddings = self.encoder._encode(texts, self._task, {}, None)
         truncated = found.truncated()
         columns = [
-            (name, pythonic(array)) for name, array in found.to_arrow(self._output, self._dtype)
+            (name, pythonic(array)) for name, array in found.take_arrow(self._output, self._dtype)
         ]
         if self._truncated is not None:
             columns.append((self._truncated, pa.array(truncated, pa.bool_())))

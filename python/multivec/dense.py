@@ -76,8 +76,8 @@ class DenseEncoder(Model):
         is_one = isinstance(texts, str)
         found = self._encode([texts] if is_one else readable(texts), task, options, progress)
         if output == "arrow":
-            return single(found.to_arrow("embedding", dtype))
-        matrix = found.into_matrix().astype(dtype, copy=False)
+            return single(found.take_arrow("embedding", dtype))
+        matrix = found.take_matrix().astype(dtype, copy=False)
         return matrix[0] if is_one else matrix
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> FloatArray:

@@ -172,15 +172,15 @@ class MultiVectorEncoder(Model):
             )
         found = self._encode(given, task, options, progress)
         if output == "arrow":
-            return single(found.to_arrow("embedding", dtype))
+            return single(found.take_arrow("embedding", dtype))
         if output == "flat":
-            values, offsets = found.into_flat()
+            values, offsets = found.take_flat()
             return Flat(values.astype(dtype, copy=False), offsets)
         if output == "embeddings":
-            embeddings = [one and Embedding(one) for one in found.into_embeddings()]
+            embeddings = [one and Embedding(one) for one in found.take_embeddings()]
             return embeddings[0] if is_one else embeddings
         arrays = [
-            one if one is None else one.astype(dtype, copy=False) for one in found.into_arrays()
+            one if one is None else one.astype(dtype, copy=False) for one in found.take_arrays()
         ]
         return arrays[0] if is_one else arrays
 

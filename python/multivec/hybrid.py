@@ -76,6 +76,6 @@ class HybridEncoder(Model):
         found = self._encode([texts] if is_one else readable(texts), task, options, progress)
         embeddings = [
             one and HybridEmbedding(one[0], SparseEmbedding(one[1], one[2]), one[3])
-            for one in found.into_hybrid()
+            for one in found.take_hybrid()
         ]
         return embeddings[0] if is_one else embeddings

@@ -93,9 +93,9 @@ class SparseEncoder(Model):
         is_one = isinstance(texts, str)
         found = self._encode([texts] if is_one else readable(texts), task, options, progress)
         if output == "arrow":
-            return single(found.to_arrow("embedding", "float32"))
+            return single(found.take_arrow("embedding", "float32"))
         present = [truncated is not None for truncated in found.truncated()]
-        indices, values, offsets = found.into_sparse()
+        indices, values, offsets = found.take_sparse()
         embeddings = [
             SparseEmbedding(indices[start:end], values[start:end]) if there else None
             for there, start, end in zip(present, offsets, offsets[1:])

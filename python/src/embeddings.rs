@@ -13,9 +13,7 @@ use pyo3_arrow::PyArray as ArrowArray;
 use crate::corpus::precision;
 use crate::embedding::Embedding;
 use crate::error::{coded, raise};
-
-/// Offsets of the first row of each text, and of the end.
-type Flat<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray1<i64>>);
+use crate::score::Flat;
 
 /// Indices, values, and where each text begins among them.
 type Sparse<'py> = (
@@ -103,7 +101,7 @@ impl Embeddings {
     }
 
     /// Multi-vectors, `[tokens, dim]` each.
-    fn into_arrays<'py>(
+    fn take_arrays<'py>(
         &self,
         py: Python<'py>,
     ) -> PyResult<Vec<Option<Bound<'py, PyArray2<f32>>>>> {
@@ -113,7 +111,7 @@ impl Embeddings {
     }
 
     /// Multi-vectors with their tokens.
-    fn into_embeddings(&self) -> PyResult<Vec<Option<Embedding>>> {
+    fn take_embeddings(&self) -> PyResult<Vec<Option<Embedding>>> {
         let found = self.multi_vectors()?.into_iter().zip(&self.sources);
         let embedding = |(one, source): (Option<Multi>, &Option<String>)| {
             one.map(|one| Embedding::new(one, source.clone().unwrap_or_default()))
@@ -122,7 +120,7 @@ impl Embeddings {
     }
 
     /// Multi-vectors as the rows of all texts; a null has none.
-    fn into_flat<'py>(&self, py: Python<'py>) -> PyResult<Flat<'py>> {
+    fn take_flat<'py>(&self, py: Python<'py>) -> PyResult<Flat<'py>> {
         let found = self.multi_vectors()?;
         let rows: usize = found.iter().flatten().map(Multi::tokens).sum();
         let mut values = Vec::with_capacity(rows * self.dim);
@@ -140,7 +138,7 @@ impl Embeddings {
     }
 
     /// Dense vectors, `[texts, dim]`; the row of a null is NaN.
-    fn into_matrix<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f32>>> {
+    fn take_matrix<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f32>>> {
         let mut values = Vec::with_capacity(self.sources.len() * self.dim);
         for output in self.take() {
             match output {
@@ -153,7 +151,7 @@ impl Embeddings {
     }
 
     /// Sparse vectors; a null has no weights.
-    fn into_sparse<'py>(&self, py: Python<'py>) -> PyResult<Sparse<'py>> {
+    fn take_sparse<'py>(&self, py: Python<'py>) -> PyResult<Sparse<'py>> {
         let (mut indices, mut values, mut offsets) = (Vec::new(), Vec::new(), vec![0]);
         for output in self.take() {
             match output {
@@ -175,7 +173,7 @@ impl Embeddings {
 
     /// Dense, sparse and multi-vectors of models of several kinds: the vector,
     /// indices and values, and `[tokens, dim]`.
-    fn into_hybrid<'py>(&self, py: Python<'py>) -> PyResult<Vec<Option<Hybrid<'py>>>> {
+    fn take_hybrid<'py>(&self, py: Python<'py>) -> PyResult<Vec<Option<Hybrid<'py>>>> {
         let outputs = self.take().into_iter();
         outputs
             .map(|output| match output {
@@ -193,7 +191,7 @@ impl Embeddings {
 
     /// Arrow arrays by their names, the first of them `name`; those of INT8 have
     /// another one with scales.
-    fn to_arrow(
+    fn take_arrow(
         &self,
         py: Python<'_>,
         name: &str,

@@ -13,6 +13,9 @@ use crate::process::Loaded;
 use crate::texts::Texts;
 use crate::tokens::{TokenizedTuple, tokenized};
 
+/// Logits and scores.
+type Scores<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<f32>>);
+
 /// What is not a null, and its place among all texts.
 struct Present<'a> {
     texts: Vec<&'a str>,
@@ -108,7 +111,7 @@ impl Model {
         documents: Texts,
         options: &str,
         progress: Option<Py<PyAny>>,
-    ) -> PyResult<(Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<f32>>)> {
+    ) -> PyResult<Scores<'py>> {
         let encoder = self.ready(options)?;
         let (queries, documents) = (queries.read()?, documents.read()?);
         let pairs = queries.into_iter().zip(documents).enumerate();

@@ -15,6 +15,12 @@ use crate::error::{Raised, coded};
 /// Multiply-adds from which it pays to start threads.
 const WORTH_THREADS: usize = 1 << 26;
 
+/// Rows of all documents, and offsets.
+pub(crate) type Flat<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray1<i64>>);
+
+/// Rows of a document, and products.
+type Matches<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f32>>);
+
 /// Documents as numpy arrays: one each, or rows of all with offsets.
 #[derive(FromPyObject)]
 pub(crate) enum Documents<'py> {
@@ -62,10 +68,7 @@ fn part<'a>(
 
 /// Multi-vectors of an Arrow array, as rows of all documents and offsets.
 #[pyfunction]
-pub(crate) fn flat_of_arrow<'py>(
-    py: Python<'py>,
-    documents: AnyArray,
-) -> PyResult<(Bound<'py, PyArray2<f32>>, Bound<'py, PyArray1<i64>>)> {
+pub(crate) fn flat_of_arrow<'py>(py: Python<'py>, documents: AnyArray) -> PyResult<Flat<'py>> {
     let (chunks, _) = documents.into_chunked_array()?.into_inner();
     let (mut values, mut offsets, mut dim) = (Vec::new(), vec![0], 0);
     for chunk in chunks {
@@ -141,7 +144,7 @@ pub(crate) fn matches<'py>(
     py: Python<'py>,
     query: PyReadonlyArray2<'py, f32>,
     document: PyReadonlyArray2<'py, f32>,
-) -> PyResult<(Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f32>>)> {
+) -> PyResult<Matches<'py>> {
     let (query, document) = (copied(&query)?, copied(&document)?);
     let found = py
         .detach(|| multivec::matches(&query, &document))
