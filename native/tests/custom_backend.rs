@@ -163,7 +163,7 @@ mod serialized {
         let written = to_value(&tokens).expect("it is written");
         assert_eq!(written[0]["role"], "special");
         assert_eq!(from_value::<Vec<Token>>(written).ok(), Some(tokens));
-        let ranking = rank(&document, &[document.clone()]).expect("equal dimensions");
+        let ranking = rank(&document, std::slice::from_ref(&document)).expect("equal dimensions");
         assert_eq!(to_value(&ranking).expect("it is written")[0]["index"], 0);
         let found = matches(&document, &document).expect("equal dimensions");
         assert_eq!(to_value(&found).expect("it is written")[0]["row"], 0);
