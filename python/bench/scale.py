@@ -64,11 +64,11 @@ class Watch(threading.Thread):
         self.peak = 0
         self.killed = False
         self._kill_after = kill_after
-        self._stop = threading.Event()
+        self._over = threading.Event()
 
     def run(self) -> None:
         start = None
-        while not self._stop.wait(0.2):
+        while not self._over.wait(0.2):
             actors = [one for one in psutil.process_iter(["cmdline"]) if is_actor(one)]
             for actor in actors:
                 try:
@@ -83,7 +83,7 @@ class Watch(threading.Thread):
                 self.killed = True
 
     def end(self) -> None:
-        self._stop.set()
+        self._over.set()
         self.join()
 
 

@@ -72,7 +72,7 @@ def encode(
     concurrency: Union[int, tuple[int, int]] = 1,
     num_cpus: float = 1,
     batch_size: int = 256,
-    block_rows: int = 1024,
+    block_rows: int = 256,
     ray_options: dict[str, Any] | None = None,
     **options: Any,
 ) -> Any:
