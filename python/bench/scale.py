@@ -48,7 +48,7 @@ def write(passages: list[str], folder: Path) -> None:
 def plain(model: str, source: Path, target: Path) -> float:
     """Encodes all shards in this process, on two cores; seconds."""
     encode = multivec.Encode(model, threads=2)
-    assert encode.encoder is not None
+    encode.load()
     target.mkdir()
     start = time.perf_counter()
     for shard in sorted(source.iterdir()):

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, NoReturn, Union
 
 from . import _native, _options, _runtime
 from ._texts import Texts, readable
+from ._typing import Self, Unpack
 from .embedding import Fingerprint, TokenizedText
 from .errors import EncoderError
-
-if sys.version_info >= (3, 11):
-    from typing import Self, Unpack
-else:
-    from typing_extensions import Self, Unpack
 
 Task = Literal["query", "document"]
 
@@ -53,9 +48,7 @@ class Model:
             TypeError: For an unknown option.
         """
         given: dict[str, Any] = dict(options)
-        _options.check(given, loading=True)
-        _runtime.disable_telemetry()
-        native = _native.Model.load(os.fspath(model), _options.load(given))
+        native = load_native(model, given)
         if self.KIND is not None and native.kind() != self.KIND:
             raise EncoderError(
                 f"{os.fspath(model)}: expected a {self.KIND} model, found a {native.kind()} model",
@@ -149,6 +142,13 @@ class Model:
     ) -> _native.Embeddings:
         with Progress(progress) as report:
             return self._native.encode(texts, task, self._merged(options), report)
+
+
+def load_native(model: str | os.PathLike[str], given: dict[str, Any]) -> _native.Model:
+    """Loads a model of any kind."""
+    _options.check(given, loading=True)
+    _runtime.disable_telemetry()
+    return _native.Model.load(os.fspath(model), _options.load(given))
 
 
 def _reload(kind: type[Any], name: str, given: dict[str, Any]) -> Any:

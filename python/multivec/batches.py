@@ -7,7 +7,6 @@ engine, serves Daft and Spark, and is what :mod:`multivec.ray` runs.
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
@@ -16,13 +15,9 @@ from . import _native
 from ._arrow import pythonic
 from ._model import Model, Task, missing
 from ._options import LoadOptions
+from ._typing import Unpack
 from .errors import EncoderError
 from .loading import load
-
-if sys.version_info >= (3, 11):
-    from typing import Unpack
-else:
-    from typing_extensions import Unpack
 
 #: Of the numbers of embeddings. ``int8`` has a scale for each row, in another
 #: column with ``_scale`` at the end of its name; ``bits`` the signs of columns.
@@ -99,6 +94,10 @@ class Encode:
     @property
     def encoder(self) -> Model:
         """The model, which is loaded now if it was not."""
+        return self.load()
+
+    def load(self) -> Model:
+        """Loads the model, unless it was loaded, and gives it."""
         with self._lock:
             if self._encoder is None:
                 self._encoder = load(self._model, **self._options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -12,13 +11,9 @@ import numpy as np
 from ._model import Model, Progress, ShowProgress
 from ._options import EncodeOptions
 from ._texts import Texts, checked, readable
+from ._typing import Unpack
 from .embedding import FloatArray
 from .errors import EncoderError
-
-if sys.version_info >= (3, 11):
-    from typing import Unpack
-else:
-    from typing_extensions import Unpack
 
 
 class Prediction(NamedTuple):

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any, ClassVar, NamedTuple, Union
 
 from ._model import Model, ShowProgress, Task
 from ._options import EncodeOptions
 from ._texts import Texts, readable
+from ._typing import Unpack
 from .embedding import FloatArray
 from .sparse import SparseEmbedding
-
-if sys.version_info >= (3, 11):
-    from typing import Unpack
-else:
-    from typing_extensions import Unpack
 
 
 class HybridEmbedding(NamedTuple):

@@ -9,18 +9,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any, Union
 
 from ._model import Task, missing
-from ._options import LoadOptions
 from .batches import Dtype
 from .batches import Encode as _Encode
-
-if sys.version_info >= (3, 11):
-    from typing import Unpack
-else:
-    from typing_extensions import Unpack
 
 
 class Encode(_Encode):
@@ -30,34 +23,14 @@ class Encode(_Encode):
     has CPUs, unless ``threads`` says otherwise.
     """
 
-    def __init__(
-        self,
-        model: str | os.PathLike[str],
-        *,
-        column: str = "text",
-        task: Task = "document",
-        output: str = "embedding",
-        dtype: Dtype = "float32",
-        truncated: str | None = "truncated",
-        rows: int = 256,
-        **options: Unpack[LoadOptions],
-    ) -> None:
-        """As :class:`multivec.Encode`."""
-        if options.get("threads") is None:
-            options["threads"] = _cpus()
-        super().__init__(
-            model,
-            column=column,
-            task=task,
-            output=output,
-            dtype=dtype,
-            truncated=truncated,
-            rows=rows,
-            **options,
-        )
+    def __init__(self, model: str | os.PathLike[str], **arguments: Any) -> None:
+        """As :class:`multivec.Encode`, with the same arguments."""
+        if arguments.get("threads") is None:
+            arguments["threads"] = _cpus()
+        super().__init__(model, **arguments)
         # Now rather than with the first rows, so that a model that does not load
         # fails the job at once.
-        assert self.encoder is not None
+        self.load()
 
 
 def encode(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any, ClassVar, Literal, NamedTuple, Union
 
 import numpy as np
@@ -12,12 +11,8 @@ from ._arrow import single
 from ._model import Model, ShowProgress, Task
 from ._options import EncodeOptions
 from ._texts import Texts, readable
+from ._typing import Unpack
 from .embedding import FloatArray
-
-if sys.version_info >= (3, 11):
-    from typing import Unpack
-else:
-    from typing_extensions import Unpack
 
 
 class SparseEmbedding(NamedTuple):

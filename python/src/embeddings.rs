@@ -14,6 +14,7 @@ use crate::corpus::precision;
 use crate::embedding::Embedding;
 use crate::error::{coded, raise};
 use crate::score::Flat;
+use crate::texts::Texts;
 
 /// Indices, values, and where each text begins among them.
 type Sparse<'py> = (
@@ -37,14 +38,15 @@ pub(crate) struct Embeddings {
     dim: usize,
     outputs: Mutex<Vec<Option<AnyOutput>>>,
     truncated: Vec<Option<bool>>,
-    sources: Vec<Option<String>>,
+    /// What tokens are places in.
+    texts: Texts,
 }
 
 impl Embeddings {
     pub(crate) fn new(
         encoder: &TextEncoder<AnyHead>,
         outputs: Vec<Option<AnyOutput>>,
-        sources: Vec<Option<String>>,
+        texts: Texts,
     ) -> Self {
         let truncated = outputs.iter().map(|output| {
             let truncation = match output.as_ref()? {
@@ -61,7 +63,7 @@ impl Embeddings {
             dim: encoder.dim(),
             truncated: truncated.collect(),
             outputs: Mutex::new(outputs),
-            sources,
+            texts,
         }
     }
 
@@ -92,7 +94,7 @@ impl Embeddings {
 #[pymethods]
 impl Embeddings {
     fn __len__(&self) -> usize {
-        self.sources.len()
+        self.truncated.len()
     }
 
     /// Whether each text was cut off; none for a null.
@@ -112,9 +114,9 @@ impl Embeddings {
 
     /// Multi-vectors with their tokens.
     fn take_embeddings(&self) -> PyResult<Vec<Option<Embedding>>> {
-        let found = self.multi_vectors()?.into_iter().zip(&self.sources);
-        let embedding = |(one, source): (Option<Multi>, &Option<String>)| {
-            one.map(|one| Embedding::new(one, source.clone().unwrap_or_default()))
+        let found = self.multi_vectors()?.into_iter().zip(self.texts.read()?);
+        let embedding = |(one, text): (Option<Multi>, Option<&str>)| {
+            one.map(|one| Embedding::new(one, text.unwrap_or_default().to_owned()))
         };
         Ok(found.map(embedding).collect())
     }
@@ -139,7 +141,7 @@ impl Embeddings {
 
     /// Dense vectors, `[texts, dim]`; the row of a null is NaN.
     fn take_matrix<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f32>>> {
-        let mut values = Vec::with_capacity(self.sources.len() * self.dim);
+        let mut values = Vec::with_capacity(self.truncated.len() * self.dim);
         for output in self.take() {
             match output {
                 Some(AnyOutput::Dense(found)) => values.extend(found.values),
@@ -147,7 +149,7 @@ impl Embeddings {
                 Some(_) => return Err(self.other("dense")),
             }
         }
-        matrix(py, values, [self.sources.len(), self.dim])
+        matrix(py, values, [self.truncated.len(), self.dim])
     }
 
     /// Sparse vectors; a null has no weights.

@@ -89,17 +89,17 @@ impl Model {
     ) -> PyResult<Embeddings> {
         let encoder = self.ready(options)?;
         let kind = text_kind(kind)?;
-        let texts = texts.read()?;
-        let present = Present::of(&texts);
+        let read = texts.read()?;
+        let present = Present::of(&read);
         let found = call::run(py, progress, |control| {
             encoder.with_control(control).encode(&present.texts, kind)
         })?;
-        let mut outputs: Vec<Option<AnyOutput>> = texts.iter().map(|_| None).collect();
+        let mut outputs: Vec<Option<AnyOutput>> = read.iter().map(|_| None).collect();
         for (place, output) in present.places.into_iter().zip(found) {
             outputs[place] = Some(output);
         }
-        let sources = texts.iter().map(|text| text.map(str::to_owned));
-        Ok(Embeddings::new(&encoder, outputs, sources.collect()))
+        drop(read);
+        Ok(Embeddings::new(&encoder, outputs, texts))
     }
 
     /// Scores pairs: logits and scores, `[pairs, labels]` each.
@@ -156,11 +156,6 @@ impl Model {
             results[*place] = Some(tokenized(&encoder, &tokens, text));
         }
         Ok(results)
-    }
-
-    /// Most tokens of a text of this kind.
-    fn length(&self, kind: &str) -> PyResult<usize> {
-        Ok(self.encoder.length(text_kind(kind)?))
     }
 
     /// The spelling of each token of a sparse embedding.
