@@ -15,6 +15,7 @@ mod input;
 mod ipc;
 mod models;
 mod output;
+mod parquet_files;
 
 use std::process::ExitCode;
 

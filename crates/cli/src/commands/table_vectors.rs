@@ -4,19 +4,19 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::ArrayRef;
 use arrow_ipc::reader::FileReader;
-use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
+use arrow_schema::{DataType, Schema, SchemaRef};
 use multivec::corpus::{Corpus, CorpusSpace, CorpusWriter, VectorPrecision};
 use multivec::{Error, Result};
 use multivec_arrow::{EmbeddingArrays, EmbeddingMetadata};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
 use crate::console::io_error;
 use crate::guard::guarded;
 use crate::input::{Ids, InputFormat, text_name};
 use crate::ipc::{self, Ipc};
+use crate::parquet_files::{Batches, Reader};
 
 /// Texts of a batch.
 const BATCH: usize = 256;
@@ -62,21 +62,18 @@ fn read_all(path: &Path, name: &str) -> Result<Corpus> {
 
 struct Opened {
     schema: SchemaRef,
-    batches: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>,
+    batches: Batches,
 }
 
 fn open(path: &Path, name: &str) -> Result<Opened> {
-    let file = File::open(path).map_err(|source| io_error(name, "reading", source))?;
     if InputFormat::of_name(path) == InputFormat::Parquet {
-        let fail = |error| invalid(name, "a Parquet file", error);
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(fail)?;
-        let schema = builder.schema().clone();
-        let batches = builder.with_batch_size(BATCH).build().map_err(fail)?;
+        let reader = Reader::open(name, path)?;
         return Ok(Opened {
-            schema,
-            batches: Box::new(batches),
+            schema: reader.schema().clone(),
+            batches: reader.batches(BATCH)?,
         });
     }
+    let file = File::open(path).map_err(|source| io_error(name, "reading", source))?;
     let mut file = BufReader::new(file);
     let found = ipc::check(&mut file).map_err(|error| invalid(name, "a whole table", error))?;
     if found == Ipc::Stream {

@@ -9,6 +9,7 @@ use super::journal::Identity;
 use super::stored::StoredKind;
 use super::table::{Parts, Rows, TableFormat};
 use crate::input::{Input, Share};
+use crate::parquet_files::can_write;
 
 pub(super) enum Format {
     /// `.jsonl`: an object per text.
@@ -50,6 +51,9 @@ impl Format {
             _ => None,
         };
         if let Some(format) = format {
+            if format == TableFormat::Parquet {
+                can_write(path)?;
+            }
             let parts = is_folder.then(|| Parts::new(path, target.share, target.rows_per_file));
             return Ok(Self::Table(Box::new(Table {
                 format,

@@ -21,13 +21,11 @@ use super::share::Members;
 use super::{CHUNK, CHUNK_BYTES, Chunk, InputText, Kept, NullText};
 use crate::console::io_error;
 use crate::guard::guarded;
+use crate::parquet_files::Batches;
 pub(crate) use ids::Ids;
 
 /// The name of the column of ids in outputs.
 const ID: &str = "id";
-
-/// The rows of a table, from one on.
-type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
 
 pub(super) struct Table {
     name: String,
@@ -365,5 +363,5 @@ fn projection(schema: &Schema, columns: &Columns) -> Vec<usize> {
     positions
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "parquet"))]
 mod tests;

@@ -7,15 +7,13 @@ use std::path::Path;
 use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_schema::{ArrowError, SchemaRef};
 use multivec::{Error, Result};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::errors::ParquetError;
 
 use super::csv::Csv;
-use super::{Batches, CHUNK, check_columns, failed, projection};
+use super::{CHUNK, check_columns, failed, projection};
 use crate::console::io_error;
 use crate::input::format::{Columns, InputFormat};
 use crate::ipc::{self, Ipc};
+use crate::parquet_files::{Batches, Reader};
 
 pub(super) struct Opened {
     /// All columns of the table.
@@ -60,31 +58,14 @@ fn open_file(name: &str, path: &Path) -> Result<File> {
     File::open(path).map_err(|source| io_error(name, "reading", source))
 }
 
-type Builder = ParquetRecordBatchReaderBuilder<File>;
-
-fn parquet_builder(name: &str, path: Option<&Path>) -> Result<Builder> {
-    let Some(path) = path else {
-        let expected = "a file, since Parquet cannot be read as a stream";
-        return Err(Error::option(
-            "format",
-            expected,
-            "parquet of standard input",
-        ));
-    };
-    Builder::try_new(open_file(name, path)?).map_err(|error| match error {
-        ParquetError::External(source) => Error::invalid_file(name, "a Parquet file", source),
-        other => Error::invalid_file(name, "a Parquet file", other),
-    })
-}
-
 fn parquet(name: &str, path: Option<&Path>, columns: &Columns) -> Result<Opened> {
-    let builder = parquet_builder(name, path)?;
-    let schema = builder.schema().clone();
+    let reader = parquet_reader(name, path)?;
+    let (schema, rows) = (reader.schema().clone(), reader.rows());
     check_columns(name, &schema, columns)?;
-    let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).ok();
+    let reader = reader.with_columns(projection(&schema, columns));
     Ok(Opened {
         schema,
-        batches: parquet_batches(name, builder, columns, 0)?,
+        batches: reader.batches(CHUNK)?,
         rows,
     })
 }
@@ -96,19 +77,17 @@ pub(super) fn parquet_from(
     columns: &Columns,
     row: usize,
 ) -> Result<Batches> {
-    parquet_batches(name, parquet_builder(name, path)?, columns, row)
+    let reader = parquet_reader(name, path)?;
+    let columns = projection(reader.schema(), columns);
+    reader.with_columns(columns).starting_at(row).batches(CHUNK)
 }
 
-fn parquet_batches(name: &str, builder: Builder, columns: &Columns, row: usize) -> Result<Batches> {
-    let roots = projection(builder.schema(), columns);
-    let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-    let reader = builder
-        .with_projection(mask)
-        .with_batch_size(CHUNK)
-        .with_offset(row)
-        .build();
-    let reader = reader.map_err(|error| Error::invalid_file(name, "a Parquet file", error))?;
-    Ok(Box::new(reader))
+fn parquet_reader(name: &str, path: Option<&Path>) -> Result<Reader> {
+    let path = path.ok_or_else(|| {
+        let expected = "a file, since Parquet cannot be read as a stream";
+        Error::option("format", expected, "parquet of standard input")
+    })?;
+    Reader::open(name, path)
 }
 
 /// A file in Arrow's IPC format, or a stream in one.
