@@ -10,11 +10,13 @@ export type {
   SearchOptions,
 } from "./corpus/options.js";
 export { DenseEmbedding } from "./embeddings/dense.js";
+export type { HybridEmbedding } from "./embeddings/hybrid.js";
 export { Embedding, type Matrix } from "./embeddings/multi-vector.js";
 export { SparseEmbedding, type WeightedToken } from "./embeddings/sparse.js";
 export type { BaseEncoder } from "./encoders/base.js";
 export { CrossEncoder, type Prediction, type PredictOptions, type RankedDocument } from "./encoders/cross.js";
 export { DenseEncoder } from "./encoders/dense.js";
+export { HybridEncoder } from "./encoders/hybrid.js";
 export { type AnyEncoder, load } from "./encoders/load.js";
 export { Encoder, MultiVectorEncoder } from "./encoders/multi-vector.js";
 export { SparseEncoder } from "./encoders/sparse.js";
@@ -27,6 +29,7 @@ export {
   type EncoderErrorDetails,
   type PackageErrorCode,
 } from "./errors.js";
+export { fromFloat16, toFloat16 } from "./float16.js";
 export { reciprocalRankFusion } from "./fusion.js";
 export type { CacheOption, ModelCache } from "./loading/cache.js";
 export type { HubOptions } from "./loading/hub.js";

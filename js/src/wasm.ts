@@ -4,8 +4,11 @@
 import type { HubInfo } from "./loading/options.js";
 import type { EncodeOptions, PoolOptions, Precision, TextKind } from "./options.js";
 
-/** What a model gives for a text: a vector for each token, one vector, weights of tokens, or scores of pairs. */
-export type ModelKind = "multi-vector" | "dense" | "sparse" | "cross-encoder";
+/**
+ * What a model gives for a text: a vector for each token, one vector, weights of tokens, scores of pairs, or the
+ * first three at once.
+ */
+export type ModelKind = "multi-vector" | "dense" | "sparse" | "cross-encoder" | "hybrid";
 
 /** How dense vectors are compared; distances are negative, so that larger is more similar. */
 export type SimilarityFunction = "cosine" | "dot" | "euclidean" | "manhattan";
@@ -39,7 +42,7 @@ export interface EngineInfo {
    * changes the vectors of the model, which takes longer.
    */
   padding: "allowed" | "avoided";
-  /** Columns of an embedding, the size of a sparse one's vocabulary, or labels of a cross-encoder. */
+  /** Columns of an embedding, of a hybrid one's dense vector, the size of a sparse one's vocabulary, or labels. */
   dim: number;
   /** How the vectors of a dense model are compared; `null` for other models. */
   similarity: SimilarityFunction | null;
@@ -70,15 +73,22 @@ export interface WeightsPlan {
   files: string[] | null;
 }
 
-/** @internal Weights to load, in the precision that was asked for. */
+/** @internal What was asked for of a model. */
+export interface Wanted {
+  precision: Precision | undefined;
+  kind: ModelKind | undefined;
+}
+
+/** @internal Weights to load. */
 export interface ChosenWeights {
   path: string;
-  precision: Precision | undefined;
+  wanted: Wanted;
 }
 
 /** @internal The files that a model needs beside those that describe it. */
 export interface Plan {
-  kind: ModelKind;
+  /** The kind that the model is loaded as; `null` where the graph alone says whether it is the one that is wanted. */
+  kind: ModelKind | null;
   tokenizer: string;
   /** The best first. */
   weights: WeightsPlan[];
@@ -132,8 +142,22 @@ export interface EncodedVectors {
   droppedTokens: Uint32Array;
 }
 
-/** @internal What a call gives: of a multi-vector model the first, unless there is no text. */
-export type Encoded = EncodedTexts | EncodedVectors;
+/** @internal Embeddings of several kinds of several texts, one after the other. */
+export interface EncodedHybrids extends EncodedTexts {
+  /** Vectors of the texts. */
+  dense: Float32Array;
+  /** Weights of tokens. */
+  weights: Float32Array;
+  /** The token of each weight. */
+  indices: Uint32Array;
+  /** Where each text ends in `weights`. */
+  ends: Uint32Array;
+  /** Tokens that could have a weight. */
+  vocabulary: number;
+}
+
+/** @internal What a call gives, by the kind of the model; the last without a text. */
+export type Encoded = EncodedTexts | EncodedHybrids | EncodedVectors;
 
 /** @internal Tokens of several texts, one after the other. */
 export interface TokenizedTexts extends TokenColumns {
@@ -229,7 +253,7 @@ export interface WasmModule {
   similarity(query: Float32Array, document: Float32Array, dim: number): Float32Array;
   WasmEncoder: {
     new (files: Listing, large: readonly PartedFile[], weights: ChosenWeights, options: EncodeOptions): WasmEncoder;
-    plan(files: Listing, precision: Precision | undefined): Plan;
+    plan(files: Listing, wanted: Wanted): Plan;
   };
 }
 

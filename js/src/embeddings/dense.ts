@@ -71,7 +71,7 @@ function sum(left: Vector, right: Vector, of: (one: number, other: number) => nu
 }
 
 /** @internal Splits the vectors of a call by text, each with a buffer of its own. */
-export function splitDense(all: EncodedVectors, by: SimilarityFunction): DenseEmbedding[] {
+export function splitDense(all: Omit<EncodedVectors, "indices" | "scores">, by: SimilarityFunction): DenseEmbedding[] {
   return Array.from(all.ends, (end, text) => {
     const values = all.data.slice(all.ends[text - 1] ?? 0, end);
     return new DenseEmbedding(values, by, truncationOf(all.keptTokens[text], all.droppedTokens[text]));

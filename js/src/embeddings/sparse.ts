@@ -105,7 +105,7 @@ export class SparseEmbedding {
 }
 
 /** @internal Splits the weights of a call by text, each with buffers of its own. */
-export function splitSparse(all: EncodedVectors, dim: number, spellings: Spellings): SparseEmbedding[] {
+export function splitSparse(all: Omit<EncodedVectors, "scores">, dim: number, spellings: Spellings): SparseEmbedding[] {
   return Array.from(all.ends, (end, text) => {
     const start = all.ends[text - 1] ?? 0;
     const weights = { indices: all.indices.slice(start, end), values: all.data.slice(start, end) };

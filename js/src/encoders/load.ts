@@ -1,12 +1,13 @@
 import type { ModelSource } from "../loading/source.js";
 import { CrossEncoder } from "./cross.js";
 import { DenseEncoder } from "./dense.js";
+import { HybridEncoder } from "./hybrid.js";
 import { MultiVectorEncoder } from "./multi-vector.js";
 import { SparseEncoder } from "./sparse.js";
 import { type LoadOptions, start } from "./start.js";
 
 /** An encoder of any kind, which its property `kind` tells. */
-export type AnyEncoder = MultiVectorEncoder | DenseEncoder | SparseEncoder | CrossEncoder;
+export type AnyEncoder = MultiVectorEncoder | DenseEncoder | SparseEncoder | CrossEncoder | HybridEncoder;
 
 /**
  * Loads a model as the kind of encoder that it is.
@@ -24,5 +25,7 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
       return SparseEncoder.of(loaded);
     case "cross-encoder":
       return CrossEncoder.of(loaded);
+    case "hybrid":
+      return HybridEncoder.of(loaded);
   }
 }

@@ -36,8 +36,7 @@ export class SparseEncoder extends EmbeddingEncoder<SparseEmbedding> {
   protected override async embeddings(texts: Texts, options: CallOptions | undefined): Promise<SparseEmbedding[]> {
     const found = await this.run<EncodedVectors>(texts, options);
     if (found === undefined) return [];
-    const spelledIds = this.spellings.missing(found.indices);
-    if (spelledIds.length > 0) this.spellings.add({ spelledIds, spellings: await this.engine.spell(spelledIds) });
+    await this.spell(found.indices);
     return splitSparse(found, this.info.dim, this.spellings);
   }
 }

@@ -27,10 +27,11 @@ const CLASSES: Record<ModelKind, string> = {
   dense: "DenseEncoder",
   sparse: "SparseEncoder",
   "cross-encoder": "CrossEncoder",
+  hybrid: "HybridEncoder",
 };
 
-/** @internal Loads a model, of a kind if one is given. */
-export async function start(source: ModelSource, options: LoadOptions, wanted?: ModelKind): Promise<Loaded> {
+/** @internal Loads a model, as one of a kind if one is given. */
+export async function start(source: ModelSource, options: LoadOptions, kind?: ModelKind): Promise<Loaded> {
   const { signal } = options;
   const encode = encodeOptions(options);
   signal?.throwIfAborted();
@@ -49,16 +50,19 @@ export async function start(source: ModelSource, options: LoadOptions, wanted?: 
   let loading: Promise<LoadedFiles> | undefined;
   try {
     signal?.throwIfAborted();
-    loading = loadFiles(source, { ...options, signal: abort.signal }, async (files, precision) => {
-      const plan = await engine.plan({ files, precision });
-      // Before weights are downloaded.
-      checkKind(plan.kind, wanted);
-      return plan;
-    });
+    loading = loadFiles(
+      source,
+      { ...options, signal: abort.signal },
+      {
+        plan: (files, precision) => engine.plan({ files, wanted: { precision, kind } }),
+        accept: (plan) => plan.kind !== null && checkKind(plan.kind, kind),
+      },
+    );
     const [{ hub, ...files }] = await Promise.race([Promise.all([loading, engine.ready()]), aborted]);
-    const info = await engine.load({ ...files, precision: options.precision }, encode);
+    const wanted = { precision: options.precision, kind };
+    const info = await engine.load({ files, wanted, options: encode });
     signal?.throwIfAborted();
-    checkKind(info.kind, wanted);
+    checkKind(info.kind, kind);
     return { engine, info: { ...info, hub }, options: encode };
   } catch (error) {
     abort.abort(error);

@@ -89,6 +89,12 @@ export abstract class EmbeddingEncoder<E> extends BaseEncoder {
     return splitTokens(tokens, this.spellings);
   }
 
+  /** @internal Asks how tokens are spelled that were not among those of earlier calls. */
+  protected async spell(ids: Uint32Array): Promise<void> {
+    const spelledIds = this.spellings.missing(ids);
+    if (spelledIds.length > 0) this.spellings.add({ spelledIds, spellings: await this.engine.spell(spelledIds) });
+  }
+
   /** @internal The embeddings of a call. */
   protected abstract embeddings(texts: Texts, options: CallOptions | undefined): Promise<E[]>;
 

@@ -1,6 +1,6 @@
 import type { Collected } from "../loading/collect.js";
-import type { EncodeOptions, EncodeProgress, PoolOptions, Precision, TextKind } from "../options.js";
-import type { Encoded, EngineInfo, Listing, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
+import type { EncodeOptions, EncodeProgress, PoolOptions, TextKind } from "../options.js";
+import type { Encoded, EngineInfo, Listing, Plan, PooledRows, TokenizedTexts, Wanted } from "../wasm.js";
 import type { ScoringCall, ScoringCalls } from "./scoring.js";
 
 /** @internal What an engine says of itself and of the model. */
@@ -9,7 +9,14 @@ export type OwnInfo = Omit<EngineInfo, "hub">;
 /** @internal Which files a plan is asked for. */
 export interface PlanRequest {
   files: Listing;
-  precision: Precision | undefined;
+  wanted: Wanted;
+}
+
+/** @internal A model with all of its files. */
+export interface LoadRequest {
+  files: Collected;
+  wanted: Wanted;
+  options: EncodeOptions;
 }
 
 /** @internal Texts to be encoded or tokenized. */
@@ -52,7 +59,7 @@ export interface Engine {
   /** Reads what the files of a model say. */
   plan(request: PlanRequest): Promise<Plan>;
   /** Loads the model; the buffers of `files` are transferred. */
-  load(files: Collected, options: EncodeOptions): Promise<OwnInfo>;
+  load(request: LoadRequest): Promise<OwnInfo>;
   encode(request: EncodeRequest, control: Control): Promise<Encoded>;
   tokenize(request: TextsRequest): Promise<TokenizedTexts>;
   pool(request: PoolRequest): Promise<PooledRows>;

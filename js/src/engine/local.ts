@@ -2,12 +2,19 @@
 
 import type { Build } from "../build.js";
 import { offer } from "../instances.js";
-import type { Collected } from "../loading/collect.js";
-import type { EncodeOptions } from "../options.js";
 import { nextTask } from "../platform.js";
 import { loadRuntime, type RuntimeOptions } from "../runtime.js";
 import type { Encoded, Plan, PooledRows, TokenizedTexts, WasmEncoder, WasmModule } from "../wasm.js";
-import type { Control, EncodeRequest, Engine, OwnInfo, PlanRequest, PoolRequest, TextsRequest } from "./engine.js";
+import type {
+  Control,
+  EncodeRequest,
+  Engine,
+  LoadRequest,
+  OwnInfo,
+  PlanRequest,
+  PoolRequest,
+  TextsRequest,
+} from "./engine.js";
 import { disposed, guard, quietly } from "./failure.js";
 import { partedFile } from "./parts.js";
 import { LocalScoring, type ScoringCall, type ScoringCalls, type ScoringRequest } from "./scoring.js";
@@ -42,18 +49,18 @@ export class LocalEngine implements Engine {
     return null;
   }
 
-  async plan({ files, precision }: PlanRequest): Promise<Plan> {
+  async plan({ files, wanted }: PlanRequest): Promise<Plan> {
     const runtime = await this.#running();
-    return guard(() => runtime.WasmEncoder.plan(files, precision));
+    return guard(() => runtime.WasmEncoder.plan(files, wanted));
   }
 
-  async load(files: Collected, options: EncodeOptions): Promise<OwnInfo> {
+  async load({ files, wanted, options }: LoadRequest): Promise<OwnInfo> {
     const runtime = await this.#runtime;
-    const { large, weights: path, precision, ...listing } = files;
+    const { large, weights: path, ...listing } = files;
     const parts = await Promise.all(large.map(partedFile));
     if (runtime === undefined || this.#disposed) throw disposed();
     return guard(() => {
-      this.#encoder = new runtime.WasmEncoder(listing, parts, { path, precision }, options);
+      this.#encoder = new runtime.WasmEncoder(listing, parts, { path, wanted }, options);
       return { ...this.#encoder.info(), threadsLimit: this.#options.threadsLimit };
     });
   }

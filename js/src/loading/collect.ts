@@ -7,6 +7,7 @@ import type { Fetcher } from "./fetcher.js";
 import {
   CONFIGS,
   folderOf,
+  HEADS,
   isDescriptive,
   join,
   MODELS,
@@ -19,15 +20,18 @@ import {
   WEIGHTS,
 } from "./layout.js";
 
-/** @internal The engine's reading of a listing: which files it needs. */
-export type Planner = (files: Listing, precision: Precision | undefined) => Promise<Plan>;
+/** @internal The engine's reading of listings. */
+export interface Planner {
+  /** Which files it needs. */
+  plan(files: Listing, precision: Precision | undefined): Promise<Plan>;
+  /** Refuses a model of another kind, before its weights are downloaded. */
+  accept(plan: Plan): void;
+}
 
 /** @internal All files that the engine needs. */
 export interface Collected extends Listing {
   /** Path of the weights. */
   weights: string;
-  /** The precision that was asked for. */
-  precision?: Precision | undefined;
   /** Files that are read in parts. */
   large: { path: string; bytes: Uint8Array | Blob }[];
 }
@@ -60,7 +64,8 @@ async function choose(wanted: Wanted, paths: readonly string[]): Promise<Collect
   await read((folder) => folders.includes(folder));
   const routes = folders.flatMap((folder) => routeFolders(folder, contents.get(join(folder, ROUTER))));
   await read((folder) => routes.includes(folder));
-  const plan = await planner(listing(fetcher, paths, contents), precision);
+  const plan = await planner.plan(listing(fetcher, paths, contents), precision);
+  planner.accept(plan);
   const [weights] = plan.weights;
   if (weights === undefined) throw missing("the weights", fetcher, WEIGHTS);
   const files = weights.files ?? (await shards(wanted, { paths, contents, index: weights.path }));
@@ -73,7 +78,7 @@ async function shards(
   { paths, contents, index }: { paths: readonly string[]; contents: Contents; index: string },
 ): Promise<string[]> {
   if (!contents.has(index)) contents.set(index, await fetcher.content(index));
-  const plan = await planner(listing(fetcher, paths, contents), precision);
+  const plan = await planner.plan(listing(fetcher, paths, contents), precision);
   return plan.weights.find(({ path }) => path === index)?.files ?? [];
 }
 
@@ -83,17 +88,23 @@ interface Chosen {
   plan: Plan;
   weights: string;
   files: readonly string[];
+  /** Those that are here already. */
+  held?: Collected["large"];
 }
 
-async function finish(fetcher: Fetcher, { paths, contents, plan, weights, files }: Chosen): Promise<Collected> {
-  const names = [...new Set([...files, ...plan.modules])];
+async function finish(
+  fetcher: Fetcher,
+  { paths, contents, plan, weights, files, held = [] }: Chosen,
+): Promise<Collected> {
+  const isHeld = (name: string) => held.some(({ path }) => path === name);
+  const names = [...new Set([...files, ...plan.modules])].filter((name) => !isHeld(name));
   const [tokenizer, ...large] = await Promise.all([
     fetcher.content(plan.tokenizer),
     ...names.map((path) => fetcher.large(path)),
   ]);
   contents.set(plan.tokenizer, tokenizer);
   const bytes = large.map((bytes, at) => ({ path: names[at] as string, bytes }));
-  return { ...listing(fetcher, paths, contents), weights, large: bytes };
+  return { ...listing(fetcher, paths, contents), weights, large: [...held, ...bytes] };
 }
 
 function listing({ folder }: Fetcher, paths: Iterable<string>, contents: Contents): Listing {
@@ -131,14 +142,22 @@ async function probe(wanted: Wanted): Promise<Collected> {
     ...transformers.map((folder) => join(folder, TOKENIZER)),
     ...folders.map((folder) => join(folder, "model.safetensors")),
   ];
-  const plan = await planner(listing(fetcher, [...contents.keys(), ...weights, ...others], contents), precision);
+  const planned = (heads: readonly string[]) =>
+    planner.plan(listing(fetcher, [...contents.keys(), ...weights, ...others, ...heads], contents), precision);
+  let plan = await planned([]);
+  const { kind } = plan;
+  // Of other kinds, heads have no meaning.
+  const heads =
+    kind === "dense" || kind === null ? await tries.all(HEADS.map((name) => join(transformers[0]!, name))) : [];
+  if (heads.length > 0) plan = await planned(heads.map(({ path }) => path));
+  planner.accept(plan);
+  const used = heads.filter(({ path }) => plan.modules.includes(path));
   for (const candidate of plan.weights) {
     const found = await attempt(wanted, { contents, candidate, others, tries });
     if (found === undefined) continue;
     const paths = new Set([...contents.keys(), plan.tokenizer, ...plan.modules, ...found.map(({ path }) => path)]);
-    const rest = await finish(fetcher, { paths: [...paths], contents, plan, weights: candidate.path, files: [] });
-    const large = [...found, ...rest.large.filter(({ path }) => found.every((one) => one.path !== path))];
-    return { ...rest, large };
+    const held = [...found, ...used];
+    return finish(fetcher, { paths: [...paths], contents, plan, weights: candidate.path, files: [], held });
   }
   const names = plan.weights.map(({ path }) => path);
   throw tries.refused ?? missing("the model", fetcher, names);
@@ -196,6 +215,17 @@ class Tries {
       if (bytes !== undefined) return { path, bytes };
     }
     return undefined;
+  }
+
+  /** Gets large files; none unless all of them exist. */
+  async all(paths: readonly string[]): Promise<Collected["large"]> {
+    const found: Collected["large"] = [];
+    for (const path of paths) {
+      const file = await this.first([path]);
+      if (file === undefined) return [];
+      found.push(file);
+    }
+    return found;
   }
 
   async #try<T>(path: string, get: () => Promise<T>): Promise<T | undefined> {

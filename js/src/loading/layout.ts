@@ -28,6 +28,9 @@ const OF_TRANSFORMER = [
   "chat_template.jinja",
 ];
 
+/** @internal The heads of models of several kinds, beside the transformer. */
+export const HEADS = ["sparse_linear.safetensors", "colbert_linear.safetensors"];
+
 /** @internal Small files at the root, for folders that cannot be listed. */
 export const ROOT = ["modules.json", ...CONFIGS.slice(1), "artifact.metadata", ...OF_TRANSFORMER];
 

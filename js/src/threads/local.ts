@@ -4,6 +4,7 @@ import type {
   Control,
   EncodeRequest,
   Engine,
+  LoadRequest,
   OwnInfo,
   PlanRequest,
   PoolRequest,
@@ -12,8 +13,6 @@ import type {
 import { type EngineOptions, LocalEngine } from "../engine/local.js";
 import type { ScoringCall, ScoringCalls } from "../engine/scoring.js";
 import type { EncoderError } from "../errors.js";
-import type { Collected } from "../loading/collect.js";
-import type { EncodeOptions } from "../options.js";
 import type { Encoded, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
 import { Helpers } from "./helpers.js";
 
@@ -40,8 +39,8 @@ export class HelpedEngine implements Engine {
     return Promise.race([this.#engine.plan(request), this.#failure]);
   }
 
-  load(files: Collected, options: EncodeOptions): Promise<OwnInfo> {
-    return Promise.race([this.#engine.load(files, options), this.#failure]);
+  load(request: LoadRequest): Promise<OwnInfo> {
+    return Promise.race([this.#engine.load(request), this.#failure]);
   }
 
   encode(request: EncodeRequest, control: Control): Promise<Encoded> {

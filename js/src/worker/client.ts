@@ -4,6 +4,7 @@ import type {
   Control,
   EncodeRequest,
   Engine,
+  LoadRequest,
   OwnInfo,
   PlanRequest,
   PoolRequest,
@@ -13,8 +14,7 @@ import { disposed } from "../engine/failure.js";
 import type { EngineOptions } from "../engine/local.js";
 import type { ScoringCall, ScoringCalls } from "../engine/scoring.js";
 import { EncoderError, fromData, messageOf } from "../errors.js";
-import type { Collected } from "../loading/collect.js";
-import type { EncodeOptions, EncodeProgress } from "../options.js";
+import type { EncodeProgress } from "../options.js";
 import { Helpers } from "../threads/helpers.js";
 import type { Encoded, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
 import { type Answer, buffersOf, type Call, type CallRequest, type Calls, type Request } from "./protocol.js";
@@ -52,10 +52,11 @@ export class WorkerEngine implements Engine {
     return this.#call("plan", request);
   }
 
-  load(files: Collected, options: EncodeOptions): Promise<OwnInfo> {
-    const all = [...Object.values(files.contents), ...files.large.map(({ bytes }) => bytes)];
+  load(request: LoadRequest): Promise<OwnInfo> {
+    const { contents, large } = request.files;
+    const all = [...Object.values(contents), ...large.map(({ bytes }) => bytes)];
     const buffers = all.flatMap((bytes) => (bytes instanceof Blob ? [] : [bytes.buffer as ArrayBuffer]));
-    return this.#call("load", { files, options }, {}, [...new Set(buffers)]);
+    return this.#call("load", request, {}, [...new Set(buffers)]);
   }
 
   encode(request: EncodeRequest, control: Control): Promise<Encoded> {

@@ -1,18 +1,16 @@
 // The messages between page and worker. An answer has the id of its request.
 
-import type { EncodeRequest, OwnInfo, PlanRequest, PoolRequest, TextsRequest } from "../engine/engine.js";
+import type { EncodeRequest, LoadRequest, OwnInfo, PlanRequest, PoolRequest, TextsRequest } from "../engine/engine.js";
 import type { EngineOptions } from "../engine/local.js";
 import type { ScoringCalls } from "../engine/scoring.js";
 import type { ErrorData } from "../errors.js";
-import type { Collected } from "../loading/collect.js";
-import type { EncodeOptions } from "../options.js";
 import type { Encoded, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
 
 /** @internal The calls, with their arguments and results. */
 export interface Calls extends ScoringCalls {
   ready: { takes: null; gives: null };
   plan: { takes: PlanRequest; gives: Plan };
-  load: { takes: { files: Collected; options: EncodeOptions }; gives: OwnInfo };
+  load: { takes: LoadRequest; gives: OwnInfo };
   encode: { takes: EncodeRequest; gives: Encoded };
   tokenize: { takes: TextsRequest; gives: TokenizedTexts };
   pool: { takes: PoolRequest; gives: PooledRows };

@@ -56,7 +56,7 @@ async function run(request: CallRequest, signal: AbortSignal): Promise<Calls[Cal
     case "plan":
       return engine.plan(request.args);
     case "load":
-      return engine.load(request.args.files, request.args.options);
+      return engine.load(request.args);
     case "encode": {
       const onProgress = ({ done, total }: { done: number; total: number }) =>
         scope.postMessage({ type: "progress", id: request.id, done, total }, []);

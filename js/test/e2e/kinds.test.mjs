@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import { hubFixtures } from "../support/fixtures.mjs";
 import { checkHead } from "../support/heads.mjs";
 import { repository, startHub } from "../support/hub.mjs";
+import { checkHybrid, HYBRID } from "../support/hybrid.mjs";
 import { startServer } from "../support/server.mjs";
 import { CSP } from "./support/browser.mjs";
 import { buildProject } from "./support/built.mjs";
@@ -21,7 +22,7 @@ before(async () => {
   ends.push(() => project.remove());
   const app = await startServer({ "/": project.dist }, { headers: { "content-security-policy": CSP } });
   ends.push(() => app.close());
-  const models = Object.values(MODELS).map((name) => [`org/${name}`, repository(join(hubFixtures, name))]);
+  const models = [...Object.values(MODELS), HYBRID].map((name) => [`org/${name}`, repository(join(hubFixtures, name))]);
   hub = await startHub(Object.fromEntries(models));
   ends.push(() => hub.close());
   const browser = await launchChosen();
@@ -51,6 +52,18 @@ for (const options of [{}, { worker: false, wasm: "base" }]) {
       assert.equal(refused.code, "model_mismatch", JSON.stringify(refused));
     });
   }
+
+  test(`hybrid, ${JSON.stringify(options)}`, async (context) => {
+    const loaded = await call("loadAny", `org/${HYBRID}`, { endpoint: hub.origin, precision: "fp32", ...options });
+    assert.equal(loaded.failed, undefined, JSON.stringify(loaded));
+    assert.equal(loaded.info.kind, "hybrid");
+    const driver = { encode: (kind, texts, options) => call("encodeHybrid", kind, texts, options) };
+    const together = await checkHybrid(driver);
+    const alone = await checkHybrid(driver, { batchSize: 1 });
+    context.diagnostic(`${loaded.info.provider}: together ${together}, alone ${alone}`);
+    const { info } = await call("load", `org/${HYBRID}`, { endpoint: hub.origin, precision: "fp32", ...options });
+    assert.deepEqual([info.kind, info.dim], ["multi-vector", 24]);
+  });
 }
 
 test("nothing was logged", async () => assert.deepEqual(await page.problems(), []));

@@ -9,6 +9,7 @@ import {
   CrossEncoder,
   DenseEncoder,
   Encoder,
+  HybridEncoder,
   load,
   MultiVectorEncoder,
   rankScores,
@@ -26,6 +27,7 @@ const CLASSES = {
   dense: DenseEncoder,
   sparse: SparseEncoder,
   "cross-encoder": CrossEncoder,
+  hybrid: HybridEncoder,
 };
 const ONE_OF_EACH = {
   "multi-vector": "mv-pylate-bert",

@@ -20,6 +20,7 @@ const MODELS = {
   "sentence-transformers/all-MiniLM-L6-v2": "dense-bert-cls",
   "naver/splade-v3-distilbert": "sparse-distilbert-splade",
   "cross-encoder/ms-marco-MiniLM-L6-v2": "rerank-bert",
+  "org/bge-m3": "hybrid-xlmr",
 };
 let server;
 let hub;
@@ -40,6 +41,7 @@ const EXPECTED = [
   /^[0-9a-f]{32}\n$/,
   /^true [0-9a-f]{40}\n$/,
   /^.+\. \d\.\d{3}\n.+\. \d\.\d{3}\n$/,
+  /^\d 0\.0\d{3}\n\d 0\.0\d{3}\n$/,
   /^\w+ 0\.\d\d\n/,
   /^true\n\[ 1, 0 \]\ntrue\n$/,
   /^3 true\n$/,

@@ -4,10 +4,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {
   DenseEmbedding,
+  Embedding,
+  fromFloat16,
   int8Ranges,
   reciprocalRankFusion,
   SparseEmbedding,
   toBinary,
+  toFloat16,
   toInt8,
 } from "../../dist/index.js";
 
@@ -41,6 +44,51 @@ describe("quantization", () => {
   test("signs fill bytes from the highest bit", () => {
     const found = toBinary(dense([1, -1, 0, 2, 1, 1, 1, -3, 5]));
     assert.deepEqual(Array.from(found), [0b1001_1110, 0b1000_0000]);
+  });
+});
+
+// The same cases as in `src/dense/quantize.rs`, and all 16-bit floats.
+describe("16-bit floats", () => {
+  test("values are rounded to the nearest", () => {
+    const cases = [
+      [0, 0],
+      [-0, 0x8000],
+      [1, 0x3c00],
+      [-2, 0xc000],
+      [0.1, 0x2e66],
+      [65504, 0x7bff],
+      [65519, 0x7bff],
+      [65520, 0x7c00],
+      [-Infinity, 0xfc00],
+      [NaN, 0x7e00],
+      // Halves of steps, whose even neighbours are below and above.
+      [1 + 2 ** -11, 0x3c00],
+      [1 + 3 * 2 ** -11, 0x3c02],
+      [2 ** -14, 0x0400],
+      [2 ** -24, 1],
+      [2 ** -25, 0],
+      [3 * 2 ** -25, 2],
+      [3e-8, 1],
+    ];
+    const found = toFloat16(dense(cases.map(([value]) => value)));
+    for (const [at, [value, expected]] of cases.entries()) {
+      assert.equal(Number.isNaN(value) ? found[at] & 0x7fff : found[at], expected, String(value));
+    }
+  });
+
+  test("every one is read and written", () => {
+    const all = Uint16Array.from({ length: 1 << 16 }, (_, bits) => bits);
+    const values = fromFloat16(all);
+    const again = toFloat16(Embedding.fromRows(values, 64));
+    for (const [bits, value] of values.entries()) {
+      if (!Number.isNaN(value)) assert.equal(again[bits], bits);
+    }
+    assert.ok(values.every((value, bits) => Number.isNaN(value) === (bits & 0x7fff) > 0x7c00));
+    const { Float16Array } = globalThis;
+    if (Float16Array === undefined) return;
+    assert.deepEqual(values, Float32Array.from(new Float16Array(all.buffer)));
+    const random = Float32Array.from({ length: 1 << 14 }, () => (Math.random() - 0.5) * 2 ** (40 * Math.random() - 26));
+    assert.deepEqual(toFloat16(dense(random)), new Uint16Array(Float16Array.from(random).buffer));
   });
 });
 

@@ -14,7 +14,10 @@ import {
   type EncoderErrorCode,
   type FolderFiles,
   type FoundDocument,
+  fromFloat16,
   type HubInfo,
+  type HybridEmbedding,
+  HybridEncoder,
   int8Ranges,
   type LoadOptions,
   load,
@@ -38,6 +41,7 @@ import {
   similarity,
   type Token,
   toBinary,
+  toFloat16,
   toInt8,
 } from "multivec";
 
@@ -143,6 +147,8 @@ export async function kinds(source: string): Promise<number> {
       // @ts-expect-error: pairs are no single texts
       await encoder.encodeQuery("q");
       return (await encoder.predict([["q", "d"]]))[0]?.scores[0] ?? 0;
+    case "hybrid":
+      return (await encoder.encodeQuery("q")).multiVector.tokens;
   }
 }
 
@@ -155,7 +161,11 @@ export async function hybrid(texts: string[]): Promise<RankedDocument[]> {
   const weights: SparseEmbedding = (await sparse.encodeQuery("q")).topK(8);
   const ranges = int8Ranges(vectors);
   const bytes: (Int8Array | Uint8Array)[] = [toInt8(query, ranges), toBinary(query)];
-  const stored = DenseEmbedding.fromValues(new Float32Array(bytes.length), "dot");
+  const stored = DenseEmbedding.fromValues(fromFloat16(toFloat16(query)), "dot");
+  const halves: Uint16Array = toFloat16(
+    (await multi.encodeDocuments(texts))[bytes.length] ?? { data: query.values, tokens: 1, dim: 1 },
+  );
+  console.assert(halves.length > 0);
   const fused: Ranked[] = reciprocalRankFusion([
     rankScores(vectors.map((vector) => query.similarity(vector) + stored.dim)),
     rankScores([weights.dot(SparseEmbedding.fromWeights(weights.indices, weights.values, weights.dim))]),
@@ -168,6 +178,20 @@ export async function hybrid(texts: string[]): Promise<RankedDocument[]> {
     fused.map(({ index }) => texts[index] ?? ""),
     { batchSize: 4 },
   );
+}
+
+export async function several(texts: string[]): Promise<Ranked[]> {
+  const encoder = await HybridEncoder.load("org/bge-m3");
+  const query: HybridEmbedding = await encoder.encodeQuery("q");
+  const documents = await encoder.encodeDocuments(texts, { poolFactor: 2 });
+  return reciprocalRankFusion([
+    rankScores(documents.map(({ dense }) => query.dense.similarity(dense))),
+    rankScores(documents.map(({ sparse }) => query.sparse.dot(sparse))),
+    rank(
+      query.multiVector,
+      documents.map(({ multiVector }) => multiVector),
+    ),
+  ]);
 }
 
 export function compiled(wasm: CompiledWasm): LoadOptions {

@@ -13,6 +13,8 @@ export function modelFolder(name) {
   return name === "minilm-colbert" ? demoModel : join(fixtures, name);
 }
 
+const ARRAYS = { F32: Float32Array, I64: BigInt64Array };
+
 /** The matrices of a safetensors file, by name: `{ data, shape }`. */
 export function readSafetensors(path) {
   const file = readFileSync(path);
@@ -21,10 +23,11 @@ export function readSafetensors(path) {
   delete header.__metadata__;
   const tensors = {};
   for (const [name, { dtype, shape, data_offsets: offsets }] of Object.entries(header)) {
-    if (dtype !== "F32") throw new Error(`${path}: ${name}: expected F32, found ${dtype}`);
+    const Values = ARRAYS[dtype];
+    if (Values === undefined) throw new Error(`${path}: ${name}: expected F32 or I64, found ${dtype}`);
     const bytes = file.subarray(8 + headerLength + offsets[0], 8 + headerLength + offsets[1]);
     // A copy, because the bytes may be unaligned.
-    tensors[name] = { data: new Float32Array(Uint8Array.from(bytes).buffer), shape };
+    tensors[name] = { data: new Values(Uint8Array.from(bytes).buffer), shape };
   }
   return tensors;
 }

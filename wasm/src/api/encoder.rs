@@ -26,23 +26,24 @@ pub struct WasmEncoder {
 #[wasm_bindgen]
 impl WasmEncoder {
     /// Reads what the files of a model say: which of them to load, see [`Plan`].
+    /// `wanted` is `{ precision, kind }`, as far as they were asked for.
     /// `files` is `{ location, paths, contents }`: the folder's address for
     /// messages, all paths in it, and the content of small files by their
     /// paths, as `Uint8Array`s.
     ///
     /// [`Plan`]: super::listing::Plan
-    pub fn plan(files: JsValue, precision: JsValue) -> JsResult<JsValue> {
+    pub fn plan(files: JsValue, wanted: JsValue) -> JsResult<JsValue> {
         health::check()?;
         let files = options::listing(files)?;
-        let precision = options::precision(precision)?;
-        object(&files.plan(precision).map_err(to_js)?)
+        let wanted = options::wanted(wanted)?;
+        object(&files.plan(&wanted).map_err(to_js)?)
     }
 
     /// Loads a model. `files` are as in [`plan`](Self::plan), with the
     /// tokenizer among the contents. `large` are `{ path, size, read }`, whose
     /// bytes stay with JavaScript: weights are copied one by one, by
-    /// `read(start, end)`. `weights` are `{ path, precision }`: those to load, and
-    /// the precision that was asked for, if one was.
+    /// `read(start, end)`. `weights` are `{ path, wanted }`: those to load, and
+    /// what was asked for, as in [`plan`](Self::plan).
     #[wasm_bindgen(constructor)]
     pub fn new(
         files: JsValue,
@@ -123,7 +124,7 @@ impl WasmEncoder {
             }
         };
         // Spans of tokens need the texts; others have none.
-        if encoder.kind() != ModelKind::MultiVector {
+        if !matches!(encoder.kind(), ModelKind::MultiVector | ModelKind::Hybrid) {
             texts.clear();
         }
         match job {

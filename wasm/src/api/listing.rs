@@ -12,6 +12,8 @@ use multivec_graph::safetensors::WeightIndex;
 use serde::{Deserialize, Serialize};
 use serde_wasm_bindgen::preserve;
 
+use super::options::Wanted;
+
 /// All files of a folder, and the content of the small ones.
 #[derive(Deserialize)]
 pub(super) struct Listing {
@@ -30,8 +32,9 @@ struct Content {
 /// What has to be loaded beside the files that descriptions are read from.
 #[derive(Serialize)]
 pub(super) struct Plan {
-    /// The kind of the model.
-    kind: String,
+    /// The kind that the model is loaded as; `null` where the graph alone says
+    /// whether it is the one that is wanted.
+    kind: Option<String>,
     tokenizer: String,
     /// Weights that would do, the best first.
     weights: Vec<Weights>,
@@ -61,26 +64,28 @@ impl Listing {
         })
     }
 
-    /// What the files say. Models of several kinds give the vectors of texts.
+    /// What the files say.
     pub(super) fn description(&self) -> Result<ModelDescription> {
-        as_dense(describe(&self.folder())?)
+        describe(&self.folder())
     }
 
-    /// What to load to run in a precision.
-    pub(super) fn plan(&self, precision: Option<Precision>) -> Result<Plan> {
+    /// What to load.
+    pub(super) fn plan(&self, wanted: &Wanted) -> Result<Plan> {
         let description = self.description()?;
+        let precision = wanted.precision();
         let chosen = description.weights_for(precision);
         if chosen.is_empty() {
             return Err(self.no_weights(&description, precision));
         }
-        let weights = chosen.into_iter().map(|weights| {
+        let weights = chosen.iter().map(|weights| {
             Ok(Weights {
                 path: weights.path().to_owned(),
                 files: self.files(&description, weights)?,
             })
         });
+        let is_graph = matches!(chosen.first(), Some(WeightsFile::Onnx(_)));
         Ok(Plan {
-            kind: description.kind().to_string(),
+            kind: kind(&description, wanted.kind(), is_graph)?,
             weights: weights.collect::<Result<_>>()?,
             modules: description.module_files(),
             tokenizer: description.tokenizer,
@@ -141,12 +146,23 @@ impl Listing {
     }
 }
 
-/// A model of several kinds as one of texts; others as they are.
-pub(super) fn as_dense(description: ModelDescription) -> Result<ModelDescription> {
-    match description.kind() {
-        ModelKind::Hybrid => description.of_kind(ModelKind::Dense),
-        _ => Ok(description),
-    }
+/// The kind that a model is loaded as, as far as it is known. Graphs of dense
+/// models may turn out to have outputs of other kinds as well.
+fn kind(
+    description: &ModelDescription,
+    wanted: Option<ModelKind>,
+    is_graph: bool,
+) -> Result<Option<String>> {
+    let found = match wanted {
+        Some(ModelKind::MultiVector | ModelKind::Sparse | ModelKind::Hybrid)
+            if is_graph && description.kind() == ModelKind::Dense =>
+        {
+            return Ok(None);
+        }
+        Some(wanted) => description.clone().of_kind(wanted)?.kind(),
+        None => description.kind(),
+    };
+    Ok(Some(found.to_string()))
 }
 
 impl ModelStore for Listing {

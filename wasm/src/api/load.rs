@@ -6,7 +6,8 @@ use multivec_core::model::{
     stored_precision,
 };
 use multivec_core::{
-    EncodeOptions, Error, ModelParts, Precision, Quantization, Result, TextEncoder, WeightsHasher,
+    EncodeOptions, Error, ModelKind, ModelParts, Precision, Quantization, Result, TextEncoder,
+    WeightsHasher,
 };
 use multivec_graph::onnx::TensorProto;
 use multivec_graph::passes::widen_half_precision;
@@ -17,7 +18,7 @@ use multivec_graph::{
 use multivec_tract::{TractBackend, TractGraph};
 
 use super::file::PartedFile;
-use super::listing::{Listing, as_dense};
+use super::listing::Listing;
 use super::options::ChosenWeights;
 use crate::threads::{POOL, threads};
 
@@ -42,10 +43,11 @@ impl ModelFiles {
     /// Loads weights.
     pub(super) fn load(
         &self,
-        wanted: &ChosenWeights,
+        chosen: &ChosenWeights,
         options: &EncodeOptions,
     ) -> Result<TextEncoder<AnyHead>> {
-        let (weights, precision) = (wanted.path.as_str(), wanted.precision());
+        let weights = chosen.path.as_str();
+        let (precision, kind) = (chosen.wanted.precision(), chosen.wanted.kind());
         let description = self.listing.description()?;
         let chosen = description
             .weights
@@ -53,7 +55,7 @@ impl ModelFiles {
             .find(|one| one.path() == weights)
             .cloned()
             .ok_or_else(|| self.listing.missing(weights))?;
-        let mut model = self.assemble(description, &chosen)?;
+        let mut model = self.assemble(description, &chosen, kind)?;
         let mut parts = ModelParts::of(&model.description, self)?;
         self.hash(weights, &mut model)?;
         let external = |tensor: &TensorProto| self.tensor(weights, tensor);
@@ -80,9 +82,20 @@ impl ModelFiles {
         TextEncoder::new(parts, Box::new(backend), model.hasher, options)
     }
 
-    fn assemble(&self, description: ModelDescription, weights: &WeightsFile) -> Result<Assembled> {
+    /// A model of several kinds becomes one of the kind that is wanted.
+    fn assemble(
+        &self,
+        description: ModelDescription,
+        weights: &WeightsFile,
+        wanted: Option<ModelKind>,
+    ) -> Result<Assembled> {
+        let as_wanted = |description: ModelDescription| match wanted {
+            Some(kind) => description.of_kind(kind),
+            None => Ok(description),
+        };
         let mut hasher = WeightsHasher::new();
         let WeightsFile::Onnx(path) = weights else {
+            let description = as_wanted(description)?;
             let built = build_graph(&description, weights, self)?;
             hasher.update(&built.config);
             return Ok(Assembled {
@@ -97,7 +110,7 @@ impl ModelFiles {
         let precision = stored_precision(&graph, weights.named_precision());
         widen_half_precision(&mut graph);
         let mut files = vec![path.clone()];
-        let description = as_dense(description.with_graph(&graph))?;
+        let description = as_wanted(description.with_graph(&graph))?;
         let completed = complete_graph(&description, &mut graph, &self.name(path), self)?;
         files.extend(completed.files);
         Ok(Assembled {

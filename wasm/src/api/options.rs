@@ -10,7 +10,7 @@ use multivec_core::batch::BatchLimit;
 use multivec_core::encoder::{Normalization, QueryExpansion};
 use multivec_core::pool::Pooling;
 use multivec_core::tokenize::TruncationPolicy;
-use multivec_core::{EncodeOptions, Error, Precision, Result, TextKind};
+use multivec_core::{EncodeOptions, Error, ModelKind, Precision, Result, TextKind};
 use serde::Deserialize;
 use serde::de::value::MapDeserializer;
 use serde::de::{self, Deserializer, Visitor};
@@ -115,18 +115,50 @@ impl From<Weights> for Precision {
     }
 }
 
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case", expecting = "a kind of model")]
+enum Model {
+    MultiVector,
+    Dense,
+    Sparse,
+    CrossEncoder,
+    Hybrid,
+}
+
+impl From<Model> for ModelKind {
+    fn from(model: Model) -> Self {
+        match model {
+            Model::MultiVector => Self::MultiVector,
+            Model::Dense => Self::Dense,
+            Model::Sparse => Self::Sparse,
+            Model::CrossEncoder => Self::CrossEncoder,
+            Model::Hybrid => Self::Hybrid,
+        }
+    }
+}
+
+/// What was asked for of a model.
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    precision: Option<Weights>,
+    kind: Option<Model>,
+}
+
+impl Wanted {
+    pub(super) fn precision(&self) -> Option<Precision> {
+        self.precision.map(Precision::from)
+    }
+
+    pub(super) fn kind(&self) -> Option<ModelKind> {
+        self.kind.map(ModelKind::from)
+    }
+}
+
 /// Weights to load.
 #[derive(Deserialize)]
 pub(super) struct ChosenWeights {
     pub(super) path: String,
-    precision: Option<Weights>,
-}
-
-impl ChosenWeights {
-    /// The one that was asked for.
-    pub(super) fn precision(&self) -> Option<Precision> {
-        self.precision.map(Precision::from)
-    }
+    pub(super) wanted: Wanted,
 }
 
 /// Reads `EncodeOptions`; absent keys have the core's defaults.
@@ -198,13 +230,9 @@ pub(super) fn text_kind(value: JsValue) -> JsResult<TextKind> {
     })
 }
 
-/// Reads the precision of weights; `undefined` leaves it open.
-pub(super) fn precision(value: JsValue) -> JsResult<Option<Precision>> {
-    if value.is_undefined() {
-        return Ok(None);
-    }
-    let weights: Weights = read("precision", FromJs::from(value))?;
-    Ok(Some(weights.into()))
+/// Reads what is asked for of a model.
+pub(super) fn wanted(value: JsValue) -> JsResult<Wanted> {
+    read("wanted", FromJs::from(value))
 }
 
 /// Reads which weights to load.

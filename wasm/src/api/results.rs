@@ -13,17 +13,55 @@ use super::multi_vectors::EncodedTexts;
 /// multi-vectors.
 pub(super) fn object_of(texts: &[String], outputs: Vec<AnyOutput>) -> JsResult<JsValue> {
     let (mut embeddings, mut vectors) = (Vec::<Embedding>::new(), Vectors::default());
+    let (mut dense, mut vocabulary) = (Vec::new(), 0);
     for output in outputs {
         match output {
             AnyOutput::MultiVector(embedding) => embeddings.push(embedding),
+            AnyOutput::Hybrid(embedding) => {
+                dense.extend(embedding.dense.values);
+                vocabulary = embedding.sparse.dim;
+                vectors.push(AnyOutput::Sparse(embedding.sparse));
+                embeddings.push(embedding.multi_vector);
+            }
             other => vectors.push(other),
         }
     }
     if embeddings.is_empty() {
-        object(&vectors)
-    } else {
-        object(&EncodedTexts::new(texts, &embeddings))
+        return object(&vectors);
     }
+    let found = EncodedTexts::new(texts, &embeddings);
+    if dense.is_empty() {
+        return object(&found);
+    }
+    object(&HybridTexts {
+        texts: found,
+        dense,
+        weights: vectors.data,
+        indices: vectors.indices,
+        ends: vectors.ends,
+        vocabulary,
+    })
+}
+
+/// Multi-vectors, and what models of several kinds give beside them.
+#[derive(Serialize)]
+struct HybridTexts {
+    #[serde(flatten)]
+    texts: EncodedTexts,
+    /// Vectors of the texts, one after the other.
+    #[serde(serialize_with = "floats")]
+    dense: Vec<f32>,
+    /// Weights of tokens, one text after the other.
+    #[serde(serialize_with = "floats")]
+    weights: Vec<f32>,
+    /// The token of each weight.
+    #[serde(serialize_with = "integers")]
+    indices: Vec<u32>,
+    /// Where each text ends in `weights`.
+    #[serde(serialize_with = "integers")]
+    ends: Vec<u32>,
+    /// Tokens that could have a weight.
+    vocabulary: usize,
 }
 
 /// A vector for each text or pair, one after the other.

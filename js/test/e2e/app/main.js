@@ -72,6 +72,16 @@ globalThis.api = {
     const found = await encoder[kind === "query" ? "encodeQueries" : "encodeDocuments"](texts, options);
     return found.map(({ indices = [], values }) => ({ indices: [...indices], values: [...values] }));
   },
+  /** Embeddings of several kinds as plain arrays. */
+  async encodeHybrid(kind, texts, options) {
+    const found = await encoder[kind === "query" ? "encodeQueries" : "encodeDocuments"](texts, options);
+    return found.map(({ dense, sparse, multiVector }) => ({
+      dense: [...dense.values],
+      indices: [...sparse.indices],
+      values: [...sparse.values],
+      tokens: [...multiVector.data],
+    }));
+  },
   async predict(pairs, options) {
     const found = await encoder.predict(pairs, options);
     return found.map(({ logits, scores }) => ({ logits: [...logits], scores: [...scores] }));
