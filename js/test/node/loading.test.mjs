@@ -20,7 +20,10 @@ let cache;
 
 /** The weights' path, and the bytes of the three files of an exported model. */
 async function loadFiles(source, options) {
-  const planner = (files, precision) => engine.plan({ files, precision });
+  const planner = {
+    plan: (files, precision) => engine.plan({ files, wanted: { precision } }),
+    accept: () => undefined,
+  };
   const { weights, contents, large } = await loadWith(source, options, planner);
   const config = Object.keys(contents).find((path) => path !== "tokenizer.json");
   const bytes = { model: large[0].bytes, tokenizer: contents["tokenizer.json"], config: contents[config] };
