@@ -1,10 +1,12 @@
 //! Texts from files or from standard input: lines, or rows of tables.
 
+mod chunk;
 mod files;
 mod format;
 mod hash;
 mod lines;
 mod position;
+mod reader;
 mod share;
 mod skipped;
 mod table;
@@ -13,83 +15,21 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use multivec::{Error, Result};
-use serde_json::Value;
 
 use crate::console::io_error;
+pub(crate) use chunk::{Chunk, InputText, Kept, NullText, text_name};
 use format::Columns;
 pub(crate) use format::{InputArguments, InputFormat};
 use lines::Lines;
 pub(crate) use position::Position;
+use reader::Reader;
 use share::Members;
 pub(crate) use share::Share;
 pub(crate) use skipped::{OnError, Skipped};
 pub(crate) use table::Ids;
 use table::Table;
-
-/// Texts per chunk: enough that batches find texts of similar length.
-const CHUNK: usize = 1024;
-
-/// Bytes after which a chunk ends, so that long texts do not fill memory.
-const CHUNK_BYTES: u64 = 1 << 20;
-
-/// A text and its id, if the line has one.
-#[derive(Debug, PartialEq)]
-pub(crate) struct InputText {
-    pub(crate) text: String,
-    pub(crate) id: Option<Value>,
-    /// The number of its file, from 0.
-    file: usize,
-    /// Position in the input, from 0.
-    pub(crate) index: usize,
-    /// Line number, from 1; of a table the row.
-    pub(crate) line: usize,
-}
-
-/// A row of a table whose text is null.
-#[derive(Debug, PartialEq)]
-pub(crate) struct NullText {
-    pub(crate) id: Option<Value>,
-    pub(crate) index: usize,
-    /// The row, from 1.
-    pub(crate) line: usize,
-}
-
-/// The name of a text in outputs: its id, or its position in the input.
-pub(crate) fn text_name(index: usize, id: &Value) -> String {
-    match id {
-        Value::Null => index.to_string(),
-        Value::String(id) => id.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// Consecutive texts of a file. Only at the input's end there are none of any
-/// kind.
-#[derive(Debug, Default)]
-pub(crate) struct Chunk {
-    pub(crate) texts: Vec<InputText>,
-    pub(crate) nulls: Vec<NullText>,
-    pub(crate) skipped: Vec<Skipped>,
-    /// Of tables.
-    pub(crate) kept: Option<Kept>,
-}
-
-impl Chunk {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.texts.is_empty() && self.nulls.is_empty() && self.skipped.is_empty()
-    }
-}
-
-/// The ids and the columns that are kept, of consecutive rows.
-#[derive(Clone, Debug)]
-pub(crate) struct Kept {
-    pub(crate) rows: RecordBatch,
-    /// The position in the input of the first of them.
-    pub(crate) first: usize,
-}
 
 /// What of an input is read, and how.
 #[derive(Clone, Debug, Default)]
@@ -121,29 +61,6 @@ pub(crate) struct Input {
     kept: Option<SchemaRef>,
     /// Bytes of each file; `None` for standard input.
     sizes: Option<Vec<u64>>,
-}
-
-enum Reader {
-    Lines(Box<Lines>),
-    Table(Box<Table>),
-}
-
-impl Reader {
-    /// The position of the next text in the input.
-    fn texts(&self) -> usize {
-        match self {
-            Self::Lines(lines) => lines.texts(),
-            Self::Table(table) => table.texts(),
-        }
-    }
-
-    /// A hash of the whole file, which has been read to its end.
-    fn hash(&self) -> Result<String> {
-        match self {
-            Self::Lines(lines) => Ok(lines.position().hash),
-            Self::Table(table) => table.hash(),
-        }
-    }
 }
 
 impl Input {
@@ -231,24 +148,12 @@ impl Input {
         let sizes = self.sizes.as_deref().unwrap_or_default();
         let before: u64 = sizes.iter().take(self.at).sum();
         let size = sizes.get(self.at).copied().unwrap_or(0);
-        before
-            + match &self.reader {
-                Some(Reader::Lines(lines)) => lines.bytes,
-                Some(Reader::Table(table)) => (size as f64 * table.done()) as u64,
-                None => 0,
-            }
+        before + self.reader.as_ref().map_or(0, |reader| reader.bytes(size))
     }
 
     /// The number of texts in a file.
     fn count(&self, at: usize) -> Result<usize> {
-        let mut reader = self.open_file(at)?.starting_at(0, Members::None);
-        match &mut reader {
-            Reader::Table(table) => table.count(),
-            Reader::Lines(lines) => {
-                while !lines.read_chunk()?.is_empty() {}
-                Ok(lines.texts())
-            }
-        }
+        self.open_file(at)?.starting_at(0, Members::None).count()
     }
 
     fn members(&self, file: usize) -> Members {
@@ -339,10 +244,7 @@ impl Input {
                 self.pass_over()?;
                 continue;
             }
-            let mut chunk = match reader {
-                Reader::Lines(lines) => lines.read_chunk()?,
-                Reader::Table(table) => table.read_chunk()?,
-            };
+            let mut chunk = reader.read_chunk()?;
             if !chunk.is_empty() {
                 for text in &mut chunk.texts {
                     text.file = self.at;
@@ -421,15 +323,6 @@ impl Input {
         match &text.id {
             Some(id) => format!("{place}: id {id}"),
             None => place,
-        }
-    }
-}
-
-impl Reader {
-    fn starting_at(self, first: usize, members: Members) -> Self {
-        match self {
-            Self::Lines(lines) => Self::Lines(Box::new(lines.with_members(first, members))),
-            Self::Table(table) => Self::Table(Box::new(table.with_members(first, members))),
         }
     }
 }

@@ -3,11 +3,12 @@
 use multivec::Result;
 use serde::{Deserialize, Serialize};
 
+use super::Input;
 use super::hash::hash_file;
 use super::lines::LinesPosition;
+use super::reader::Reader;
 use super::share::Members;
 use super::table::Table;
-use super::{Input, Reader};
 
 /// How far an input has been read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

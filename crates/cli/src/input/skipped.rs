@@ -5,7 +5,7 @@ use multivec::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::InputText;
+use super::chunk::InputText;
 
 /// What a line that cannot be used does to a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

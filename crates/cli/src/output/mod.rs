@@ -8,21 +8,22 @@ mod dense;
 mod format;
 mod journal;
 mod ranges;
+mod resume;
+mod rows;
 mod stored;
 mod table;
 mod tensors;
 
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use multivec::{Error, Result};
-use serde_json::{Value, json};
 
 use crate::console::io_error;
-use crate::input::{Input, InputText, Kept, NullText, OnError, Skipped, text_name};
+use crate::input::{Input, InputText, Kept, NullText, Skipped};
 use format::Format;
 pub(crate) use format::Target;
 pub(crate) use journal::{Identity, Totals};
@@ -69,78 +70,6 @@ impl Output {
             .seal_if_full()
             .map_err(|source| output.error(source))?;
         Ok(output)
-    }
-
-    fn resume(
-        target: &Target<'_>,
-        format: Format,
-        identity: Identity,
-        input: &mut Input,
-    ) -> Result<Self> {
-        let base = match format.parts() {
-            Some(parts) => {
-                parts.prepare(|base| beside(base, "journal").exists())?;
-                parts.base()
-            }
-            None => target.path.to_owned(),
-        };
-        let path = base.as_path();
-        let fail = |source| io_error(&path.display().to_string(), "writing", source);
-        let partial_path = beside(path, "partial");
-        let mut journal = Journal::open(&beside(path, "journal")).map_err(fail)?;
-        let mut partial = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&partial_path)
-            .map_err(fail)?;
-        let kept = partial.metadata().map_err(fail)?.len();
-        let found = journal.read(&identity, kept).map_err(fail)?;
-        let totals = match found {
-            Some(totals)
-                if may_skip(&totals, input)
-                    && format
-                        .parts()
-                        .is_none_or(|parts| parts.are_there(totals.parts))
-                    && input.skip(&totals.input)? =>
-            {
-                totals
-            }
-            found => {
-                if found.is_some() || kept > 0 {
-                    eprintln!(
-                        "note: {} is from another input, model or options, or is damaged: starting over",
-                        partial_path.display()
-                    );
-                }
-                if let Some(parts) = format.parts() {
-                    parts.remove().map_err(fail)?;
-                }
-                journal.start(&identity).map_err(fail)?;
-                Totals::default()
-            }
-        };
-        let mut names = HashSet::new();
-        journal
-            .records(|record| {
-                let texts = record.indices.iter().zip(&record.ids);
-                names.extend(texts.map(|(&index, id)| hash(&text_name(index, id))));
-                Ok(())
-            })
-            .map_err(fail)?;
-        partial.set_len(totals.length).map_err(fail)?;
-        partial.seek(SeekFrom::End(0)).map_err(fail)?;
-        Ok(Self {
-            path: base,
-            format,
-            identity,
-            partial: BufWriter::new(partial),
-            journal,
-            open: Record::default(),
-            totals,
-            names,
-        })
     }
 
     /// What is written so far, by earlier runs too.
@@ -191,93 +120,6 @@ impl Output {
         self.totals.length += done.map_err(|source| self.error(source))?;
         self.totals.nulls += 1;
         Ok(())
-    }
-
-    fn write_null_line(&mut self, text: &NullText) -> io::Result<u64> {
-        let line = json!({
-            "index": text.index,
-            "id": text.id,
-            "kind": self.identity.kind,
-            "space": self.identity.space,
-            "embedding": null,
-        });
-        let line = format!("{line}\n");
-        self.partial.write_all(line.as_bytes())?;
-        Ok(line.len() as u64)
-    }
-
-    /// Writes the open rows of a table if they are enough.
-    fn write_full_batch(&mut self) -> io::Result<u64> {
-        match &mut self.format {
-            Format::Table(table) if table.rows.is_full() => self.write_batch(),
-            _ => Ok(0),
-        }
-    }
-
-    /// Writes the open rows of a table.
-    fn write_batch(&mut self) -> io::Result<u64> {
-        let Format::Table(table) = &mut self.format else {
-            return Ok(0);
-        };
-        let bytes = table.rows.take()?;
-        self.partial.write_all(&bytes)?;
-        Ok(bytes.len() as u64)
-    }
-
-    fn write_line(&mut self, text: &InputText, embedding: &impl Stored) -> io::Result<u64> {
-        let mut line = json!({
-            "index": text.index,
-            "id": text.id,
-            "kind": self.identity.kind,
-            "space": self.identity.space,
-        });
-        for (key, value) in embedding.fields() {
-            line[key] = value;
-        }
-        if let Some(origin) = &self.identity.origin {
-            line["origin"] = origin.as_str().into();
-        }
-        let line = format!("{line}\n");
-        self.partial.write_all(line.as_bytes())?;
-        Ok(line.len() as u64)
-    }
-
-    fn write_rows(&mut self, text: &InputText, embedding: &impl Stored) -> Result<io::Result<u64>> {
-        let id = text.id.clone().unwrap_or(Value::Null);
-        let name = text_name(text.index, &id);
-        let are_tensors = matches!(self.format, Format::Tensors);
-        if are_tensors {
-            self.check_name(&name, text)?;
-        }
-        self.totals.header += tensors::entry_size(&self.identity, &name, self.totals.length, &id);
-        let most = tensors::LARGEST_HEADER - tensors::frame(&self.identity);
-        if are_tensors && self.totals.header > most {
-            return Err(Error::option(
-                "output",
-                "a name that ends in .jsonl for this many texts, since readers of safetensors \
-                 refuse headers of more than 100 MB",
-                format!("{} after {} texts", self.path.display(), self.totals.texts),
-            ));
-        }
-        self.open.indices.push(text.index);
-        self.open.rows.push(embedding.rows());
-        self.open.weights.push(embedding.weights());
-        self.open.ids.push(id);
-        let bytes = embedding.bytes();
-        Ok(self.partial.write_all(&bytes).map(|()| bytes.len() as u64))
-    }
-
-    /// Refuses names that a file of tensors cannot have.
-    fn check_name(&mut self, name: &str, text: &InputText) -> Result<()> {
-        if name != "__metadata__" && self.names.insert(hash(name)) {
-            return Ok(());
-        }
-        Err(Error::option(
-            "id",
-            "an id of its own for each text, which names its tensor, or an output that ends in \
-             .jsonl",
-            format!("{name:?} in line {}", text.line),
-        ))
     }
 
     /// Leaves texts out.
@@ -412,11 +254,6 @@ fn hash(name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);
     hasher.finish()
-}
-
-/// Whether a run goes on after one that has left texts out.
-fn may_skip(totals: &Totals, input: &Input) -> bool {
-    totals.skipped == 0 || input.on_error() == OnError::Skip
 }
 
 /// The path with a second extension.

@@ -8,9 +8,10 @@ use multivec::{Error, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::chunk::{CHUNK, CHUNK_BYTES, Chunk, InputText};
 use super::format::{self, BYTE_ORDER_MARK, Columns, InputFormat};
 use super::share::Members;
-use super::{CHUNK, CHUNK_BYTES, Chunk, InputText, OnError, Skipped};
+use super::skipped::{OnError, Skipped};
 use crate::console::io_error;
 
 /// Maximum bytes of a line.

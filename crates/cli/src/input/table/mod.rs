@@ -15,10 +15,10 @@ use arrow_select::take::take;
 use multivec::{Error, Result};
 use multivec_arrow::Texts;
 
+use super::chunk::{CHUNK, CHUNK_BYTES, Chunk, InputText, Kept, NullText};
 use super::format::{Columns, InputFormat};
 use super::hash::hash_file;
 use super::share::Members;
-use super::{CHUNK, CHUNK_BYTES, Chunk, InputText, Kept, NullText};
 use crate::console::io_error;
 use crate::guard::guarded;
 use crate::parquet_files::Batches;
@@ -363,5 +363,6 @@ fn projection(schema: &Schema, columns: &Columns) -> Vec<usize> {
     positions
 }
 
-#[cfg(all(test, feature = "parquet"))]
+#[cfg(test)]
+#[cfg(feature = "parquet")]
 mod tests;
