@@ -7,6 +7,7 @@ use multivec_kernels::Parallel;
 
 use crate::batch::{BatchShapes, CACHED_TOKENS, TokenBatch};
 use crate::error::Result;
+use crate::form_speed::FormSpeed;
 use crate::quantization::Quantization;
 
 /// An engine with a loaded model.
@@ -162,6 +163,8 @@ pub struct BackendInfo {
     pub model_file: String,
     /// The form in which the graph runs.
     pub graph: GraphForm,
+    /// How fast its two forms are, where that was measured to choose one.
+    pub speed: FormSpeed,
     /// Operators that the backend does not implement itself and the engine's
     /// own ONNX reader adds, sorted. They run, but as written: never fused.
     pub fallback_operators: Vec<String>,
@@ -184,6 +187,7 @@ impl BackendInfo {
             dim: None,
             model_file: model_file.into(),
             graph: GraphForm::Original,
+            speed: FormSpeed::NotMeasured,
             fallback_operators: Vec::new(),
             padding: Padding::Allowed,
         }
@@ -221,6 +225,13 @@ impl BackendInfo {
     #[must_use]
     pub fn with_graph(mut self, form: GraphForm) -> Self {
         self.graph = form;
+        self
+    }
+
+    /// Sets how fast the two forms of the graph are.
+    #[must_use]
+    pub fn with_speed(mut self, speed: FormSpeed) -> Self {
+        self.speed = speed;
         self
     }
 

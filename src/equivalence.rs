@@ -79,6 +79,11 @@ impl Probes {
         self
     }
 
+    /// The batches, shortest text first.
+    pub fn batches(&self) -> &[TokenBatch] {
+        &self.0
+    }
+
     /// Runs a backend on the probes.
     ///
     /// # Errors
@@ -129,6 +134,11 @@ impl Probes {
         let of_short = (0..short_length).map(|at| (row(short, at), row(both, long_length + at)));
         largest(of_long.chain(of_short))
     }
+}
+
+/// A batch of texts without padding, with ids from the whole vocabulary.
+pub fn sample_batch(tokenizer: &TextTokenizer, [rows, length]: [usize; 2]) -> TokenBatch {
+    TokenBatch::unpadded(rows, ids(tokenizer, rows * length))
 }
 
 /// Ids from the whole vocabulary, the same on each call.

@@ -30,6 +30,7 @@ pub mod equivalence;
 mod error;
 pub mod fidelity;
 mod fingerprint;
+mod form_speed;
 pub mod fusion;
 pub mod model;
 mod normalization;
@@ -57,6 +58,7 @@ pub use encoder::{
 };
 pub use error::{Error, Result};
 pub use fingerprint::{Fingerprint, WeightsHasher};
+pub use form_speed::{FormSpeed, FormTimes, speed_up};
 pub use model::ModelKind;
 pub use multivec_graph::Fused;
 pub use multivec_kernels::{Parallel, ThreadPool};

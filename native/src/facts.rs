@@ -23,6 +23,7 @@ pub fn facts<H: Head>(encoder: &TextEncoder<H>) -> Value {
         "instruction_set": instruction_set().ok().map(|set| set.to_string()),
         "side_by_side": encoder.concurrency(),
         "graph": info.graph.to_string(),
+        "speed": info.speed.to_string(),
         "fallback_operators": info.fallback_operators,
         "padding": info.padding.to_string(),
         "dim": encoder.dim(),

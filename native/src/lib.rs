@@ -65,10 +65,11 @@ pub use multivec_core::tokenize::{
 pub use multivec_core::{
     AnyEncoder, Backend, BackendInfo, Cancellation, Control, CrossEncoder, DenseEmbedding,
     DenseEncoder, Embedding, EmbeddingStream, EncodeJob, EncodeOptions, Encoder, Error,
-    Fingerprint, Fused, GraphForm, HybridEmbedding, HybridEncoder, ModelConfig, ModelKind,
-    ModelParts, MultiVectorEncoder, Padding, Parallel, Precision, Prediction, Progress,
-    Quantization, RankedDocument, Result, RunMode, Scheduling, SparseEmbedding, SparseEncoder,
-    TextEncoder, TextKind, ThreadPool, Token, TokenStates, WeightsHasher,
+    Fingerprint, FormSpeed, FormTimes, Fused, GraphForm, HybridEmbedding, HybridEncoder,
+    ModelConfig, ModelKind, ModelParts, MultiVectorEncoder, Padding, Parallel, Precision,
+    Prediction, Progress, Quantization, RankedDocument, Result, RunMode, Scheduling,
+    SparseEmbedding, SparseEncoder, TextEncoder, TextKind, ThreadPool, Token, TokenStates,
+    WeightsHasher,
 };
 #[cfg(feature = "quantize")]
 pub use multivec_graph::quantize::{LayerKind, WeightRange};

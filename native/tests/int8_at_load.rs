@@ -248,6 +248,7 @@ fn verdicts_and_spaces_are_those_of_the_precision() {
         let load = |precision: Option<Precision>| {
             let builder = EncoderBuilder::from_dir(fixture("hub/mv-pylate-bert"))
                 .with_engine(engine)
+                .with_optimization(Optimization::Checked)
                 .with_cache_dir(cache.path());
             build(match precision {
                 Some(precision) => builder.with_precision(precision),

@@ -26,6 +26,7 @@ fn builder(cache: &Path, engine: Engine) -> EncoderBuilder {
     EncoderBuilder::from_dir(MODEL)
         .with_precision(Precision::Fp32)
         .with_engine(engine)
+        .with_optimization(Optimization::Checked)
         .with_cache_dir(cache)
 }
 

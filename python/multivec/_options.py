@@ -72,6 +72,9 @@ class LoadOptions(EncodeOptions, total=False):
     threads: Optional[int]
     #: Whether graphs are fused, and checked against the original (``True``).
     optimize: bool
+    #: Whether the fused graph is timed beside the original one when it is loaded for
+    #: the first time, so that the faster one runs (``True``).
+    measure: bool
     #: The file of weights to load, by its path in the folder.
     file: Optional[str]
     #: Where fused graphs are kept; ``multivec`` in the user's cache folder.
@@ -155,7 +158,7 @@ def load(given: dict[str, Any]) -> str:
     }
     if given.get("threads") is not None:
         found["cores"] = given["threads"]
-    for name in ("optimize", "offline"):
+    for name in ("optimize", "measure", "offline"):
         if given.get(name) is not None:
             found[name] = switch[bool(given[name])]
     if "library" not in found and found.get("engine") != "tract":

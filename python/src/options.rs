@@ -22,6 +22,7 @@ pub(crate) struct Load {
     provider: ProviderName,
     device: u32,
     optimize: Switch,
+    measure: Switch,
     cores: Option<usize>,
     sessions: Option<usize>,
     file: Option<String>,
@@ -132,9 +133,10 @@ impl Load {
             PrecisionName::Int4 => Precision::Int4,
         });
         options.provider = provider(&self.provider, self.device);
-        options.optimization = match self.optimize {
-            Switch::Off => Optimization::Off,
-            Switch::Default | Switch::On => Optimization::Checked,
+        options.optimization = match (self.optimize, self.measure) {
+            (Switch::Off, _) => Optimization::Off,
+            (_, Switch::Off) => Optimization::Checked,
+            _ => Optimization::Measured,
         };
         options.cores = self.cores;
         options.sessions = self.sessions;

@@ -2,6 +2,7 @@
 
 use multivec::{
     EncodeOptions, Encoder, EncoderBuilder, GraphForm, ModelBytes, Optimization, Precision,
+    instruction_set,
 };
 use multivec_testing::parity;
 use multivec_testing::{Fixture, MINILM, TINY};
@@ -85,25 +86,31 @@ fn int8_of_the_demo_model(load: parity::Load<'_>, floors: Floors) {
 }
 
 /// Measured with ONNX Runtime 1.30 over 1247 rows, each text alone: mean
-/// 0.99903, first percentile 0.99707, minimum 0.99550.
+/// 0.99234, first percentile 0.97918, minimum 0.96647. There is one scale for all
+/// rows of a text.
+const ORIGINAL: Floors = Floors {
+    mean: 0.992,
+    p1: 0.979,
+    minimum: 0.955,
+};
+
+/// Measured as above: mean 0.99903, first percentile 0.99707, minimum 0.99550.
 #[test]
 fn int8_of_the_demo_model_fused() {
-    let floors = Floors {
-        mean: 0.998,
-        p1: 0.996,
-        minimum: 0.99,
+    // Where the kernels are slow, ONNX Runtime's own products run.
+    let kernels = instruction_set().expect("a known instruction set");
+    let floors = match kernels.name {
+        "plain" => ORIGINAL,
+        _ => Floors {
+            mean: 0.998,
+            p1: 0.996,
+            minimum: 0.99,
+        },
     };
     int8_of_the_demo_model(&load, floors);
 }
 
-/// Measured as above: mean 0.99234, first percentile 0.97918, minimum 0.96647.
-/// The original graph has one scale for all rows of a text.
 #[test]
 fn int8_of_the_demo_model_original() {
-    let floors = Floors {
-        mean: 0.992,
-        p1: 0.979,
-        minimum: 0.955,
-    };
-    int8_of_the_demo_model(&load_original, floors);
+    int8_of_the_demo_model(&load_original, ORIGINAL);
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask test-nightly`: what takes too long for every change, or a
-//! nightly compiler: `fuzz`, `miri`, `memory`, `runtimes`, `python` and
-//! `matrix`.
+//! nightly compiler: `fuzz`, `miri`, `memory`, `runtimes`, `kernels`, `python`
+//! and `matrix`.
 
 use std::ffi::OsString;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::browser::{browser, others};
 use crate::command::{Result, answers, cargo, cargo_of, output, program, root, step, target};
-use crate::test::parity;
+use crate::test::{MAX_ISA, parity};
 use crate::{python, setup, tools};
 
 /// How long inputs are tried, in seconds.
@@ -28,6 +28,7 @@ pub(crate) fn run(arguments: &[String]) -> Result {
             miri()?;
             memory()?;
             runtimes()?;
+            kernels()?;
             python::nightly()?;
             matrix()
         }
@@ -36,10 +37,11 @@ pub(crate) fn run(arguments: &[String]) -> Result {
         ["miri"] => miri(),
         ["memory"] => memory(),
         ["runtimes"] => runtimes(),
+        ["kernels"] => kernels(),
         ["python"] => python::nightly(),
         ["matrix"] => matrix(),
         _ => Err(format!(
-            "expected `fuzz [SECONDS]`, `miri`, `memory`, `runtimes`, `python`, `matrix` or nothing, found {arguments:?}"
+            "expected `fuzz [SECONDS]`, `miri`, `memory`, `runtimes`, `kernels`, `python`, `matrix` or nothing, found {arguments:?}"
         )),
     }
 }
@@ -226,6 +228,24 @@ fn runtimes() -> Result {
             parity.args(["--", "--skip", "int8_of_the_demo_model_original"]);
         }
         step(&format!("parity with ONNX Runtime {version}"), parity)?;
+    }
+    Ok(())
+}
+
+/// Parity with the kernels held to each instruction set. One that the machine lacks
+/// runs as the next one below.
+fn kernels() -> Result {
+    setup::node_packages()?;
+    let names: &[&str] = if cfg!(target_arch = "x86_64") {
+        &["plain", "avx2", "avx-vnni", "avx512-vnni"]
+    } else {
+        &["plain", "neon-dotprod", "neon-i8mm"]
+    };
+    for name in names {
+        step(
+            &format!("parity with kernels up to {name}"),
+            parity(&mut cargo()).env(MAX_ISA, name),
+        )?;
     }
     Ok(())
 }

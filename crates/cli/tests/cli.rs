@@ -368,10 +368,44 @@ fn a_missing_model_is_named() {
 }
 
 #[test]
+fn info_says_how_fast_both_forms_are() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let info = |more: &[&str]| {
+        let program = env!("CARGO_BIN_EXE_multivec");
+        let done = Command::new(program)
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+            .args(["info", "--json", "--model", "tests/fixtures/tiny-bert"])
+            .args(more)
+            .env("XDG_CACHE_HOME", cache.path())
+            .env("HOME", cache.path())
+            .output()
+            .expect("multivec starts");
+        assert!(done.status.success(), "{done:?}");
+        last_json(&done)["speed"].as_str().map(str::to_owned)
+    };
+    let fp32 = ["--precision", "fp32"];
+    let unmeasured = info(&[&fp32[..], &["--no-measure"]].concat());
+    assert_eq!(unmeasured.as_deref(), Some("not measured"));
+    let measured = info(&fp32).expect("a text");
+    assert!(measured.starts_with("the fused form is "), "{measured}");
+    assert!(measured.contains(": 1 x 8 tokens "), "{measured}");
+    // The numbers of the first load.
+    assert_eq!(info(&fp32).as_deref(), Some(measured.as_str()));
+    let int8 = info(&["--precision", "int8"]).expect("a text");
+    assert!(int8.contains("quantizes each row by itself"), "{int8}");
+}
+
+#[test]
 fn a_fused_model_is_written_and_gives_the_same_vectors() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let fused = path(&folder, "fused");
-    let arguments = ["--model", "tests/fixtures/tiny-bert", "--precision", "fp32"];
+    let arguments = [
+        "--model",
+        "tests/fixtures/tiny-bert",
+        "--precision",
+        "fp32",
+        "--no-measure",
+    ];
     let done = multivec(&[&["optimize", "--json", "--output", &fused], &arguments[..]].concat());
     assert!(done.status.success(), "{done:?}");
     let written = last_json(&done);
@@ -391,7 +425,7 @@ fn a_fused_model_is_written_and_gives_the_same_vectors() {
     assert_eq!(loaded["space"], published["space"]);
     assert_ne!(loaded["computed"], published["computed"]);
     // A file of a fused graph is fused again.
-    let again = graph(&["--model", &fused]);
+    let again = graph(&["--model", &fused, "--no-measure"]);
     assert!(
         again["graph"]
             .as_str()

@@ -5,7 +5,7 @@ use std::fmt;
 use multivec_core::batch::TokenBatch;
 use multivec_core::encoder::Normalization;
 use multivec_core::{
-    Backend, BackendInfo, Error, Precision, Result, RunMode, Scheduling, TokenStates,
+    Backend, BackendInfo, Error, FormSpeed, Precision, Result, RunMode, Scheduling, TokenStates,
 };
 use multivec_graph::{self as graph, Graph};
 use tract_core::prelude::*;
@@ -93,6 +93,13 @@ impl TractBackend {
     #[must_use]
     pub fn with_concurrency(mut self, concurrency: usize) -> Self {
         self.concurrency = concurrency.max(1);
+        self
+    }
+
+    /// States how fast the two forms of the graph are.
+    #[must_use]
+    pub fn with_speed(mut self, speed: FormSpeed) -> Self {
+        self.info.speed = speed;
         self
     }
 

@@ -6,7 +6,7 @@ use super::source::Source;
 use crate::model::ModelFiles;
 use crate::onnxruntime::{self, OnnxRuntime, OrtBackend, SessionSettings};
 use crate::optimize::{GraphLoader, OrtGraphs};
-use crate::options::{LoadOptions, Optimization, Provider};
+use crate::options::{LoadOptions, Provider};
 
 /// A model in ONNX Runtime, not an encoder yet.
 pub(super) struct Loaded {
@@ -45,9 +45,6 @@ pub(super) fn load(
         normalization: files.normalization,
         content: files.weights.to_hex(),
     };
-    let backend = match options.optimization {
-        Optimization::Off => graphs.load()?,
-        Optimization::Checked => graphs.load_fused(options.cache_dir.as_deref())?,
-    };
+    let backend = graphs.load_as(options)?;
     Ok(Loaded { files, backend })
 }

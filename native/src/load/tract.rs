@@ -12,7 +12,6 @@ pub(super) fn load(
     options: &LoadOptions,
 ) -> Result<Box<dyn Backend>> {
     use crate::optimize::{GraphLoader, TractGraphs};
-    use crate::options::Optimization;
 
     let graphs = GraphLoader {
         runner: TractGraphs {
@@ -25,10 +24,7 @@ pub(super) fn load(
         normalization: files.normalization,
         content: files.weights.to_hex(),
     };
-    Ok(Box::new(match options.optimization {
-        Optimization::Off => graphs.load()?,
-        Optimization::Checked => graphs.load_fused(options.cache_dir.as_deref())?,
-    }))
+    Ok(Box::new(graphs.load_as(options)?))
 }
 
 #[cfg(not(feature = "tract"))]

@@ -2,7 +2,8 @@
 
 use multivec_core::batch::TokenBatch;
 use multivec_core::{
-    Backend, BackendInfo, Error, GraphForm, Precision, Result, RunMode, Scheduling, TokenStates,
+    Backend, BackendInfo, Error, FormSpeed, GraphForm, Precision, Result, RunMode, Scheduling,
+    TokenStates,
 };
 use ort::session::{NoSelectedOutputs, RunOptions, Session};
 
@@ -101,6 +102,12 @@ impl OrtBackend {
             pinned,
             placement,
         })
+    }
+
+    /// States how fast the two forms of the graph are.
+    pub(crate) fn with_speed(mut self, speed: FormSpeed) -> Self {
+        self.info.speed = speed;
+        self
     }
 
     /// How many operators a provider other than the CPU runs.

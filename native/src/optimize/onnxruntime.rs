@@ -1,6 +1,6 @@
 //! Runs graphs in ONNX Runtime.
 
-use multivec_core::{GraphForm, Precision, Result};
+use multivec_core::{FormSpeed, GraphForm, Precision, Result};
 use multivec_graph::lower::{self, Layers, Operators};
 use multivec_graph::{Fused, Graph, needs_engine_threads};
 use multivec_kernels::{self as kernels, SharedGranularity};
@@ -79,6 +79,10 @@ impl GraphRunner for OrtGraphs<'_> {
         let source = SessionGraph::Memory(graph.into());
         let backend = self.open(source, GraphForm::Fused(fused), &kernels)?;
         Ok((backend, kernels.granularity().clone()))
+    }
+
+    fn with_speed(&self, backend: OrtBackend, speed: FormSpeed) -> OrtBackend {
+        backend.with_speed(speed)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Runs graphs in tract.
 
-use multivec_core::{GraphForm, Precision, Result};
+use multivec_core::{FormSpeed, GraphForm, Precision, Result};
 use multivec_graph::{Fused, Graph};
 use multivec_kernels::SharedGranularity;
 use multivec_tract::{TractBackend, TractGraph};
@@ -43,6 +43,10 @@ impl GraphRunner for TractGraphs<'_> {
         let granularity = SharedGranularity::default();
         let backend = self.open(graph, GraphForm::Fused(fused), &granularity)?;
         Ok((backend, granularity))
+    }
+
+    fn with_speed(&self, backend: TractBackend, speed: FormSpeed) -> TractBackend {
+        backend.with_speed(speed)
     }
 }
 

@@ -8,6 +8,9 @@ use std::process::Command;
 use crate::command::{Result, answers, cargo, program, root, step};
 use crate::{licenses, package, python, setup};
 
+/// The environment variable that holds kernels to an instruction set.
+pub(crate) const MAX_ISA: &str = "MULTIVEC_MAX_ISA";
+
 /// All crates, with all features, since the command line takes those of the
 /// library: the same in every step, so that no dependency is built twice.
 const ALL: &str = "--workspace";
@@ -74,6 +77,13 @@ fn lints() -> Result {
 
 fn tests() -> Result {
     step("tests", cargo().args(runner()).arg(ALL))?;
+    // INT8 on all instruction sets is in `test-nightly kernels`.
+    step(
+        "FP32 with the kernels of machines without SIMD",
+        cargo()
+            .args(["test", ALL, "--test", "parity", "fp32"])
+            .env(MAX_ISA, "plain"),
+    )?;
     step(
         "documentation tests",
         cargo().args(["test", "--doc"]).arg(ALL),

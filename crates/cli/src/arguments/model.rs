@@ -30,6 +30,9 @@ pub(crate) struct ModelArguments {
     /// Run the graph as exported, without fusing it.
     #[arg(long)]
     no_optimize: bool,
+    /// Run the fused graph without timing the one as exported beside it.
+    #[arg(long)]
+    no_measure: bool,
     /// Precision to run in [default: on CPUs INT8 if the model has it or its
     /// weights are in safetensors].
     #[arg(long)]
@@ -264,8 +267,10 @@ impl ModelArguments {
         options.engine = self.engine.into();
         options.optimization = if self.no_optimize {
             Optimization::Off
-        } else {
+        } else if self.no_measure {
             Optimization::Checked
+        } else {
+            Optimization::Measured
         };
         options.provider = self.provider.provider()?;
         options.arena = match self.arena {
