@@ -1,5 +1,7 @@
 //! `config.json` of a transformer, and where its weights are.
 
+use multivec_graph::architectures::model_type_of;
+
 use super::description::{Transformer, WeightsFile};
 use super::files::{Files, join};
 use crate::config::Keys;
@@ -21,7 +23,7 @@ const OFFSET_POSITIONS: [&str; 8] = [
 pub(super) fn read(files: &Files, folder: &str) -> Result<Transformer> {
     let config = join(folder, "config.json");
     let keys = files.require(&config, "the configuration of the transformer")?;
-    let Some(model_type) = keys.string("model_type")? else {
+    let Some(model_type) = model_type(&keys)? else {
         return Err(keys.error("model_type", "the family of the transformer", "none"));
     };
     Ok(Transformer {
@@ -32,6 +34,19 @@ pub(super) fn read(files: &Files, folder: &str) -> Result<Transformer> {
         model_type,
         config,
     })
+}
+
+fn model_type(keys: &Keys) -> Result<Option<String>> {
+    if let Some(stated) = keys.string("model_type")? {
+        return Ok(Some(stated));
+    }
+    let class = match keys.object("auto_map")? {
+        Some(classes) => classes.string("AutoConfig")?,
+        None => None,
+    };
+    Ok(class
+        .and_then(|class| model_type_of(&class))
+        .map(str::to_owned))
 }
 
 fn first<const N: usize>(keys: &Keys, names: [&'static str; N]) -> Result<Option<usize>> {

@@ -29,7 +29,7 @@ pub(super) const WORDS: &str = "embeddings.word_embeddings.weight";
 
 /// How positions are counted.
 #[derive(Clone, Copy)]
-enum Counting {
+pub(super) enum Counting {
     /// From 0 on.
     All,
     /// Only tokens that are not padding, from the id of padding on.
@@ -90,13 +90,13 @@ fn encoder(
 }
 
 /// The sum of all embeddings.
-struct Embedded {
-    sum: String,
-    max_positions: usize,
-    inputs: Inputs,
+pub(super) struct Embedded {
+    pub(super) sum: String,
+    pub(super) max_positions: usize,
+    pub(super) inputs: Inputs,
 }
 
-fn embed(draft: &mut Draft<'_>, counting: Counting, columns: usize) -> Result<Embedded> {
+pub(super) fn embed(draft: &mut Draft<'_>, counting: Counting, columns: usize) -> Result<Embedded> {
     let words = draft.words(WORDS, columns)?;
     let (mut sum, inputs) = draft.add_types(&words, columns)?;
     let positions = draft.table("embeddings.position_embeddings.weight", columns)?;

@@ -1,15 +1,19 @@
-//! Jina's third version, and its ColBERT: XLM-RoBERTa with rotary embedding.
+//! Jina's third version, and its ColBERT: XLM-RoBERTa with rotary embedding. Its
+//! second reranker has the same layers behind a table of positions.
 //!
-//! Source: jinaai/xlm-roberta-flash-implementation, and transformers.
+//! Source: jinaai/xlm-roberta-flash-implementation and
+//! jinaai/jina-reranker-v2-base-multilingual, and transformers.
 
-use super::bert::WORDS;
+use super::bert::{self, Counting, WORDS};
+use super::config::Config;
 use super::draft::Draft;
 use super::encoder::Encoder;
 use super::heads::Heads;
-use super::layers::{Inner, Projection};
+use super::layers::{Context, Inner, Projection};
 use super::parameters::Key;
 use super::post_norm::{self, Keys, Names, PostNorm};
 use super::rope;
+use crate::blocks::Mask;
 use crate::error::Result;
 
 const KEYS: Keys = Keys {
@@ -33,15 +37,54 @@ const NAMES: Names = Names {
 
 /// As the models' own code has it, without adapters.
 pub(super) fn original(draft: &mut Draft<'_>) -> Result<Encoder> {
-    let config = draft.config;
-    if let Some(adapters) = config.texts("lora_adaptations")?
-        && !adapters.is_empty()
-    {
-        let found = adapters.join(", ");
-        return Err(config.refuse("lora_adaptations", "none", found));
-    }
-    let base = config.number("rotary_emb_base", 10_000.)?;
+    without_adapters(draft.config)?;
+    let base = draft.config.number("rotary_emb_base", 10_000.)?;
     encoder(draft, base)
+}
+
+/// Whether weights are named as in the models' own code.
+pub(super) fn has_its_names(draft: &mut Draft<'_>) -> Result<bool> {
+    draft.weights.find_prefix(WORDS)?;
+    let first = draft.weights.get("encoder.layers.0.mixer.Wqkv.weight");
+    Ok(first.is_some())
+}
+
+/// With a table of positions, as the second reranker.
+pub(super) fn with_positions(draft: &mut Draft<'_>) -> Result<Encoder> {
+    let config = draft.config;
+    config.only("position_embedding_type", "absolute")?;
+    without_adapters(config)?;
+    // The code beside models has other defaults than the shared one.
+    for key in ["num_attention_heads", "num_hidden_layers", KEYS.epsilon.0] {
+        if config.get(key).is_none() {
+            return Err(config.refuse(key, "a number", "none"));
+        }
+    }
+    let layers = PostNorm::read(draft, &KEYS, &NAMES)?;
+    let counting = Counting::AfterPadding(config.index("pad_token_id", 1)?);
+    let embedded = bert::embed(draft, counting, layers.width())?;
+    let states = draft.layer_norm(&embedded.sum, "emb_ln", layers.norm)?;
+    let context = Context {
+        mask: Mask::padding(&mut draft.builder),
+        rotary: None,
+    };
+    Ok(Encoder {
+        output: layers.apply(draft, states, &context)?,
+        width: layers.width(),
+        max_positions: Some(embedded.max_positions),
+        inputs: embedded.inputs,
+        heads: Heads::roberta(layers.norm),
+    })
+}
+
+fn without_adapters(config: &Config<'_>) -> Result<()> {
+    match config.texts("lora_adaptations")? {
+        Some(adapters) if !adapters.is_empty() => {
+            let found = adapters.join(", ");
+            Err(config.refuse("lora_adaptations", "none", found))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// As transformers has it, where adapters are files of their own.

@@ -102,10 +102,11 @@ fn bert(draft: &mut Draft<'_>) -> Result<Encoder> {
     }
 }
 
-/// XLM-RoBERTa, or Jina's third version, which calls itself so.
+/// XLM-RoBERTa, or Jina's models, which call themselves so.
 fn xlm_roberta(draft: &mut Draft<'_>) -> Result<Encoder> {
     match draft.config.text(POSITIONS)? {
         Some("rotary") => jina_v3::original(draft),
+        _ if jina_v3::has_its_names(draft)? => jina_v3::with_positions(draft),
         _ => bert::roberta(draft),
     }
 }
@@ -113,6 +114,15 @@ fn xlm_roberta(draft: &mut Draft<'_>) -> Result<Encoder> {
 /// The values of `model_type` whose models [`build`] can write.
 pub fn model_types() -> impl Iterator<Item = &'static str> {
     FAMILIES.iter().map(|(name, _)| *name)
+}
+
+/// The `model_type` of configurations that leave it out, by the class that
+/// `auto_map.AutoConfig` names.
+pub fn model_type_of(class: &str) -> Option<&'static str> {
+    match class.rsplit('.').next() {
+        Some("XLMRobertaFlashConfig") => Some("xlm-roberta"),
+        _ => None,
+    }
 }
 
 /// Writes the graph of a model up to a head. `config` is its `config.json`, `file` the
@@ -129,7 +139,7 @@ pub fn build(
     head: Head<'_>,
 ) -> Result<Architecture> {
     let config = Config::parse(file, config)?;
-    let model_type = config.text("model_type")?.unwrap_or_default();
+    let model_type = model_type(&config)?;
     let mut families = FAMILIES.iter().filter(|(name, _)| *name == model_type);
     let Some((_, family)) = families.next() else {
         let known: Vec<&str> = model_types().collect();
@@ -154,4 +164,16 @@ pub fn build(
         graph: draft.finish(&rows.value, head.declare(rows.width), encoder.inputs),
         model_type: model_type.to_owned(),
     })
+}
+
+fn model_type<'a>(config: &'a Config<'_>) -> Result<&'a str> {
+    if let Some(stated) = config.text("model_type")? {
+        return Ok(stated);
+    }
+    let classes = config.section("auto_map")?;
+    let class = match &classes {
+        Some(classes) => classes.text("AutoConfig")?,
+        None => None,
+    };
+    Ok(class.and_then(model_type_of).unwrap_or_default())
 }

@@ -57,6 +57,12 @@ fn embeddings(tensors: &mut Tensors, prefix: &str, columns: usize) {
 /// Builds a family with one layer of two heads, and checks that no weight is
 /// left out.
 fn built(tensors: &Tensors, options: Value) -> Architecture {
+    let found = built_with(tensors, options, Head::None);
+    assert_eq!(found.width, WIDTH);
+    found
+}
+
+fn built_with(tensors: &Tensors, options: Value, head: Head<'_>) -> Architecture {
     let mut config = json!({
         "hidden_size": WIDTH,
         "intermediate_size": INNER,
@@ -69,10 +75,8 @@ fn built(tensors: &Tensors, options: Value) -> Architecture {
     }
     let index = weight_index("model.safetensors", &tensors.0);
     let config = config.to_string();
-    let found =
-        build("config.json", config.as_bytes(), &index, Head::None).expect("a known family");
+    let found = build("config.json", config.as_bytes(), &index, head).expect("a known family");
     assert_eq!(unused(&found, &index), [""; 0], "{config}");
-    assert_eq!(found.width, WIDTH);
     found
 }
 
@@ -194,8 +198,8 @@ fn nomics_own_options_are_those_of_gpt2() {
     assert_eq!((attentions(&found), found.max_positions), (1, Some(2048)));
 }
 
-#[test]
-fn gte_has_scaled_angles() {
+/// A GTE of one layer without types of tokens.
+fn gte() -> Tensors {
     let mut tensors = Tensors::default();
     tensors.add("new.embeddings.word_embeddings.weight", &[9, WIDTH]);
     tensors.norm("new.embeddings.LayerNorm", WIDTH);
@@ -207,12 +211,36 @@ fn gte_has_scaled_angles() {
     tensors.linear(&format!("{layer}.mlp.down_proj"), [WIDTH, INNER]);
     tensors.norm(&format!("{layer}.attn_ln"), WIDTH);
     tensors.norm(&format!("{layer}.mlp_ln"), WIDTH);
+    tensors
+}
+
+#[test]
+fn gte_has_scaled_angles() {
     let options = json!({
         "model_type": "new",
         "type_vocab_size": 0,
         "rope_scaling": {"type": "ntk", "factor": 8.},
     });
-    assert_eq!(attentions(&built(&tensors, options)), 1);
+    assert_eq!(attentions(&built(&gte(), options)), 1);
+}
+
+// Source: Alibaba-NLP/new-impl, `NewForSequenceClassification` and
+// `NewForMaskedLM`.
+#[test]
+fn gte_has_heads() {
+    let options = json!({"model_type": "new", "type_vocab_size": 0});
+    let mut tensors = gte();
+    tensors.linear("new.pooler.dense", [WIDTH, WIDTH]);
+    tensors.linear("classifier", [3, WIDTH]);
+    let found = built_with(&tensors, options.clone(), Head::SequenceClassification);
+    assert_eq!(found.width, 3);
+
+    let mut tensors = gte();
+    tensors.linear("lm_head.dense", [WIDTH, WIDTH]);
+    tensors.norm("lm_head.norm", WIDTH);
+    tensors.add("lm_head.decoder.bias", &[9]);
+    let found = built_with(&tensors, options, Head::MaskedLanguageModel);
+    assert_eq!(found.width, 9);
 }
 
 fn decoder(tensors: &mut Tensors, prefix: &str) {

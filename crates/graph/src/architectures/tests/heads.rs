@@ -9,7 +9,7 @@ use crate::trace::Trace;
 use serde_json::{Value, json};
 
 const FOLDER: &str = "tests/fixtures/heads";
-const MODELS: [&str; 29] = [
+const MODELS: [&str; 30] = [
     "bert-labels",
     "bert-masked",
     "camembert-masked",
@@ -23,6 +23,7 @@ const MODELS: [&str; 29] = [
     "eurobert-labels-bos",
     "eurobert-labels-mean",
     "eurobert-masked",
+    "jina-reranker-labels",
     "jina-v3-labels",
     "jina-v3-masked",
     "llama-labels",
