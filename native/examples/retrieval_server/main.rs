@@ -70,7 +70,7 @@ async fn main() -> Result<()> {
             r#"{"query": "Which animal makes honey?", "top": 1}"#,
         ),
     ] {
-        println!("{}", post(local, path, body).await?);
+        print!("{}", post(local, path, body).await?);
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! A graph that was exported, with or without the modules.
 
+use multivec_graph::modules::append_answers;
 use multivec_graph::{Form, Graph, Promise, adapt_interface};
 
 use super::append::{Target, append};
@@ -7,7 +8,7 @@ use super::hybrid::{Exported, complete_hybrid};
 use super::{ModelStore, STATES};
 use crate::error::Result;
 use crate::model::description::{Format, ModelDescription};
-use crate::model::kind::HeadDescription;
+use crate::model::kind::{Answers, CrossDescription, HeadDescription};
 use crate::model::layers::Module;
 
 /// What [`complete_graph`] did.
@@ -43,10 +44,29 @@ pub fn complete_graph(
                 }
             })
         }
+        HeadDescription::CrossEncoder(CrossDescription {
+            answers: Some(answers),
+            ..
+        }) => complete_answers(answers, graph, file),
         _ => complete_texts(description, graph, file, store),
     }?;
     completed.files.extend(description.head_files());
     Ok(completed)
+}
+
+/// A causal graph, which gives logits of the whole vocabulary for each token.
+fn complete_answers(answers: Answers, graph: &mut Graph, file: &str) -> Result<Completed> {
+    let of_tokens = Promise {
+        width: None,
+        names: &LOGITS,
+        form: Form::Tokens,
+    };
+    let output = adapt_interface(graph, file, of_tokens)?.output;
+    append_answers(graph, file, &output, &answers.ids())?;
+    Ok(Completed {
+        files: Vec::new(),
+        is_changed: true,
+    })
 }
 
 /// Names of outputs with one row for each text.

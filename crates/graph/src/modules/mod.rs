@@ -1,6 +1,7 @@
 //! What follows the encoder: linear layers, normalization and pooling of sparse
 //! vectors, appended to any graph.
 
+mod answers;
 mod dense;
 mod splade;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::onnx::ValueInfoProto;
 
+pub use answers::append_answers;
 pub use dense::Dense;
 pub use splade::{SpladeActivation, SpladePooling, SpladeStrategy, append_splade};
 
