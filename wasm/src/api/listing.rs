@@ -12,7 +12,7 @@ use multivec_graph::safetensors::WeightIndex;
 use serde::{Deserialize, Serialize};
 use serde_wasm_bindgen::preserve;
 
-use super::options::Wanted;
+use super::wanted::Wanted;
 
 /// All files of a folder, and the content of the small ones.
 #[derive(Deserialize)]

@@ -19,7 +19,7 @@ use multivec_tract::{TractBackend, TractGraph};
 
 use super::file::PartedFile;
 use super::listing::Listing;
-use super::options::ChosenWeights;
+use super::wanted::ChosenWeights;
 use crate::threads::{POOL, threads};
 
 /// The files of a model.

@@ -17,6 +17,7 @@ mod scores;
 mod search;
 #[cfg(target_feature = "atomics")]
 mod threads;
+mod wanted;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -10,7 +10,7 @@ use multivec_core::batch::BatchLimit;
 use multivec_core::encoder::{Normalization, QueryExpansion};
 use multivec_core::pool::Pooling;
 use multivec_core::tokenize::TruncationPolicy;
-use multivec_core::{EncodeOptions, Error, ModelKind, Precision, Result, TextKind};
+use multivec_core::{EncodeOptions, Error, Result, TextKind};
 use serde::Deserialize;
 use serde::de::value::MapDeserializer;
 use serde::de::{self, Deserializer, Visitor};
@@ -21,6 +21,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use super::error::{JsResult, new, to_js};
 use super::file::PartedFile;
 use super::listing::Listing;
+use super::wanted::{ChosenWeights, Wanted};
 
 /// `EncodeOptions` as JavaScript spells them.
 #[derive(Default, Deserialize)]
@@ -97,68 +98,6 @@ enum Kind {
 pub(super) enum Input {
     Texts(TextKind),
     Pairs,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase", expecting = "`fp32` or `int8`")]
-enum Weights {
-    Fp32,
-    Int8,
-}
-
-impl From<Weights> for Precision {
-    fn from(weights: Weights) -> Self {
-        match weights {
-            Weights::Fp32 => Self::Fp32,
-            Weights::Int8 => Self::Int8,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case", expecting = "a kind of model")]
-enum Model {
-    MultiVector,
-    Dense,
-    Sparse,
-    CrossEncoder,
-    Hybrid,
-}
-
-impl From<Model> for ModelKind {
-    fn from(model: Model) -> Self {
-        match model {
-            Model::MultiVector => Self::MultiVector,
-            Model::Dense => Self::Dense,
-            Model::Sparse => Self::Sparse,
-            Model::CrossEncoder => Self::CrossEncoder,
-            Model::Hybrid => Self::Hybrid,
-        }
-    }
-}
-
-/// What was asked for of a model.
-#[derive(Deserialize)]
-pub(super) struct Wanted {
-    precision: Option<Weights>,
-    kind: Option<Model>,
-}
-
-impl Wanted {
-    pub(super) fn precision(&self) -> Option<Precision> {
-        self.precision.map(Precision::from)
-    }
-
-    pub(super) fn kind(&self) -> Option<ModelKind> {
-        self.kind.map(ModelKind::from)
-    }
-}
-
-/// Weights to load.
-#[derive(Deserialize)]
-pub(super) struct ChosenWeights {
-    pub(super) path: String,
-    pub(super) wanted: Wanted,
 }
 
 /// Reads `EncodeOptions`; absent keys have the core's defaults.
