@@ -115,6 +115,22 @@ def compare(one: Path, other: Path, count: int) -> None:
     assert np.array_equal(values[0][0].view(np.uint32), values[1][0].view(np.uint32)), "bits differ"
 
 
+def rates(runs: list[dict[str, Any]]) -> dict[str, float]:
+    """Texts a second, start-up apart: the slopes of seconds over texts."""
+    counts = [run["texts"] for run in runs]
+    slopes = {}
+    for kind in ("alone_seconds", "seconds"):
+        slope, start = np.polyfit(counts, [run[kind] for run in runs], 1)
+        slopes[kind] = (1 / slope, start)
+    alone, clustered = slopes["alone_seconds"], slopes["seconds"]
+    return {
+        "alone_texts_a_second": alone[0],
+        "cluster_texts_a_second": clustered[0],
+        "cluster_start_seconds": clustered[1],
+        "cluster_to_alone": clustered[0] / alone[0],
+    }
+
+
 def flat(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     column = table["embedding"].combine_chunks()
     column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
@@ -148,6 +164,7 @@ def main() -> None:
                 compare(alone, cluster, count)
                 results["killed"] = killed
             shutil.rmtree(alone)
+        results.update(rates(results["runs"]))
     finally:
         ray.shutdown()
         shutil.rmtree(folder)

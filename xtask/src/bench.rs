@@ -29,8 +29,10 @@ struct Plan {
 }
 
 /// The sections that are run where none is named; `--web` adds the browser,
-/// `--without-vnni` one that leaves AVX-VNNI alone.
+/// `--without-vnni` one that leaves AVX-VNNI alone, and the scores, which need other
+/// Python packages, are measured where they are named.
 const NATIVE: [&str; 5] = ["peers", "settings", "sessions", "criterion", "graph"];
+const SCORES: &str = "scores";
 const WITHOUT_VNNI: &str = "web-without-vnni";
 
 /// Runs benches and writes the tables of those sections.
@@ -39,13 +41,16 @@ pub(crate) fn run(args: &[String]) -> Result {
         return python::scale();
     }
     let plan = Plan::read(args)?;
-    setup::node_packages()?;
+    if plan.sections.as_slice() != [SCORES] {
+        setup::node_packages()?;
+    }
     for section in &plan.sections {
         match *section {
             "peers" => peers(&plan, "compare")?,
             "settings" | "sessions" => peers(&plan, section)?,
             "criterion" => criterion(&plan)?,
             "graph" => graph()?,
+            SCORES => python::scores(plan.quick)?,
             section => web(&plan, section)?,
         }
     }
@@ -73,6 +78,7 @@ impl Plan {
             match (arg.as_str(), named) {
                 ("--quick", _) => plan.quick = Some("--quick"),
                 ("--web", _) => web.push("web"),
+                (SCORES, _) => plan.sections.push(SCORES),
                 ("--without-vnni", _) => web.push(WITHOUT_VNNI),
                 ("--only", _) => {
                     let model = args.next().ok_or("--only: expected a model, found none")?;
@@ -81,7 +87,7 @@ impl Plan {
                 (_, Some(section)) => plan.sections.push(section),
                 _ => {
                     return Err(format!(
-                        "expected `--quick`, `--only MODEL`, `--web`, `--without-vnni` or one of {NATIVE:?}, found `{arg}`"
+                        "expected `--quick`, `--only MODEL`, `--web`, `--without-vnni` `scores` or one of {NATIVE:?}, found `{arg}`"
                     ));
                 }
             }

@@ -5,6 +5,7 @@ mod criterion;
 mod markdown;
 mod peers;
 mod plot;
+mod scores;
 
 use std::fs;
 
@@ -16,12 +17,13 @@ use crate::results::{self, Machine, Settings};
 use markdown::table;
 
 /// Sections in the order of the file.
-const SECTIONS: [&str; 7] = [
+const SECTIONS: [&str; 8] = [
     "peers",
     "settings",
     "sessions",
     "criterion",
     "graph",
+    "scores",
     "web",
     "web-without-vnni",
 ];
@@ -67,6 +69,7 @@ fn render(section: &str, rounds: Rounds) -> Result<String> {
         )),
         "criterion" => criterion::section(rounds),
         "graph" => criterion::graph(rounds),
+        "scores" => scores::section(),
         "web" => browser::section("## In the browser", &results::read("web")?),
         _ => browser::section(
             "## In the browser, without AVX-VNNI\nAs on x86 that has no AVX-VNNI, where a relaxed product takes three instructions.",

@@ -78,6 +78,7 @@ impl Lifted {
     #[inline(always)]
     pub(super) fn integers<I: Isa>(
         &mut self,
+        isa: I,
         rows: DocumentRows<'_>,
         packed: &Packed,
     ) -> Strided<*const I::Quantized> {
@@ -96,7 +97,12 @@ impl Lifted {
                 match (rows.format, size_of::<I::Quantized>()) {
                     (RowFormat::Bits, 1) => {
                         let to = std::slice::from_raw_parts_mut(to, columns);
-                        spread(row, to, |bit| bit);
+                        let (places, rest) = to.as_chunks_mut::<32>();
+                        let (fours, _) = row.as_chunks::<4>();
+                        for (places, four) in places.iter_mut().zip(fours) {
+                            isa.spread(*four, places);
+                        }
+                        spread(&row[4 * places.len()..], rest, |bit| bit);
                     }
                     (RowFormat::Bits, _) => {
                         let to = std::slice::from_raw_parts_mut(to.cast::<i16>(), columns);

@@ -136,7 +136,7 @@ pub(super) fn integers<I: Isa>(
     let left = if is_wide::<I>(rows) {
         Left::Wide(lifted.wide(rows, packed))
     } else {
-        Left::Integers(lifted.integers::<I>(rows, packed))
+        Left::Integers(lifted.integers(isa, rows, packed))
     };
     let OnLine(sums) = &mut OnLine([0i32; MAX_TILE]);
     let count = maxima.slots.len();
@@ -160,8 +160,7 @@ pub(super) fn integers<I: Isa>(
                     let weights = weights.weights[panel_range].as_ptr();
                     let left = left.after(first);
                     if rows.format == RowFormat::Bits {
-                        // No weights are too large for values of 0 and 1.
-                        isa.multiply_narrow(count, left, weights, groups, to, 0);
+                        isa.multiply_bits(count, left, weights, groups, to);
                     } else {
                         isa.multiply_integers(count, left, weights, groups, to);
                     }

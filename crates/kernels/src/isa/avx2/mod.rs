@@ -1,5 +1,6 @@
 //! AVX2 with fused multiply-add: 256 bits, with or without AVX-VNNI.
 
+mod bits;
 mod narrow;
 mod quantize;
 mod tiles;
@@ -8,6 +9,7 @@ mod wide;
 
 use std::arch::x86_64::*;
 
+use self::bits::{Place, bits};
 use self::narrow::Operands;
 use self::tiles::{floats, vnni};
 use self::vector::F32x8;
@@ -204,6 +206,48 @@ unsafe impl<const VNNI: bool> Isa for Avx2<VNNI> {
             };
             narrow::layer(operands, groups, middle);
         }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_bits(
+        self,
+        count: usize,
+        rows: Strided<*const u8>,
+        weights: *const i8,
+        groups: usize,
+        sums: *mut i32,
+    ) {
+        if VNNI || groups == 0 {
+            // SAFETY: the contract is the same.
+            return unsafe { self.multiply_integers(count, rows, weights, groups, sums) };
+        }
+        for group in (0..groups).step_by(bits::GROUPS) {
+            let some = (groups - group).min(bits::GROUPS);
+            let place = if group == 0 {
+                Place::Overwritten
+            } else {
+                Place::Added
+            };
+            let weights = weights.wrapping_add(group * Self::GROUP * Self::COLUMNS);
+            for first in (0..count).step_by(bits::ROWS) {
+                let at = first * rows.stride + group * Self::GROUP;
+                let rows = Strided {
+                    first: rows.first.wrapping_add(at),
+                    ..rows
+                };
+                let sums = sums.wrapping_add(first * Self::COLUMNS);
+                let count = (count - first).min(bits::ROWS);
+                // SAFETY: `self` proves the instructions; the caller provides all
+                // rows and groups.
+                unsafe { by_rows!(count, bits(rows, weights, some, sums, place), 1 2 3 4 5 6) }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn spread(self, bits: [u8; 4], to: &mut [u8; 32]) {
+        // SAFETY: `self` proves the instructions.
+        unsafe { bits::spread(bits, to) }
     }
 
     #[inline(always)]

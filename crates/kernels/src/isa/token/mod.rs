@@ -198,6 +198,32 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
         unsafe { self.multiply_integers(count, rows, weights, groups, sums) }
     }
 
+    /// [`multiply_integers`](Self::multiply_integers) for rows of 0 and 1, of any
+    /// weights but -128.
+    ///
+    /// # Safety
+    /// That of [`multiply_integers`](Self::multiply_integers).
+    #[inline(always)]
+    unsafe fn multiply_bits(
+        self,
+        count: usize,
+        rows: Strided<*const Self::Quantized>,
+        weights: *const Self::Weight,
+        groups: usize,
+        sums: *mut i32,
+    ) {
+        // SAFETY: the contract is the same. No weights are too large for 0 and 1.
+        unsafe { self.multiply_narrow(count, rows, weights, groups, sums, 0) }
+    }
+
+    /// A byte of 0 or 1 for each bit, the lowest of each byte first.
+    #[inline(always)]
+    fn spread(self, bits: [u8; 4], to: &mut [u8; 32]) {
+        for (places, byte) in to.as_chunks_mut::<8>().0.iter_mut().zip(bits) {
+            *places = std::array::from_fn(|at| byte >> at & 1);
+        }
+    }
+
     /// [`multiply_integers`](Self::multiply_integers) for queries and keys within
     /// [`ATTENTION`](Self::ATTENTION).
     ///
