@@ -20,7 +20,7 @@ pub(super) struct Of<'a> {
 pub(super) struct Maxima {
     /// `[documents, padded query rows]`
     pub(super) values: Aligned<f32>,
-    /// `[documents, MAX_LANES]`: NaN if a product is not finite, otherwise 0.
+    /// `[documents, MAX_LANES]`: NaN if a row is not finite, otherwise 0.
     pub(super) checks: Aligned<f32>,
     /// For each row of the block, which of them it belongs to.
     pub(super) slots: Vec<usize>,
@@ -58,39 +58,47 @@ impl Maxima {
         self.checks[kept * MAX_LANES..].fill(0.);
     }
 
-    /// Folds `count` rows of a tile into the maxima of a panel; `value` is a vector
-    /// of products of a row of the tile.
+    /// Folds the rows of a tile into the maxima of a panel; `value` is a vector of
+    /// products of a row of the tile. `check` is not finite if the row is not; it is
+    /// asked for the first panel alone, since such a row has no finite product.
     #[inline(always)]
     pub(super) fn fold<I: Isa>(
         &mut self,
         isa: I,
         tile: Tile,
         value: impl Fn(usize, usize) -> I::Vector,
+        check: impl Fn(usize) -> I::Vector,
     ) {
         let Tile { rows, panel, width } = tile;
         let slots = &self.slots[rows.clone()];
-        let zero = isa.splat(0.);
         let mut at = 0;
         while at < slots.len() {
             let slot = slots[at];
-            let run = slots[at..].iter().take_while(|&&next| next == slot).count();
+            let run = match slots.last() {
+                Some(last) if *last == slot => slots.len() - at,
+                _ => slots[at..].iter().take_while(|&&next| next == slot).count(),
+            };
             let first = slot * width + panel * I::COLUMNS;
             let maxima = &mut self.values[first..first + I::COLUMNS];
-            let check = &mut self.checks[slot * MAX_LANES..(slot + 1) * MAX_LANES];
             // SAFETY: both slices have whole vectors.
             unsafe {
-                let mut checked = isa.load(check.as_ptr());
                 for vector in 0..I::COLUMNS / I::Vector::LANES {
                     let place = maxima.as_mut_ptr().add(vector * I::Vector::LANES);
                     let mut most = isa.load(place);
                     for row in at..at + run {
-                        let value = value(row, vector);
-                        checked = value.mul_add(zero, checked);
-                        most = value.max(most);
+                        most = value(row, vector).max(most);
                     }
                     most.store(place);
                 }
-                checked.store(check.as_mut_ptr());
+                if panel == 0 {
+                    let zero = isa.splat(0.);
+                    let place = &mut self.checks[slot * MAX_LANES..(slot + 1) * MAX_LANES];
+                    let mut checked = isa.load(place.as_ptr());
+                    for row in at..at + run {
+                        checked = check(row).mul_add(zero, checked);
+                    }
+                    checked.store(place.as_mut_ptr());
+                }
             }
             at += run;
         }

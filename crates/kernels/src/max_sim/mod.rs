@@ -7,6 +7,7 @@
 //! the same order wherever they are, so that scores depend neither on threads nor
 //! on the documents that are scored together.
 
+mod ahead;
 mod lift;
 mod maxima;
 mod pack;
@@ -146,7 +147,7 @@ impl MaxSim {
     }
 
     /// The scores of all documents, `[documents, queries]`: 0 for documents and
-    /// queries without rows, NaN if a product is not finite.
+    /// queries without rows, NaN if a number of a document or a score is not finite.
     ///
     /// # Panics
     /// If `ends` descend or go beyond the rows, `out` has another size, or the

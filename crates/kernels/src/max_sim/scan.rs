@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::super::aligned::Aligned;
-use super::super::isa::{Isa, LINE, MAX_LANES, entry};
+use super::super::isa::{Isa, MAX_LANES, entry};
+use super::ahead::Ahead;
 use super::lift::Lifted;
 use super::maxima::{Maxima, Of};
 use super::pack::{Packed, Panels};
@@ -13,9 +14,6 @@ use super::{DocumentRows, Documents, RowFormat};
 /// Rows of a block, about: they stay in a first cache, beside a query, while all
 /// queries are multiplied with them.
 const BLOCK_ROWS: usize = 24;
-/// Blocks that are prefetched before they are read.
-const BLOCKS_AHEAD: usize = 2;
-
 /// Queries and the documents they are compared with.
 pub(super) struct Scan<'a> {
     pub(super) packed: &'a Packed,
@@ -53,16 +51,15 @@ fn scan<I: Isa>(isa: I, scan: &Scan<'_>, documents: Range<usize>, out: &mut [f32
         };
         maxima.start(row..last, open, of);
         let block = part(rows, row..last, scan.packed.columns);
-        for at in (0..block.bytes.len()).step_by(LINE * size_of::<f32>()) {
-            let ahead = at + BLOCKS_AHEAD * block.bytes.len();
-            I::prefetch_read(block.bytes.as_ptr().wrapping_add(ahead).cast());
-        }
+        let mut ahead = Ahead::of::<I>(scan.packed, block, last - row);
         match &scan.packed.panels {
             Panels::Floats(panels) => {
-                floats(isa, scan.packed, block, panels, &mut lifted, &mut maxima)
+                let buffers = (&mut lifted, &mut maxima);
+                floats(isa, scan.packed, block, panels, buffers, &mut ahead)
             }
             Panels::Integers(_) => {
-                integers(isa, scan.packed, block, &weights, &mut lifted, &mut maxima)
+                let buffers = (&mut lifted, &mut maxima);
+                integers(isa, scan.packed, block, &weights, buffers, &mut ahead)
             }
         }
         let width = scan.packed.padded_rows();
@@ -125,7 +122,9 @@ fn finish(scan: &Scan<'_>, maxima: &[f32], check: f32, out: &mut [f32]) {
     for (out, &end) in out.iter_mut().zip(ends) {
         let rows = maxima[start..end].iter().zip(&scales[start..end]);
         let sum: f32 = rows.map(|(most, scale)| most * scale).sum();
-        *out = sum * of_document + check;
+        let score = sum * of_document + check;
+        // NaN if it is infinite: products of finite numbers were too large.
+        *out = score + 0. * score;
         start = end;
     }
 }

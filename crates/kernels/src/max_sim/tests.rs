@@ -312,6 +312,37 @@ fn documents_that_are_not_finite_have_nan() {
 }
 
 #[test]
+fn scales_that_are_not_finite_have_nan_and_so_have_scores() {
+    let columns = 20;
+    let query = query(17, columns);
+    let bytes = vec![1; 4 * columns];
+    for set in sets() {
+        for format in [QueryFormat::Floats, QueryFormat::Integers] {
+            let packed = MaxSim::with_set(set, &[&query], columns, format);
+            for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let scales = [1., 0.5, broken, 1.];
+                let rows = DocumentRows {
+                    format: RowFormat::Integers,
+                    bytes: &bytes,
+                    scales: bytes_of(&scales),
+                };
+                let ends = &[1, 3, 4];
+                let found = scores(&packed, Documents { rows, ends }, &Serial);
+                assert!(found[1].is_nan() && found[0].is_finite() && found[2].is_finite());
+            }
+        }
+        // Finite numbers whose products are not.
+        let large = [f32::MAX, f32::MAX];
+        let packed = MaxSim::with_set(set, &[&large], 2, QueryFormat::Floats);
+        let documents = Documents {
+            rows: DocumentRows::floats(&large),
+            ends: &[1],
+        };
+        assert!(scores(&packed, documents, &Serial)[0].is_nan());
+    }
+}
+
+#[test]
 fn products_are_those_of_all_pairs() {
     let columns = 33;
     let (left, right) = (query(19, columns), query(9, columns));

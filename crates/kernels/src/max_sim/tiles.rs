@@ -2,10 +2,14 @@
 
 use super::super::aligned::{Aligned, OnLine};
 use super::super::isa::{Isa, MAX_TILE, Strided, Vector};
+use super::ahead::Ahead;
 use super::lift::{Lifted, offset};
 use super::maxima::{Maxima, Tile};
 use super::pack::Packed;
 use super::{DocumentRows, RowFormat};
+
+/// The most rows of a tile whose sums are in registers, of any instruction set.
+const MOST_ROWS: usize = 12;
 
 /// The scale of a row of integers, 1 for others.
 #[inline(always)]
@@ -16,23 +20,35 @@ fn scale(rows: DocumentRows<'_>, row: usize) -> f32 {
         .map_or(1., |bytes| f32::from_ne_bytes(*bytes))
 }
 
+/// Rows of a tile, of which there are several in a block.
+pub(super) const fn rows<I: Isa>() -> usize {
+    if I::ROWS > MOST_ROWS {
+        MOST_ROWS / 2
+    } else {
+        I::ROWS
+    }
+}
+
 #[inline(always)]
 pub(super) fn floats<I: Isa>(
     isa: I,
     packed: &Packed,
     rows: DocumentRows<'_>,
     panels: &[f32],
-    lifted: &mut Lifted,
-    maxima: &mut Maxima,
+    (lifted, maxima): (&mut Lifted, &mut Maxima),
+    ahead: &mut Ahead,
 ) {
     let (columns, width) = (packed.columns, packed.padded_rows());
     let left = lifted.floats(rows, columns);
     let OnLine(sums) = &mut OnLine([0f32; MAX_TILE]);
     let count = maxima.slots.len();
-    for (panel, first) in (0..width / I::COLUMNS)
-        .flat_map(|panel| (0..count).step_by(I::ROWS).map(move |first| (panel, first)))
-    {
-        let range = first..(first + I::ROWS).min(count);
+    for (panel, first) in (0..width / I::COLUMNS).flat_map(|panel| {
+        (0..count)
+            .step_by(self::rows::<I>())
+            .map(move |first| (panel, first))
+    }) {
+        ahead.prefetch::<I>();
+        let range = first..(first + self::rows::<I>()).min(count);
         let size = columns * I::COLUMNS;
         let weights = &panels[panel * size..(panel + 1) * size];
         // SAFETY: the block has `count` rows of `columns` floats, the slice is a
@@ -63,10 +79,16 @@ pub(super) fn floats<I: Isa>(
             width,
         };
         match rows.format {
-            RowFormat::Integers => maxima.fold(isa, tile, |row, vector| {
-                load(row, vector).mul(isa.splat(scale(rows, first + row)))
-            }),
-            _ => maxima.fold(isa, tile, load),
+            RowFormat::Integers => {
+                let scale = |row: usize| isa.splat(scale(rows, first + row));
+                maxima.fold(
+                    isa,
+                    tile,
+                    |row, vector| load(row, vector).mul(scale(row)),
+                    scale,
+                )
+            }
+            _ => maxima.fold(isa, tile, load, |row| load(row, 0)),
         }
     }
 }
@@ -124,8 +146,8 @@ pub(super) fn integers<I: Isa>(
     packed: &Packed,
     rows: DocumentRows<'_>,
     weights: &Weights<'_, I::Weight>,
-    lifted: &mut Lifted,
-    maxima: &mut Maxima,
+    (lifted, maxima): (&mut Lifted, &mut Maxima),
+    ahead: &mut Ahead,
 ) {
     let Packed {
         depth,
@@ -140,10 +162,13 @@ pub(super) fn integers<I: Isa>(
     };
     let OnLine(sums) = &mut OnLine([0i32; MAX_TILE]);
     let count = maxima.slots.len();
-    for (panel, first) in (0..width / I::COLUMNS)
-        .flat_map(|panel| (0..count).step_by(I::ROWS).map(move |first| (panel, first)))
-    {
-        let range = first..(first + I::ROWS).min(count);
+    for (panel, first) in (0..width / I::COLUMNS).flat_map(|panel| {
+        (0..count)
+            .step_by(self::rows::<I>())
+            .map(move |first| (panel, first))
+    }) {
+        ahead.prefetch::<I>();
+        let range = first..(first + self::rows::<I>()).min(count);
         let size = depth * I::COLUMNS;
         let panel_range = panel * size..(panel + 1) * size;
         let (count, groups) = (range.len(), depth / I::GROUP);
@@ -181,23 +206,34 @@ pub(super) fn integers<I: Isa>(
                     .add(row * I::COLUMNS + vector * I::Vector::LANES)
             };
             let of_columns = |vector: usize| of_queries.as_ptr().add(vector * I::Vector::LANES);
+            let scale = |row: usize| isa.splat(scale(rows, first + row));
             match rows.format {
                 // Sums of the columns that are 1, less those that are not.
-                RowFormat::Bits => maxima.fold(isa, tile, |row, vector| {
-                    let sum = isa.load_integers(at(row, vector));
-                    sum.add(sum).sub(isa.load_integers(of_columns(vector)))
-                }),
-                _ if offset::<I>() == 0 || is_wide::<I>(rows) => {
-                    maxima.fold(isa, tile, |row, vector| {
+                RowFormat::Bits => maxima.fold(
+                    isa,
+                    tile,
+                    |row, vector| {
                         let sum = isa.load_integers(at(row, vector));
-                        sum.mul(isa.splat(scale(rows, first + row)))
-                    })
-                }
-                _ => maxima.fold(isa, tile, |row, vector| {
-                    let (at, of_columns) = (at(row, vector), of_columns(vector));
-                    let sum = isa.load_integers_less(at, offset::<I>(), of_columns);
-                    sum.mul(isa.splat(scale(rows, first + row)))
-                }),
+                        sum.add(sum).sub(isa.load_integers(of_columns(vector)))
+                    },
+                    |_| isa.splat(0.),
+                ),
+                _ if offset::<I>() == 0 || is_wide::<I>(rows) => maxima.fold(
+                    isa,
+                    tile,
+                    |row, vector| isa.load_integers(at(row, vector)).mul(scale(row)),
+                    scale,
+                ),
+                _ => maxima.fold(
+                    isa,
+                    tile,
+                    |row, vector| {
+                        let (at, of_columns) = (at(row, vector), of_columns(vector));
+                        let sum = isa.load_integers_less(at, offset::<I>(), of_columns);
+                        sum.mul(scale(row))
+                    },
+                    scale,
+                ),
             }
         }
     }
