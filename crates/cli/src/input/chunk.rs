@@ -1,6 +1,7 @@
 //! What is read of an input at once.
 
 use arrow_array::RecordBatch;
+use multivec::Error;
 use serde_json::Value;
 
 use super::skipped::Skipped;
@@ -22,6 +23,19 @@ pub(crate) struct InputText {
     pub(crate) index: usize,
     /// Line number, from 1; of a table the row.
     pub(crate) line: usize,
+}
+
+impl InputText {
+    /// This text as one that could not be encoded.
+    pub(super) fn skipped(&self, error: &Error) -> Skipped {
+        Skipped {
+            file: None,
+            line: self.line,
+            index: self.index,
+            id: self.id.clone().unwrap_or(Value::Null),
+            reason: error.to_string(),
+        }
+    }
 }
 
 /// A row of a table whose text is null.

@@ -310,7 +310,7 @@ impl Input {
 
     /// A text that is left out, since it could not be encoded.
     pub(crate) fn skipped(&self, text: &InputText, error: &Error) -> Skipped {
-        let mut skipped = Skipped::text(text, error);
+        let mut skipped = text.skipped(error);
         if self.files.len() > 1 {
             skipped.file = Some(self.name(text.file));
         }

@@ -1,11 +1,8 @@
 //! Lines that a run goes on without.
 
 use clap::ValueEnum;
-use multivec::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use super::chunk::InputText;
 
 /// What a line that cannot be used does to a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -30,17 +27,4 @@ pub(crate) struct Skipped {
     /// `null` for a text without an id.
     pub(crate) id: Value,
     pub(crate) reason: String,
-}
-
-impl Skipped {
-    /// A text that could not be encoded.
-    pub(crate) fn text(text: &InputText, error: &Error) -> Self {
-        Self {
-            file: None,
-            line: text.line,
-            index: text.index,
-            id: text.id.clone().unwrap_or(Value::Null),
-            reason: error.to_string(),
-        }
-    }
 }
