@@ -3,7 +3,6 @@
 use super::super::isa::{Isa, LINE};
 use super::DocumentRows;
 use super::pack::Packed;
-use super::tiles::rows;
 
 /// Blocks from the rows in use to those that are prefetched.
 const BLOCKS: usize = 2;
@@ -17,11 +16,11 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    /// Those of a block of `count` rows.
+    /// Those of a block whose rows are so many rows of tiles.
     #[inline(always)]
-    pub(super) fn of<I: Isa>(packed: &Packed, block: DocumentRows<'_>, count: usize) -> Self {
+    pub(super) fn of<I: Isa>(packed: &Packed, block: DocumentRows<'_>, tile_rows: usize) -> Self {
         let size = block.bytes.len();
-        let tiles = packed.padded_rows() / I::COLUMNS * count.div_ceil(rows::<I>());
+        let tiles = packed.padded_rows() / I::COLUMNS * tile_rows;
         Self {
             next: block.bytes.as_ptr().wrapping_add(BLOCKS * size),
             step: size.div_ceil(tiles.max(1)),

@@ -8,7 +8,7 @@ use super::ahead::Ahead;
 use super::lift::Lifted;
 use super::maxima::{Maxima, Of};
 use super::pack::{Packed, Panels};
-use super::tiles::{Weights, floats, integers, is_wide, wide};
+use super::tiles::{self, Weights, floats, integers, is_wide, wide};
 use super::{DocumentRows, Documents, RowFormat};
 
 /// Rows of a block, about: they stay in a first cache, beside a query, while all
@@ -51,7 +51,8 @@ fn scan<I: Isa>(isa: I, scan: &Scan<'_>, documents: Range<usize>, out: &mut [f32
         };
         maxima.start(row..last, open, of);
         let block = part(rows, row..last, scan.packed.columns);
-        let mut ahead = Ahead::of::<I>(scan.packed, block, last - row);
+        let tile_rows = (last - row).div_ceil(tiles::rows::<I>());
+        let mut ahead = Ahead::of::<I>(scan.packed, block, tile_rows);
         match &scan.packed.panels {
             Panels::Floats(panels) => {
                 let buffers = (&mut lifted, &mut maxima);
