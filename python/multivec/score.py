@@ -1,7 +1,7 @@
 """Scores of multi-vectors: MaxSim, and what is behind it.
 
 Vectors are numpy arrays of 32-bit floats, ``[tokens, dim]``; those are read in
-place, others are converted.
+place, and no other thread may write into them during a call. Others are converted.
 """
 
 from __future__ import annotations

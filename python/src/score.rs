@@ -25,13 +25,21 @@ type Matches<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f32>>);
 #[derive(FromPyObject)]
 pub(crate) enum Documents<'py> {
     Flat(PyReadonlyArray2<'py, f32>, PyReadonlyArray1<'py, i64>),
-    Each(Vec<PyReadonlyArray2<'py, f32>>),
+    Each(Vec<Bound<'py, PyArray2<f32>>>),
 }
 
 impl Documents<'_> {
     pub(crate) fn views(&self) -> PyResult<Vec<ArrayView2<'_, f32>>> {
         match self {
-            Self::Each(documents) => Ok(documents.iter().map(|one| one.as_array()).collect()),
+            // Not as `PyReadonlyArray`: each compares itself with all borrows of
+            // the same base, and a list of views of one array is common.
+            Self::Each(documents) => Ok(documents
+                .iter()
+                // SAFETY: this module never borrows an array for writing. That
+                // nobody else writes during a call is for callers to see to, as
+                // with any function of numpy that releases the lock.
+                .map(|one| unsafe { one.as_array() })
+                .collect()),
             Self::Flat(rows, offsets) => {
                 let rows = rows.as_array();
                 let offsets = offsets.as_array();

@@ -43,6 +43,15 @@ def test_max_sim_is_the_plain_sum(vectors):
     assert np.array_equal(multivec.max_sim(query, arrow), flat)
 
 
+def test_many_views_of_one_array():
+    rng = np.random.default_rng(3)
+    rows = unit(rng, 3000, 16)
+    query = unit(rng, 4, 16)
+    views = [rows[start : start + 3] for start in range(2998)]
+    expected = [plain(query, one) for one in views]
+    assert np.abs(multivec.max_sim(query, views) - expected).max() < 1e-4
+
+
 def test_vectors_of_other_layouts_and_types(vectors):
     query, documents = vectors
     expected = multivec.max_sim(query, documents)
