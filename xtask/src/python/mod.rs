@@ -1,0 +1,141 @@
+//! The Python package: `cargo xtask test-python`, what is run nightly, the bench of
+//! bulk encoding, and `wheel`, which makes what is published.
+
+mod environment;
+mod wheel;
+
+use crate::command::{Result, cargo, executable, program, root, step, target};
+use environment::Environment;
+pub(crate) use wheel::published as wheel;
+use wheel::{MATURIN, TWINE};
+
+const PYRIGHT: &str = "pyright@1.1.414";
+
+const REQUIREMENTS: &str = "python/tests/requirements.txt";
+const SCORES: &str = "benches/peers/python/scores.txt";
+/// What the nightly tests share with the others.
+const NIGHTLY_TOO: &str = "python/tests/nightly/shared.txt";
+
+/// Builds a wheel without optimization, and holds the package in it to its
+/// references, and its types to two checkers.
+pub(crate) fn test() -> Result {
+    let environment = Environment::open("test")?;
+    environment.install(&["-r", REQUIREMENTS, MATURIN, TWINE])?;
+    let package = root().join("python");
+    for (what, arguments) in [
+        ("formatting of Python", &["format", "--check"][..]),
+        ("lints of Python", &["check"]),
+    ] {
+        step(
+            what,
+            environment
+                .python()
+                .args(["-m", "ruff"])
+                .args(arguments)
+                .current_dir(&package),
+        )?;
+    }
+    installed(&environment)?;
+    step(
+        "types, by mypy",
+        environment
+            .python()
+            .args(["-m", "mypy"])
+            .current_dir(&package),
+    )?;
+    step(
+        "types, by pyright",
+        program("npm")
+            .args(["exec", "--yes", "--package", PYRIGHT, "--", "pyright"])
+            .arg("--pythonpath")
+            .arg(environment.program("python"))
+            .current_dir(&package),
+    )?;
+    pytest(&environment, "tests of the Python package", "tests")
+}
+
+/// The package with PyLate, which needs torch, Spark, which needs Java, and the
+/// recipes for stores, which take what the command line writes.
+pub(crate) fn nightly() -> Result {
+    step(
+        "the command line",
+        cargo().args([
+            "build",
+            "--quiet",
+            "--package",
+            crate::manifest::COMMAND_LINE,
+        ]),
+    )?;
+    let environment = Environment::open("nightly")?;
+    let more = "python/tests/nightly/requirements.txt";
+    environment.install(&["-r", more, "-r", NIGHTLY_TOO, MATURIN, TWINE])?;
+    installed(&environment)?;
+    pytest(&environment, "PyLate, Spark and stores", "tests/nightly")
+}
+
+/// Bulk encoding on a local cluster: prints JSON.
+pub(crate) fn scale() -> Result {
+    let environment = Environment::open("test")?;
+    environment.install(&["-r", REQUIREMENTS, MATURIN, TWINE])?;
+    let wheel = wheel::local(&environment, &["--release", "--auditwheel", "skip"])?;
+    environment.install_wheel(&wheel)?;
+    step(
+        "bulk encoding on a cluster, and in one process",
+        environment
+            .python()
+            .arg("python/bench/scale.py")
+            .args(["models/minilm-colbert", "models/demo-corpus.txt"]),
+    )
+}
+
+/// Scores of the release wheel beside other libraries', with all cores and with one.
+pub(crate) fn scores(quick: Option<&'static str>) -> Result {
+    let environment = Environment::open("scores")?;
+    environment.install(&["-r", SCORES, MATURIN, TWINE])?;
+    let wheel = wheel::local(&environment, &["--release", "--auditwheel", "skip"])?;
+    environment.install_wheel(&wheel)?;
+    for threads in [None, Some(["--threads", "1"])] {
+        step(
+            "scores beside other libraries",
+            environment
+                .python()
+                .arg("benches/peers/python/scores.py")
+                .arg(target().join("bench/scores.json"))
+                .args(quick)
+                .args(threads.into_iter().flatten()),
+        )?;
+    }
+    Ok(())
+}
+
+fn installed(environment: &Environment) -> Result {
+    let wheel = wheel::local(
+        environment,
+        &[
+            "--profile",
+            "dev",
+            "--features",
+            "as-workspace",
+            "--auditwheel",
+            "skip",
+        ],
+    )?;
+    environment.install_wheel(&wheel)
+}
+
+fn pytest(environment: &Environment, what: &str, tests: &str) -> Result {
+    step(
+        what,
+        environment
+            .python()
+            .args(["-m", "pytest", "--quiet", "--config-file"])
+            .arg(root().join("python/pyproject.toml"))
+            .arg(root().join("python").join(tests))
+            .env(
+                "MULTIVEC_COMMAND",
+                target().join("debug").join(executable("multivec")),
+            )
+            // Elsewhere than beside the sources, so that the wheel is imported.
+            .current_dir(&environment.folder),
+    )
+}
