@@ -23,6 +23,7 @@ fn folder(name: &str) -> PathBuf {
 fn load(name: &str, engine: Engine) -> Result<Encoder> {
     EncoderBuilder::from_dir(folder(name))
         .with_engine(engine)
+        .with_optimization(Optimization::Checked)
         .build()
 }
 
@@ -99,7 +100,8 @@ fn weights_in_memory_are_part_of_the_fingerprint() {
     let files = ["model.onnx", "onnx_config.json", "tokenizer.json"];
     let read = |file| std::fs::read(folder(name).join(file)).expect("a file");
     let load_from = |files: Vec<(&str, Vec<u8>)>| {
-        let built = EncoderBuilder::from_files(files).build();
+        let builder = EncoderBuilder::from_files(files);
+        let built = builder.with_optimization(Optimization::Checked).build();
         built.unwrap_or_else(|error| panic!("{name}: {error}"))
     };
     let whole: Vec<_> = files.map(|file| (file, read(file))).to_vec();

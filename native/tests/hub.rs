@@ -62,6 +62,7 @@ fn models_load_from_memory() {
     for folder in hub_models() {
         let encoder = EncoderBuilder::from_files(files(&folder, ""))
             .with_precision(Precision::Fp32)
+            .with_optimization(Optimization::Checked)
             .build()
             .unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         let from_folder = load(&folder, Engine::OnnxRuntime, Optimization::Checked);

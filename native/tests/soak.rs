@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use multivec::{Embedding, Encoder, EncoderBuilder, GraphForm, Precision};
+use multivec::{Embedding, Encoder, EncoderBuilder, GraphForm, Optimization, Precision};
 
 const THREADS: usize = 64;
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures");
@@ -152,7 +152,8 @@ fn soak(encoder: Encoder) {
 
 fn load(model: &str, precision: Precision) -> Encoder {
     let builder = EncoderBuilder::from_dir(format!("{FIXTURES}/{model}"));
-    let loaded = builder.with_precision(precision).build();
+    let builder = builder.with_precision(precision);
+    let loaded = builder.with_optimization(Optimization::Checked).build();
     loaded.expect("the model loads")
 }
 

@@ -62,7 +62,8 @@ class Encode:
             truncated: A column that says which texts were cut off; ``None`` for
                 none.
             rows: Most rows that are encoded at a time: what bounds the memory.
-            **options: Those of loading, see :class:`multivec.LoadOptions`.
+            **options: Those of loading, see :class:`multivec.LoadOptions`;
+                ``measure`` is off here, so that all processes run one form.
         """
         if rows < 1:
             raise EncoderError(f"option `rows`: expected 1 or more, found {rows}", "invalid_option")
@@ -73,7 +74,9 @@ class Encode:
         self._dtype: Dtype = dtype
         self._truncated = truncated
         self._rows = rows
-        self._options: dict[str, Any] = dict(options)
+        # Processes that choose by their own times could choose differently, and
+        # then the last bits of their vectors would differ.
+        self._options: dict[str, Any] = {"measure": False, **options}
         self._reset()
 
     def _reset(self) -> None:

@@ -1,9 +1,12 @@
-//! Fixtures as a user of the crate `multivec` loads them.
+//! Fixtures as a user of the crate `multivec` loads them, but for the choice of
+//! the faster form, which depends on the machine's load.
 
 use std::fs;
 use std::path::Path;
 
-use multivec::{EncodeOptions, Encoder, EncoderBuilder, Error, ModelBytes, Precision, Result};
+use multivec::{
+    EncodeOptions, Encoder, EncoderBuilder, Error, ModelBytes, Optimization, Precision, Result,
+};
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 
@@ -18,6 +21,7 @@ pub fn bytes(fixture: &Fixture, precision: Precision) -> ModelBytes {
 pub fn load(fixture: &Fixture, precision: Precision, options: &EncodeOptions) -> Encoder {
     EncoderBuilder::from_bytes(bytes(fixture, precision))
         .with_encode_options(options.clone())
+        .with_optimization(Optimization::Checked)
         .build()
         .unwrap_or_else(|error| panic!("{}: {error}", fixture.name))
 }
@@ -59,11 +63,13 @@ pub fn folder(files: &[(&str, &[u8])]) -> TempDir {
 }
 
 pub fn open(root: &Path) -> Result<Encoder> {
-    EncoderBuilder::from_dir(root).build()
+    let builder = EncoderBuilder::from_dir(root);
+    builder.with_optimization(Optimization::Checked).build()
 }
 
 pub fn build(bytes: ModelBytes) -> Result<Encoder> {
-    EncoderBuilder::from_bytes(bytes).build()
+    let builder = EncoderBuilder::from_bytes(bytes);
+    builder.with_optimization(Optimization::Checked).build()
 }
 
 /// Asserts an error's code and the parts of its message.
