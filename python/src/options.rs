@@ -136,7 +136,8 @@ impl Load {
         options.optimization = match (self.optimize, self.measure) {
             (Switch::Off, _) => Optimization::Off,
             (_, Switch::Off) => Optimization::Checked,
-            _ => Optimization::Measured,
+            (_, Switch::On) => Optimization::Measured,
+            (_, Switch::Default) => Optimization::default(),
         };
         options.cores = self.cores;
         options.sessions = self.sessions;

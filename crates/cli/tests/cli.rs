@@ -378,6 +378,7 @@ fn info_says_how_fast_both_forms_are() {
             .args(more)
             .env("XDG_CACHE_HOME", cache.path())
             .env("HOME", cache.path())
+            .env("MULTIVEC_MEASURE", "1")
             .output()
             .expect("multivec starts");
         assert!(done.status.success(), "{done:?}");

@@ -3,7 +3,7 @@
 use multivec_core::{Error, Result};
 
 use crate::onnxruntime::OnnxRuntime;
-use crate::options::{Engine, LoadOptions};
+use crate::options::{Engine, LoadOptions, Optimization};
 use crate::trace::event;
 
 /// The engine to run, which is never [`Engine::Auto`].
@@ -15,6 +15,7 @@ pub(super) fn choose(options: &LoadOptions) -> Result<Engine> {
     // Kernels have no way to refuse it.
     multivec_kernels::instruction_set()
         .map_err(|error| Error::option(multivec_kernels::MAX_ISA, error.expected(), error.found))?;
+    Optimization::check_environment()?;
     if options.engine != Engine::Auto {
         return Ok(options.engine);
     }

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use multivec_core::{EncodeOptions, Precision};
 
+mod optimization;
 mod parallelism;
 mod provider;
 
+pub use optimization::Optimization;
 pub(crate) use parallelism::Parallelism;
 #[cfg(feature = "quantize")]
 pub(crate) use parallelism::cores;
@@ -43,22 +45,6 @@ impl Engine {
     } else {
         &[Self::OnnxRuntime]
     };
-}
-
-/// Whether a graph is fused before it runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Optimization {
-    /// As [`Checked`](Self::Checked), and where both graphs have the same
-    /// vectors they are timed on first use, for less than half a second. The
-    /// original runs if it is the faster one.
-    #[default]
-    Measured,
-    /// It is fused, and on first use compared with the original graph on a
-    /// few texts. If their vectors differ, the original runs.
-    Checked,
-    /// The original graph runs.
-    Off,
 }
 
 /// What happens to the memory that ONNX Runtime needed for a batch.

@@ -270,7 +270,7 @@ impl ModelArguments {
         } else if self.no_measure {
             Optimization::Checked
         } else {
-            Optimization::Measured
+            Optimization::default()
         };
         options.provider = self.provider.provider()?;
         options.arena = match self.arena {
