@@ -6,7 +6,7 @@ use multivec::{Embedding, Scorer, ThreadPool, fusion};
 use multivec_arrow::EmbeddingArrays;
 use multivec_arrow::arrow_schema::DataType;
 use numpy::ndarray::{Array2, ArrayView2, Axis, Slice};
-use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3_arrow::input::AnyArray;
 
