@@ -79,7 +79,7 @@ fn load_with(tokenizer: &[u8], model: &[u8], options: &str) -> Result<WasmEncode
     WasmEncoder::new(
         files.into(),
         large.into(),
-        json(r#"{"path":"model.onnx"}"#),
+        json(r#"{"path":"model.onnx","wanted":{}}"#),
         json(options),
     )
 }
