@@ -7,7 +7,7 @@ use super::heads::Heads;
 use super::layers::{Context, Inner, Projection};
 use super::parameters::{Bias, Norm, Sizes};
 use super::post_norm::{KEYS, Names, PostNorm};
-use crate::blocks::{Mask, Positions, after_padding};
+use crate::blocks::{Positions, after_padding};
 use crate::error::Result;
 
 pub(super) const NAMES: Names = Names {
@@ -76,10 +76,7 @@ fn encoder(
         let sizes = Sizes::new(columns, layers.width());
         states = draft.linear(&states, "embeddings_project", sizes, Bias::Present)?;
     }
-    let context = Context {
-        mask: Mask::padding(&mut draft.builder),
-        rotary: None,
-    };
+    let context = Context::absolute(&mut draft.builder);
     Ok(Encoder {
         output: layers.apply(draft, states, &context)?,
         width: layers.width(),

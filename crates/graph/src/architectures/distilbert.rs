@@ -7,7 +7,7 @@ use super::heads::{Classifier, Dense, Function, Heads, Masked, Place, Pooling, T
 use super::layers::{Context, Inner, Projection};
 use super::parameters::{Bias, Key, Norm};
 use super::post_norm::{Keys, Names, PostNorm};
-use crate::blocks::{Activation, Mask, Positions};
+use crate::blocks::{Activation, Positions};
 use crate::error::Result;
 
 const KEYS: Keys = Keys {
@@ -38,10 +38,7 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
     let ids = Positions::of_inputs(&mut draft.builder).0;
     let rows = draft.lookup(&positions, &ids);
     let states = draft.sum_norm([&words, &rows], "embeddings.LayerNorm", layers.norm)?;
-    let context = Context {
-        mask: Mask::padding(&mut draft.builder),
-        rotary: None,
-    };
+    let context = Context::absolute(&mut draft.builder);
     Ok(Encoder {
         output: layers.apply(draft, states, &context)?,
         width,

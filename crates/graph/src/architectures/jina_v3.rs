@@ -13,7 +13,6 @@ use super::layers::{Context, Inner, Projection};
 use super::parameters::Key;
 use super::post_norm::{self, Keys, Names, PostNorm};
 use super::rope;
-use crate::blocks::Mask;
 use crate::error::Result;
 
 const KEYS: Keys = Keys {
@@ -64,10 +63,7 @@ pub(super) fn with_positions(draft: &mut Draft<'_>) -> Result<Encoder> {
     let counting = Counting::AfterPadding(config.index("pad_token_id", 1)?);
     let embedded = bert::embed(draft, counting, layers.width())?;
     let states = draft.layer_norm(&embedded.sum, "emb_ln", layers.norm)?;
-    let context = Context {
-        mask: Mask::padding(&mut draft.builder),
-        rotary: None,
-    };
+    let context = Context::absolute(&mut draft.builder);
     Ok(Encoder {
         output: layers.apply(draft, states, &context)?,
         width: layers.width(),

@@ -3,12 +3,23 @@
 use super::draft::Draft;
 use super::parameters::{Bias, Norm, Sizes};
 use crate::blocks::{Activation, Attention, Heads, Mask, Rotary};
+use crate::builder::Builder;
 use crate::error::Result;
 
 /// What the attentions of a kind of layers have in common.
 pub(super) struct Context {
     pub(super) mask: Mask,
     pub(super) rotary: Option<Rotary>,
+}
+
+impl Context {
+    /// Of attentions that see all tokens, whose positions are in their embeddings.
+    pub(super) fn absolute(builder: &mut Builder) -> Self {
+        Self {
+            mask: Mask::padding(builder),
+            rotary: None,
+        }
+    }
 }
 
 /// Attention of a layer, with the linear layers around it.
