@@ -1,5 +1,7 @@
 //! Products of the rows of a block with all panels, tile by tile.
 
+use std::ops::Range;
+
 use super::super::aligned::{Aligned, OnLine};
 use super::super::isa::{Isa, MAX_TILE, Strided, Vector};
 use super::ahead::Ahead;
@@ -29,6 +31,16 @@ pub(super) const fn rows<I: Isa>() -> usize {
     }
 }
 
+/// The panel and the rows of each tile of a block of `count` rows.
+#[inline(always)]
+fn tiles<I: Isa>(width: usize, count: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
+    (0..width / I::COLUMNS).flat_map(move |panel| {
+        (0..count)
+            .step_by(rows::<I>())
+            .map(move |first| (panel, first..(first + rows::<I>()).min(count)))
+    })
+}
+
 #[inline(always)]
 pub(super) fn floats<I: Isa>(
     isa: I,
@@ -42,13 +54,9 @@ pub(super) fn floats<I: Isa>(
     let left = lifted.floats(rows, columns);
     let OnLine(sums) = &mut OnLine([0f32; MAX_TILE]);
     let count = maxima.slots.len();
-    for (panel, first) in (0..width / I::COLUMNS).flat_map(|panel| {
-        (0..count)
-            .step_by(self::rows::<I>())
-            .map(move |first| (panel, first))
-    }) {
+    for (panel, range) in tiles::<I>(width, count) {
         ahead.prefetch::<I>();
-        let range = first..(first + self::rows::<I>()).min(count);
+        let first = range.start;
         let size = columns * I::COLUMNS;
         let weights = &panels[panel * size..(panel + 1) * size];
         // SAFETY: the block has `count` rows of `columns` floats, the slice is a
@@ -162,13 +170,9 @@ pub(super) fn integers<I: Isa>(
     };
     let OnLine(sums) = &mut OnLine([0i32; MAX_TILE]);
     let count = maxima.slots.len();
-    for (panel, first) in (0..width / I::COLUMNS).flat_map(|panel| {
-        (0..count)
-            .step_by(self::rows::<I>())
-            .map(move |first| (panel, first))
-    }) {
+    for (panel, range) in tiles::<I>(width, count) {
         ahead.prefetch::<I>();
-        let range = first..(first + self::rows::<I>()).min(count);
+        let first = range.start;
         let size = depth * I::COLUMNS;
         let panel_range = panel * size..(panel + 1) * size;
         let (count, groups) = (range.len(), depth / I::GROUP);
