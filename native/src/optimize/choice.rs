@@ -79,9 +79,8 @@ impl<R: GraphRunner> Choice<'_, '_, R> {
             self.keep(&Verdict::Original);
             return self.loader.load();
         }
-        let known_speed = self.known_speed(fused);
         let probes = self.probes();
-        let race = self.race(&probes);
+        let speed = self.known_speed(fused).ok_or_else(|| self.race(&probes));
         // Never both at once, to save memory.
         let original = self.loader.load()?;
         let watch = Stopwatch::new(&original);
@@ -89,7 +88,7 @@ impl<R: GraphRunner> Choice<'_, '_, R> {
         let Ok(expected) = probes.run(&watch) else {
             return Ok(original);
         };
-        if known_speed.is_none() {
+        if let Err(race) = &speed {
             race.go_on(&watch);
         }
         let original_times = watch.times();
@@ -113,9 +112,9 @@ impl<R: GraphRunner> Choice<'_, '_, R> {
             graph: kept.into_bytes(),
         };
         self.keep(&Verdict::Fused(kept.clone()));
-        match known_speed {
-            Some(speed) => Ok(self.runner().with_speed(backend, speed)),
-            None => self.faster(&race, original_times, backend, &kept),
+        match speed {
+            Ok(speed) => Ok(self.runner().with_speed(backend, speed)),
+            Err(race) => self.faster(&race, original_times, backend, &kept),
         }
     }
 
