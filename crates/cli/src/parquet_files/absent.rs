@@ -8,9 +8,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use multivec::{Error, Result};
 
-use super::Batches;
-
-const EXPECTED: &str = "a program that is built with the feature `parquet`";
+use super::{Batches, EXPECTED};
 
 /// No file can be opened.
 pub(crate) struct Reader(Infallible);
@@ -57,13 +55,4 @@ impl Writer {
     pub(crate) fn finish(self) -> io::Result<()> {
         match self.0 {}
     }
-}
-
-/// Whether files can be written.
-pub(crate) fn can_write(path: &Path) -> Result<()> {
-    Err(Error::invalid_file(
-        path.display().to_string(),
-        EXPECTED,
-        "one without it",
-    ))
 }

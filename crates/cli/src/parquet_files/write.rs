@@ -1,11 +1,9 @@
 //! Parquet files out of tables with embeddings.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use multivec::Result;
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::basic::{Compression, Type};
 use parquet::errors::ParquetError;
@@ -40,15 +38,6 @@ impl<W: Write + Send> Writer<W> {
     pub(crate) fn finish(self) -> io::Result<()> {
         self.0.close().map_err(failed).map(drop)
     }
-}
-
-/// Whether files can be written.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "a program without Parquet has an error here"
-)]
-pub(crate) fn can_write(_: &Path) -> Result<()> {
-    Ok(())
 }
 
 /// Numbers of embeddings hardly repeat, so that only those of a byte have a
