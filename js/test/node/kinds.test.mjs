@@ -1,7 +1,7 @@
 // Dense and sparse encoders and cross-encoders.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -15,7 +15,7 @@ import {
   rankScores,
   SparseEncoder,
 } from "../../dist/index.js";
-import { hubFiles, hubFixtures } from "../support/fixtures.mjs";
+import { fixtures, hubFiles, hubFixtures } from "../support/fixtures.mjs";
 import { checkHead, headDriver, headModels } from "../support/heads.mjs";
 import { repository, startHub } from "../support/hub.mjs";
 import { startServer } from "../support/server.mjs";
@@ -50,6 +50,21 @@ describe("references", () => {
       const together = await checkHead(driver, name);
       const alone = await checkHead(driver, name, { batchSize: 1 });
       context.diagnostic(`together ${together}, alone ${alone}`);
+      encoder.dispose();
+    });
+  }
+});
+
+describe("rerankers that generate text, as exported graphs", () => {
+  const model = "rerank-qwen3";
+  for (const graph of ["script-17", "dynamo-18"]) {
+    test(graph, async () => {
+      const { "model.safetensors": _, ...files } = hubFiles(model);
+      files["model.onnx"] = new Uint8Array(readFileSync(join(fixtures, "causal", `${graph}.onnx`)));
+      const encoder = await load(files, fp32);
+      const driver = headDriver(encoder);
+      await checkHead(driver, model);
+      await checkHead(driver, model, { batchSize: 1 });
       encoder.dispose();
     });
   }
