@@ -8,7 +8,7 @@ use multivec::{
 };
 use multivec_testing::composites::{CONTRIB_CASES, NEW_CASES, NEWEST_CASES, QUANTIZED_CASES};
 use multivec_testing::models::with_graph;
-use multivec_testing::notation;
+use multivec_testing::{group_query, notation};
 
 /// Loads a model; fused ones have to give the vectors of the original.
 fn load(model: &[u8], engine: Engine, form: Optimization) -> Result<Encoder, multivec::Error> {
@@ -104,6 +104,25 @@ fn operators_of_set_23() {
 #[test]
 fn operators_of_set_24() {
     check(NEWEST_CASES, 24, &FORMS);
+}
+
+#[test]
+fn group_query_attention() {
+    for case in group_query::CASES {
+        let lines = case.lines();
+        check(&[(case.name, &lines)], 17, &FORMS);
+        let model = notation::model(&lines, 17);
+        for &engine in Engine::COMPILED {
+            let encoder = load(&model, engine, Optimization::Checked);
+            let encoder = encoder.unwrap_or_else(|error| panic!("{}: {error}", case.name));
+            let (mut attentions, mut rotary, mut windowed) = (0, 0, 0);
+            if let GraphForm::Fused(fused) = encoder.info().graph {
+                (attentions, rotary, windowed) = (fused.attentions, fused.rotary, fused.windowed);
+            }
+            let expected = [case.attentions, case.rotary, case.windowed];
+            assert_eq!([attentions, rotary, windowed], expected, "{}", case.name);
+        }
+    }
 }
 
 #[test]

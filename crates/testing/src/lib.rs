@@ -16,6 +16,7 @@ pub mod floats;
 pub mod folders;
 pub mod forms;
 pub mod graphs;
+pub mod group_query;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod heads;
 #[cfg(not(target_arch = "wasm32"))]

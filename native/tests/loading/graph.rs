@@ -1,6 +1,6 @@
 //! Graphs that are corrupt, or do not belong to an encoder.
 
-use multivec::{EncoderBuilder, ModelBytes, Normalization, Precision};
+use multivec::{EncoderBuilder, Engine, ModelBytes, Normalization, Precision};
 use multivec_graph::Graph;
 use multivec_graph::onnx::{AttributeProto, GraphProto, StringStringEntryProto};
 use serde_json::json;
@@ -107,12 +107,17 @@ fn missing_inputs() {
 
 #[test]
 fn an_unknown_input() {
-    let mut graph = lookup(2050, 8);
-    graph
-        .input
-        .push(value("pixel_values", FLOAT, &["batch", "length"]));
-    let parts = ["model.onnx", "inputs", "`token_type_ids`", "`pixel_values`"];
-    refused(build(with_graph(graph)), "model_mismatch", &parts);
+    for name in ["pixel_values", "past_conv.0", "use_cache_branch"] {
+        let mut graph = lookup(2050, 8);
+        graph
+            .input
+            .push(value(name, FLOAT, &["batch", "heads", "past", "columns"]));
+        for &engine in Engine::COMPILED {
+            let model = EncoderBuilder::from_bytes(with_graph(graph.clone()));
+            let parts = ["model.onnx", "inputs", "token_type_ids", name];
+            refused(model.with_engine(engine).build(), "model_mismatch", &parts);
+        }
+    }
 }
 
 #[test]

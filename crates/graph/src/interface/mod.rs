@@ -1,11 +1,13 @@
 //! Inputs and outputs of exported graphs, made those of an encoder.
 //!
-//! Exporters differ in the types of inputs, ask for positions, return sentence
-//! vectors as well, or half precision. Engines are given graphs that take
+//! Exporters differ in the types of inputs, ask for positions or for past keys
+//! and values, return sentence vectors as well, or half precision. Engines are
+//! given graphs that take
 //! `input_ids`, `attention_mask` and perhaps `token_type_ids`, `[batch, length]`
 //! of 64-bit integers, and return `[batch, length, dim]` of 32-bit floats, or
 //! `[batch, 1, dim]` where a text has one row.
 
+mod caches;
 mod inputs;
 mod outputs;
 #[cfg(test)]
@@ -55,7 +57,7 @@ pub struct Interface {
 }
 
 /// Makes inputs and output of a graph those of an encoder; `file` names it in
-/// errors.
+/// errors. Past keys and values are empty ones of the graph.
 ///
 /// Graphs with control flow keep their inputs, since graphs inside may read
 /// them. Inputs of other names are kept too.
@@ -65,13 +67,23 @@ pub struct Interface {
 /// than one, is what was promised.
 pub fn adapt_interface(graph: &mut Graph, file: &str, promise: Promise<'_>) -> Result<Interface> {
     // If it fails, nothing has changed.
-    let output = outputs::adapt(graph, file, promise)?;
+    let bare = (!graph.has_control_flow()).then(|| caches::without_past(graph));
+    let past_changed = matches!(bare, Some(Some(_)));
+    let output = match bare.flatten() {
+        Some(mut bare) => {
+            let output = outputs::adapt(&mut bare, file, promise)?;
+            caches::drop_presents(&mut bare);
+            *graph = bare;
+            output
+        }
+        None => outputs::adapt(graph, file, promise)?,
+    };
     let inputs_changed = !graph.has_control_flow() && inputs::adapt(graph);
     let rotary_changed = repeat_rotary_inputs(graph);
     Ok(Interface {
         output: output.name,
         width: output.width,
         removed_outputs: output.others,
-        is_changed: inputs_changed || rotary_changed || output.is_changed,
+        is_changed: past_changed || inputs_changed || rotary_changed || output.is_changed,
     })
 }

@@ -133,3 +133,26 @@ pub(super) fn element_name(element: i32) -> String {
     };
     name.to_owned()
 }
+
+/// A value of that `TensorProto.DataType` and of these sizes, `None` for those
+/// that vary.
+#[cfg(test)]
+pub(super) fn declare_sizes(name: &str, element: i32, sizes: &[Option<i64>]) -> ValueInfoProto {
+    let dim = |value: &Option<i64>| Dim {
+        value: *value,
+        symbol: value.is_none().then(|| "size".to_owned()),
+    };
+    let declared = Type {
+        tensor: Some(TensorType {
+            element: Some(element),
+            shape: Some(Shape {
+                dims: sizes.iter().map(dim).collect(),
+            }),
+        }),
+    };
+    ValueInfoProto {
+        name: Some(name.to_owned()),
+        r#type: Some(declared.encode_to_vec().into()),
+        ..ValueInfoProto::default()
+    }
+}

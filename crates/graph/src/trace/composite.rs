@@ -46,6 +46,20 @@ pub(super) fn contrib(name: &str, call: &Call<'_>) -> Option<Vec<Tensor>> {
             };
             widened(data.shape(), width)
         }
+        "GroupQueryAttention" => {
+            let count = |name| usize::try_from(call.node.int(name, 0)).ok();
+            let width = *data.shape().last()?;
+            let width = match call.input(1) {
+                Some(_) => width,
+                // Keys and values are beside the queries.
+                None => {
+                    let (heads, others) = (count("num_heads")?, count("kv_num_heads")?);
+                    let all = others.checked_mul(2)?.checked_add(heads)?;
+                    width.checked_div(all)?.checked_mul(heads)?
+                }
+            };
+            widened(data.shape(), width)
+        }
         "MultiHeadAttention" => {
             let heads = usize::try_from(call.node.int("num_heads", 0)).ok()?;
             match (data.shape(), call.input(1), call.input(2)) {

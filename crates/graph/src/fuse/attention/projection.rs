@@ -90,9 +90,19 @@ pub(super) fn find<'g>(
     value: &'g str,
     wanted: Wanted<'_>,
 ) -> Option<Projection> {
+    let regions = Region::all_above(probes.drawn(), probes.origins(), value);
+    let mut regions = regions.iter();
+    regions.find_map(|region| find_in(probes, region, value, wanted))
+}
+
+fn find_in<'g>(
+    probes: &Probes<'g>,
+    region: &Region<'g>,
+    value: &'g str,
+    wanted: Wanted<'_>,
+) -> Option<Projection> {
     let trace = probes.drawn();
     let columns = wanted.columns;
-    let region = Region::above(trace, probes.origins(), value)?;
     let shape = trace.shape(region.base)?;
     let width = *shape.last()?;
     let norms = region.norms(trace, columns);

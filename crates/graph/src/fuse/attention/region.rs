@@ -23,9 +23,29 @@ pub(super) struct Region<'g> {
 const MOST: usize = 96;
 
 impl<'g> Region<'g> {
-    /// Goes up to the first value of rows in any layout. `None` if there are
-    /// several.
-    pub(super) fn above(trace: &Trace<'g>, origins: &Origins<'g>, value: &'g str) -> Option<Self> {
+    /// Goes up to the first value of rows in any layout, or to those above it if
+    /// its heads have been apart before: some exporters normalize them as
+    /// `[batch, length * heads, columns]`. The farthest is the first.
+    pub(super) fn all_above(trace: &Trace<'g>, origins: &Origins<'g>, value: &'g str) -> Vec<Self> {
+        let near = Self::above(trace, origins, [value, ""]);
+        let joined = near.as_ref().map(|near| near.base);
+        let was_apart = |joined: &&str| {
+            let joins = trace.index().made_by(joined, "Reshape");
+            let heads = joins.and_then(|node| trace.shape(node.input.first()?));
+            heads.is_some_and(|heads| Layout::candidates(heads).is_empty())
+        };
+        let joined = joined.filter(was_apart);
+        let far = joined.and_then(|joined| Self::above(trace, origins, [value, joined]));
+        far.into_iter().chain(near).collect()
+    }
+
+    /// Goes up to the first value of rows in any layout other than `beyond`.
+    /// `None` if there are several.
+    fn above(
+        trace: &Trace<'g>,
+        origins: &Origins<'g>,
+        [value, beyond]: [&'g str; 2],
+    ) -> Option<Self> {
         let mut region = Self::default();
         let mut open = vec![value];
         let mut visited = HashSet::new();
@@ -36,7 +56,7 @@ impl<'g> Region<'g> {
             }
             (visited.len() <= MOST).then_some(())?;
             let shape = trace.shape(value)?;
-            if !Layout::candidates(shape).is_empty() {
+            if value != beyond && !Layout::candidates(shape).is_empty() {
                 bases.insert(value);
                 continue;
             }

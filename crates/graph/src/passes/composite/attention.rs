@@ -31,8 +31,8 @@ pub(super) fn attention(call: &mut Call<'_>) -> Option<Vec<String>> {
         masks.push(Mask::Seen(causal(call, &queries)));
     }
     let product = DotProduct {
-        keys: sizes.repeat(call, keys, sizes.columns),
-        values: sizes.repeat(call, values, sizes.value_columns),
+        keys: call.repeat_heads(keys, [sizes.key_count, sizes.count, sizes.columns]),
+        values: call.repeat_heads(values, [sizes.key_count, sizes.count, sizes.value_columns]),
         queries,
         scale,
         cap: node.float("softcap", 0.),
@@ -115,18 +115,6 @@ impl Sizes {
         } else {
             input.to_owned()
         })
-    }
-
-    /// Repeats each head of keys or values for those of queries that read it.
-    fn repeat(&self, call: &mut Call<'_>, heads: String, columns: usize) -> String {
-        let repeats = self.count / self.key_count;
-        if repeats == 1 {
-            return heads;
-        }
-        let alone = call.unsqueeze(&heads, &[2]);
-        let shape = call.builder.ints(&[1, 1, repeats as i64, 1, 1]);
-        let repeated = call.builder.add("Expand", &[&alone, &shape]);
-        call.reshape(&repeated, &[0, self.count as i64, -1, columns as i64])
     }
 }
 

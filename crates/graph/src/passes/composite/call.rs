@@ -140,6 +140,23 @@ impl<'a> Call<'a> {
         self.reshape(&rows, &[0, 0, width as i64])
     }
 
+    /// Repeats each head of keys or values, `[batch, heads, length, columns]`,
+    /// for those of queries that read it.
+    pub(super) fn repeat_heads(
+        &mut self,
+        heads: String,
+        [from, to, columns]: [usize; 3],
+    ) -> String {
+        let repeats = to / from;
+        if repeats == 1 {
+            return heads;
+        }
+        let alone = self.unsqueeze(&heads, &[2]);
+        let shape = self.builder.ints(&[1, 1, repeats as i64, 1, 1]);
+        let repeated = self.builder.add("Expand", &[&alone, &shape]);
+        self.reshape(&repeated, &[0, to as i64, -1, columns as i64])
+    }
+
     /// The elements of a value in 8 bits, their scale and their zero point.
     pub(super) fn quantize(&mut self, x: &str) -> [String; 3] {
         let outputs = ["values", "scale", "zero"].map(|part| self.builder.unique(part));

@@ -70,14 +70,27 @@ impl DotProduct {
 /// Whether each position, a row, sees another one, a column: it does not see
 /// later ones. Booleans, `[length, length]`, as many as there are queries.
 pub(super) fn causal(call: &mut Call<'_>, queries: &str) -> String {
-    let length = call.size(queries, 2);
-    let positions = call.range(&length);
-    let seen = call.unsqueeze(&positions, &[0]);
-    let seeing = call.unsqueeze(&positions, &[1]);
+    let [seen, seeing] = positions(call, queries);
     if call.builder.opset() < 12 {
         // Earlier sets have no comparison of both kinds.
         let later = call.builder.add("Greater", &[&seen, &seeing]);
         return call.builder.add("Not", &[&later]);
     }
     call.builder.add("LessOrEqual", &[&seen, &seeing])
+}
+
+/// Whether a column is less than `window` positions before a row, or behind it.
+/// Booleans as of [`causal`].
+pub(super) fn windowed(call: &mut Call<'_>, queries: &str, window: i64) -> String {
+    let [seen, seeing] = positions(call, queries);
+    let distance = call.builder.add("Sub", &[&seeing, &seen]);
+    let window = call.builder.int(window);
+    call.builder.add("Less", &[&distance, &window])
+}
+
+/// The positions of columns, `[1, length]`, and of rows, `[length, 1]`.
+fn positions(call: &mut Call<'_>, queries: &str) -> [String; 2] {
+    let length = call.size(queries, 2);
+    let positions = call.range(&length);
+    [0, 1].map(|axis| call.unsqueeze(&positions, &[axis]))
 }

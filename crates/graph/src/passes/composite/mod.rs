@@ -10,6 +10,7 @@ mod attention;
 mod call;
 mod dot_product;
 mod embedding;
+mod group_query;
 mod key_mask;
 mod multi_head;
 mod normalization;
@@ -118,6 +119,7 @@ fn contrib(name: &str) -> Option<Expand> {
         "FastGelu" => activation::fast_gelu,
         "FusedGemm" => product::fused_gemm,
         "FusedMatMul" | "TransposeMatMul" => product::fused_matmul,
+        "GroupQueryAttention" => group_query::attention,
         "MatMulIntegerToFloat" => quantized::matmul_integer_to_float,
         "MultiHeadAttention" => multi_head::attention,
         "QAttention" => packed_attention::quantized,

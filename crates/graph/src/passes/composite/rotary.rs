@@ -39,16 +39,16 @@ struct Tables<'a> {
 }
 
 /// How the columns of heads are rotated.
-struct Rotation {
-    count: usize,
-    columns: usize,
+pub(super) struct Rotation {
+    pub(super) columns: usize,
     /// Columns that are rotated, the first ones.
-    rotated: usize,
-    is_interleaved: bool,
+    pub(super) rotated: usize,
+    pub(super) is_interleaved: bool,
 }
 
 impl Rotation {
-    fn of(call: &Call<'_>, tables: &Tables<'_>) -> Option<Self> {
+    /// The rotation of a node, and the number of heads.
+    fn of(call: &Call<'_>, tables: &Tables<'_>) -> Option<(Self, usize)> {
         let half = *call.trace.shape(tables.cos)?.last()?;
         let (count, columns) = match *call.shape(0)? {
             [_, count, _, columns] => (count, columns),
@@ -67,16 +67,36 @@ impl Rotation {
             && rotated > 0
             && rotated <= columns
             && (width == columns || width == count * columns);
-        fits.then_some(Self {
-            count,
+        let rotation = Self {
             columns,
             rotated,
             is_interleaved: call.node.int("interleaved", 0) != 0,
-        })
+        };
+        fits.then_some((rotation, count))
+    }
+
+    /// Cosines and sines of all columns, `[batch or 1, 1, length, rotated]`, of
+    /// those of each pair, which are looked up by positions if there are any.
+    pub(super) fn tables(
+        &self,
+        call: &mut Call<'_>,
+        halves: [&str; 2],
+        positions: Option<&str>,
+    ) -> [String; 2] {
+        let halves = halves.map(|table| {
+            let found = positions.map(|at| call.builder.add("Gather", &[table, at]));
+            call.unsqueeze(found.as_deref().unwrap_or(table), &[1])
+        });
+        halves.map(|table| self.widen(call, &table))
     }
 
     /// Rotates heads, `[batch, heads, length, columns]`.
-    fn apply(&self, call: &mut Call<'_>, heads: &str, [cos, sin]: &[String; 2]) -> String {
+    pub(super) fn apply(
+        &self,
+        call: &mut Call<'_>,
+        heads: &str,
+        [cos, sin]: &[String; 2],
+    ) -> String {
         let rest = self.columns - self.rotated;
         if rest == 0 {
             return self.rotate(call, heads, [cos, sin]);
@@ -121,7 +141,7 @@ impl Rotation {
 }
 
 fn rotate(call: &mut Call<'_>, tables: &Tables<'_>) -> Option<Vec<String>> {
-    let rotation = Rotation::of(call, tables)?;
+    let (rotation, count) = Rotation::of(call, tables)?;
     if !call.is_float(0) || !call.ends_before(4) {
         return None;
     }
@@ -129,22 +149,14 @@ fn rotate(call: &mut Call<'_>, tables: &Tables<'_>) -> Option<Vec<String>> {
     let is_rows = call.shape(0)?.len() == 3;
     let length_axis = if is_rows { 1 } else { 2 };
     let positions = positions(call, tables, length_axis)?;
-    let half_tables = [tables.cos, tables.sin].map(|table| {
-        let found = positions
-            .as_ref()
-            .map(|at| call.builder.add("Gather", &[table, at]));
-        let table = found.as_deref().unwrap_or(table);
-        call.unsqueeze(table, &[1])
-    });
-    let tables = half_tables.map(|table| rotation.widen(call, &table));
+    let tables = rotation.tables(call, [tables.cos, tables.sin], positions.as_deref());
     if !is_rows {
         return Some(vec![rotation.apply(call, x, &tables)]);
     }
-    let heads = call.split_heads(x, rotation.count, rotation.columns);
+    let heads = call.split_heads(x, count, rotation.columns);
     let rotated = rotation.apply(call, &heads, &tables);
-    let rows = call.join_heads(&rotated, rotation.count * rotation.columns);
+    let rows = call.join_heads(&rotated, count * rotation.columns);
     let output = call.node.output.first()?.clone();
-    let count = rotation.count;
     let split = SplitRows {
         count,
         heads: rotated,
