@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::config::Config;
-use super::parameters::{Bias, HeadKeys, Key, Norm, Sizes};
+use super::parameters::{Bias, HeadKeys, Key, Norm, RmsNorm, Scale, Sizes};
 use super::weights::{Found, Weights};
 use crate::blocks::{Heads as AttentionHeads, layer_norm, product, rms_norm};
 use crate::builder::Builder;
@@ -96,6 +96,7 @@ impl<'a> Draft<'a> {
             count,
             of_keys,
             columns,
+            scale: (columns as f64).sqrt().recip() as f32,
         })
     }
 
@@ -250,8 +251,15 @@ impl<'a> Draft<'a> {
     }
 
     /// Normalization by the root of the mean square.
-    pub(super) fn rms_norm(&mut self, x: &str, name: &str, norm: Norm) -> Result<String> {
-        let scale = self.weight(&[&format!("{name}.weight")], &[norm.width])?;
+    pub(super) fn rms_norm(&mut self, x: &str, name: &str, norm: RmsNorm) -> Result<String> {
+        let stored = self.weight(&[&format!("{name}.weight")], &[norm.width])?;
+        let scale = match norm.scale {
+            Scale::Stored => stored,
+            Scale::StoredLessOne => {
+                let one = self.builder.float(1.);
+                self.builder.add("Add", &[&stored, &one])
+            }
+        };
         Ok(rms_norm(&mut self.builder, x, &scale, norm.epsilon))
     }
 

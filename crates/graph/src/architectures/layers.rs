@@ -1,7 +1,7 @@
 //! The two parts of every layer, by the names of their weights.
 
 use super::draft::Draft;
-use super::parameters::{Bias, Norm, Sizes};
+use super::parameters::{Bias, RmsNorm, Scale, Sizes};
 use crate::blocks::{Activation, Attention, Heads, Mask, Rotary};
 use crate::builder::Builder;
 use crate::error::Result;
@@ -32,7 +32,9 @@ pub(super) struct SelfAttention {
     pub(super) head_norms: Option<HeadNorms>,
     pub(super) width: usize,
     pub(super) heads: Heads,
+    /// Of the layers of queries, keys and values.
     pub(super) bias: Bias,
+    pub(super) output_bias: Bias,
 }
 
 /// The layers of queries, keys and values.
@@ -48,6 +50,7 @@ pub(super) enum Projection {
 pub(super) struct HeadNorms {
     pub(super) names: [&'static str; 2],
     pub(super) epsilon: f32,
+    pub(super) scale: Scale,
 }
 
 impl SelfAttention {
@@ -60,11 +63,16 @@ impl SelfAttention {
         context: &Context,
     ) -> Result<String> {
         let mut operands = self.project(draft, x, layer)?;
-        if let Some(HeadNorms { names, epsilon }) = self.head_norms {
-            let norm = Norm {
+        if let Some(HeadNorms {
+            names,
+            epsilon,
+            scale,
+        }) = self.head_norms
+        {
+            let norm = RmsNorm {
                 width: self.heads.columns,
                 epsilon,
-                bias: Bias::Absent,
+                scale,
             };
             for (operand, name) in operands.iter_mut().zip(names) {
                 *operand = draft.rms_norm(operand, &format!("{layer}.{name}"), norm)?;
@@ -77,7 +85,8 @@ impl SelfAttention {
         };
         let rows = attention.apply(&mut draft.builder, &operands);
         let sizes = Sizes::new(self.heads.width(), self.width);
-        draft.linear(&rows, &format!("{layer}.{}", self.output), sizes, self.bias)
+        let name = format!("{layer}.{}", self.output);
+        draft.linear(&rows, &name, sizes, self.output_bias)
     }
 
     /// Queries, keys and values, `[batch, length, heads, columns]`.

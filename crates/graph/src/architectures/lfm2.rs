@@ -8,7 +8,7 @@ use super::draft::{Draft, Inputs};
 use super::encoder::Encoder;
 use super::heads::{Causal, Heads};
 use super::layers::{Context, FeedForward, HeadNorms, Inner, Projection, SelfAttention};
-use super::parameters::{Bias, HeadKeys, Key, Norm, Sizes};
+use super::parameters::{Bias, HeadKeys, Key, RmsNorm, Scale, Sizes};
 use super::rope;
 use crate::blocks::{Activation, Convolution, Mask, Positions, Rotary};
 use crate::error::Result;
@@ -19,7 +19,7 @@ const CONVOLUTION: &str = "conv";
 struct Lfm2 {
     attention: SelfAttention,
     feed_forward: FeedForward,
-    norm: Norm,
+    norm: RmsNorm,
     convolution: Convolution,
     conv_bias: Bias,
 }
@@ -151,10 +151,12 @@ impl Lfm2 {
                 head_norms: Some(HeadNorms {
                     names: ["self_attn.q_layernorm", "self_attn.k_layernorm"],
                     epsilon,
+                    scale: Scale::Stored,
                 }),
                 width,
                 heads: draft.heads(width, heads)?,
                 bias: Bias::Absent,
+                output_bias: Bias::Absent,
             },
             feed_forward: FeedForward {
                 inner: Inner::Pair {
@@ -168,10 +170,10 @@ impl Lfm2 {
                 inner_bias: Bias::Absent,
                 outer_bias: Bias::Absent,
             },
-            norm: Norm {
+            norm: RmsNorm {
                 width,
                 epsilon,
-                bias: Bias::Absent,
+                scale: Scale::Stored,
             },
             convolution,
             conv_bias: Bias::flagged(config.is_set("conv_bias")?),

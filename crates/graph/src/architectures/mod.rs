@@ -25,7 +25,10 @@ mod mpnet;
 mod nomic;
 mod parameters;
 mod post_norm;
+mod relative;
 mod rope;
+mod sight;
+mod t5;
 mod weights;
 
 #[cfg(test)]
@@ -72,7 +75,7 @@ const POSITIONS: &str = "position_embedding_type";
 type Family = fn(&mut Draft<'_>) -> Result<Encoder>;
 
 /// The families by `model_type`.
-const FAMILIES: [(&str, Family); 19] = [
+const FAMILIES: [(&str, Family); 24] = [
     ("bert", bert),
     ("bidirectional_pplx_qwen3", decoder::qwen3_bidirectional),
     ("camembert", bert::roberta),
@@ -80,17 +83,22 @@ const FAMILIES: [(&str, Family); 19] = [
     ("electra", bert::electra),
     ("ernie", bert::bert),
     ("eurobert", decoder::eurobert),
+    ("gemma3_text", decoder::gemma3::encoder),
     ("gte", gte::encoder),
     ("jina_embeddings_v3", jina_v3::of_transformers),
     ("lfm2", lfm2::encoder),
     ("llama", decoder::llama),
     ("llama_bidirec", decoder::llama_bidirectional),
+    ("mistral", decoder::mistral),
     ("modernbert", modernbert::encoder),
     ("mpnet", mpnet::encoder),
+    ("mt5", t5::encoder),
     ("new", gte::encoder),
     ("nomic_bert", nomic::encoder),
+    ("qwen2", decoder::qwen2),
     ("qwen3", decoder::qwen3),
     ("roberta", bert::roberta),
+    ("t5", t5::encoder),
     ("xlm-roberta", xlm_roberta),
 ];
 

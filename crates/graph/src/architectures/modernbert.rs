@@ -7,11 +7,10 @@ use super::heads::{Classifier, Dense, Function, Heads, Masked, Place, Pooling, T
 use super::layers::{Context, FeedForward, Inner, Projection, SelfAttention};
 use super::parameters::{Bias, HeadKeys, Key, Norm};
 use super::rope;
+use super::sight::{self, Contexts, Kind};
 use crate::blocks::{Activation, Mask, Positions, Rotary};
 use crate::error::Result;
 
-const FULL: &str = "full_attention";
-const SLIDING: &str = "sliding_attention";
 /// The table of tokens.
 const WORDS: &str = "embeddings.tok_embeddings.weight";
 
@@ -26,22 +25,13 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
     config.forbid(&["is_causal", "causal_mask", "is_decoder"])?;
     let model = ModernBert::read(draft)?;
     let width = model.norm.width;
-    let layers = layer_kinds(config)?;
+    let kinds = layer_kinds(config)?;
     let words = draft.words(WORDS, width)?;
     let mut states = draft.layer_norm(&words, "embeddings.norm", model.norm)?;
     let positions = Positions::of_inputs(&mut draft.builder);
-    let (mut full, mut sliding) = (None, None);
-    for (layer, kind) in layers.iter().enumerate() {
-        let slot = if kind == FULL {
-            &mut full
-        } else {
-            &mut sliding
-        };
-        let context = match slot {
-            Some(context) => &*context,
-            None => slot.insert(model.context(draft, kind, &positions)?),
-        };
-        states = model.layer(draft, &states, layer, context)?;
+    let contexts = Contexts::of(&kinds, |kind| model.context(draft, kind, &positions))?;
+    for (layer, kind) in kinds.into_iter().enumerate() {
+        states = model.layer(draft, &states, layer, contexts.get(kind))?;
     }
     Ok(Encoder {
         output: draft.layer_norm(&states, "final_norm", model.norm)?,
@@ -53,38 +43,36 @@ pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
 }
 
 /// The kind of each layer: listed, or every few layers a full one.
-fn layer_kinds(config: &Config<'_>) -> Result<Vec<String>> {
-    let count = config.layers("num_hidden_layers", 22)?;
-    let Some(listed) = config.texts("layer_types")? else {
-        let every = config.size("global_attn_every_n_layers", 3)?;
-        let kind = |layer| if layer % every == 0 { FULL } else { SLIDING };
-        // Layers that are not in the files end the list.
-        return Ok((0..count).map(|layer| kind(layer).to_owned()).collect());
-    };
-    if listed.len() != count || listed.iter().any(|kind| ![FULL, SLIDING].contains(kind)) {
-        let expected = format!("{count} of {FULL} and {SLIDING}");
-        let found = format!("{} layers: {}", listed.len(), listed.join(", "));
-        return Err(config.refuse("layer_types", expected, found));
-    }
-    Ok(listed.into_iter().map(str::to_owned).collect())
+fn layer_kinds(config: &Config<'_>) -> Result<Vec<Kind>> {
+    let every = config.size("global_attn_every_n_layers", 3)?;
+    sight::kinds(config, config.layers("num_hidden_layers", 22)?, |layer| {
+        if layer % every == 0 {
+            Kind::Full
+        } else {
+            Kind::Sliding
+        }
+    })
 }
 
 /// The base of the rotary embedding of a kind of layers.
-fn rope_base(config: &Config<'_>, kind: &str) -> Result<f64> {
+fn rope_base(config: &Config<'_>, kind: Kind) -> Result<f64> {
     rope::scaling(config)?;
     if let Some(parameters) = config.section("rope_parameters")?
-        && let Some(parameters) = parameters.section(kind)?
+        && let Some(parameters) = parameters.section(kind.name())?
     {
-        let default = if kind == FULL { 160_000. } else { 10_000. };
+        let default = match kind {
+            Kind::Full => 160_000.,
+            Kind::Sliding => 10_000.,
+        };
         return rope::base_of(&parameters, default);
     }
     // Without a base of its own, a local layer has that of the global ones.
     let global = config.number("global_rope_theta", 160_000.)?;
     let key = "local_rope_theta";
     match kind {
-        FULL => Ok(global),
-        _ if config.has(key) => config.number(key, global),
-        _ => Ok(10_000.),
+        Kind::Full => Ok(global),
+        Kind::Sliding if config.has(key) => config.number(key, global),
+        Kind::Sliding => Ok(10_000.),
     }
 }
 
@@ -94,7 +82,7 @@ impl ModernBert {
         let width = config.size("hidden_size", 768)?;
         let heads = HeadKeys::plain(Key("num_attention_heads", 12));
         let flagged = |key| config.is_set(key).map(Bias::flagged);
-        let mlp_bias = flagged("mlp_bias")?;
+        let (bias, mlp_bias) = (flagged("attention_bias")?, flagged("mlp_bias")?);
         Ok(Self {
             attention: SelfAttention {
                 projection: Projection::Together("attn.Wqkv"),
@@ -102,7 +90,8 @@ impl ModernBert {
                 head_norms: None,
                 width,
                 heads: draft.heads(width, heads)?,
-                bias: flagged("attention_bias")?,
+                bias,
+                output_bias: bias,
             },
             feed_forward: FeedForward {
                 inner: Inner::ActivatedThenFactor("mlp.Wi"),
@@ -122,15 +111,15 @@ impl ModernBert {
     }
 
     /// What layers of a kind have in common.
-    fn context(&self, draft: &mut Draft<'_>, kind: &str, positions: &Positions) -> Result<Context> {
+    fn context(&self, draft: &mut Draft<'_>, kind: Kind, positions: &Positions) -> Result<Context> {
         let base = rope_base(draft.config, kind)?;
         let window = draft.config.index("local_attention", 128)? / 2;
         let builder = &mut draft.builder;
         let frequencies = rope::frequencies(draft.config, base, self.attention.heads)?;
         Ok(Context {
             mask: match kind {
-                FULL => Mask::padding(builder),
-                _ => Mask::windowed(builder, positions, window),
+                Kind::Full => Mask::padding(builder),
+                Kind::Sliding => Mask::windowed(builder, positions, window),
             },
             rotary: Some(Rotary::new(builder, positions, frequencies)),
         })

@@ -74,6 +74,7 @@ fn of_transformers(draft: &Draft<'_>) -> Result<Nomic> {
     let config = draft.config;
     let mut layers = PostNorm::read(draft, &post_norm::KEYS, &NAMES)?;
     layers.attention.bias = Bias::Absent;
+    layers.attention.output_bias = Bias::Absent;
     let feed_forward = &mut layers.feed_forward;
     feed_forward.activation = config.activation("hidden_act", Activation::Silu)?;
     feed_forward.inner_bias = Bias::Absent;
@@ -133,6 +134,7 @@ fn original(draft: &Draft<'_>) -> Result<Nomic> {
     feed_forward.inner_bias = bias("mlp_fc1_bias")?;
     feed_forward.outer_bias = bias("mlp_fc2_bias")?;
     layers.attention.bias = bias("qkv_proj_bias")?;
+    layers.attention.output_bias = layers.attention.bias;
     let mut max_positions = config.size("n_positions", 2048)?;
     if config.get("rotary_scaling_factor").is_some() {
         // Beyond these, angles would depend on the text's length.

@@ -26,6 +26,21 @@ pub(super) struct Norm {
     pub(super) bias: Bias,
 }
 
+/// A normalization of rows by the root of their mean square.
+#[derive(Clone, Copy)]
+pub(super) struct RmsNorm {
+    pub(super) width: usize,
+    pub(super) epsilon: f32,
+    pub(super) scale: Scale,
+}
+
+/// The factors of a normalization, by what is stored of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scale {
+    Stored,
+    StoredLessOne,
+}
+
 /// The sizes of a linear layer.
 #[derive(Clone, Copy)]
 pub(super) struct Sizes {

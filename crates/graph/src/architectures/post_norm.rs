@@ -65,6 +65,7 @@ impl PostNorm {
                 width,
                 heads: draft.heads(width, HeadKeys::plain(keys.heads))?,
                 bias: Bias::Present,
+                output_bias: Bias::Present,
             },
             feed_forward: FeedForward {
                 inner: names.inner,

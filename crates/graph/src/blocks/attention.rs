@@ -13,6 +13,8 @@ pub(crate) struct Heads {
     /// queries.
     pub(crate) of_keys: usize,
     pub(crate) columns: usize,
+    /// The factor of scores.
+    pub(crate) scale: f32,
 }
 
 impl Heads {
@@ -66,8 +68,12 @@ impl Attention<'_> {
         let columns_first = |node: NodeProto| node.with_ints("perm", &[0, 1, 3, 2]);
         let keys = builder.add_with("Transpose", &[&keys], columns_first);
         let products = builder.add("MatMul", &[&queries, &keys]);
-        let scale = builder.float((self.heads.columns as f64).sqrt().recip() as f32);
-        let scaled = builder.add("Mul", &[&products, &scale]);
+        let scaled = if self.heads.scale == 1. {
+            products
+        } else {
+            let scale = builder.float(self.heads.scale);
+            builder.add("Mul", &[&products, &scale])
+        };
         let scores = builder.add("Add", &[&scaled, &self.mask.value]);
         let softmax = |node: NodeProto| node.with_int("axis", -1);
         let mut weights = builder.add_with("Softmax", &[&scores], softmax);
@@ -88,6 +94,7 @@ impl Attention<'_> {
             count,
             of_keys,
             columns,
+            ..
         } = self.heads;
         let alone = unsqueeze(builder, x, 2);
         let repeats = builder.ints(&[1, 1, (count / of_keys) as i64, 1, 1]);

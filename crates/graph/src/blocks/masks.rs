@@ -111,6 +111,21 @@ impl Mask {
         }
     }
 
+    /// Hides padding, tokens that come later, and those more than `window - 1`
+    /// positions before.
+    pub(crate) fn causal_window(builder: &mut Builder, positions: &Positions, window: i64) -> Self {
+        let Pairs { seen, seeing } = positions.pairs(builder);
+        let earlier = builder.add("LessOrEqual", &[&seen, &seeing]);
+        let window = builder.int(window);
+        let last_hidden = builder.add("Sub", &[&seeing, &window]);
+        let near = builder.add("Greater", &[&seen, &last_hidden]);
+        let visible = builder.add("And", &[&earlier, &near]);
+        Self {
+            value: additive(builder, &visible, f32::MIN),
+            is_guarded: false,
+        }
+    }
+
     /// With something else added to the scores, a value that broadcasts to
     /// `[batch, heads, length, length]`.
     pub(crate) fn with_bias(self, builder: &mut Builder, bias: &str) -> Self {

@@ -272,12 +272,83 @@ fn decoders_see_what_their_configuration_says() {
         (json!({"model_type": "llama", "is_causal": false}), 0),
         (json!({"model_type": "llama_bidirec"}), 0),
         (json!({"model_type": "eurobert"}), 0),
+        (json!({"model_type": "mistral", "sliding_window": null}), 1),
+        (
+            json!({"model_type": "mistral", "sliding_window": null, "is_causal": false}),
+            0,
+        ),
     ] {
         let fused = fuse(&mut built(&tensors, options).graph);
         assert_eq!(
             [fused.attentions, fused.rotary, fused.causal],
             [1, 1, causal]
         );
+    }
+}
+
+#[test]
+fn windows_of_decoders_are_those_of_their_family() {
+    let mut tensors = Tensors::default();
+    decoder(&mut tensors, "");
+    let index = weight_index("model.safetensors", &tensors.0);
+    let sliding = json!(["sliding_attention"]);
+    for (options, expected) in [
+        (json!({"model_type": "mistral"}), Ok(1)),
+        (
+            json!({"model_type": "qwen3", "sliding_window": 4}),
+            Err("q_norm"),
+        ),
+        (json!({"model_type": "llama", "sliding_window": 4}), Ok(0)),
+        (
+            json!({"model_type": "llama", "use_sliding_window": true}),
+            Err("use_sliding_window"),
+        ),
+        (
+            json!({"model_type": "llama", "layer_types": sliding}),
+            Err("layer_types"),
+        ),
+        (
+            json!({"model_type": "llama", "layer_types": ["chunked_attention"]}),
+            Err("layer_types"),
+        ),
+        (
+            json!({"model_type": "mistral", "is_causal": false}),
+            Err("sliding_window"),
+        ),
+        (
+            json!({"model_type": "qwen2", "layer_types": sliding}),
+            Err("layer_types"),
+        ),
+        (
+            json!({"model_type": "gemma3_text", "attn_logit_softcapping": 50}),
+            Err("none, found 50"),
+        ),
+        (
+            json!({"model_type": "gemma3_text", "query_pre_attn_scalar": 0}),
+            Err("above 0"),
+        ),
+    ] {
+        let mut config = json!({
+            "hidden_size": WIDTH,
+            "intermediate_size": INNER,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "head_dim": WIDTH / 2,
+        });
+        for (key, value) in options.as_object().expect("options") {
+            config[key] = value.clone();
+        }
+        let config = config.to_string();
+        let found = build("config.json", config.as_bytes(), &index, Head::None);
+        match (found, expected) {
+            (Ok(mut found), Ok(windowed)) => {
+                assert_eq!(fuse(&mut found.graph).windowed, windowed, "{config}");
+            }
+            (Err(error), Err(part)) => {
+                assert!(error.to_string().contains(part), "{config}: {error}");
+            }
+            (found, _) => panic!("{config}: {:?}", found.err()),
+        }
     }
 }
 

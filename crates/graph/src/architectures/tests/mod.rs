@@ -99,6 +99,10 @@ fn norms_and_gates_of_decoders_are_fused() {
         ("dense-qwen3-last", 7, 3, 3),
         ("mv-st-lfm2", 7, 3, 3),
         ("dense-nomic-mean", 0, 3, 3),
+        ("dense-gemma3-mean", 13, 0, 3),
+        ("dense-mistral-last", 5, 2, 2),
+        ("dense-t5-gated", 5, 0, 2),
+        ("dense-t5-mean", 5, 0, 0),
     ] {
         let mut graph = architecture(name).graph;
         let fused = fuse(&mut graph);
@@ -119,6 +123,11 @@ fn all_forms_of_attention_are_fused() {
         ("dense-eurobert-mean", [3, 3, 0, 0, 3, 0, 0]),
         ("dense-qwen3-last", [3, 3, 0, 3, 3, 3, 0]),
         ("mv-st-lfm2", [1, 1, 0, 1, 1, 1, 0]),
+        ("dense-gemma3-mean", [3, 3, 2, 0, 3, 3, 0]),
+        ("dense-gemma3-last", [3, 3, 2, 3, 3, 3, 0]),
+        ("dense-mistral-last", [2, 2, 2, 2, 2, 0, 0]),
+        ("dense-qwen2-last", [3, 3, 2, 3, 3, 0, 0]),
+        ("dense-t5-mean", [2, 0, 0, 0, 0, 0, 2]),
     ] {
         let fused = fuse(&mut architecture(name).graph);
         let found = [
@@ -177,6 +186,11 @@ fn no_weight_of_an_encoder_is_left_out() {
         ("dense-nomic-mean", &[]),
         ("dense-eurobert-mean", &[]),
         ("dense-qwen3-last", &[]),
+        ("dense-gemma3-mean", &[]),
+        ("dense-mistral-last", &[]),
+        ("dense-qwen2-last", &[]),
+        ("dense-t5-gated", &[]),
+        ("dense-t5-mean", &[]),
     ] {
         let index = weights(&format!("tests/fixtures/hub/{name}"));
         assert_eq!(unused(&architecture(name), &index), left, "{name}");
@@ -227,7 +241,7 @@ fn refused(changes: &[(&str, serde_json::Value)]) -> String {
 #[test]
 fn what_is_not_implemented_is_refused_by_name() {
     for (key, value, expected) in [
-        ("model_type", "t5".into(), "`t5`"),
+        ("model_type", "reformer".into(), "`reformer`"),
         ("hidden_act", "mish".into(), "`mish`"),
         ("position_embedding_type", "relative_key".into(), "absolute"),
         ("is_decoder", true.into(), "false"),
@@ -242,7 +256,7 @@ fn what_is_not_implemented_is_refused_by_name() {
         assert!(message.starts_with(&start), "{message}");
         assert!(message.contains(expected), "{message}");
     }
-    assert!(refused(&[("model_type", "t5".into())]).contains("xlm-roberta"));
+    assert!(refused(&[("model_type", "reformer".into())]).contains("xlm-roberta"));
     let error = build("config.json", b"[1", &WeightIndex::new(), Head::None);
     assert_eq!(error.expect_err("no JSON").code(), "invalid_file");
 }
