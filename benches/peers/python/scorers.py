@@ -8,12 +8,10 @@ reads one JSON object a line: `{"open": FILE, "query": FILE}` maps documents,
 gives the scores in the order of the documents.
 """
 
-import json
-import os
 import sys
-import time
 
 import numpy as np
+from turns import seconds, serve
 
 
 def multivec(dtype):
@@ -115,29 +113,23 @@ SCORERS = {
 }
 
 
-def serve(name, threads):
-    # What libraries print goes to standard error, so that it is in no reply.
-    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+def main(name, threads):
+    _, load = SCORERS[name]
     run = scores = query = None
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            if "open" in request:
-                documents = np.load(request["open"], mmap_mode="c").view(np.ndarray)
-                query = np.load(request["query"])
-                run, scores = SCORERS[name][1](documents, threads)
-                reply = {}
-            elif "run" in request:
-                start = time.perf_counter()
-                run(query)
-                reply = {"seconds": time.perf_counter() - start}
-            else:
-                reply = {"scores": [float(score) for score in scores(query)]}
-        except Exception as error:  # Whatever it is, it is the reply.
-            reply = {"failed": f"{type(error).__name__}: {error}"}
-        print(json.dumps(reply), file=replies, flush=True)
+
+    def answer(request):
+        nonlocal run, scores, query
+        if "open" in request:
+            documents = np.load(request["open"], mmap_mode="c").view(np.ndarray)
+            query = np.load(request["query"])
+            run, scores = load(documents, threads)
+            return {}
+        if "run" in request:
+            return {"seconds": seconds(run, query)}
+        return {"scores": [float(score) for score in scores(query)]}
+
+    serve(answer)
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]))

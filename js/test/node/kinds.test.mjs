@@ -57,9 +57,11 @@ describe("references", () => {
 
 describe("rerankers that generate text, as exported graphs", () => {
   const model = "rerank-qwen3";
-  for (const graph of ["script-17", "dynamo-18"]) {
+  for (const graph of ["script-17", "dynamo-18", "past-17", "past-18", "runtime-21"]) {
     test(graph, async () => {
-      const { "model.safetensors": _, ...files } = hubFiles(model);
+      const { "model.safetensors": weights, ...files } = hubFiles(model);
+      // Some graphs have their weights beside them.
+      files["weights.data"] = weights;
       files["model.onnx"] = new Uint8Array(readFileSync(join(fixtures, "causal", `${graph}.onnx`)));
       const encoder = await load(files, fp32);
       const driver = headDriver(encoder);
