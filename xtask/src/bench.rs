@@ -29,10 +29,11 @@ struct Plan {
 }
 
 /// The sections that are run where none is named; `--web` adds the browser,
-/// `--without-vnni` one that leaves AVX-VNNI alone, and the scores, which need other
-/// Python packages, are measured where they are named.
+/// `--without-vnni` one that leaves AVX-VNNI alone; scores and dense embeddings, which
+/// need other Python packages, are measured where they are named.
 const NATIVE: [&str; 5] = ["peers", "settings", "sessions", "criterion", "graph"];
 const SCORES: &str = "scores";
+const DENSE: &str = "dense";
 const WITHOUT_VNNI: &str = "web-without-vnni";
 
 /// Runs benches and writes the tables of those sections.
@@ -41,7 +42,11 @@ pub(crate) fn run(args: &[String]) -> Result {
         return python::scale();
     }
     let plan = Plan::read(args)?;
-    if plan.sections.as_slice() != [SCORES] {
+    if plan
+        .sections
+        .iter()
+        .any(|name| ![SCORES, DENSE].contains(name))
+    {
         setup::node_packages()?;
     }
     for section in &plan.sections {
@@ -51,6 +56,7 @@ pub(crate) fn run(args: &[String]) -> Result {
             "criterion" => criterion(&plan)?,
             "graph" => graph()?,
             SCORES => python::scores(plan.quick)?,
+            DENSE => python::dense(plan.quick)?,
             section => web(&plan, section)?,
         }
     }
@@ -79,6 +85,7 @@ impl Plan {
                 ("--quick", _) => plan.quick = Some("--quick"),
                 ("--web", _) => web.push("web"),
                 (SCORES, _) => plan.sections.push(SCORES),
+                (DENSE, _) => plan.sections.push(DENSE),
                 ("--without-vnni", _) => web.push(WITHOUT_VNNI),
                 ("--only", _) => {
                     let model = args.next().ok_or("--only: expected a model, found none")?;
@@ -87,7 +94,7 @@ impl Plan {
                 (_, Some(section)) => plan.sections.push(section),
                 _ => {
                     return Err(format!(
-                        "expected `--quick`, `--only MODEL`, `--web`, `--without-vnni` `scores` or one of {NATIVE:?}, found `{arg}`"
+                        "expected `--quick`, `--only MODEL`, `--web`, `--without-vnni`, `scores`, `dense` or one of {NATIVE:?}, found `{arg}`"
                     ));
                 }
             }

@@ -22,6 +22,15 @@ MODEL = "data/embeddings/sentence-transformers__all-MiniLM-L6-v2"
 INPUTS = ["input_ids", "attention_mask", "token_type_ids"]
 
 
+class LastHiddenState(torch.nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids, attention_mask, token_type_ids):
+        return self.model(input_ids, attention_mask, token_type_ids).last_hidden_state
+
+
 def main(folder):
     source = Path(importlib.util.find_spec(PACKAGE).origin).parent / MODEL
     shutil.copytree(source, folder, dirs_exist_ok=True)
@@ -31,11 +40,10 @@ def main(folder):
     graphs = folder / "onnx"
     graphs.mkdir(exist_ok=True)
     model = transformers.BertModel.from_pretrained(folder, attn_implementation="eager").eval()
-    model.config.return_dict = False
     ids = torch.randint(1000, 2000, (2, 9))
     axes = {0: "batch", 1: "length"}
     torch.onnx.export(
-        model,
+        LastHiddenState(model),
         (ids, torch.ones_like(ids), torch.zeros_like(ids)),
         str(graphs / "model.onnx"),
         input_names=INPUTS,

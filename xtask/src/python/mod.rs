@@ -4,6 +4,8 @@
 mod environment;
 mod wheel;
 
+use std::process::Command;
+
 use crate::command::{Result, cargo, executable, program, root, step, target};
 use environment::Environment;
 pub(crate) use wheel::published as wheel;
@@ -13,6 +15,7 @@ const PYRIGHT: &str = "pyright@1.1.414";
 
 const REQUIREMENTS: &str = "python/tests/requirements.txt";
 const SCORES: &str = "benches/peers/python/scores.txt";
+const DENSE: &str = "benches/peers/python/dense.txt";
 /// What the nightly tests share with the others.
 const NIGHTLY_TOO: &str = "python/tests/nightly/shared.txt";
 
@@ -90,20 +93,53 @@ pub(crate) fn scale() -> Result {
 
 /// Scores of the release wheel beside other libraries', with all cores and with one.
 pub(crate) fn scores(quick: Option<&'static str>) -> Result {
-    let environment = Environment::open("scores")?;
-    environment.install(&["-r", SCORES, MATURIN, TWINE])?;
+    let environment = with_release_wheel("scores", SCORES)?;
+    in_turns(&environment, "scores", |_| {}, quick)
+}
+
+/// Dense embeddings of the release wheel beside other libraries', likewise.
+pub(crate) fn dense(quick: Option<&'static str>) -> Result {
+    let environment = with_release_wheel("dense", DENSE)?;
+    let model = target().join("bench-models/all-minilm-l6-v2");
+    step(
+        "a real dense model, with its graphs",
+        environment
+            .python()
+            .arg("benches/peers/python/dense_model.py")
+            .arg(&model),
+    )?;
+    let arguments = |command: &mut Command| {
+        command.arg(&model).arg("models/demo-corpus.txt");
+    };
+    in_turns(&environment, "dense", arguments, quick)
+}
+
+/// An environment with the wheel, optimized, and what it is compared with.
+fn with_release_wheel(name: &str, requirements: &str) -> Result<Environment> {
+    let environment = Environment::open(name)?;
+    environment.install(&["-r", requirements, MATURIN, TWINE])?;
     let wheel = wheel::local(&environment, &["--release", "--auditwheel", "skip"])?;
     environment.install_wheel(&wheel)?;
+    Ok(environment)
+}
+
+/// Runs a script of the peers with all cores and with one; what it finds goes into
+/// the folder of benches.
+fn in_turns(
+    environment: &Environment,
+    script: &str,
+    arguments: impl Fn(&mut Command),
+    quick: Option<&'static str>,
+) -> Result {
     for threads in [None, Some(["--threads", "1"])] {
-        step(
-            "scores beside other libraries",
-            environment
-                .python()
-                .arg("benches/peers/python/scores.py")
-                .arg(target().join("bench/scores.json"))
-                .args(quick)
-                .args(threads.into_iter().flatten()),
-        )?;
+        let mut command = environment.python();
+        command.arg(format!("benches/peers/python/{script}.py"));
+        arguments(&mut command);
+        command
+            .arg(target().join(format!("bench/{script}.json")))
+            .args(quick)
+            .args(threads.into_iter().flatten());
+        step(&format!("{script} beside other libraries"), &mut command)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ mod criterion;
 mod markdown;
 mod peers;
 mod plot;
-mod scores;
+mod turns;
 
 use std::fs;
 
@@ -17,13 +17,14 @@ use crate::results::{self, Machine, Settings};
 use markdown::table;
 
 /// Sections in the order of the file.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 9] = [
     "peers",
     "settings",
     "sessions",
     "criterion",
     "graph",
     "scores",
+    "dense",
     "web",
     "web-without-vnni",
 ];
@@ -69,7 +70,8 @@ fn render(section: &str, rounds: Rounds) -> Result<String> {
         )),
         "criterion" => criterion::section(rounds),
         "graph" => criterion::graph(rounds),
-        "scores" => scores::section(),
+        "scores" => turns::scores(),
+        "dense" => turns::dense(),
         "web" => browser::section("## In the browser", &results::read("web")?),
         _ => browser::section(
             "## In the browser, without AVX-VNNI\nAs on x86 that has no AVX-VNNI, where a relaxed product takes three instructions.",
