@@ -9,6 +9,8 @@ import subprocess
 import sys
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT
 
@@ -31,14 +33,14 @@ def table(tmp_path_factory, texts, demo_folder):
     """Encodes documents or queries into a table of a precision."""
     folder = tmp_path_factory.mktemp("tables")
     for kind, lines in (("document", texts), ("query", QUERIES)):
-        rows = [json.dumps({"id": f"{kind}-{at}", "text": one}) for at, one in enumerate(lines)]
-        (folder / f"{kind}.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        ids = [f"{kind}-{at}" for at in range(len(lines))]
+        pq.write_table(pa.table({"id": ids, "text": lines}), folder / f"{kind}-texts.parquet")
 
     def write(kind, precision="f32"):
         out = folder / f"{kind}-{precision}.parquet"
         if not out.exists():
             command = os.environ["MULTIVEC_COMMAND"]
-            source = folder / f"{kind}.jsonl"
+            source = folder / f"{kind}-texts.parquet"
             files = ["--model", demo_folder, "--input", source, "--output", out]
             options = ["--kind", kind, "--store", precision, "--keep", "text"]
             subprocess.run(
