@@ -23,7 +23,8 @@ def main(model: str, source: str, target: str) -> None:
             at = batch.schema.get_field_index("embedding")
             yield batch.set_column(at, "embedding", batch.column(at).cast(vectors))
 
-    schema = StructType(texts.schema.fields)
+    # A list of its own, which grows.
+    schema = StructType(list(texts.schema.fields))
     schema.add("embedding", ArrayType(ArrayType(FloatType()))).add("truncated", BooleanType())
     texts.mapInArrow(batches, schema).write.parquet(target)
 
