@@ -7,6 +7,7 @@ sets texts; `{"run": null}` encodes them once and gives the seconds; `{"vectors"
 null}` gives the embeddings.
 """
 
+import os
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -54,8 +55,6 @@ def embed_anything(precision):
     """The model from a cache of the hub, without any network."""
 
     def load(folder, _):
-        import os
-
         home = TemporaryDirectory()
         repository = Path(home.name) / "hub/models--bench--model"
         (repository / "refs").mkdir(parents=True)
@@ -101,6 +100,8 @@ ENCODERS = {
 
 
 def main(name, threads):
+    # Not every library can be told how many to use.
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     _, load = ENCODERS[name]
     encode = texts = None
 
