@@ -1,7 +1,7 @@
 //! Reading and making single nodes and tensors.
 
 use crate::onnx::{AttributeProto, BOOL, INT64, NodeProto, TensorProto};
-use crate::operators::{DOMAIN, LINEAR, POOLED_LINEAR};
+use crate::operators::{CONTRIB_DOMAIN, DOMAIN, LINEAR, POOLED_LINEAR};
 
 impl NodeProto {
     /// The operator, as `domain.Name`, or as `Name` for standard operators.
@@ -22,6 +22,11 @@ impl NodeProto {
     /// Whether this is the operator `name` of our [`DOMAIN`].
     pub(crate) fn is_ours(&self, name: &str) -> bool {
         self.op_type.as_deref() == Some(name) && self.domain.as_deref() == Some(DOMAIN)
+    }
+
+    /// Whether this is the operator `name` of ONNX Runtime's own domain.
+    pub(crate) fn is_contrib(&self, name: &str) -> bool {
+        self.op_type.as_deref() == Some(name) && self.domain.as_deref() == Some(CONTRIB_DOMAIN)
     }
 
     /// Whether this is a [layer](Self::is_layer) with 8-bit weights.

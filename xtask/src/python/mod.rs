@@ -78,10 +78,7 @@ pub(crate) fn nightly() -> Result {
 
 /// Bulk encoding on a local cluster: prints JSON.
 pub(crate) fn scale() -> Result {
-    let environment = Environment::open("test")?;
-    environment.install(&["-r", REQUIREMENTS, MATURIN, TWINE])?;
-    let wheel = wheel::local(&environment, &["--release", "--auditwheel", "skip"])?;
-    environment.install_wheel(&wheel)?;
+    let environment = with_release_wheel("test", REQUIREMENTS)?;
     step(
         "bulk encoding on a cluster, and in one process",
         environment
@@ -114,7 +111,7 @@ pub(crate) fn dense(quick: Option<&'static str>) -> Result {
     in_turns(&environment, "dense", arguments, quick)
 }
 
-/// An environment with the wheel, optimized, and what it is compared with.
+/// An environment with the wheel, optimized, and other packages.
 fn with_release_wheel(name: &str, requirements: &str) -> Result<Environment> {
     let environment = Environment::open(name)?;
     environment.install(&["-r", requirements, MATURIN, TWINE])?;

@@ -45,6 +45,12 @@ pub(super) enum Projection {
     Together(&'static str),
 }
 
+impl Projection {
+    /// The names that decoders have.
+    pub(super) const OF_DECODERS: Self =
+        Self::Apart(["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]);
+}
+
 /// Normalizations of heads of queries and keys.
 #[derive(Clone, Copy)]
 pub(super) struct HeadNorms {
@@ -137,6 +143,14 @@ pub(super) enum Inner {
         activated: &'static str,
         factor: &'static str,
     },
+}
+
+impl Inner {
+    /// The names that decoders have.
+    pub(super) const OF_DECODERS: Self = Self::Pair {
+        activated: "mlp.gate_proj",
+        factor: "mlp.up_proj",
+    };
 }
 
 impl FeedForward {

@@ -142,11 +142,7 @@ impl Lfm2 {
         let epsilon = config.number("norm_eps", 1e-5)? as f32;
         Ok(Self {
             attention: SelfAttention {
-                projection: Projection::Apart([
-                    "self_attn.q_proj",
-                    "self_attn.k_proj",
-                    "self_attn.v_proj",
-                ]),
+                projection: Projection::OF_DECODERS,
                 output: "self_attn.out_proj",
                 head_norms: Some(HeadNorms {
                     names: ["self_attn.q_layernorm", "self_attn.k_layernorm"],

@@ -25,6 +25,7 @@ mod mpnet;
 mod nomic;
 mod parameters;
 mod post_norm;
+mod pre_norm;
 mod relative;
 mod rope;
 mod sight;

@@ -4,23 +4,18 @@ use super::config::Config;
 use super::draft::{Draft, Inputs};
 use super::encoder::Encoder;
 use super::heads::Heads;
-use super::layers::{Context, FeedForward, Inner, Projection, SelfAttention};
+use super::layers::{FeedForward, Inner, Projection, SelfAttention};
 use super::parameters::{Bias, HeadKeys, Key, RmsNorm, Scale};
+use super::pre_norm::{Around, PreNorm};
 use super::relative::Distances;
 use crate::blocks::{Activation, Heads as AttentionHeads};
 use crate::error::Result;
 
 const WORDS: &str = "shared.weight";
 
-struct T5 {
-    attention: SelfAttention,
-    feed_forward: FeedForward,
-    norm: RmsNorm,
-}
-
 pub(super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
     let config = draft.config;
-    let model = T5::read(draft)?;
+    let model = read(draft)?;
     let width = model.norm.width;
     let heads = model.attention.heads.count;
     let mut states = draft.words(WORDS, width)?;
@@ -70,63 +65,48 @@ fn feed_forward(config: &Config<'_>) -> Result<(Activation, Inner)> {
     }
 }
 
-impl T5 {
-    fn read(draft: &Draft<'_>) -> Result<Self> {
-        let config = draft.config;
-        let width = config.size("d_model", 512)?;
-        let keys = HeadKeys {
-            columns: Some(config.size("d_kv", 64)?),
-            ..HeadKeys::plain(Key("num_heads", 8))
-        };
-        let heads = AttentionHeads {
-            // Part of the weights of queries.
-            scale: 1.,
-            ..draft.heads(width, keys)?
-        };
-        let (activation, inner) = feed_forward(config)?;
-        Ok(Self {
-            attention: SelfAttention {
-                projection: Projection::Apart([
-                    "layer.0.SelfAttention.q",
-                    "layer.0.SelfAttention.k",
-                    "layer.0.SelfAttention.v",
-                ]),
-                output: "layer.0.SelfAttention.o",
-                head_norms: None,
-                width,
-                heads,
-                bias: Bias::Absent,
-                output_bias: Bias::Absent,
-            },
-            feed_forward: FeedForward {
-                inner,
-                outer: "layer.1.DenseReluDense.wo",
-                width,
-                intermediate: config.size("d_ff", 2048)?,
-                activation,
-                inner_bias: Bias::Absent,
-                outer_bias: Bias::Absent,
-            },
-            norm: RmsNorm {
-                width,
-                epsilon: config.number("layer_norm_epsilon", 1e-6)? as f32,
-                scale: Scale::Stored,
-            },
-        })
-    }
-
-    fn layer(
-        &self,
-        draft: &mut Draft<'_>,
-        states: &str,
-        name: &str,
-        context: &Context,
-    ) -> Result<String> {
-        let normal = draft.rms_norm(states, &format!("{name}.layer.0.layer_norm"), self.norm)?;
-        let attended = self.attention.apply(draft, &normal, name, context)?;
-        let states = draft.sum(states, &attended);
-        let normal = draft.rms_norm(&states, &format!("{name}.layer.1.layer_norm"), self.norm)?;
-        let outer = self.feed_forward.apply(draft, &normal, name)?;
-        Ok(draft.sum(&states, &outer))
-    }
+fn read(draft: &Draft<'_>) -> Result<PreNorm> {
+    let config = draft.config;
+    let width = config.size("d_model", 512)?;
+    let keys = HeadKeys {
+        columns: Some(config.size("d_kv", 64)?),
+        ..HeadKeys::plain(Key("num_heads", 8))
+    };
+    let heads = AttentionHeads {
+        // Part of the weights of queries.
+        scale: 1.,
+        ..draft.heads(width, keys)?
+    };
+    let (activation, inner) = feed_forward(config)?;
+    Ok(PreNorm {
+        attention: SelfAttention {
+            projection: Projection::Apart([
+                "layer.0.SelfAttention.q",
+                "layer.0.SelfAttention.k",
+                "layer.0.SelfAttention.v",
+            ]),
+            output: "layer.0.SelfAttention.o",
+            head_norms: None,
+            width,
+            heads,
+            bias: Bias::Absent,
+            output_bias: Bias::Absent,
+        },
+        feed_forward: FeedForward {
+            inner,
+            outer: "layer.1.DenseReluDense.wo",
+            width,
+            intermediate: config.size("d_ff", 2048)?,
+            activation,
+            inner_bias: Bias::Absent,
+            outer_bias: Bias::Absent,
+        },
+        norm: RmsNorm {
+            width,
+            epsilon: config.number("layer_norm_epsilon", 1e-6)? as f32,
+            scale: Scale::Stored,
+        },
+        around_attention: Around::before("layer.0.layer_norm"),
+        around_feed_forward: Around::before("layer.1.layer_norm"),
+    })
 }

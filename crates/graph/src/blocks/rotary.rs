@@ -5,6 +5,7 @@ use crate::builder::Builder;
 use crate::onnx::NodeProto;
 
 /// Tables of cosines and sines, `[length, columns]`.
+#[derive(Clone)]
 pub(crate) struct Rotary {
     cos: String,
     sin: String,

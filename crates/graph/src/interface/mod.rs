@@ -67,9 +67,13 @@ pub struct Interface {
 /// than one, is what was promised.
 pub fn adapt_interface(graph: &mut Graph, file: &str, promise: Promise<'_>) -> Result<Interface> {
     // If it fails, nothing has changed.
-    let bare = (!graph.has_control_flow()).then(|| caches::without_past(graph));
-    let past_changed = matches!(bare, Some(Some(_)));
-    let output = match bare.flatten() {
+    let bare = if graph.has_control_flow() {
+        None
+    } else {
+        caches::without_past(graph)
+    };
+    let past_changed = bare.is_some();
+    let output = match bare {
         Some(mut bare) => {
             let output = outputs::adapt(&mut bare, file, promise)?;
             caches::drop_presents(&mut bare);

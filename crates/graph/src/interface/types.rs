@@ -88,6 +88,10 @@ pub(crate) fn declare(name: &str, element: i32, width: Option<usize>) -> ValueIn
     });
     let mut dims = vec![symbol("batch"), symbol("length")];
     dims.extend(width);
+    declare_dims(name, element, dims)
+}
+
+fn declare_dims(name: &str, element: i32, dims: Vec<Dim>) -> ValueInfoProto {
     let declared = Type {
         tensor: Some(TensorType {
             element: Some(element),
@@ -142,17 +146,5 @@ pub(super) fn declare_sizes(name: &str, element: i32, sizes: &[Option<i64>]) -> 
         value: *value,
         symbol: value.is_none().then(|| "size".to_owned()),
     };
-    let declared = Type {
-        tensor: Some(TensorType {
-            element: Some(element),
-            shape: Some(Shape {
-                dims: sizes.iter().map(dim).collect(),
-            }),
-        }),
-    };
-    ValueInfoProto {
-        name: Some(name.to_owned()),
-        r#type: Some(declared.encode_to_vec().into()),
-        ..ValueInfoProto::default()
-    }
+    declare_dims(name, element, sizes.iter().map(dim).collect())
 }

@@ -4,12 +4,10 @@
 //! Source of the layout: ONNX Runtime, docs/ContribOperators.md.
 
 use crate::onnx::NodeProto;
-use crate::operators::CONTRIB_DOMAIN;
 
 /// Whether a node is a `MatMulNBits` whose weights can be read here.
 pub(super) fn is_product(node: &NodeProto) -> bool {
-    node.domain.as_deref() == Some(CONTRIB_DOMAIN)
-        && node.op_type.as_deref() == Some("MatMulNBits")
+    node.is_contrib("MatMulNBits")
         && matches!(node.int("bits", 4), 2 | 4 | 8)
         // In the layout of a device.
         && node.int("weight_prepacked", 0) == 0

@@ -6,7 +6,6 @@ use crate::builder::Builder;
 use crate::graph::Graph;
 use crate::index::ValueIndex;
 use crate::onnx::NodeProto;
-use crate::operators::CONTRIB_DOMAIN;
 use crate::trace::Trace;
 
 /// A shape that no model has by chance.
@@ -57,11 +56,11 @@ pub fn repeat_rotary_inputs(graph: &mut Graph) -> bool {
 
 /// The inputs of a rotary embedding that have an element for each text.
 fn repeated(node: &NodeProto) -> &'static [usize] {
-    let is_contrib = node.domain.as_deref() == Some(CONTRIB_DOMAIN);
-    match (node.op_type.as_deref(), node.input.len()) {
-        (Some("RotaryEmbedding"), 4) if is_contrib => &[1],
-        (_, 3) if node.is("RotaryEmbedding") => &[1, 2],
-        (_, 4) if node.is("RotaryEmbedding") => &[3],
+    let name = "RotaryEmbedding";
+    match node.input.len() {
+        4 if node.is_contrib(name) => &[1],
+        3 if node.is(name) => &[1, 2],
+        4 if node.is(name) => &[3],
         _ => &[],
     }
 }

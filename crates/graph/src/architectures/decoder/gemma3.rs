@@ -8,16 +8,11 @@ use crate::architectures::layers::{
     Context, FeedForward, HeadNorms, Inner, Projection, SelfAttention,
 };
 use crate::architectures::parameters::{Bias, HeadKeys, Key, RmsNorm, Scale};
+use crate::architectures::pre_norm::{Around, PreNorm};
 use crate::architectures::rope;
 use crate::architectures::sight::{self, Contexts, Kind};
 use crate::blocks::{Activation, Heads, Mask, Positions, Rotary};
 use crate::error::Result;
-
-struct Gemma3 {
-    attention: SelfAttention,
-    feed_forward: FeedForward,
-    norm: RmsNorm,
-}
 
 pub(in super::super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
     let config = draft.config;
@@ -26,14 +21,16 @@ pub(in super::super) fn encoder(draft: &mut Draft<'_>) -> Result<Encoder> {
             return Err(config.refuse(key, "none", found));
         }
     }
-    let model = Gemma3::read(draft)?;
+    let model = read(draft)?;
     let width = model.norm.width;
     let words = draft.words("embed_tokens.weight", width)?;
     let scale = draft.builder.float((width as f64).sqrt() as f32);
     let mut states = draft.builder.add("Mul", &[&words, &scale]);
     let positions = Positions::of_inputs(&mut draft.builder);
     let kinds = layer_kinds(config)?;
-    let contexts = Contexts::of(&kinds, |kind| model.context(draft, kind, &positions))?;
+    let contexts = Contexts::of(&kinds, |kind| {
+        context(draft, model.attention.heads, kind, &positions)
+    })?;
     for (layer, kind) in kinds.into_iter().enumerate() {
         let name = format!("layers.{layer}");
         states = model.layer(draft, &states, &name, contexts.get(kind))?;
@@ -80,103 +77,86 @@ fn rope_base(config: &Config<'_>, kind: Kind) -> Result<f64> {
     }
 }
 
-impl Gemma3 {
-    fn read(draft: &Draft<'_>) -> Result<Self> {
-        let config = draft.config;
-        let width = config.size("hidden_size", 2304)?;
-        let keys = HeadKeys {
-            count: Key("num_attention_heads", 8),
-            of_keys: Some("num_key_value_heads"),
-            columns: Some(256),
-        };
-        let stated = config.number("query_pre_attn_scalar", 256.)?;
-        if stated <= 0. {
-            return Err(config.refuse("query_pre_attn_scalar", "a number above 0", stated));
-        }
-        let heads = Heads {
-            scale: stated.sqrt().recip() as f32,
-            ..draft.heads(width, keys)?
-        };
-        let epsilon = config.number("rms_norm_eps", 1e-6)? as f32;
-        let scale = Scale::StoredLessOne;
-        let bias = Bias::flagged(config.is_set("attention_bias")?);
-        Ok(Self {
-            attention: SelfAttention {
-                projection: Projection::Apart([
-                    "self_attn.q_proj",
-                    "self_attn.k_proj",
-                    "self_attn.v_proj",
-                ]),
-                output: "self_attn.o_proj",
-                head_norms: Some(HeadNorms {
-                    names: ["self_attn.q_norm", "self_attn.k_norm"],
-                    epsilon,
-                    scale,
-                }),
-                width,
-                heads,
-                bias,
-                output_bias: bias,
-            },
-            feed_forward: FeedForward {
-                inner: Inner::Pair {
-                    activated: "mlp.gate_proj",
-                    factor: "mlp.up_proj",
-                },
-                outer: "mlp.down_proj",
-                width,
-                intermediate: config.size("intermediate_size", 9216)?,
-                activation: config.activation("hidden_activation", Activation::GeluTanh)?,
-                inner_bias: Bias::Absent,
-                outer_bias: Bias::Absent,
-            },
-            norm: RmsNorm {
-                width,
+fn read(draft: &Draft<'_>) -> Result<PreNorm> {
+    let config = draft.config;
+    let width = config.size("hidden_size", 2304)?;
+    let keys = HeadKeys {
+        count: Key("num_attention_heads", 8),
+        of_keys: Some("num_key_value_heads"),
+        columns: Some(256),
+    };
+    let stated = config.number("query_pre_attn_scalar", 256.)?;
+    if stated <= 0. {
+        return Err(config.refuse("query_pre_attn_scalar", "a number above 0", stated));
+    }
+    let heads = Heads {
+        scale: stated.sqrt().recip() as f32,
+        ..draft.heads(width, keys)?
+    };
+    let epsilon = config.number("rms_norm_eps", 1e-6)? as f32;
+    let scale = Scale::StoredLessOne;
+    let bias = Bias::flagged(config.is_set("attention_bias")?);
+    Ok(PreNorm {
+        attention: SelfAttention {
+            projection: Projection::OF_DECODERS,
+            output: "self_attn.o_proj",
+            head_norms: Some(HeadNorms {
+                names: ["self_attn.q_norm", "self_attn.k_norm"],
                 epsilon,
                 scale,
-            },
-        })
-    }
+            }),
+            width,
+            heads,
+            bias,
+            output_bias: bias,
+        },
+        feed_forward: FeedForward {
+            inner: Inner::OF_DECODERS,
+            outer: "mlp.down_proj",
+            width,
+            intermediate: config.size("intermediate_size", 9216)?,
+            activation: config.activation("hidden_activation", Activation::GeluTanh)?,
+            inner_bias: Bias::Absent,
+            outer_bias: Bias::Absent,
+        },
+        norm: RmsNorm {
+            width,
+            epsilon,
+            scale,
+        },
+        around_attention: Around {
+            before: "input_layernorm",
+            after: Some("post_attention_layernorm"),
+        },
+        around_feed_forward: Around {
+            before: "pre_feedforward_layernorm",
+            after: Some("post_feedforward_layernorm"),
+        },
+    })
+}
 
-    /// What layers of a kind have in common.
-    fn context(&self, draft: &mut Draft<'_>, kind: Kind, positions: &Positions) -> Result<Context> {
-        let config = draft.config;
-        let base = rope_base(config, kind)?;
-        let frequencies = rope::frequencies(config, base, self.attention.heads)?;
-        let window = config.size("sliding_window", 4096)? as i64;
-        let sees_all = config.is_set("use_bidirectional_attention")?;
-        let builder = &mut draft.builder;
-        let mask = match (kind, sees_all) {
-            (Kind::Full, true) => Mask::padding(builder),
-            (Kind::Full, false) => Mask::causal(builder, positions),
-            // Half of the window on each side.
-            (Kind::Sliding, true) => Mask::windowed(builder, positions, window / 2),
-            (Kind::Sliding, false) => Mask::causal_window(builder, positions, window),
-        };
-        Ok(Context {
-            mask,
-            rotary: Some(Rotary::new(builder, positions, frequencies)),
-        })
-    }
-
-    /// A layer, whose parts' results are normalized too.
-    fn layer(
-        &self,
-        draft: &mut Draft<'_>,
-        states: &str,
-        name: &str,
-        context: &Context,
-    ) -> Result<String> {
-        let norm = |draft: &mut Draft<'_>, x: &str, norm: &str| {
-            draft.rms_norm(x, &format!("{name}.{norm}"), self.norm)
-        };
-        let normal = norm(draft, states, "input_layernorm")?;
-        let attended = self.attention.apply(draft, &normal, name, context)?;
-        let attended = norm(draft, &attended, "post_attention_layernorm")?;
-        let states = draft.sum(states, &attended);
-        let normal = norm(draft, &states, "pre_feedforward_layernorm")?;
-        let outer = self.feed_forward.apply(draft, &normal, name)?;
-        let outer = norm(draft, &outer, "post_feedforward_layernorm")?;
-        Ok(draft.sum(&states, &outer))
-    }
+/// What layers of a kind have in common.
+fn context(
+    draft: &mut Draft<'_>,
+    heads: Heads,
+    kind: Kind,
+    positions: &Positions,
+) -> Result<Context> {
+    let config = draft.config;
+    let base = rope_base(config, kind)?;
+    let frequencies = rope::frequencies(config, base, heads)?;
+    let window = config.size("sliding_window", 4096)? as i64;
+    let sees_all = config.is_set("use_bidirectional_attention")?;
+    let builder = &mut draft.builder;
+    let mask = match (kind, sees_all) {
+        (Kind::Full, true) => Mask::padding(builder),
+        (Kind::Full, false) => Mask::causal(builder, positions),
+        // Half of the window on each side.
+        (Kind::Sliding, true) => Mask::windowed(builder, positions, window / 2),
+        (Kind::Sliding, false) => Mask::causal_window(builder, positions, window),
+    };
+    Ok(Context {
+        mask,
+        rotary: Some(Rotary::new(builder, positions, frequencies)),
+    })
 }

@@ -6,7 +6,6 @@ mod heads;
 mod layers;
 
 use self::heads::{causal_heads, eurobert_heads};
-use self::layers::Decoder;
 use super::config::Config;
 use super::draft::{Draft, Inputs};
 use super::encoder::Encoder;
@@ -143,7 +142,7 @@ fn encoder(draft: &mut Draft<'_>, form: &Form) -> Result<Encoder> {
     if let Some(found) = config.get("clip_qkv") {
         return Err(config.refuse("clip_qkv", "none", found));
     }
-    let model = Decoder::read(draft, form)?;
+    let model = layers::read(draft, form)?;
     let width = model.norm.width;
     let base = rope::base(config, "rope_theta", form.rope_base)?;
     let frequencies = rope::frequencies(config, base, model.attention.heads)?;
@@ -158,6 +157,7 @@ fn encoder(draft: &mut Draft<'_>, form: &Form) -> Result<Encoder> {
     let mut states = draft.words("embed_tokens.weight", width)?;
     let positions = Positions::of_inputs(&mut draft.builder);
     let builder = &mut draft.builder;
+    let rotary = Rotary::new(builder, &positions, frequencies);
     let contexts = Contexts::of(&kinds, |kind| {
         Ok(Context {
             mask: match kind {
@@ -165,7 +165,7 @@ fn encoder(draft: &mut Draft<'_>, form: &Form) -> Result<Encoder> {
                 Kind::Full if sees_all => Mask::padding(builder),
                 Kind::Full => Mask::causal(builder, &positions),
             },
-            rotary: Some(Rotary::new(builder, &positions, frequencies.clone())),
+            rotary: Some(rotary.clone()),
         })
     })?;
     for (layer, kind) in kinds.into_iter().enumerate() {

@@ -12,7 +12,6 @@ use crate::graph::Graph;
 use crate::index::ValueIndex;
 use crate::node::node;
 use crate::onnx::{BFLOAT16, FLOAT, FLOAT16, NodeProto, ValueInfoProto};
-use crate::operators::CONTRIB_DOMAIN;
 
 /// The axes of keys and values: batch, heads, positions and columns.
 const RANK: usize = 4;
@@ -56,7 +55,7 @@ pub(super) fn drop_presents(graph: &mut Graph) {
     let index = ValueIndex::new(graph);
     let unread: Vec<Vec<bool>> = (graph.nodes().iter())
         .map(|node| {
-            let is_optional = node.is("Attention") || is_contrib(node, "MultiHeadAttention");
+            let is_optional = node.is("Attention") || node.is_contrib("MultiHeadAttention");
             let outputs = node.output.iter().enumerate();
             outputs
                 .map(|(at, name)| is_optional && at > 0 && index.readers(name).is_empty())
@@ -215,17 +214,13 @@ impl Writer {
 fn places(node: &NodeProto) -> Option<[usize; 2]> {
     if node.is("Attention") {
         Some([4, 5])
-    } else if is_contrib(node, "GroupQueryAttention") {
+    } else if node.is_contrib("GroupQueryAttention") {
         Some([3, 4])
-    } else if is_contrib(node, "MultiHeadAttention") {
+    } else if node.is_contrib("MultiHeadAttention") {
         Some([6, 7])
     } else {
         None
     }
-}
-
-fn is_contrib(node: &NodeProto, name: &str) -> bool {
-    node.domain.as_deref() == Some(CONTRIB_DOMAIN) && node.op_type.as_deref() == Some(name)
 }
 
 /// Removes names that are left out at the end.

@@ -3,6 +3,7 @@ use super::super::{Promise, adapt_interface};
 use super::*;
 use crate::node::node as node_of;
 use crate::onnx::{AttributeProto, GraphProto, INT64, TensorProto};
+use crate::operators::CONTRIB_DOMAIN;
 use crate::testing::{graph, node, operators};
 use crate::trace::{Tensor, Trace};
 
