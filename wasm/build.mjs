@@ -3,11 +3,12 @@
 // `--only base`. Needs Rust by rustup, adds the target
 // wasm32-unknown-unknown and the component rust-src where they are missing,
 // and takes wasm-opt from the npm package `binaryen` in `js/node_modules`.
-// Safe to run again: cargo does only what is left to do. With `--print-sizes`
-// it only measures what is there.
+// Safe to run again: cargo does only what is left to do. With `--dev` modules
+// are built for tests: in half the time, several times as large, and slower.
+// With `--print-sizes` it only measures what is there.
 
 import { execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -21,6 +22,18 @@ const output = join(root, 'js/wasm');
 const tools = join(target, 'tools');
 const triple = 'wasm32-unknown-unknown';
 
+const { values: options } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    dev: { type: 'boolean', default: false },
+    'print-sizes': { type: 'boolean', default: false },
+  },
+});
+// Cargo calls the folder of the profile `dev` by another name.
+const { profile, outputs } = options.dev
+  ? { profile: 'dev', outputs: 'debug' }
+  : { profile: 'wasm-release', outputs: 'wasm-release' };
+
 // A module with one instruction that an engine does not know fails to load as
 // a whole, so that relaxed SIMD takes a module of its own, and so do threads.
 const variants = {
@@ -32,7 +45,7 @@ const variants = {
     features: '+simd128',
     cargo: [
       '-Z', 'profile-rustflags',
-      '--config', 'profile.wasm-release.package.multivec-kernels.rustflags = ["-Ctarget-feature=+relaxed-simd"]',
+      '--config', `profile.${profile}.package.multivec-kernels.rustflags = ["-Ctarget-feature=+relaxed-simd"]`,
     ],
   },
   threads: {
@@ -117,10 +130,12 @@ async function addWithRustup(path, kind, name) {
 }
 
 function rustFlags({ features, link = [] }) {
+  const flags = [`-Ctarget-feature=${features}`, ...link.map((option) => `-Clink-arg=${option}`)];
+  // With no others, so that tests of the crates use the same dependencies.
+  if (options.dev) return flags;
   const home = process.env.CARGO_HOME ?? join(homedir(), '.cargo');
   return [
-    `-Ctarget-feature=${features}`,
-    ...link.map((option) => `-Clink-arg=${option}`),
+    ...flags,
     // Messages of panics name source files, but not where they were built.
     `--remap-path-prefix=${join(home, 'registry/src')}=registry`,
     `--remap-path-prefix=${root.replace(/[/\\]$/, '')}=multivec`,
@@ -128,7 +143,9 @@ function rustFlags({ features, link = [] }) {
 }
 
 // Folders are built in at the same time, because much of the work can use one
-// core only; a folder has one build at a time, because Cargo locks it.
+// core only; a folder has one build at a time, because Cargo locks it. Without
+// optimization most of the work is shared.
+const folderOf = ({ folder }) => (options.dev ? 'dev' : folder);
 const busy = {};
 function inTurn(folder, work) {
   busy[folder] = (busy[folder] ?? Promise.resolve()).then(work);
@@ -139,14 +156,14 @@ async function compile(variant, aside) {
   const prefix = `${variant}: `;
   const settings = variants[variant];
   console.log(`${prefix}building`);
-  const folder = join(target, 'wasm', settings.folder);
+  const folder = join(target, 'wasm', folderOf(settings));
   await run(
     'cargo',
     // The manifest names no crate type, and this is the one place that asks
     // for a module: Cargo has no link-time optimization for a library that is
     // made for Rust as well.
     ['rustc', '--locked', '--package', 'multivec-wasm', '--lib', '--crate-type', 'cdylib',
-      '--target', triple, '--profile', 'wasm-release', '--target-dir', folder, ...(settings.cargo ?? [])],
+      '--target', triple, '--profile', profile, '--target-dir', folder, ...(settings.cargo ?? [])],
     {
       env: {
         // Flags of a single crate and a standard library of our own are what
@@ -160,7 +177,7 @@ async function compile(variant, aside) {
   );
   // The next build in this folder replaces it.
   const module = join(aside, 'multivec_wasm.wasm');
-  copyFileSync(join(folder, triple, 'wasm-release', 'multivec_wasm.wasm'), module);
+  copyFileSync(join(folder, triple, outputs, 'multivec_wasm.wasm'), module);
   return module;
 }
 
@@ -172,10 +189,10 @@ async function build(variant, bindgen) {
   const aside = join(target, 'wasm/packages', variant);
   rmSync(aside, { recursive: true, force: true });
   mkdirSync(aside, { recursive: true });
-  const module = await inTurn(settings.folder, () => compile(variant, aside));
+  const module = await inTurn(folderOf(settings), () => compile(variant, aside));
   await run(bindgen, ['--target', 'web', '--remove-name-section', '--out-dir', aside, module], { prefix });
   rmSync(module);
-  await optimize(join(aside, 'multivec_wasm_bg.wasm'), settings.optimize ?? [], prefix);
+  if (!options.dev) await optimize(join(aside, 'multivec_wasm_bg.wasm'), settings.optimize ?? [], prefix);
   return aside;
 }
 
@@ -207,9 +224,6 @@ function printSizes(names) {
   }
 }
 
-const { values: options } = parseArgs({
-  options: { only: { type: 'string' }, 'print-sizes': { type: 'boolean', default: false } },
-});
 const names = options.only === undefined ? Object.keys(variants) : [options.only];
 if (!Object.hasOwn(variants, names[0])) {
   throw new Error(`--only: expected ${Object.keys(variants).join(', ')}, found ${names[0]}`);
@@ -232,6 +246,7 @@ if (!options['print-sizes']) {
     // The JavaScript beside the base module serves `relaxed` as well.
     const from = variant === 'relaxed' ? join(folder, module) : folder;
     cpSync(from, variant === 'relaxed' ? join(into, module) : into, { recursive: true });
+    writeFileSync(join(into, 'profile'), profile);
   }
 }
 printSizes(names);

@@ -1,5 +1,6 @@
 // Builds the package: WebAssembly modules, JavaScript, types. With
-// `--only base` of the modules that one alone, which is all that Node 20 uses.
+// `--only base` of the modules that one alone, which is all that Node 20 uses;
+// with `--dev` modules for tests, unless those that are published are there.
 
 import { execFileSync } from "node:child_process";
 import {
@@ -21,15 +22,17 @@ import { glueModule, missingGlue } from "./glue.mjs";
 const js = fileURLToPath(new URL("../", import.meta.url));
 const run = (command, ...args) => execFileSync(command, args, { cwd: js, stdio: ["ignore", "inherit", "inherit"] });
 
-const { only } = parseArgs({ options: { only: { type: "string" } } }).values;
+const { only, dev } = parseArgs({
+  options: { only: { type: "string" }, dev: { type: "boolean", default: false } },
+}).values;
 
-// wasm-opt takes minutes, so that it runs only where a source is newer.
+// Modules take minutes, so that they are built only where a source is newer.
 const sources = ["src", "crates", "wasm/src", "wasm/Cargo.toml", "wasm/build.mjs", "Cargo.toml", "Cargo.lock"];
 const names = only === undefined ? ["base", "relaxed", "threads"] : [only];
-const modules = names.map((name) => join(js, "wasm", name, "multivec_wasm_bg.wasm"));
-const built = Math.min(...modules.map((path) => (existsSync(path) ? statSync(path).mtimeMs : 0)));
+const built = Math.min(...names.map((name) => builtAt(join(js, "wasm", name))));
 if (sources.some((path) => newest(join(js, "..", path)) > built)) {
-  run(process.execPath, "../wasm/build.mjs", ...(only === undefined ? [] : ["--only", only]));
+  const which = only === undefined ? [] : ["--only", only];
+  run(process.execPath, "../wasm/build.mjs", ...which, ...(dev ? ["--dev"] : []));
 }
 
 rmSync(join(js, "dist"), { recursive: true, force: true });
@@ -62,6 +65,14 @@ await build({
 for (const name of ["LICENSE", "THIRD-PARTY-NOTICES.md"]) {
   const path = join(js, "..", name);
   if (existsSync(path)) copyFileSync(path, join(js, name));
+}
+
+/** When a module was built; 0 where there is none that serves. */
+function builtAt(folder) {
+  const module = statSync(join(folder, "multivec_wasm_bg.wasm"), { throwIfNoEntry: false });
+  const profile = join(folder, "profile");
+  const isRelease = existsSync(profile) && readFileSync(profile, "utf8") === "wasm-release";
+  return module !== undefined && (dev || isRelease) ? module.mtimeMs : 0;
 }
 
 /** When a file, or anything in a folder, was last changed; 0 if there is none. */

@@ -38,8 +38,10 @@ const WITHOUT_VNNI: &str = "web-without-vnni";
 
 /// Runs benches and writes the tables of those sections.
 pub(crate) fn run(args: &[String]) -> Result {
-    if args == ["scale"] {
-        return python::scale();
+    match args {
+        [name] if name == "scale" => return python::scale(),
+        [name] if name == "overhead" => return python::overhead(),
+        _ => {}
     }
     let plan = Plan::read(args)?;
     if plan

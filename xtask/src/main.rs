@@ -92,7 +92,7 @@ const TASKS: &[Task] = &[
     Task {
         name: "package",
         run: package::task,
-        about: "[together]: builds and uses the packages of the crates",
+        about: "[check]: builds and uses the packages of the crates",
     },
     Task {
         name: "licenses",

@@ -1,7 +1,7 @@
 //! `cargo xtask package`: the crates as they would be published, each built
-//! from its tarball alone. `cargo xtask test` builds them all at once, which
-//! takes a third of the time. Both use them in a project outside of the
-//! repository.
+//! from its tarball alone, and used in a project outside of the repository.
+//! `cargo xtask test` has the compiler check that project, which takes an eighth
+//! of the time.
 
 use std::env;
 use std::fs;
@@ -11,25 +11,25 @@ use std::process::Command;
 use crate::command::{Result, cargo, executable, program, root, step, target};
 use crate::{manifest, setup};
 
-/// Whether each package is built before it is used.
+/// What is done with the packages.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Build {
-    Each,
-    Together,
+pub(crate) enum Packages {
+    /// Each is built from its own, then all are used.
+    Use,
+    /// All are checked by the compiler, together.
+    Check,
 }
 
 pub(crate) fn task(arguments: &[String]) -> Result {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        [] => run(Build::Each),
-        ["together"] => run(Build::Together),
-        _ => Err(format!(
-            "expected `together` or nothing, found {arguments:?}"
-        )),
+        [] => run(Packages::Use),
+        ["check"] => run(Packages::Check),
+        _ => Err(format!("expected `check` or nothing, found {arguments:?}")),
     }
 }
 
-pub(crate) fn run(build: Build) -> Result {
+pub(crate) fn run(packages: Packages) -> Result {
     setup::node_packages()?;
     let mut package = cargo();
     package
@@ -39,7 +39,7 @@ pub(crate) fn run(build: Build) -> Result {
                 .iter()
                 .flat_map(|name| ["--exclude", name]),
         );
-    let what = if build == Build::Each {
+    let what = if packages == Packages::Use {
         forget_older_packages()?;
         "packages of the crates, each built from its own"
     } else {
@@ -49,7 +49,10 @@ pub(crate) fn run(build: Build) -> Result {
     step(what, unoptimized(&mut package)?)?;
     // Of one name, so that what is built of it replaces what was.
     let outside = env::temp_dir().join("multivec-packages");
-    let used = use_from(&outside);
+    let used = unpack(&outside).and_then(|()| match packages {
+        Packages::Use => use_from(&outside),
+        Packages::Check => check(&outside),
+    });
     fs::remove_dir_all(&outside).map_err(|error| format!("{}: {error}", outside.display()))?;
     used
 }
@@ -102,8 +105,8 @@ fn entries(folder: &Path, start: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// A project that depends on the packages alone, and their program.
-fn use_from(outside: &Path) -> Result {
+/// Makes a project that depends on the packages alone, their program beside it.
+fn unpack(outside: &Path) -> Result {
     let failed = |error| format!("{}: {error}", outside.display());
     let source = outside.join("src");
     fs::create_dir_all(&source).map_err(failed)?;
@@ -133,6 +136,19 @@ fn use_from(outside: &Path) -> Result {
     fs::write(source.join("main.rs"), include_str!("../smoke/main.rs")).map_err(failed)?;
     // The same dependencies as in the repository.
     fs::copy(root().join("Cargo.lock"), outside.join("Cargo.lock")).map_err(failed)?;
+    Ok(())
+}
+
+fn check(outside: &Path) -> Result {
+    step(
+        "a project outside of the repository and the packaged command line, checked",
+        unoptimized(cargo().arg("check"))?
+            .args(["--quiet", "--offline", "--workspace", "--manifest-path"])
+            .arg(outside.join("Cargo.toml")),
+    )
+}
+
+fn use_from(outside: &Path) -> Result {
     // Where ONNX Runtime's library is found beside, while the project is not.
     let model = root().join("models/minilm-colbert");
     step(

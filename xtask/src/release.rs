@@ -60,7 +60,7 @@ pub(crate) fn checks() -> Result {
     tag_agrees()?;
     msrv()?;
     semver()?;
-    package::run(package::Build::Each)
+    package::run(package::Packages::Use)
 }
 
 /// Publishes `crates` or `npm`; with `--dry-run` up to the upload.

@@ -119,6 +119,13 @@ fn matrix() -> Result {
     )?;
     others()?;
     step(
+        "the npm package, with the modules that are published",
+        program("npm")
+            .args(["run", "test:published"])
+            .current_dir(&js)
+            .env("CHROMIUM_PATH", &browser.chromium),
+    )?;
+    step(
         "every test of the page, in Firefox and WebKit",
         program("npm")
             .args(["run", "test:browsers", "--", "--all"])

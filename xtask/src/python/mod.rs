@@ -88,6 +88,25 @@ pub(crate) fn scale() -> Result {
     )
 }
 
+/// Calls of the release wheel beside those of the crate: prints JSON.
+pub(crate) fn overhead() -> Result {
+    let environment = with_release_wheel("test", REQUIREMENTS)?;
+    let example = ["--package", "multivec-python", "--example", "overhead"];
+    step(
+        "the crate without the package",
+        cargo().args(["build", "--release"]).args(example),
+    )?;
+    let program = target().join("release/examples");
+    step(
+        "calls of the package and of the crate, in turns",
+        environment
+            .python()
+            .arg("python/bench/overhead.py")
+            .arg(program.join(executable("overhead")))
+            .args(["models/minilm-colbert", "models/demo-corpus.txt"]),
+    )
+}
+
 /// Scores of the release wheel beside other libraries', with all cores and with one.
 pub(crate) fn scores(quick: Option<&'static str>) -> Result {
     let environment = with_release_wheel("scores", SCORES)?;

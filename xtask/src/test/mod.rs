@@ -52,7 +52,7 @@ pub(crate) fn crates() -> Result {
     lints()?;
     tests()?;
     documentation()?;
-    package::run(package::Build::Together)
+    package::run(package::Packages::Check)
 }
 
 fn format() -> Result {

@@ -1,14 +1,17 @@
 //! The checks that need a browser.
 
+use std::process::Command;
+
 use crate::browser::{browser, others};
-use crate::command::{Background, Result, cargo, program, root, step};
+use crate::command::{Background, Result, cargo, program, root, step, target};
 use crate::{setup, tools};
 
+const SIMD: &str = "+simd128";
 /// Parity of the relaxed build is tested from the npm package.
 const RELAXED: &str = "+simd128,+relaxed-simd";
 
-/// Starts to build the npm package. Its last steps, links with optimization, keep
-/// one core busy each.
+/// Starts to build the npm package, with modules for tests: those that are published
+/// take twice as long, and are tested nightly.
 pub(crate) fn build() -> Result<Background> {
     setup::node_packages()?;
     setup::rust_target(setup::WASM)?;
@@ -18,9 +21,21 @@ pub(crate) fn build() -> Result<Background> {
         "the npm package, with its WebAssembly builds",
         "npm-package.log",
         program("npm")
-            .args(["run", "build"])
+            .args(["run", "build", "--", "--dev"])
             .current_dir(root().join("js")),
     )
+}
+
+/// Cargo for WebAssembly, on the dependencies of the modules for tests.
+fn for_browsers(arguments: &[&str]) -> Command {
+    let mut command = cargo();
+    command
+        .args(arguments)
+        .args(["--target", setup::WASM, "--target-dir"])
+        .arg(target().join("wasm/dev"))
+        // As `wasm/build.mjs` sets it, or crates are built again.
+        .env("RUSTC_BOOTSTRAP", "1");
+    command
 }
 
 /// Tests the npm package, once it is built.
@@ -28,29 +43,21 @@ pub(crate) fn web(package: Background) -> Result {
     let browser = browser()?;
     others()?;
     let js = root().join("js");
+    package.finish()?;
     // The crates below have to stay free of everything that a browser lacks.
     step(
         "lints of what is for browsers alone",
-        cargo()
-            .args(["clippy", "--package", "multivec-wasm"])
-            .args([
-                "--package",
-                "multivec-kernels",
-                "--tests",
-                "--target",
-                setup::WASM,
-                "--",
-                "--deny",
-                "warnings",
-            ]),
+        for_browsers(&["clippy", "--tests"])
+            .args(["--package", "multivec-wasm"])
+            .args(["--package", "multivec-kernels"])
+            .args(["--", "--deny", "warnings"]),
     )?;
-    package.finish()?;
     let chromium = browser.capabilities(None)?;
     // Makes other instructions of relaxed products on x86.
     let without_vnni = browser.capabilities(Some("--no-enable-avx-vnni"))?;
     for (what, package, features, capabilities) in [
-        ("encoders", "multivec-wasm", "+simd128", &chromium),
-        ("kernels", "multivec-kernels", "+simd128", &chromium),
+        ("encoders", "multivec-wasm", SIMD, &chromium),
+        ("kernels", "multivec-kernels", SIMD, &chromium),
         (
             "kernels with relaxed SIMD",
             "multivec-kernels",
@@ -66,10 +73,8 @@ pub(crate) fn web(package: Background) -> Result {
     ] {
         step(
             &format!("tests in the browser: {what}"),
-            cargo()
-                .args(["test", "--package", package, "--test", "browser"])
-                .args(["--target", setup::WASM])
-                .env("RUSTFLAGS", format!("-C target-feature={features}"))
+            for_browsers(&["test", "--package", package, "--test", "browser"])
+                .env("RUSTFLAGS", format!("-Ctarget-feature={features}"))
                 .env(
                     "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
                     tools::bin("wasm-bindgen-test-runner"),

@@ -1,7 +1,5 @@
 //! The faster form of a graph runs, where both have the same vectors.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

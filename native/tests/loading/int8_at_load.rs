@@ -1,7 +1,5 @@
 //! Weights in safetensors, quantized when they are loaded.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

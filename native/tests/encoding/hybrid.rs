@@ -1,8 +1,6 @@
 //! Models that give dense, sparse and multi-vector embeddings in one pass, as
 //! exported graphs with three outputs and as heads beside a transformer.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use std::fs;
 use std::path::Path;
 

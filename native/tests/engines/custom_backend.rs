@@ -1,15 +1,13 @@
 //! An engine of one's own, written with the public names of `multivec` alone.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use multivec::{
     Backend, BackendInfo, EncodeOptions, Encoder, Error, Fused, GraphForm, ModelConfig, ModelParts,
     Parallel, Precision, Result, RunMode, Scheduling, TextKind, TextTokenizer, TokenBatch,
     TokenStates, WeightsHasher,
 };
 
-const CONFIG: &[u8] = include_bytes!("../../tests/fixtures/tiny-bert/onnx_config.json");
-const TOKENIZER: &[u8] = include_bytes!("../../tests/fixtures/tiny-bert/tokenizer.json");
+const CONFIG: &[u8] = include_bytes!("../../../tests/fixtures/tiny-bert/onnx_config.json");
+const TOKENIZER: &[u8] = include_bytes!("../../../tests/fixtures/tiny-bert/tokenizer.json");
 
 /// Columns of the fixture's embeddings.
 const DIM: usize = 32;

@@ -1,8 +1,6 @@
 //! Rerankers that generate text, as exported graphs with the logits of the
 //! whole vocabulary for each token.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use std::fs;
 use std::path::Path;
 

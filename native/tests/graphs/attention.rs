@@ -1,6 +1,5 @@
 //! Forms of attention that are fused, and those that look like one and are not,
 //! on both engines and with operators of any library.
-#![allow(clippy::expect_used, clippy::panic)]
 
 use multivec::{
     Encoder, EncoderBuilder, Engine, Fused, GraphForm, Normalization, Optimization, optimize_graph,

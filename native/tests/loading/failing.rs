@@ -1,7 +1,5 @@
 //! Models that were once refused, or taken wrongly.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use std::path::PathBuf;
 
 use multivec::{

@@ -1,8 +1,6 @@
 //! Models as hubs publish them, against the outputs of the libraries that made
 //! them.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use std::fs;
 use std::path::Path;
 

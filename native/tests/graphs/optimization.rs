@@ -1,7 +1,5 @@
 //! Fused graphs: when they run, and what is cached.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

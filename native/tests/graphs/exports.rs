@@ -1,8 +1,6 @@
 //! Encoders from several exporters: all are fused, and give the vectors of the
 //! original graph.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use std::path::Path;
 
 use multivec::{

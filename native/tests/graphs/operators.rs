@@ -1,6 +1,4 @@
 //! Each operator of the tract backend against ONNX Runtime, on small graphs.
-#![cfg(feature = "tract")]
-#![allow(clippy::expect_used, clippy::panic)]
 
 use multivec::{
     Encoder, EncoderBuilder, Engine, GraphForm, Normalization, Optimization, optimize_graph,

@@ -1,8 +1,6 @@
 //! Vectors that are NaN or infinite: an error that names the text, on each
 //! engine.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use multivec::{
     EncodeOptions, Encoder, EncoderBuilder, Engine, Error, ModelBytes, Normalization, Precision,
     TextKind, TruncationPolicy,

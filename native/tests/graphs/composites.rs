@@ -1,7 +1,5 @@
 //! Operators that stand for several others: taken apart for tract, they give
 //! the values of ONNX Runtime, which has them as they are.
-#![cfg(feature = "tract")]
-#![allow(clippy::expect_used, clippy::panic)]
 
 use multivec::{
     Embedding, Encoder, EncoderBuilder, Engine, GraphForm, Normalization, Optimization,

@@ -1,7 +1,5 @@
 //! Execution providers: each runs, or is refused with a reason.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use multivec::{
     AmdOptions, CoreMlOptions, CudaOptions, DirectMlOptions, EncoderBuilder, OnnxRuntime,
     OpenVinoOptions, Precision, Provider, TensorRtOptions,

@@ -1,7 +1,5 @@
 //! Streams, cancellation and deadlines.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -1,8 +1,6 @@
 //! Graphs whose vectors change with padding, and those that run single texts
 //! alone.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use multivec::{
     Backend, BackendInfo, BatchShapes, EncodeOptions, Encoder, EncoderBuilder, Engine, Error,
     ModelConfig, ModelParts, Optimization, Padding, Precision, Result, RunMode, TextKind,

@@ -1,8 +1,6 @@
 //! Dense, sparse and reranking models against sentence-transformers, from
 //! folders that have no ONNX.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use std::fs;
 use std::path::Path;
 

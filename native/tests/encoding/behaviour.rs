@@ -1,8 +1,6 @@
 //! Behaviour that callers rely on besides the values of vectors: shapes,
 //! sharing, tokens of rows, truncation, normalization, fingerprints.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use std::collections::HashSet;
 use std::thread;
 

@@ -1,7 +1,5 @@
 //! The choice of an engine.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use multivec::{Encoder, EncoderBuilder, Engine, Precision, Result};
 
 const MODEL: &str = concat!(

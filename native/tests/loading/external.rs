@@ -1,7 +1,5 @@
 //! External weights, on each engine.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use std::fs;
 use std::path::Path;
 

@@ -1,7 +1,5 @@
 //! INT8 vectors of a text do not depend on other texts in its batch.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use std::sync::LazyLock;
 
 use multivec::fidelity::{BatchInvariance, Sample, batch_invariance};
