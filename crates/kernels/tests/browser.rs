@@ -1,8 +1,12 @@
-//! 8-bit linear layers on a browser's kernels, exact to the last bit.
+//! 8-bit linear layers and scores of bits on a browser's kernels, exact to the last
+//! bit.
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::expect_used)]
 
-use multivec_kernels::{Activation, Activations, Layer, Linear, Serial, WeightType, Weights};
+use multivec_kernels::{
+    Activation, Activations, DocumentRows, Documents, Layer, Linear, MaxSim, QueryFormat,
+    RowFormat, Serial, WeightType, Weights,
+};
 use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -156,6 +160,68 @@ fn weights_that_are_extreme_in_places() {
                 (at % 7) as i32 - 3
             }
         });
+    }
+}
+
+/// Documents of so many rows: sums of the first are looked up, there are too few of
+/// the others.
+const LENGTHS: [&[usize]; 2] = [&[300, 1, 33, 0, 64], &[3, 1]];
+
+#[wasm_bindgen_test]
+fn scores_of_bits() {
+    // Their roots are exact, so that scores are.
+    for columns in [64, 256] {
+        for (lengths, extreme) in LENGTHS.into_iter().flat_map(|of| [(of, false), (of, true)]) {
+            let mut numbers = Numbers(13);
+            // The largest is 127, for a scale of 1.
+            let query: Vec<i32> = (0..5 * columns)
+                .map(|at| match at % columns {
+                    0 => 127,
+                    _ if extreme => 127 * (numbers.next(2) * 2 - 1),
+                    _ => numbers.next(255) - 127,
+                })
+                .collect();
+            let rows: usize = lengths.iter().sum();
+            let bytes: Vec<u8> = (0..rows * columns / 8)
+                .map(|_| numbers.next(256) as u8)
+                .collect();
+            let mut end = 0;
+            let ends: Vec<usize> = lengths
+                .iter()
+                .map(|length| {
+                    end += length;
+                    end
+                })
+                .collect();
+            let floats: Vec<f32> = query.iter().map(|&value| value as f32).collect();
+            let documents = Documents {
+                rows: DocumentRows {
+                    format: RowFormat::Bits,
+                    bytes: &bytes,
+                    scales: &[],
+                },
+                ends: &ends,
+            };
+            let mut found = vec![f32::NAN; lengths.len()];
+            let packed = MaxSim::new(&[&floats], columns, QueryFormat::Integers);
+            packed.scores(documents, &mut found, &Serial);
+            for (document, found) in found.into_iter().enumerate() {
+                let rows = &bytes[(ends[document] - lengths[document]) * columns / 8..]
+                    [..lengths[document] * columns / 8];
+                let product = |query: &[i32], row: &[u8]| -> i32 {
+                    let sign = |at: usize| 2 * i32::from(row[at / 8] >> (at % 8) & 1) - 1;
+                    let pairs = query.iter().enumerate();
+                    pairs.map(|(at, value)| value * sign(at)).sum()
+                };
+                let best = |query: &[i32]| {
+                    let products = rows.chunks(columns / 8).map(|row| product(query, row));
+                    products.max().unwrap_or(0)
+                };
+                let expected: i32 = query.chunks(columns).map(best).sum();
+                let expected = expected as f32 / (columns as f32).sqrt();
+                assert_eq!(found, expected, "{columns} columns, document {document}");
+            }
+        }
     }
 }
 

@@ -105,6 +105,12 @@ unsafe impl Isa for NeonDot {
     }
 
     #[inline(always)]
+    fn spread(self, bits: [u8; 4], to: &mut [i8; 32]) {
+        // SAFETY: `self` proves the instructions.
+        unsafe { spread(bits, to) }
+    }
+
+    #[inline(always)]
     unsafe fn multiply_floats(
         self,
         count: usize,
@@ -165,6 +171,26 @@ unsafe fn integers<const ROWS: usize>(
                 vst1q_s32(sums.add(row * 16 + part * 4), *sum);
             }
         }
+    }
+}
+
+/// See [`Isa::spread`].
+#[inline]
+#[target_feature(enable = "neon")]
+fn spread(bits: [u8; 4], to: &mut [i8; 32]) {
+    // Each byte eight times, of which each keeps another bit.
+    let each = vcreate_u8(u64::from_le_bytes([1, 2, 4, 8, 16, 32, 64, 128]));
+    let each = vcombine_u8(each, each);
+    for (places, two) in to
+        .as_chunks_mut::<16>()
+        .0
+        .iter_mut()
+        .zip(bits.as_chunks::<2>().0)
+    {
+        let bytes = vcombine_u8(vdup_n_u8(two[0]), vdup_n_u8(two[1]));
+        let found = vshrq_n_u8::<7>(vtstq_u8(bytes, each));
+        // SAFETY: there are 16 bytes.
+        unsafe { vst1q_u8(places.as_mut_ptr().cast(), found) };
     }
 }
 

@@ -95,18 +95,9 @@ impl Lifted {
             unsafe {
                 let to = first.add(at * depth * size_of::<I::Quantized>());
                 match (rows.format, size_of::<I::Quantized>()) {
-                    (RowFormat::Bits, 1) => {
-                        let to = std::slice::from_raw_parts_mut(to, columns);
-                        let (places, rest) = to.as_chunks_mut::<32>();
-                        let (fours, _) = row.as_chunks::<4>();
-                        for (places, four) in places.iter_mut().zip(fours) {
-                            isa.spread(*four, places);
-                        }
-                        spread(&row[4 * places.len()..], rest, |bit| bit);
-                    }
                     (RowFormat::Bits, _) => {
-                        let to = std::slice::from_raw_parts_mut(to.cast::<i16>(), columns);
-                        spread(row, to, i16::from);
+                        let to = to.cast::<I::Quantized>();
+                        spread(isa, row, std::slice::from_raw_parts_mut(to, columns));
                     }
                     (_, 1) => {
                         let to = std::slice::from_raw_parts_mut(to, columns);
@@ -148,18 +139,20 @@ impl Lifted {
     }
 }
 
-/// A number for each bit.
+/// 0 or 1 for each bit of a row, as products read them.
 #[inline(always)]
-fn spread<T: Copy>(bytes: &[u8], to: &mut [T], number: impl Fn(u8) -> T) {
-    let (eights, rest) = to.as_chunks_mut::<8>();
-    let whole = eights.len();
-    for (places, byte) in eights.iter_mut().zip(bytes) {
-        *places = std::array::from_fn(|at| number(byte >> at & 1));
+fn spread<I: Isa>(isa: I, row: &[u8], to: &mut [I::Quantized]) {
+    let (places, rest) = to.as_chunks_mut::<32>();
+    let (fours, last) = row.split_at(4 * places.len());
+    for (places, four) in places.iter_mut().zip(fours.as_chunks::<4>().0) {
+        isa.spread(*four, places);
     }
-    if let Some(byte) = bytes.get(whole) {
-        for (at, place) in rest.iter_mut().enumerate() {
-            *place = number(byte >> at & 1);
-        }
+    if !rest.is_empty() {
+        let mut four = [0; 4];
+        let mut places = [I::Quantized::default(); 32];
+        four[..last.len()].copy_from_slice(last);
+        isa.spread(four, &mut places);
+        rest.copy_from_slice(&places[..rest.len()]);
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod ahead;
 mod lift;
+mod lookup;
 mod maxima;
 mod pack;
 mod products;

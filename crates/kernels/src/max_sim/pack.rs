@@ -1,7 +1,7 @@
 //! Queries in the order in which products read them.
 
 use super::super::aligned::Aligned;
-use super::super::isa::Layout;
+use super::super::isa::{Isa, Layout};
 use super::super::rounding::nearest;
 use super::{Documents, MAX_COLUMNS, QueryFormat, RowFormat};
 
@@ -98,6 +98,18 @@ impl Packed {
     /// Rows of all queries, with those that fill the last panel.
     pub(super) fn padded_rows(&self) -> usize {
         self.scales.len()
+    }
+
+    /// An integer of a row of `panels`; 0 beyond its columns.
+    #[inline(always)]
+    pub(super) fn integer<I: Isa>(&self, panels: &[i8], row: usize, column: usize) -> i8 {
+        if column >= self.columns {
+            return 0;
+        }
+        let (panel, of_panel) = (row / I::COLUMNS, row % I::COLUMNS);
+        let (group, within) = (column / I::GROUP, column % I::GROUP);
+        let place = (group * I::COLUMNS + of_panel) * I::GROUP + within;
+        panels[panel * I::COLUMNS * self.depth + place]
     }
 
     /// # Panics

@@ -6,6 +6,7 @@ use super::super::aligned::Aligned;
 use super::super::isa::{Isa, MAX_LANES, entry};
 use super::ahead::Ahead;
 use super::lift::Lifted;
+use super::lookup::{Lookup, is_looked_up};
 use super::maxima::{Maxima, Of};
 use super::pack::{Packed, Panels};
 use super::tiles::{self, Weights, floats, integers, is_wide, wide};
@@ -29,6 +30,11 @@ fn scan<I: Isa>(isa: I, scan: &Scan<'_>, documents: Range<usize>, out: &mut [f32
     let Some(end) = documents.clone().next_back().map(|last| ends[last]) else {
         return;
     };
+    if let Panels::Integers(panels) = &scan.packed.panels
+        && is_looked_up::<I>(scan.packed, rows, documents.clone().map(rows_of(ends)))
+    {
+        return look_up(isa, scan, panels, documents, out);
+    }
     let mut weights = Vec::new();
     let weights = match &scan.packed.panels {
         Panels::Integers(panels) => isa.widen(panels, &mut weights),
@@ -88,6 +94,42 @@ fn scan<I: Isa>(isa: I, scan: &Scan<'_>, documents: Range<usize>, out: &mut [f32
             document
         };
         row = last;
+    }
+}
+
+/// The rows of a document.
+fn rows_of(ends: &[usize]) -> impl Fn(usize) -> Range<usize> {
+    |document| {
+        let before = document.checked_sub(1);
+        before.map_or(0, |before| ends[before])..ends[document]
+    }
+}
+
+/// The same for bits whose sums are looked up.
+#[inline(always)]
+fn look_up<I: Isa>(
+    isa: I,
+    scan: &Scan<'_>,
+    panels: &[i8],
+    documents: Range<usize>,
+    out: &mut [f32],
+) {
+    let Documents { rows, ends } = scan.documents;
+    let packed = scan.packed;
+    let size = rows.format.row_size(packed.columns);
+    let mut lookup = Lookup::new::<I>(packed, panels);
+    let mut maxima = vec![0.; packed.padded_rows()];
+    for (document, out) in documents.zip(out.chunks_exact_mut(packed.ends.len().max(1))) {
+        let range = rows_of(ends)(document);
+        if range.is_empty() {
+            continue;
+        }
+        let bytes = &rows.bytes[size * range.start..size * range.end];
+        lookup.largest(isa, bytes, |row, most| {
+            // Sums of the columns that are 1, less those that are not.
+            maxima[row] = (2 * most - packed.sums[row]) as f32;
+        });
+        finish(scan, &maxima, 0., out);
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) enum Place {
 /// See [`Isa::spread`](super::Isa::spread).
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn spread(bits: [u8; 4], to: &mut [u8; 32]) {
+pub(in super::super) fn spread(bits: [u8; 4], to: &mut [u8; 32]) {
     // Each byte eight times, of which each keeps another bit.
     let bytes = _mm256_setr_epi64x(
         0,

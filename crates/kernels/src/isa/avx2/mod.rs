@@ -1,6 +1,7 @@
 //! AVX2 with fused multiply-add: 256 bits, with or without AVX-VNNI.
 
 mod bits;
+mod lookup;
 mod narrow;
 mod quantize;
 mod tiles;
@@ -9,7 +10,9 @@ mod wide;
 
 use std::arch::x86_64::*;
 
+pub(super) use self::bits::spread;
 use self::bits::{Place, bits};
+use self::lookup::largest;
 use self::narrow::Operands;
 use self::tiles::{floats, vnni};
 use self::vector::F32x8;
@@ -36,6 +39,7 @@ unsafe impl<const VNNI: bool> Isa for Avx2<VNNI> {
     const CENTRED: bool = false;
     const NARROW: Option<Narrow> = if VNNI { None } else { Some(narrow::BOUNDS) };
     const IS_WIDE: bool = !VNNI;
+    const LOOKUP: usize = if VNNI { 0 } else { lookup::ROWS };
     const ATTENTION: AttentionLevels = if VNNI {
         AttentionLevels::EIGHT_BITS
     } else {
@@ -245,9 +249,22 @@ unsafe impl<const VNNI: bool> Isa for Avx2<VNNI> {
     }
 
     #[inline(always)]
+    unsafe fn look_up(
+        self,
+        vectors: usize,
+        places: *const u8,
+        tables: *const u8,
+        count: usize,
+        most: *mut u16,
+    ) {
+        // SAFETY: `self` proves the instructions; the contract is the same.
+        unsafe { by_rows!(vectors, largest(places, tables, count, most), 1 2 3 4) }
+    }
+
+    #[inline(always)]
     fn spread(self, bits: [u8; 4], to: &mut [u8; 32]) {
         // SAFETY: `self` proves the instructions.
-        unsafe { bits::spread(bits, to) }
+        unsafe { spread(bits, to) }
     }
 
     #[inline(always)]

@@ -6,6 +6,7 @@ mod vector;
 use std::arch::x86_64::*;
 
 use self::vector::F32x16;
+use super::avx2;
 use super::token::{Isa, Kernel, Levels, Strided};
 
 /// Proof that the machine has AVX-512 F, BW, VL and VNNI.
@@ -129,6 +130,12 @@ unsafe impl Isa for Avx512Vnni {
     #[inline(always)]
     fn widen<'a>(self, panel: &'a [i8], _: &'a mut Vec<i8>) -> &'a [i8] {
         panel
+    }
+
+    #[inline(always)]
+    fn spread(self, bits: [u8; 4], to: &mut [u8; 32]) {
+        // SAFETY: `self` proves the instructions, which those of AVX2 come with.
+        unsafe { avx2::spread(bits, to) }
     }
 
     #[inline(always)]

@@ -4,6 +4,13 @@ mod transpose;
 
 use super::Vector;
 
+/// The largest number above the low bits of [`Isa::look_up`]: that of four integers
+/// of 8 bits.
+pub(crate) const MAX_HIGH: usize = (4 * 127) >> 4;
+/// Lookups whose high bits fit into 8 when they are added up.
+#[allow(dead_code, reason = "products are faster on some platforms")]
+pub(crate) const MAX_LOOKUPS: usize = u8::MAX as usize / MAX_HIGH;
+
 /// Rows in memory, each `stride` elements after the one before it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Strided<P> {
@@ -59,6 +66,10 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
     /// Whether [`multiply_wide`](Self::multiply_wide) is faster than
     /// [`multiply_integers`](Self::multiply_integers).
     const IS_WIDE: bool = false;
+
+    /// Rows of bits whose sums are looked up at a time, see
+    /// [`look_up`](Self::look_up); 0 where products are faster.
+    const LOOKUP: usize = 0;
 
     /// The token, if the machine has the instructions.
     fn detect() -> Option<Self>;
@@ -216,12 +227,38 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
         unsafe { self.multiply_narrow(count, rows, weights, groups, sums, 0) }
     }
 
-    /// A byte of 0 or 1 for each bit, the lowest of each byte first.
+    /// A stored 0 or [`ONE`](Self::ONE) for each bit, the lowest of each byte first.
     #[inline(always)]
-    fn spread(self, bits: [u8; 4], to: &mut [u8; 32]) {
+    fn spread(self, bits: [u8; 4], to: &mut [Self::Quantized; 32]) {
+        let one = |bit: u8| match bit {
+            0 => Self::Quantized::default(),
+            _ => Self::ONE,
+        };
         for (places, byte) in to.as_chunks_mut::<8>().0.iter_mut().zip(bits) {
-            *places = std::array::from_fn(|at| byte >> at & 1);
+            *places = std::array::from_fn(|at| one(byte >> at & 1));
         }
+    }
+
+    /// Sums of numbers in `count` tables, one of each table, for `vectors` vectors of
+    /// [`LOOKUP`](Self::LOOKUP) sums. The largest of all are among the maxima
+    /// afterwards, at any place, if they are larger. A table has 16 numbers: the low
+    /// 4 bits of all, then the others, at most [`MAX_HIGH`].
+    ///
+    /// # Safety
+    /// `places` has `[count, vectors, LOOKUP]` numbers below 16, `tables` has
+    /// `[count, 32]` bytes, `most` has `LOOKUP / 2` maxima, `vectors` is `1..=4`, and
+    /// sums fit into 16 bits. `LOOKUP` is not 0.
+    #[inline(always)]
+    unsafe fn look_up(
+        self,
+        vectors: usize,
+        places: *const u8,
+        tables: *const u8,
+        count: usize,
+        most: *mut u16,
+    ) {
+        let _ = (vectors, places, tables, count, most);
+        unreachable!("sums that are looked up")
     }
 
     /// [`multiply_integers`](Self::multiply_integers) for queries and keys within

@@ -1,6 +1,8 @@
 //! WebAssembly: 128 bits, with or without the relaxed instructions, which are
 //! decided on when a module is built.
 
+mod bits;
+mod lookup;
 mod tiles;
 mod vector;
 
@@ -8,6 +10,7 @@ use std::arch::wasm32::*;
 
 use cfg_if::cfg_if;
 
+use self::lookup::largest;
 use self::tiles::floats;
 use self::vector::Vectors;
 use super::super::rounding::ROUND;
@@ -29,6 +32,7 @@ const VECTORS: usize = 4;
 
 cfg_if! {
     if #[cfg(target_feature = "relaxed-simd")] {
+        use self::bits::bits;
         use self::tiles::{Relaxed, narrow_integers, wide_integers};
 
         /// That of [`Isa`].
@@ -57,6 +61,12 @@ unsafe impl<const EIGHT_BITS: bool, const PAIRS: bool> Isa for Wasm<EIGHT_BITS, 
     const MAX_QUANTIZED: i32 = if EIGHT_BITS { 255 } else { 127 };
     const CENTRED: bool = !cfg!(target_feature = "relaxed-simd");
     const IS_WIDE: bool = cfg!(target_feature = "relaxed-simd") && !EIGHT_BITS;
+    // One instruction multiplies as many columns otherwise.
+    const LOOKUP: usize = if PAIRS || !cfg!(target_feature = "relaxed-simd") {
+        lookup::ROWS
+    } else {
+        0
+    };
     const NARROW: Option<Narrow> = if PAIRS {
         Some(Narrow {
             groups: 2,
@@ -206,6 +216,43 @@ unsafe impl<const EIGHT_BITS: bool, const PAIRS: bool> Isa for Wasm<EIGHT_BITS, 
     ) {
         // SAFETY: the contract is the same.
         unsafe { by_rows!(count, narrow_integers(rows, weights, groups, sums), 1 2) }
+    }
+
+    #[cfg(target_feature = "relaxed-simd")]
+    #[inline(always)]
+    unsafe fn multiply_bits(
+        self,
+        count: usize,
+        rows: Strided<*const u8>,
+        weights: *const i8,
+        groups: usize,
+        sums: *mut i32,
+    ) {
+        // SAFETY: the contract is the same.
+        unsafe {
+            if !PAIRS {
+                return self.multiply_integers(count, rows, weights, groups, sums);
+            }
+            by_rows!(count, bits(rows, weights, groups, sums), 1 2)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn look_up(
+        self,
+        vectors: usize,
+        places: *const u8,
+        tables: *const u8,
+        count: usize,
+        most: *mut u16,
+    ) {
+        // SAFETY: the contract is the same.
+        unsafe { by_rows!(vectors, largest(places, tables, count, most), 1 2 3 4) }
+    }
+
+    #[inline(always)]
+    fn spread(self, bits: [u8; 4], to: &mut [Quantized; 32]) {
+        bits::spread(bits, to);
     }
 
     #[cfg(target_feature = "relaxed-simd")]

@@ -56,7 +56,7 @@ fn dot<const PAIRS: bool>(sum: v128, values: v128, weights: v128, ones: v128) ->
 
 /// Address of the weights of a group, of which four columns are 16 bytes.
 #[inline(always)]
-fn at<W>(weights: *const W, group: usize) -> *const v128 {
+pub(super) fn at<W>(weights: *const W, group: usize) -> *const v128 {
     weights.cast::<v128>().wrapping_add(group * VECTORS)
 }
 
@@ -97,7 +97,10 @@ unsafe fn add_group<const ROWS: usize, const PAIRS: bool>(
 /// # Safety
 /// There is room for all of them.
 #[inline(always)]
-unsafe fn store<const ROWS: usize>(tile: [[v128; VECTORS]; ROWS], to: Strided<*mut u32>) {
+pub(super) unsafe fn store<const ROWS: usize>(
+    tile: [[v128; VECTORS]; ROWS],
+    to: Strided<*mut u32>,
+) {
     for (row, tile) in tile.into_iter().enumerate() {
         for (part, sum) in tile.into_iter().enumerate() {
             // SAFETY: the caller provides room for all rows.
@@ -108,7 +111,7 @@ unsafe fn store<const ROWS: usize>(tile: [[v128; VECTORS]; ROWS], to: Strided<*m
 
 /// Rows of a tile of integers.
 #[inline(always)]
-fn tile_rows(sums: *mut i32) -> Strided<*mut u32> {
+pub(super) fn tile_rows(sums: *mut i32) -> Strided<*mut u32> {
     Strided {
         first: sums.cast(),
         stride: 4 * VECTORS,

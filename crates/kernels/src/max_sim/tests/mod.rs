@@ -1,3 +1,5 @@
+mod lookup;
+
 use super::*;
 use crate::Serial;
 use crate::sample::{LIMIT, numbers};
