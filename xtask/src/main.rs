@@ -77,7 +77,7 @@ const TASKS: &[Task] = &[
     Task {
         name: "test-nightly",
         run: nightly::run,
-        about: "[fuzz [SECONDS] | miri | memory | runtimes | python | matrix]: what takes long",
+        about: "[fuzz [SECONDS] | miri | memory | runtimes | kernels | python | models | matrix]: what takes long",
     },
     Task {
         name: "bench",

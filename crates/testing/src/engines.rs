@@ -7,6 +7,24 @@ use multivec::{Encoder, EncoderBuilder, Engine, Optimization, Precision, Result}
 /// The engines of this build.
 pub const ENGINES: &[Engine] = Engine::COMPILED;
 
+/// Both, for tests of builds that have them.
+pub const BOTH: [Engine; 2] = [Engine::OnnxRuntime, Engine::Tract];
+const FORMS: [Optimization; 2] = [Optimization::Checked, Optimization::Off];
+
+/// A model in floats, as references are: on both engines, fused and as it is, with
+/// names for messages.
+pub fn in_floats(folder: &Path) -> impl Iterator<Item = (String, EncoderBuilder)> {
+    let builder = EncoderBuilder::from_dir(folder).with_precision(Precision::Fp32);
+    let choices = BOTH
+        .into_iter()
+        .flat_map(|engine| FORMS.map(|form| (engine, form)));
+    choices.map(move |(engine, form)| {
+        let name = format!("{} {engine:?} {form:?}", folder.display());
+        let builder = builder.clone().with_engine(engine);
+        (name, builder.with_optimization(form))
+    })
+}
+
 /// Loads a model with an empty cache of fused graphs.
 pub fn open(
     root: &Path,

@@ -4,12 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use multivec::{
-    BatchLimit, EmbeddingHead, EncodeOptions, EncoderBuilder, Engine, Optimization, Precision,
-    TextEncoder, TextKind, TokenRole,
-};
+use multivec::{BatchLimit, EncodeOptions, EncoderBuilder, Precision, TextKind, TokenRole};
+use multivec_testing::engines::{BOTH, in_floats};
 use multivec_testing::folders::{fixture, hub_models_of};
-use multivec_testing::references::HubReference;
+use multivec_testing::references::{HubReference, compare, cosine, distance};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
@@ -22,77 +20,11 @@ const BOUND: f32 = 1e-5;
 /// amplify rounding.
 const SPARSE_BOUND: f32 = 4e-5;
 
-const ENGINES: [Engine; 2] = [Engine::OnnxRuntime, Engine::Tract];
-const FORMS: [Optimization; 2] = [Optimization::Checked, Optimization::Off];
-
-/// In floats, as the references are.
-fn builders(folder: &Path) -> impl Iterator<Item = (String, EncoderBuilder)> {
-    let builder = EncoderBuilder::from_dir(folder).with_precision(Precision::Fp32);
-    ENGINES.into_iter().flat_map(move |engine| {
-        let builder = builder.clone().with_engine(engine);
-        let folder = builder_name(&builder, &engine);
-        FORMS.into_iter().map(move |form| {
-            let builder = builder.clone().with_optimization(form);
-            (format!("{folder} {form:?}"), builder)
-        })
-    })
-}
-
-fn builder_name(builder: &EncoderBuilder, engine: &Engine) -> String {
-    format!("{builder:?}")
-        .split('"')
-        .nth(1)
-        .map_or_else(String::new, |folder| format!("{folder} {engine:?}"))
-}
-
-fn cosine(left: &[f32], right: &[f32]) -> f32 {
-    let dot = |left: &[f32], right: &[f32]| -> f32 {
-        left.iter()
-            .zip(right)
-            .map(|(left, right)| left * right)
-            .sum()
-    };
-    dot(left, right) / (dot(left, left) * dot(right, right)).sqrt()
-}
-
-/// The largest difference of a component.
-fn distance(found: &[f32], expected: &[f32]) -> f32 {
-    assert_eq!(found.len(), expected.len());
-    let pairs = found.iter().zip(expected);
-    let differences =
-        pairs.map(|(found, expected)| (found - expected).abs() / expected.abs().max(1.));
-    differences.fold(0., f32::max)
-}
-
-/// Calls `check` with each embedding of the reference's texts, encoded together
-/// and alone, with what is expected, and with a name for messages.
-fn compare<H: EmbeddingHead>(
-    encoder: &TextEncoder<H>,
-    reference: &HubReference,
-    check: impl Fn(&H::Output, &[f32], &str),
-) {
-    for (kind, key, texts) in [
-        (TextKind::Query, "queries", &reference.queries),
-        (TextKind::Document, "documents", &reference.documents),
-    ] {
-        let expected = reference.rows(key);
-        let together = encoder.encode(texts, kind).expect("texts are encoded");
-        for (at, (found, expected)) in together.iter().zip(&expected).enumerate() {
-            let alone = encoder
-                .encode(&texts[at..=at], kind)
-                .expect("it is encoded");
-            for found in [found, &alone[0]] {
-                check(found, expected, &format!("{key} {at} {:?}", texts[at]));
-            }
-        }
-    }
-}
-
 #[test]
 fn dense_vectors_are_those_of_sentence_transformers() {
     for folder in hub_models_of("dense") {
         let reference = HubReference::read(&folder);
-        for (name, builder) in builders(&folder) {
+        for (name, builder) in in_floats(&folder) {
             let encoder = builder
                 .build_dense()
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -112,7 +44,7 @@ fn dense_vectors_are_those_of_sentence_transformers() {
 fn sparse_weights_are_those_of_sentence_transformers() {
     for folder in hub_models_of("sparse") {
         let reference = HubReference::read(&folder);
-        for (name, builder) in builders(&folder) {
+        for (name, builder) in in_floats(&folder) {
             let encoder = builder
                 .build_sparse()
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -131,7 +63,7 @@ fn logits_and_scores_are_those_of_sentence_transformers() {
     for folder in hub_models_of("rerank") {
         let reference = HubReference::read(&folder);
         let (logits, scores) = (reference.rows("logits"), reference.rows("scores"));
-        for (name, builder) in builders(&folder) {
+        for (name, builder) in in_floats(&folder) {
             let encoder = builder
                 .build_cross_encoder()
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -171,7 +103,7 @@ fn instructions_of_rerankers_are_chosen_by_name() {
     let reference = HubReference::read(&folder);
     let logits = reference.rows("logits.web");
     let options = EncodeOptions::default().with_prompt("web");
-    for (name, builder) in builders(&folder) {
+    for (name, builder) in in_floats(&folder) {
         let encoder = builder.with_encode_options(options.clone());
         let encoder = encoder
             .build_cross_encoder()
@@ -307,7 +239,7 @@ fn tokens_of_prompts_can_be_left_out() {
         "a",
         "naïve café Zürich, emoji 🚀",
     ];
-    for engine in ENGINES {
+    for engine in BOTH {
         let dense = dense
             .clone()
             .with_engine(engine)

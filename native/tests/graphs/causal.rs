@@ -9,7 +9,7 @@ use multivec::{
     Precision,
 };
 use multivec_testing::folders::fixture;
-use multivec_testing::references::HubReference;
+use multivec_testing::references::{HubReference, distance};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -67,15 +67,6 @@ fn pairs(reference: &HubReference) -> Vec<(&String, &String)> {
 fn logits(encoder: &CrossEncoder, pairs: &[(&String, &String)]) -> Vec<f32> {
     let found = encoder.predict(pairs).expect("pairs are scored");
     found.iter().map(|found| found.logits[0]).collect()
-}
-
-fn distance(found: &[f32], expected: &[f32]) -> f32 {
-    assert_eq!(found.len(), expected.len());
-    let pairs = found.iter().zip(expected);
-    let distances =
-        pairs.map(|(found, expected)| (found - expected).abs() / expected.abs().max(1.));
-    // NaN is far.
-    distances.fold(0., |most, one| if one <= most { most } else { one })
 }
 
 const FORMS: [(Engine, Optimization); 4] = [

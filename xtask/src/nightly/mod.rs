@@ -1,8 +1,9 @@
 //! `cargo xtask test-nightly`: what takes too long for every change, or a
-//! nightly compiler: `fuzz`, `miri`, `memory`, `runtimes`, `kernels`, `python`
-//! and `matrix`.
+//! nightly compiler: `fuzz`, `miri`, `memory`, `runtimes`, `kernels`, `python`,
+//! `models` and `matrix`.
 
 mod fuzz;
+mod models;
 mod runtimes;
 
 use crate::browser::{browser, others};
@@ -19,6 +20,7 @@ pub(crate) fn run(arguments: &[String]) -> Result {
             runtimes::run()?;
             kernels()?;
             python::nightly()?;
+            models::run()?;
             matrix()
         }
         ["fuzz"] => fuzz::run(fuzz::SECONDS),
@@ -28,9 +30,10 @@ pub(crate) fn run(arguments: &[String]) -> Result {
         ["runtimes"] => runtimes::run(),
         ["kernels"] => kernels(),
         ["python"] => python::nightly(),
+        ["models"] => models::run(),
         ["matrix"] => matrix(),
         _ => Err(format!(
-            "expected `fuzz [SECONDS]`, `miri`, `memory`, `runtimes`, `kernels`, `python`, `matrix` or nothing, found {arguments:?}"
+            "expected `fuzz [SECONDS]`, `miri`, `memory`, `runtimes`, `kernels`, `python`, `models`, `matrix` or nothing, found {arguments:?}"
         )),
     }
 }

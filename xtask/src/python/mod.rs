@@ -4,9 +4,10 @@
 mod environment;
 mod wheel;
 
+use std::path::PathBuf;
 use std::process::Command;
 
-use crate::command::{Result, cargo, executable, program, root, step, target};
+use crate::command::{Result, cargo, executable, output, program, root, step, target};
 use environment::Environment;
 pub(crate) use wheel::published as wheel;
 use wheel::{MATURIN, TWINE};
@@ -74,6 +75,15 @@ pub(crate) fn nightly() -> Result {
     environment.install(&["-r", more, "-r", NIGHTLY_TOO, MATURIN, TWINE])?;
     installed(&environment)?;
     pytest(&environment, "PyLate, Spark and stores", "tests/nightly")
+}
+
+/// The folder of an environment where packages are installed, for the data in them.
+pub(crate) fn packages(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let environment = Environment::open(name)?;
+    environment.install(packages)?;
+    let query = "import sysconfig; print(sysconfig.get_path('purelib'))";
+    let folder = output(environment.python().args(["-c", query]))?;
+    Ok(PathBuf::from(folder.trim()))
 }
 
 /// Bulk encoding on a local cluster: prints JSON.
