@@ -1,9 +1,8 @@
 // Engines side by side in one session of the browser: `npm run bench`.
 //
-// `--quick` runs fewer rounds, `--only NAME` one model, whose part of
-// `target/bench/web.json` it replaces. With `--without-vnni` the browser leaves
-// AVX-VNNI alone, and results are in `web-without-vnni.json`. Needs the built
-// package and Chromium.
+// `--quick` runs fewer rounds, `--only NAME` one model, whose part of the results
+// it replaces. `--section NAME` is one of those below, whose results are in
+// `target/bench/NAME.json`. Needs the built package and Chromium.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -13,23 +12,40 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
-import { Encoder } from "../dist/index.js";
+import { load } from "../dist/index.js";
 import { root } from "../test/support/fixtures.mjs";
 import { startServer } from "../test/support/server.mjs";
 import { ISOLATION, launch, openPage } from "./lib/browser.mjs";
-import { allEngines } from "./lib/engines.mjs";
-import { checkEngines, loadEngines, measureCase, measureColdStart, measureMemory } from "./lib/measure.mjs";
-import { addresses, allModels, isThere, serveModel, sizeOf } from "./lib/models.mjs";
+import { checkEngines } from "./lib/check.mjs";
+import { enginesFor } from "./lib/engines.mjs";
+import { loadEngines, measureCase, measureColdStart, measureMemory } from "./lib/measure.mjs";
+import { addresses, contentOf, isThere, modelsOf, serveModel, sizeOf } from "./lib/models.mjs";
 import { textsOfLength } from "./lib/texts.mjs";
 
 const here = fileURLToPath(new URL("./", import.meta.url));
 const packageFolder = fileURLToPath(new URL("../", import.meta.url));
 const bundles = join(root, "target/bench/web");
 
-const flag = { type: "boolean", default: false };
-const { values: options } = parseArgs({ options: { quick: flag, only: { type: "string" }, "without-vnni": flag } });
-const withoutVnni = options["without-vnni"];
-const results = join(root, "target/bench", withoutVnni ? "web-without-vnni.json" : "web.json");
+/** The kind of models of each section, and how the browser is started. */
+const SECTIONS = {
+  web: { kind: "multi-vector", vnni: "used" },
+  // As on x86 that has no AVX-VNNI.
+  "web-without-vnni": { kind: "multi-vector", vnni: "left alone" },
+  "web-dense": { kind: "dense", vnni: "used" },
+};
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string" },
+    section: { type: "string", default: "web" },
+  },
+});
+const section = SECTIONS[options.section];
+if (section === undefined) {
+  throw new Error(`--section: expected one of ${Object.keys(SECTIONS).join(", ")}, found ${options.section}`);
+}
+const results = join(root, "target/bench", `${options.section}.json`);
 const rounds = options.quick ? { single: 5, batch: 1, cold: 2 } : { single: 20, batch: 5, cold: 7 };
 
 /** The peers, which the package's users never get. */
@@ -59,15 +75,10 @@ async function measure(browser, server, model) {
   console.log(`${model.name}, ${sizeOf(model)} bytes`);
   serveModel(model, server);
   const told = addresses(model, server.origin);
-  const read = (name) => new Uint8Array(readFileSync(join(model.folder, name)));
   // Only to find texts; what is measured runs in the browser.
-  const encoder = await Encoder.load({
-    model: new Uint8Array(readFileSync(model.file)),
-    tokenizer: read("tokenizer.json"),
-    config: read("onnx_config.json"),
-  });
+  const encoder = await load(contentOf(model), { precision: model.precision });
   const page = await openPage(browser, server.origin);
-  const { loaded: engines, skipped } = await loadEngines(page, told, allEngines(cpus().length));
+  const { loaded: engines, skipped } = await loadEngines(page, told, enginesFor(model.kind, cpus().length));
   const reference = await checkEngines(page, model, engines, encoder);
   for (const count of model.batches) {
     for (const length of model.lengths) {
@@ -84,7 +95,7 @@ async function measure(browser, server, model) {
     name: model.name,
     bytes: sizeOf(model),
     reference,
-    engines: engines.map(({ kind, settings, name, ...found }) => found),
+    engines: engines.map(({ module, settings, name, ...found }) => found),
     skipped,
   };
 }
@@ -104,7 +115,7 @@ async function busyCores() {
 function processor() {
   const [{ model }] = cpus();
   const info = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
-  const hasVnni = /\bavx_vnni\b/.test(info) && !withoutVnni;
+  const hasVnni = /\bavx_vnni\b/.test(info) && section.vnni === "used";
   return hasVnni ? `${model} (AVX-VNNI)` : model;
 }
 
@@ -134,9 +145,9 @@ const server = await startServer(
   { headers: ISOLATION },
 );
 const others = await busyCores();
-const browser = await launch(withoutVnni ? ["--js-flags=--no-enable-avx-vnni"] : []);
+const browser = await launch(section.vnni === "used" ? [] : ["--js-flags=--no-enable-avx-vnni"]);
 try {
-  const models = allModels();
+  const models = modelsOf(section.kind);
   const wanted = options.only === undefined ? models : models.filter(({ name }) => name === options.only);
   if (wanted.length === 0)
     throw new Error(`--only: expected one of ${models.map(({ name }) => name).join(", ")}, found ${options.only}`);

@@ -9,8 +9,11 @@ use crate::command::{Result, cargo, program, root, step, target};
 use crate::{python, setup};
 
 /// Writes the model of that shape, or that of the peers in that precision, see
-/// `benches/models/generate.rs`.
+/// `benches/models/generate.rs`, or the real dense one.
 pub(crate) fn model(name: Option<String>) -> Result {
+    if name.as_deref() == Some(python::DENSE_MODEL) {
+        return python::dense_model();
+    }
     step(
         "a model of a real one's size, with weights from a seed",
         cargo()
@@ -30,10 +33,11 @@ struct Plan {
 
 /// The sections that are run where none is named; `--web` adds the browser,
 /// `--without-vnni` one that leaves AVX-VNNI alone; scores and dense embeddings, which
-/// need other Python packages, are measured where they are named.
+/// need other Python packages or a model from one, are measured where they are named.
 const NATIVE: [&str; 5] = ["peers", "settings", "sessions", "criterion", "graph"];
 const SCORES: &str = "scores";
 const DENSE: &str = "dense";
+const WEB_DENSE: &str = "web-dense";
 const WITHOUT_VNNI: &str = "web-without-vnni";
 
 /// Runs benches and writes the tables of those sections.
@@ -88,6 +92,7 @@ impl Plan {
                 ("--web", _) => web.push("web"),
                 (SCORES, _) => plan.sections.push(SCORES),
                 (DENSE, _) => plan.sections.push(DENSE),
+                (WEB_DENSE, _) => plan.sections.push(WEB_DENSE),
                 ("--without-vnni", _) => web.push(WITHOUT_VNNI),
                 ("--only", _) => {
                     let model = args.next().ok_or("--only: expected a model, found none")?;
@@ -96,7 +101,7 @@ impl Plan {
                 (_, Some(section)) => plan.sections.push(section),
                 _ => {
                     return Err(format!(
-                        "expected `--quick`, `--only MODEL`, `--web`, `--without-vnni`, `scores`, `dense` or one of {NATIVE:?}, found `{arg}`"
+                        "expected `--quick`, `--only MODEL`, `--web`, `--without-vnni`, `scores`, `dense`, `web-dense` or one of {NATIVE:?}, found `{arg}`"
                     ));
                 }
             }
@@ -181,7 +186,7 @@ fn web(plan: &Plan, section: &str) -> Result {
             .args(["run", "bench", "--"])
             .args(plan.quick)
             .args(&plan.only)
-            .args((section == WITHOUT_VNNI).then_some("--without-vnni"))
+            .args(["--section", section])
             .current_dir(root().join("js"))
             .env("CHROMIUM_PATH", &browser.chromium),
     )

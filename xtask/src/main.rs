@@ -87,7 +87,7 @@ const TASKS: &[Task] = &[
     Task {
         name: "bench-model",
         run: |rest| bench::model(rest.first().cloned()),
-        about: "[NAME | int8 | fp32]: writes a large model of the benches",
+        about: "[NAME | int8 | fp32 | all-minilm-l6-v2]: writes a model of the benches",
     },
     Task {
         name: "package",

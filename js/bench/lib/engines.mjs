@@ -1,18 +1,23 @@
 // The engines that are compared.
 
+/** The peers of a kind of model: names, and their modules in `page/engines`. */
+const PEERS = {
+  "multi-vector": { "onnxruntime-web": "onnxruntime", "transformers.js": "transformers" },
+  dense: { "transformers.js": "pipeline" },
+};
+
 /** With one thread, and with as many as there are cores. */
-export function allEngines(cores) {
+export function enginesFor(kind, cores) {
   const threads = cores > 1 ? [1, cores] : [1];
   return threads.flatMap((threads) => [
     ...(threads === 1 ? ["relaxed", "base"] : ["threads"]).map((build) => ({
       engine: "multivec",
       build,
       threads,
-      kind: "multivec",
+      module: "multivec",
       settings: { wasm: build, threads },
     })),
-    { engine: "onnxruntime-web", threads, kind: "onnxruntime", settings: { threads } },
-    { engine: "transformers.js", threads, kind: "transformers", settings: { threads } },
+    ...Object.entries(PEERS[kind]).map(([engine, module]) => ({ engine, threads, module, settings: { threads } })),
   ]);
 }
 

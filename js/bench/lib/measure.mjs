@@ -1,13 +1,9 @@
-// The measurements of one model: outputs are checked first, then the engines
-// run in turns, then each starts anew.
+// The measurements of one model: the engines run in turns, then each starts anew.
 
 import { setTimeout as pause } from "node:timers/promises";
-import { compare } from "../../test/support/compare.mjs";
-import { reference } from "../../test/support/fixtures.mjs";
 import { openPage } from "./browser.mjs";
 import { titleOf } from "./engines.mjs";
 import { percentile, summary } from "./statistics.mjs";
-import { textsOfLength, tokenized } from "./texts.mjs";
 
 // The first dozen runs of any engine are slow, until the browser's optimizing
 // compiler has caught up.
@@ -37,55 +33,6 @@ export async function loadEngines(page, model, engines) {
     }
   }
   return { loaded, skipped };
-}
-
-/** Holds the rows of every engine against a reference; refuses those that are far from it. */
-export async function checkEngines(page, model, engines, encoder) {
-  const { name, texts, rows } = await referenceOf(model, encoder, page, engines);
-  const bounds = { fp32: 0.9999, int8: 0.9 };
-  for (const engine of engines) {
-    const all = [];
-    for (const [index, text] of texts.entries()) {
-      const found = await vectorsOf(page, engine, `check ${index}`, [text]);
-      all.push({
-        ...compare(found, rows[index], found.length / text.kept.filter(Boolean).length),
-        count: rows[index].length,
-      });
-    }
-    const total = all.reduce((sum, { count }) => sum + count, 0);
-    engine.cosineMean = all.reduce((sum, { mean, count }) => sum + mean * count, 0) / total;
-    engine.cosineLeast = Math.min(...all.map(({ lowest }) => lowest));
-    console.log(
-      `${engine.name}: cosine to ${name} ${engine.cosineMean.toFixed(4)}, least ${engine.cosineLeast.toFixed(4)}`,
-    );
-    if (!(engine.cosineMean >= bounds[model.precision])) {
-      throw new Error(
-        `${engine.name}: mean cosine to ${name}: expected at least ${bounds[model.precision]}, found ${engine.cosineMean}`,
-      );
-    }
-  }
-  return name;
-}
-
-/** PyLate's rows where there are some, else those of onnxruntime-web. */
-async function referenceOf(model, encoder, page, engines) {
-  if (model.name.startsWith("minilm-colbert")) {
-    const { documents, tensors } = reference("minilm-colbert");
-    const texts = [];
-    for (const { text } of documents) texts.push(await tokenized(encoder, text));
-    return { name: "PyLate in FP32", texts, rows: texts.map((_, index) => tensors[`documents.${index}`].data) };
-  }
-  const texts = [];
-  for (const length of [8, 32, 128]) texts.push(...(await textsOfLength(encoder, length, 2)));
-  const base = engines.find(({ engine }) => engine === "onnxruntime-web");
-  const rows = [];
-  for (const [index, text] of texts.entries()) rows.push(await vectorsOf(page, base, `reference ${index}`, [text]));
-  return { name: "onnxruntime-web", texts, rows };
-}
-
-async function vectorsOf(page, { name }, id, texts) {
-  await page.call(name, "prepare", { name: id, texts });
-  return page.vectors(name, { name: id });
 }
 
 /** One length and batch, all engines in turns; the result goes to each engine's `cases`. */

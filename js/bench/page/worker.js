@@ -7,6 +7,7 @@ const ENGINES = {
   multivec: () => import("./engines/multivec.js"),
   onnxruntime: () => import("./engines/onnxruntime.js"),
   transformers: () => import("./engines/transformers.js"),
+  pipeline: () => import("./engines/pipeline.js"),
 };
 
 const inputs = new Map();
@@ -14,9 +15,9 @@ let engine;
 
 const calls = {
   /** From nothing to a loaded model; milliseconds. */
-  async load({ kind, settings, model }) {
+  async load({ module, settings, model }) {
     const start = performance.now();
-    const { load } = await ENGINES[kind]();
+    const { load } = await ENGINES[module]();
     engine = await load(model, settings);
     return { milliseconds: performance.now() - start, memory: memoryBytes() };
   },

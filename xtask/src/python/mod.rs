@@ -123,10 +123,27 @@ pub(crate) fn scores(quick: Option<&'static str>) -> Result {
     in_turns(&environment, "scores", |_| {}, quick)
 }
 
+/// A real dense model, by its name among those of the benches.
+pub(crate) const DENSE_MODEL: &str = "all-minilm-l6-v2";
+
 /// Dense embeddings of the release wheel beside other libraries', likewise.
 pub(crate) fn dense(quick: Option<&'static str>) -> Result {
     let environment = with_release_wheel("dense", DENSE)?;
-    let model = target().join("bench-models/all-minilm-l6-v2");
+    let model = write_dense_model(&environment)?;
+    let arguments = |command: &mut Command| {
+        command.arg(&model).arg("models/demo-corpus.txt");
+    };
+    in_turns(&environment, "dense", arguments, quick)
+}
+
+/// Writes the model for benches other than `dense`.
+pub(crate) fn dense_model() -> Result {
+    let environment = with_packages("dense", DENSE)?;
+    write_dense_model(&environment).map(drop)
+}
+
+fn write_dense_model(environment: &Environment) -> Result<PathBuf> {
+    let model = target().join("bench-models").join(DENSE_MODEL);
     step(
         "a real dense model, with its graphs",
         environment
@@ -134,18 +151,21 @@ pub(crate) fn dense(quick: Option<&'static str>) -> Result {
             .arg("benches/peers/python/dense_model.py")
             .arg(&model),
     )?;
-    let arguments = |command: &mut Command| {
-        command.arg(&model).arg("models/demo-corpus.txt");
-    };
-    in_turns(&environment, "dense", arguments, quick)
+    Ok(model)
 }
 
 /// An environment with the wheel, optimized, and other packages.
 fn with_release_wheel(name: &str, requirements: &str) -> Result<Environment> {
-    let environment = Environment::open(name)?;
-    environment.install(&["-r", requirements, MATURIN, TWINE])?;
+    let environment = with_packages(name, requirements)?;
     let wheel = wheel::local(&environment, &["--release", "--auditwheel", "skip"])?;
     environment.install_wheel(&wheel)?;
+    Ok(environment)
+}
+
+/// An environment with packages, and with what makes wheels.
+fn with_packages(name: &str, requirements: &str) -> Result<Environment> {
+    let environment = Environment::open(name)?;
+    environment.install(&["-r", requirements, MATURIN, TWINE])?;
     Ok(environment)
 }
 

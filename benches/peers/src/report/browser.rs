@@ -6,11 +6,21 @@ use super::markdown::{table, three};
 use super::{doubts, missing};
 use crate::results::{Browser, BrowserModel, Engine};
 
-pub fn section(head: &str, found: &Browser) -> Result<String> {
+/// Multi-vector models: the graph of each.
+pub fn graphs(head: &str, found: &Browser) -> Result<String> {
+    section(head, GRAPHS, found)
+}
+
+/// Dense models, from texts.
+pub fn dense(head: &str, found: &Browser) -> Result<String> {
+    section(head, DENSE, found)
+}
+
+fn section(head: &str, about: &str, found: &Browser) -> Result<String> {
     let machine = &found.machine;
     let doubts = doubts(machine.quick, machine.others.unwrap_or_default());
     let mut text = format!(
-        "{head}\n\n{}; {}, {} cores; {}; onnxruntime-web {}; transformers.js {}.{doubts}\n\n{ABOUT}\n",
+        "{head}\n\n{}; {}, {} cores; {}; onnxruntime-web {}; transformers.js {}.{doubts}\n\n{about}\n",
         machine.date,
         machine.cpu,
         machine.cores,
@@ -24,7 +34,9 @@ pub fn section(head: &str, found: &Browser) -> Result<String> {
     Ok(text + &missing(&found.missing))
 }
 
-const ABOUT: &str = "Each engine runs in a worker of its own, in one session of the browser, in turns; milliseconds, medians after at least 15 runs for each length. Texts have exactly that many tokens. multivec is timed by its public interface, from the text to normalized rows; the others from ids that were made before to the output of the graph. Ratios say how many times as fast an engine is as onnxruntime-web with as many threads.";
+const GRAPHS: &str = "Each engine runs in a worker of its own, in one session of the browser, in turns; milliseconds, medians after at least 15 runs for each length. Texts have exactly that many tokens. multivec is timed by its public interface, from the text to normalized rows; the others from ids that were made before to the output of the graph. Ratios say how many times as fast an engine is as onnxruntime-web with as many threads.";
+
+const DENSE: &str = "Each engine runs in a worker of its own, in one session of the browser, in turns; milliseconds, medians after at least 15 runs for each length. Texts have exactly that many tokens, `16 × 24` are 16 of them in one call. Both libraries are timed by their public interfaces, from texts to normalized vectors: multivec by its `DenseEncoder`, transformers.js by its pipeline `feature-extraction` with `pooling: \"mean\"` and `normalize: true`, on the same graph, which ONNX Runtime's dynamic quantization makes in INT8. Vectors are compared with those of sentence-transformers first. Ratios say how many times as fast an engine is as transformers.js with as many threads.";
 
 fn measured(model: &BrowserModel) -> Result<String> {
     let mut text = format!("\n### {}, {:.1} MB\n", model.name, model.bytes / 1e6);
@@ -61,12 +73,16 @@ fn measured(model: &BrowserModel) -> Result<String> {
     Ok(text)
 }
 
-/// onnxruntime-web with as many threads.
+/// What engines are compared with: the first of these that was measured.
+const BASELINES: [&str; 2] = ["onnxruntime-web", "transformers.js"];
+
+/// The baseline with as many threads.
 fn baseline<'a>(model: &'a BrowserModel, engine: &Engine) -> Option<&'a Engine> {
-    model
-        .engines
-        .iter()
-        .find(|other| other.engine == "onnxruntime-web" && other.threads == engine.threads)
+    let mut found = BASELINES.into_iter().filter_map(|name| {
+        let mut others = model.engines.iter();
+        others.find(|other| other.engine == name && other.threads == engine.threads)
+    });
+    found.next()
 }
 
 /// What is measured once for each engine.

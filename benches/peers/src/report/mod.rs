@@ -17,7 +17,7 @@ use crate::results::{self, Machine, Settings};
 use markdown::table;
 
 /// Sections in the order of the file.
-const SECTIONS: [&str; 9] = [
+const SECTIONS: [&str; 10] = [
     "peers",
     "settings",
     "sessions",
@@ -27,10 +27,11 @@ const SECTIONS: [&str; 9] = [
     "dense",
     "web",
     "web-without-vnni",
+    "web-dense",
 ];
 
 const HEAD: &str = "# Benchmarks
-Written by `cargo xtask bench` (`--web` for browsers, `--without-vnni` for browsers that leave AVX-VNNI alone, `--quick` for fewer rounds). Each section tells when and on what it was measured; a run leaves the sections that it did not measure as they were. All that is compared ran in turns, in one run, on the same model files and texts; ratios are of medians of the same run.
+Written by `cargo xtask bench` (`--web` for browsers, `--without-vnni` for browsers that leave AVX-VNNI alone, `web-dense` for dense embeddings there, `--quick` for fewer rounds). Each section tells when and on what it was measured; a run leaves the sections that it did not measure as they were. All that is compared ran in turns, in one run, on the same model files and texts; ratios are of medians of the same run.
 ";
 
 /// Writes these sections anew.
@@ -72,8 +73,12 @@ fn render(section: &str, rounds: Rounds) -> Result<String> {
         "graph" => criterion::graph(rounds),
         "scores" => turns::scores(),
         "dense" => turns::dense(),
-        "web" => browser::section("## In the browser", &results::read("web")?),
-        _ => browser::section(
+        "web" => browser::graphs("## In the browser", &results::read("web")?),
+        "web-dense" => browser::dense(
+            "## Dense embeddings in the browser",
+            &results::read("web-dense")?,
+        ),
+        _ => browser::graphs(
             "## In the browser, without AVX-VNNI\nAs on x86 that has no AVX-VNNI, where a relaxed product takes three instructions.",
             &results::read("web-without-vnni")?,
         ),

@@ -1,13 +1,22 @@
 // This package, by its public interface: what is timed has everything in it,
 // from the text to normalized rows.
 
-import { Encoder } from "/multivec/dist/index.js";
+import { DenseEncoder, Encoder } from "/multivec/dist/index.js";
+
+const KINDS = {
+  "multi-vector": { load: Encoder.load, vector: ({ data }) => data },
+  dense: { load: DenseEncoder.load, vector: ({ values }) => values },
+};
 
 export async function load(model, { wasm, threads }) {
-  const encoder = await Encoder.load(
-    { model: model.url, tokenizer: model.tokenizer, config: model.config },
-    { worker: false, cache: false, precision: model.precision, wasm, threads },
-  );
+  const { load, vector } = KINDS[model.kind];
+  const encoder = await load(model.files, {
+    worker: false,
+    cache: false,
+    precision: model.precision,
+    wasm,
+    threads,
+  });
   return {
     prepare: (texts) => texts.map(({ text }) => text),
     run: (texts) => encoder.encodeDocuments(texts),
@@ -16,7 +25,7 @@ export async function load(model, { wasm, threads }) {
         texts.map(({ text }) => text),
         "document",
       ),
-    vectors: (embeddings) => joined(embeddings.map(({ data }) => data)),
+    vectors: (embeddings) => joined(embeddings.map(vector)),
   };
 }
 

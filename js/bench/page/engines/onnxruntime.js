@@ -6,7 +6,7 @@ export async function load(model, { threads }) {
   const ort = await import("/onnxruntime/ort.wasm.min.mjs");
   ort.env.wasm.numThreads = threads;
   ort.env.wasm.wasmPaths = new URL("/onnxruntime/", location.href).href;
-  const session = await ort.InferenceSession.create(model.url, {
+  const session = await ort.InferenceSession.create(model.graph, {
     executionProviders: ["wasm"],
     graphOptimizationLevel: "all",
   });

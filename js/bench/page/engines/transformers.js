@@ -1,24 +1,12 @@
-// transformers.js, as it comes: its own choice of an ONNX Runtime build.
+// transformers.js, as it comes, from ids to the output of the graph.
 
-import { AutoModel, env, Tensor } from "/bundled/transformers.js";
+import { AutoModel, Tensor } from "/bundled/transformers.js";
+import { graphOptions, setUp } from "./environment.js";
 import { idsOf, keptRows, shapeOf } from "./tensors.js";
 
 export async function load(model, { threads }) {
-  env.allowRemoteModels = false;
-  env.allowLocalModels = true;
-  env.localModelPath = "/transformers/";
-  env.useBrowserCache = false;
-  env.useWasmCache = false;
-  const folder = new URL("/onnxruntime/", location.href).href;
-  const { wasm } = env.backends.onnx;
-  wasm.numThreads = threads;
-  // By default the same files come from a CDN.
-  wasm.wasmPaths = {
-    mjs: `${folder}ort-wasm-simd-threaded.asyncify.mjs`,
-    wasm: `${folder}ort-wasm-simd-threaded.asyncify.wasm`,
-  };
-  const dtype = model.precision === "int8" ? "int8" : "fp32";
-  const loaded = await AutoModel.from_pretrained(model.name, { dtype, device: "wasm" });
+  setUp(threads);
+  const loaded = await AutoModel.from_pretrained(model.name, graphOptions(model));
   return {
     prepare(texts) {
       const shape = shapeOf(texts);
