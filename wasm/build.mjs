@@ -163,7 +163,8 @@ async function compile(variant, aside) {
     // for a module: Cargo has no link-time optimization for a library that is
     // made for Rust as well.
     ['rustc', '--locked', '--package', 'multivec-wasm', '--lib', '--crate-type', 'cdylib',
-      '--target', triple, '--profile', profile, '--target-dir', folder, ...(settings.cargo ?? [])],
+      '--target', triple, '--profile', profile, '--target-dir', folder,
+      ...(options.dev ? ['--features', 'as-tests'] : []), ...(settings.cargo ?? [])],
     {
       env: {
         // Flags of a single crate and a standard library of our own are what
@@ -249,4 +250,5 @@ if (!options['print-sizes']) {
     writeFileSync(join(into, 'profile'), profile);
   }
 }
-printSizes(names);
+// Compressing those for tests takes a minute each, and says nothing.
+if (!options.dev) printSizes(names);
