@@ -61,13 +61,18 @@ impl Environment {
             return Ok(());
         }
         self.pip(&[UV])?;
-        step(
+        let by_uv = step(
             "Python packages",
             program(&self.program("uv").to_string_lossy())
-                .args(["pip", "install", "--quiet", "--python"])
+                // The certificates that pip would take.
+                .args(["pip", "install", "--quiet", "--system-certs", "--python"])
                 .arg(self.program("python"))
                 .args(packages),
-        )?;
+        );
+        if let Err(error) = by_uv {
+            println!("    {error}; again by pip");
+            self.pip(packages)?;
+        }
         fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))
     }
 
