@@ -91,12 +91,20 @@ fn npm(dry: Option<&str>) -> Result {
     setup::rust_target(setup::WASM)?;
     tools::WASM_BINDGEN.install()?;
     licenses::notices(&["npm".to_owned()])?;
+    let js = root().join("js");
+    // `cargo xtask test` tests modules that are not optimized as a whole.
+    for script in ["build", "test:package"] {
+        step(
+            &format!("the npm package, {script}"),
+            program("npm").args(["run", script]).current_dir(&js),
+        )?;
+    }
     step(
         "the npm package",
         program("npm")
             .args(["publish", "--provenance", "--access", "public"])
             .args(dry)
-            .current_dir(root().join("js")),
+            .current_dir(&js),
     )
 }
 
