@@ -60,7 +60,7 @@ impl Environment {
         if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
             return Ok(());
         }
-        self.pip(&[UV])?;
+        self.pip(UV, &[UV])?;
         let by_uv = step(
             "Python packages",
             program(&self.program("uv").to_string_lossy())
@@ -71,29 +71,25 @@ impl Environment {
         );
         if let Err(error) = by_uv {
             println!("    {error}; again by pip");
-            self.pip(packages)?;
+            self.pip("Python packages, by pip", packages)?;
         }
         fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))
     }
 
-    fn pip(&self, packages: &[&str]) -> Result {
+    fn pip(&self, what: &str, arguments: &[&str]) -> Result {
         step(
-            &format!("{}, by pip", packages.join(", ")),
+            what,
             self.python()
                 .args(["-m", "pip", "install", "--quiet"])
                 .arg("--disable-pip-version-check")
-                .args(packages),
+                .args(arguments),
         )
     }
 
     pub(super) fn install_wheel(&self, wheel: &Path) -> Result {
-        step(
-            "the wheel, installed",
-            self.python()
-                .args(["-m", "pip", "install", "--quiet", "--no-deps"])
-                .arg("--force-reinstall")
-                .arg(wheel),
-        )
+        let wheel = wheel.to_string_lossy();
+        let arguments = ["--no-deps", "--force-reinstall", &wheel];
+        self.pip("the wheel, installed", &arguments)
     }
 
     pub(super) fn program(&self, name: &str) -> PathBuf {
