@@ -26,7 +26,7 @@ fn scan<I: Isa>(isa: I, scan: &Scan<'_>, documents: Range<usize>, out: &mut [f32
     let Documents { rows, ends } = scan.documents;
     let queries = scan.packed.ends.len();
     out.fill(0.);
-    let first = documents.start.checked_sub(1).map_or(0, |at| ends[at]);
+    let first = first_row(ends, documents.start);
     let Some(end) = documents.clone().next_back().map(|last| ends[last]) else {
         return;
     };
@@ -97,12 +97,14 @@ fn scan<I: Isa>(isa: I, scan: &Scan<'_>, documents: Range<usize>, out: &mut [f32
     }
 }
 
+/// Where the rows of a document begin.
+fn first_row(ends: &[usize], document: usize) -> usize {
+    document.checked_sub(1).map_or(0, |before| ends[before])
+}
+
 /// The rows of a document.
 fn rows_of(ends: &[usize]) -> impl Fn(usize) -> Range<usize> {
-    |document| {
-        let before = document.checked_sub(1);
-        before.map_or(0, |before| ends[before])..ends[document]
-    }
+    |document| first_row(ends, document)..ends[document]
 }
 
 /// The same for bits whose sums are looked up.
