@@ -254,6 +254,7 @@ export interface WasmModule {
   WasmEncoder: {
     new (files: Listing, large: readonly PartedFile[], weights: ChosenWeights, options: EncodeOptions): WasmEncoder;
     plan(files: Listing, wanted: Wanted): Plan;
+    externalFiles(graph: PartedFile): string[];
   };
 }
 

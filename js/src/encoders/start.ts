@@ -55,6 +55,7 @@ export async function start(source: ModelSource, options: LoadOptions, kind?: Mo
       { ...options, signal: abort.signal },
       {
         plan: (files, precision) => engine.plan({ files, wanted: { precision, kind } }),
+        external: (graph) => engine.external(graph),
         accept: (plan) => plan.kind !== null && checkKind(plan.kind, kind),
       },
     );

@@ -1,4 +1,5 @@
 import type { Collected } from "../loading/collect.js";
+import type { External, LargeFile } from "../loading/external.js";
 import type { EncodeOptions, EncodeProgress, PoolOptions, TextKind } from "../options.js";
 import type { Encoded, EngineInfo, Listing, Plan, PooledRows, TokenizedTexts, Wanted } from "../wasm.js";
 import type { ScoringCall, ScoringCalls } from "./scoring.js";
@@ -58,6 +59,8 @@ export interface Engine {
   ready(): Promise<null>;
   /** Reads what the files of a model say. */
   plan(request: PlanRequest): Promise<Plan>;
+  /** Which files a graph names; its buffer is transferred, and comes back. */
+  external(graph: LargeFile): Promise<External>;
   /** Loads the model; the buffers of `files` are transferred. */
   load(request: LoadRequest): Promise<OwnInfo>;
   encode(request: EncodeRequest, control: Control): Promise<Encoded>;

@@ -2,6 +2,7 @@
 
 import type { Build } from "../build.js";
 import { offer } from "../instances.js";
+import type { External, LargeFile } from "../loading/external.js";
 import { nextTask } from "../platform.js";
 import { loadRuntime, type RuntimeOptions } from "../runtime.js";
 import type { Encoded, Plan, PooledRows, TokenizedTexts, WasmEncoder, WasmModule } from "../wasm.js";
@@ -16,7 +17,7 @@ import type {
   TextsRequest,
 } from "./engine.js";
 import { disposed, guard, quietly } from "./failure.js";
-import { partedFile } from "./parts.js";
+import { partedFile, readable } from "./parts.js";
 import { LocalScoring, type ScoringCall, type ScoringCalls, type ScoringRequest } from "./scoring.js";
 
 /** @internal */
@@ -52,6 +53,13 @@ export class LocalEngine implements Engine {
   async plan({ files, wanted }: PlanRequest): Promise<Plan> {
     const runtime = await this.#running();
     return guard(() => runtime.WasmEncoder.plan(files, wanted));
+  }
+
+  async external(graph: LargeFile): Promise<External> {
+    const runtime = await this.#running();
+    const file = await readable(graph);
+    const parted = await partedFile(file);
+    return { files: guard(() => runtime.WasmEncoder.externalFiles(parted)), bytes: file.bytes };
   }
 
   async load({ files, wanted, options }: LoadRequest): Promise<OwnInfo> {

@@ -3,6 +3,7 @@
 import { EncoderError } from "../errors.js";
 import type { Precision } from "../options.js";
 import type { Listing, Plan, WeightsPlan } from "../wasm.js";
+import { type External, type LargeFile, withExternal } from "./external.js";
 import type { Fetcher } from "./fetcher.js";
 import {
   CONFIGS,
@@ -24,6 +25,8 @@ import {
 export interface Planner {
   /** Which files it needs. */
   plan(files: Listing, precision: Precision | undefined): Promise<Plan>;
+  /** Which files hold weights of a graph. */
+  external(graph: LargeFile): Promise<External>;
   /** Refuses a model of another kind, before its weights are downloaded. */
   accept(plan: Plan): void;
 }
@@ -33,7 +36,7 @@ export interface Collected extends Listing {
   /** Path of the weights. */
   weights: string;
   /** Files that are read in parts. */
-  large: { path: string; bytes: Uint8Array | Blob }[];
+  large: LargeFile[];
 }
 
 /** @internal What to collect. */
@@ -69,7 +72,8 @@ async function choose(wanted: Wanted, paths: readonly string[]): Promise<Collect
   const [weights] = plan.weights;
   if (weights === undefined) throw missing("the weights", fetcher, WEIGHTS);
   const files = weights.files ?? (await shards(wanted, { paths, contents, index: weights.path }));
-  return finish(fetcher, { paths, contents, plan, weights: weights.path, files });
+  const get = async (path: string) => (paths.includes(path) ? { path, bytes: await fetcher.large(path) } : undefined);
+  return finish(wanted, { paths, contents, plan, weights: weights.path, files, get });
 }
 
 /** The files that an index of several names. */
@@ -89,12 +93,14 @@ interface Chosen {
   weights: string;
   files: readonly string[];
   /** Those that are here already. */
-  held?: Collected["large"];
+  held?: LargeFile[];
+  /** Gets a file that may not exist. */
+  get: (path: string) => Promise<LargeFile | undefined>;
 }
 
 async function finish(
-  fetcher: Fetcher,
-  { paths, contents, plan, weights, files, held = [] }: Chosen,
+  { fetcher, planner }: Wanted,
+  { paths, contents, plan, weights, files, held = [], get }: Chosen,
 ): Promise<Collected> {
   const isHeld = (name: string) => held.some(({ path }) => path === name);
   const names = [...new Set([...files, ...plan.modules])].filter((name) => !isHeld(name));
@@ -104,7 +110,9 @@ async function finish(
   ]);
   contents.set(plan.tokenizer, tokenizer);
   const bytes = large.map((bytes, at) => ({ path: names[at] as string, bytes }));
-  return { ...listing(fetcher, paths, contents), weights, large: [...held, ...bytes] };
+  const external = (graph: LargeFile) => planner.external(graph);
+  const all = await withExternal(weights, [...held, ...bytes], { external, get });
+  return { ...listing(fetcher, paths, contents), weights, large: all };
 }
 
 function listing({ folder }: Fetcher, paths: Iterable<string>, contents: Contents): Listing {
@@ -115,6 +123,7 @@ function listing({ folder }: Fetcher, paths: Iterable<string>, contents: Content
 async function probe(wanted: Wanted): Promise<Collected> {
   const { fetcher, planner, precision } = wanted;
   const tries = new Tries(fetcher);
+  const get = (path: string) => tries.first([path]);
   const contents: Contents = new Map();
   // First, because it is small: a wrong address fails before large files are requested.
   await tries.contents(contents, [CONFIGS[0]]);
@@ -124,7 +133,9 @@ async function probe(wanted: Wanted): Promise<Collected> {
     if (model !== undefined) {
       if (!contents.has(TOKENIZER)) throw tries.refused ?? missing("the tokenizer", fetcher, [TOKENIZER]);
       const paths = [...contents.keys(), model.path];
-      return { ...listing(fetcher, paths, contents), weights: model.path, large: [model] };
+      const external = (graph: LargeFile) => planner.external(graph);
+      const large = await withExternal(model.path, [model], { external, get });
+      return { ...listing(fetcher, paths, contents), weights: model.path, large };
     }
   }
   await tries.contents(contents, ROOT);
@@ -157,7 +168,7 @@ async function probe(wanted: Wanted): Promise<Collected> {
     if (found === undefined) continue;
     const paths = new Set([...contents.keys(), plan.tokenizer, ...plan.modules, ...found.map(({ path }) => path)]);
     const held = [...found, ...used];
-    return finish(fetcher, { paths: [...paths], contents, plan, weights: candidate.path, files: [], held });
+    return finish(wanted, { paths: [...paths], contents, plan, weights: candidate.path, files: [], held, get });
   }
   const names = plan.weights.map(({ path }) => path);
   throw tries.refused ?? missing("the model", fetcher, names);
@@ -174,7 +185,7 @@ interface Attempt {
 async function attempt(
   wanted: Wanted,
   { contents, candidate, others, tries }: Attempt,
-): Promise<Collected["large"] | undefined> {
+): Promise<LargeFile[] | undefined> {
   const { path, files } = candidate;
   if (files !== null) {
     const found = await tries.first([path]);
@@ -209,7 +220,7 @@ class Tries {
   }
 
   /** Gets the first that exists. */
-  async first(paths: readonly string[]): Promise<Collected["large"][number] | undefined> {
+  async first(paths: readonly string[]): Promise<LargeFile | undefined> {
     for (const path of paths) {
       const bytes = await this.#try(path, () => this.#fetcher.large(path));
       if (bytes !== undefined) return { path, bytes };
@@ -218,8 +229,8 @@ class Tries {
   }
 
   /** Gets large files; none unless all of them exist. */
-  async all(paths: readonly string[]): Promise<Collected["large"]> {
-    const found: Collected["large"] = [];
+  async all(paths: readonly string[]): Promise<LargeFile[]> {
+    const found: LargeFile[] = [];
     for (const path of paths) {
       const file = await this.first([path]);
       if (file === undefined) return [];

@@ -13,6 +13,7 @@ import type {
 import { type EngineOptions, LocalEngine } from "../engine/local.js";
 import type { ScoringCall, ScoringCalls } from "../engine/scoring.js";
 import type { EncoderError } from "../errors.js";
+import type { External, LargeFile } from "../loading/external.js";
 import type { Encoded, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
 import { Helpers } from "./helpers.js";
 
@@ -37,6 +38,10 @@ export class HelpedEngine implements Engine {
 
   plan(request: PlanRequest): Promise<Plan> {
     return Promise.race([this.#engine.plan(request), this.#failure]);
+  }
+
+  external(graph: LargeFile): Promise<External> {
+    return Promise.race([this.#engine.external(graph), this.#failure]);
   }
 
   load(request: LoadRequest): Promise<OwnInfo> {

@@ -14,6 +14,7 @@ import { disposed } from "../engine/failure.js";
 import type { EngineOptions } from "../engine/local.js";
 import type { ScoringCall, ScoringCalls } from "../engine/scoring.js";
 import { EncoderError, fromData, messageOf } from "../errors.js";
+import type { External, LargeFile } from "../loading/external.js";
 import type { EncodeProgress } from "../options.js";
 import { Helpers } from "../threads/helpers.js";
 import type { Encoded, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
@@ -50,6 +51,10 @@ export class WorkerEngine implements Engine {
 
   plan(request: PlanRequest): Promise<Plan> {
     return this.#call("plan", request);
+  }
+
+  external(graph: LargeFile): Promise<External> {
+    return this.#call("external", graph, {}, buffersOf(graph));
   }
 
   load(request: LoadRequest): Promise<OwnInfo> {

@@ -4,12 +4,14 @@ import type { EncodeRequest, LoadRequest, OwnInfo, PlanRequest, PoolRequest, Tex
 import type { EngineOptions } from "../engine/local.js";
 import type { ScoringCalls } from "../engine/scoring.js";
 import type { ErrorData } from "../errors.js";
+import type { External, LargeFile } from "../loading/external.js";
 import type { Encoded, Plan, PooledRows, TokenizedTexts } from "../wasm.js";
 
 /** @internal The calls, with their arguments and results. */
 export interface Calls extends ScoringCalls {
   ready: { takes: null; gives: null };
   plan: { takes: PlanRequest; gives: Plan };
+  external: { takes: LargeFile; gives: External };
   load: { takes: LoadRequest; gives: OwnInfo };
   encode: { takes: EncodeRequest; gives: Encoded };
   tokenize: { takes: TextsRequest; gives: TokenizedTexts };

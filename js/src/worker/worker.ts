@@ -55,6 +55,8 @@ async function run(request: CallRequest, signal: AbortSignal): Promise<Calls[Cal
       return engine.ready();
     case "plan":
       return engine.plan(request.args);
+    case "external":
+      return engine.external(request.args);
     case "load":
       return engine.load(request.args);
     case "encode": {

@@ -11,7 +11,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::arrays::{TokenColumns, Truncations, bytes, integers, object};
 use super::error::{JsResult, to_js};
 use super::job::WasmJob;
-use super::load::ModelFiles;
+use super::load::{ModelFiles, external_files};
 use super::options::Input;
 use super::{health, options};
 use crate::threads::POOL;
@@ -37,6 +37,15 @@ impl WasmEncoder {
         let files = options::listing(files)?;
         let wanted = options::wanted(wanted)?;
         object(&files.plan(&wanted).map_err(to_js)?)
+    }
+
+    /// The other files that hold weights of a graph, as paths in the model's
+    /// folder; none if it cannot be read, which [`new`](Self::new) reports.
+    /// `graph` is `{ path, size, read }`, as there.
+    #[wasm_bindgen(js_name = externalFiles)]
+    pub fn external_files(graph: JsValue) -> JsResult<Vec<String>> {
+        health::check()?;
+        Ok(external_files(&options::parted_file(graph)?))
     }
 
     /// Loads a model. `files` are as in [`plan`](Self::plan), with the

@@ -154,9 +154,8 @@ impl ModelFiles {
     /// A file that tensors of the graph at `path` name: by its path, or beside
     /// the graph.
     fn beside(&self, path: &str, name: &str) -> Option<&PartedFile> {
-        let folder = path.rsplit_once('/').map(|(folder, _)| folder);
         self.file(name)
-            .or_else(|_| self.file(&format!("{}/{name}", folder.unwrap_or("."))))
+            .or_else(|_| self.file(&path_beside(path, name)))
             .ok()
     }
 
@@ -184,6 +183,27 @@ impl ModelFiles {
         })?;
         Ok(widen_stored(tensor, file.read(place.offset, end)?))
     }
+}
+
+/// The path of a file that the graph at `path` names, in the model's folder.
+fn path_beside(path: &str, name: &str) -> String {
+    let name = name.strip_prefix("./").unwrap_or(name);
+    match path.rsplit_once('/') {
+        Some((folder, _)) => format!("{folder}/{name}"),
+        None => name.to_owned(),
+    }
+}
+
+/// The other files that hold weights of a graph; none if it cannot be read.
+pub(super) fn external_files(graph: &PartedFile) -> Vec<String> {
+    let path = graph.path.as_str();
+    let Ok(graph) = Graph::scan(path, path, graph.reader()) else {
+        return Vec::new();
+    };
+    let names = graph.external_files().into_iter();
+    // Large weights in the graph itself refer to it.
+    let others = names.filter(|name| *name != path);
+    others.map(|name| path_beside(path, name)).collect()
 }
 
 impl ModelStore for ModelFiles {

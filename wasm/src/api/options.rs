@@ -184,6 +184,11 @@ pub(super) fn listing(value: JsValue) -> JsResult<Listing> {
     read("files", FromJs::from(value))
 }
 
+/// Reads a file that is read in parts.
+pub(super) fn parted_file(value: JsValue) -> JsResult<PartedFile> {
+    read("graph", FromJs::from(value))
+}
+
 /// Reads files that are read in parts.
 pub(super) fn parted_files(value: JsValue) -> JsResult<Vec<PartedFile>> {
     read("files", FromJs::from(value))
