@@ -4,7 +4,8 @@ use std::env;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command};
-use std::time::Instant;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 pub(crate) type Result<T = ()> = std::result::Result<T, String>;
 
@@ -46,6 +47,25 @@ pub(crate) fn cargo_of(toolchain: &str) -> Command {
     command
 }
 
+/// Steps that ended, and how long each took.
+static TIMES: Mutex<Vec<(String, Duration)>> = Mutex::new(Vec::new());
+
+fn ended(what: &str, start: Instant) {
+    let mut times = TIMES.lock().unwrap_or_else(|error| error.into_inner());
+    times.push((what.to_owned(), start.elapsed()));
+}
+
+/// Lists the steps that ended with the seconds that each took, unless it is one alone.
+pub(crate) fn print_times() {
+    let times = TIMES.lock().unwrap_or_else(|error| error.into_inner());
+    if times.len() > 1 {
+        println!("==> seconds of each step");
+        for (what, time) in times.iter() {
+            println!("{:>6.0} {what}", time.as_secs_f64());
+        }
+    }
+}
+
 /// Says what is done and for how long, and fails if the program does.
 pub(crate) fn step(what: &str, command: &mut Command) -> Result {
     println!("==> {what}");
@@ -56,6 +76,7 @@ pub(crate) fn step(what: &str, command: &mut Command) -> Result {
             command.get_program()
         )
     })?;
+    ended(what, start);
     if !status.success() {
         return Err(format!("{what}: {status}"));
     }
@@ -97,6 +118,7 @@ impl Background {
     pub(crate) fn finish(mut self) -> Result {
         let failed = |error| format!("{}: {error}", self.what);
         let status = self.child.wait().map_err(failed)?;
+        ended(&format!("{}, beside others", self.what), self.start);
         if !status.success() {
             let output = fs::read(&self.log).map_err(failed)?;
             println!("{}", String::from_utf8_lossy(&output));

@@ -139,6 +139,7 @@ fn main() -> ExitCode {
         Some(task) => (task.run)(&rest),
         None => Err(usage(&name)),
     };
+    command::print_times();
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

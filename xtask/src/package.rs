@@ -1,7 +1,6 @@
 //! `cargo xtask package`: the crates as they would be published, each built
 //! from its tarball alone, and used in a project outside of the repository.
-//! `cargo xtask test` has the compiler check that project, which takes an eighth
-//! of the time.
+//! With `check` the compiler checks that project alone, in an eighth of the time.
 
 use std::env;
 use std::fs;

@@ -1,6 +1,6 @@
 // Runs the tests of the page in browsers: `node test/e2e/run.mjs firefox webkit`.
 // All files run in Chromium. The others have what differs between browsers, or
-// with `--all` every file that runs in any.
+// with `--all` every file that runs in any, and all that is in it.
 
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -24,7 +24,7 @@ for (const browser of positionals) {
   console.log(`==> ${browser}`);
   const { status } = spawnSync(process.execPath, ["--test", ...options, ...(browser === "chromium" ? all : portable)], {
     stdio: "inherit",
-    env: { ...process.env, MULTIVEC_BROWSER: browser },
+    env: { ...process.env, MULTIVEC_BROWSER: browser, ...(values.all && { MULTIVEC_THOROUGH: "1" }) },
   });
   failed ||= status !== 0;
 }

@@ -8,7 +8,7 @@ mod runtimes;
 
 use crate::browser::{browser, others};
 use crate::command::{Result, answers, cargo, cargo_of, program, root, step, target};
-use crate::test::{MAX_ISA, parity};
+use crate::test::{MAX_ISA, parity, web};
 use crate::{python, setup, tools};
 pub(crate) fn run(arguments: &[String]) -> Result {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -121,6 +121,7 @@ fn matrix() -> Result {
         program("npm").args(["run", "build"]).current_dir(&js),
     )?;
     others()?;
+    web::lints()?;
     step(
         "the npm package, with the modules that are published",
         program("npm")

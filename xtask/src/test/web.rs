@@ -38,20 +38,23 @@ fn for_browsers(arguments: &[&str]) -> Command {
     command
 }
 
-/// Tests the npm package, once it is built.
-pub(crate) fn web(package: Background) -> Result {
-    let browser = browser()?;
-    others()?;
-    let js = root().join("js");
-    package.finish()?;
-    // The crates below have to stay free of everything that a browser lacks.
+/// Lints of what is for browsers alone.
+pub(crate) fn lints() -> Result {
     step(
         "lints of what is for browsers alone",
         for_browsers(&["clippy", "--tests"])
             .args(["--package", "multivec-wasm"])
             .args(["--package", "multivec-kernels"])
             .args(["--", "--deny", "warnings"]),
-    )?;
+    )
+}
+
+/// Tests the npm package, once it is built.
+pub(crate) fn web(package: Background) -> Result {
+    let browser = browser()?;
+    others()?;
+    let js = root().join("js");
+    package.finish()?;
     let chromium = browser.capabilities(None)?;
     // Makes other instructions of relaxed products on x86.
     let without_vnni = browser.capabilities(Some("--no-enable-avx-vnni"))?;
@@ -87,11 +90,21 @@ pub(crate) fn web(package: Background) -> Result {
                 .env("WASM_BINDGEN_TEST_ONLY_WEB", "1"),
         )?;
     }
-    step(
-        "tests of the npm package, in Node, in browsers and in what bundles it",
-        program("npm")
-            .args(["run", "test:built"])
-            .current_dir(&js)
-            .env("CHROMIUM_PATH", &browser.chromium),
-    )
+    for (what, script) in [
+        ("in Node", &["test:node"][..]),
+        ("in Chromium", &["test:browser"]),
+        ("in Firefox and WebKit", &["test:browsers"]),
+        ("in what bundles it", &["test:matrix", "--", "--fast"]),
+        ("as it is packed", &["test:package"]),
+    ] {
+        step(
+            &format!("tests of the npm package: {what}"),
+            program("npm")
+                .arg("run")
+                .args(script)
+                .current_dir(&js)
+                .env("CHROMIUM_PATH", &browser.chromium),
+        )?;
+    }
+    Ok(())
 }

@@ -21,6 +21,12 @@ import { delimiter, join } from "node:path";
 /** Which browser runs: `chromium`, `firefox` or `webkit`. */
 export const chosen = process.env.MULTIVEC_BROWSER ?? "chromium";
 
+/**
+ * Whether what takes long is tested in full: in Chromium at every change, in the others at night
+ * (`run.mjs --all`).
+ */
+export const isThorough = chosen === "chromium" || process.env.MULTIVEC_THOROUGH === "1";
+
 /** @returns {Promise<Browser>} */
 export async function launchChosen(name = chosen) {
   const { launch } = await import(`./${name}.mjs`);
