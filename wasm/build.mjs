@@ -4,7 +4,7 @@
 // wasm32-unknown-unknown and the component rust-src where they are missing,
 // and takes wasm-opt from the npm package `binaryen` in `js/node_modules`.
 // Safe to run again: cargo does only what is left to do. With `--dev` modules
-// are built for tests: in half the time, several times as large, and slower.
+// are built for tests: in less time, larger, and slower.
 // With `--print-sizes` it only measures what is there.
 
 import { execFileSync, spawn } from 'node:child_process';
@@ -29,10 +29,7 @@ const { values: options } = parseArgs({
     'print-sizes': { type: 'boolean', default: false },
   },
 });
-// Cargo calls the folder of the profile `dev` by another name.
-const { profile, outputs } = options.dev
-  ? { profile: 'dev', outputs: 'debug' }
-  : { profile: 'wasm-release', outputs: 'wasm-release' };
+const profile = options.dev ? 'wasm-test' : 'wasm-release';
 
 // A module with one instruction that an engine does not know fails to load as
 // a whole, so that relaxed SIMD takes a module of its own, and so do threads.
@@ -145,7 +142,7 @@ function rustFlags({ features, link = [] }) {
 // Folders are built in at the same time, because much of the work can use one
 // core only; a folder has one build at a time, because Cargo locks it. Without
 // optimization most of the work is shared.
-const folderOf = ({ folder }) => (options.dev ? 'dev' : folder);
+const folderOf = ({ folder }) => (options.dev ? 'test' : folder);
 const busy = {};
 function inTurn(folder, work) {
   busy[folder] = (busy[folder] ?? Promise.resolve()).then(work);
@@ -178,7 +175,7 @@ async function compile(variant, aside) {
   );
   // The next build in this folder replaces it.
   const module = join(aside, 'multivec_wasm.wasm');
-  copyFileSync(join(folder, triple, outputs, 'multivec_wasm.wasm'), module);
+  copyFileSync(join(folder, triple, profile, 'multivec_wasm.wasm'), module);
   return module;
 }
 

@@ -1,4 +1,5 @@
-"""Bulk encoding on a local Ray cluster against one process: `cargo xtask bench scale`.
+"""Bulk encoding on a local Ray cluster against one process: `cargo xtask bench scale`,
+or with texts of one's own, one a line, and their number: `bench scale TEXTS.txt 4000`.
 
 Texts are repeated and varied, written to 16 Parquet shards, and encoded by two
 actors of one CPU each; in one run an actor is killed in the middle. Prints JSON.
@@ -142,7 +143,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("model")
     parser.add_argument("texts", type=Path)
-    parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--count", type=int, required=True)
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="multivec-scale-"))
     results: dict[str, Any] = {"count": arguments.count, "runs": []}

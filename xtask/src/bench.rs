@@ -43,7 +43,7 @@ const WITHOUT_VNNI: &str = "web-without-vnni";
 /// Runs benches and writes the tables of those sections.
 pub(crate) fn run(args: &[String]) -> Result {
     match args {
-        [name] if name == "scale" => return python::scale(),
+        [name, rest @ ..] if name == "scale" => return python::scale(rest),
         [name] if name == "overhead" => return python::overhead(),
         _ => {}
     }

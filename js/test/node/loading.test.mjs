@@ -22,6 +22,7 @@ let cache;
 async function loadFiles(source, options) {
   const planner = {
     plan: (files, precision) => engine.plan({ files, wanted: { precision } }),
+    external: (graph) => engine.external(graph),
     accept: () => undefined,
   };
   const { weights, contents, large } = await loadWith(source, options, planner);

@@ -11,15 +11,27 @@ use crate::command::{Result, cargo, executable, step, target};
 const SCORES: &str = "benches/peers/python/scores.txt";
 const DENSE: &str = "benches/peers/python/dense.txt";
 
-/// Bulk encoding on a local cluster: prints JSON.
-pub(crate) fn scale() -> Result {
+/// Bulk encoding on a local cluster: prints JSON. A file with a text a line and their
+/// number may follow; otherwise they are 20,000 short ones.
+pub(crate) fn scale(arguments: &[String]) -> Result {
+    let (texts, count) = match arguments {
+        [] => ("models/demo-corpus.txt", "20000"),
+        [texts, count] => (texts.as_str(), count.as_str()),
+        _ => {
+            return Err(format!(
+                "expected `TEXTS.txt COUNT` or nothing, found {arguments:?}"
+            ));
+        }
+    };
     let environment = with_release_wheel("test", REQUIREMENTS)?;
     step(
         "bulk encoding on a cluster, and in one process",
-        environment
-            .python()
-            .arg("python/bench/scale.py")
-            .args(["models/minilm-colbert", "models/demo-corpus.txt"]),
+        environment.python().arg("python/bench/scale.py").args([
+            "models/minilm-colbert",
+            texts,
+            "--count",
+            count,
+        ]),
     )
 }
 

@@ -31,8 +31,9 @@ fn for_browsers(arguments: &[&str]) -> Command {
     let mut command = cargo();
     command
         .args(arguments)
+        .args(["--profile", "wasm-test"])
         .args(["--target", setup::WASM, "--target-dir"])
-        .arg(target().join("wasm/dev"))
+        .arg(target().join("wasm/test"))
         // As `wasm/build.mjs` sets it, or crates are built again.
         .env("RUSTC_BOOTSTRAP", "1");
     command
