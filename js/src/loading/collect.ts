@@ -110,8 +110,7 @@ async function finish(
   ]);
   contents.set(plan.tokenizer, tokenizer);
   const bytes = large.map((bytes, at) => ({ path: names[at] as string, bytes }));
-  const external = (graph: LargeFile) => planner.external(graph);
-  const all = await withExternal(weights, [...held, ...bytes], { external, get });
+  const all = await withExternal(weights, [...held, ...bytes], { planner, get });
   return { ...listing(fetcher, paths, contents), weights, large: all };
 }
 
@@ -133,8 +132,7 @@ async function probe(wanted: Wanted): Promise<Collected> {
     if (model !== undefined) {
       if (!contents.has(TOKENIZER)) throw tries.refused ?? missing("the tokenizer", fetcher, [TOKENIZER]);
       const paths = [...contents.keys(), model.path];
-      const external = (graph: LargeFile) => planner.external(graph);
-      const large = await withExternal(model.path, [model], { external, get });
+      const large = await withExternal(model.path, [model], { planner, get });
       return { ...listing(fetcher, paths, contents), weights: model.path, large };
     }
   }

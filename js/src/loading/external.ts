@@ -14,7 +14,7 @@ export interface External {
 
 /** @internal How a graph is read, and how another file is got: `undefined` if there is none. */
 export interface Reading {
-  external(graph: LargeFile): Promise<External>;
+  planner: { external(graph: LargeFile): Promise<External> };
   get(path: string): Promise<LargeFile | undefined>;
 }
 
@@ -25,11 +25,11 @@ export interface Reading {
 export async function withExternal(
   weights: string,
   held: readonly LargeFile[],
-  { external, get }: Reading,
+  { planner, get }: Reading,
 ): Promise<LargeFile[]> {
   const graph = held.find(({ path }) => path === weights && path.endsWith(".onnx"));
   if (graph === undefined) return [...held];
-  const { files, bytes } = await external(graph);
+  const { files, bytes } = await planner.external(graph);
   const others = held.filter((file) => file !== graph);
   const missing = files.filter((name) => isInside(name) && !others.some(({ path }) => path === name));
   const found = await Promise.all(missing.map(get));
