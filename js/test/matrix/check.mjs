@@ -1,4 +1,4 @@
-// Whether an environment gives PyLate's vectors.
+// Whether an environment gives PyLate's vectors, and searches them.
 
 import assert from "node:assert/strict";
 import { launchChosen, openPage } from "../e2e/support/drivers/driver.mjs";
@@ -20,6 +20,8 @@ export function checkVectors(found) {
     const { difference } = compare(Float32Array.from(vectors), data, shape[1]);
     assert.ok(difference <= 1e-4, `query ${index}: ${difference}`);
   }
+  const each = texts.map((_, index) => index);
+  assert.deepEqual([found.shared, found.own], [each, each], "searches, by the encoder's worker and one of their own");
 }
 
 let models;
