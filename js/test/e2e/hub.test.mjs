@@ -9,7 +9,7 @@ import { checkHubModel } from "../support/parity.mjs";
 import { startServer } from "../support/server.mjs";
 import { CSP } from "./support/browser.mjs";
 import { buildProject } from "./support/built.mjs";
-import { chosen, keepsCaches, launchChosen, openPage } from "./support/drivers/driver.mjs";
+import { chosen, isNight, keepsCaches, launchChosen, openPage } from "./support/drivers/driver.mjs";
 
 const ID = "org/mv-pylate-bert";
 const WEIGHTS = "model.safetensors";
@@ -52,7 +52,7 @@ const driver = {
     }),
 };
 
-for (const options of [{}, { worker: false, wasm: "base" }]) {
+for (const options of [{}, ...(isNight ? [{ worker: false, wasm: "base" }] : [])]) {
   describe(JSON.stringify(options), () => {
     for (const name of hubModels) {
       test(name, async (context) => {

@@ -1,6 +1,6 @@
 // Runs the tests of the page in browsers: `node test/e2e/run.mjs firefox webkit`.
 // All files run in Chromium. The others have what differs between browsers, or
-// with `--all` every file that runs in any, and all that is in it.
+// with `--all` every file that runs in any. With it, files leave nothing out.
 
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use multivec_core::batch::TokenBatch;
 use multivec_core::{Backend, Result, RunMode};
 use multivec_graph::Bytes;
+use multivec_testing::engines::is_thorough;
 use safetensors::SafeTensors;
 use serde_json::Value;
 
@@ -117,11 +118,19 @@ fn is_refused(graph: &Path, engine: &str) -> bool {
     expected["refused"][engine].get(name).is_some()
 }
 
+/// What is left to the night, as by `multivec_testing::engines::forms`.
+fn forms(engine: &str) -> &'static [Optimization] {
+    match engine {
+        "tract" if !is_thorough() => &[Optimization::Checked],
+        _ => &[Optimization::Off, Optimization::Checked],
+    }
+}
+
 fn check(engine: &str, open: impl Fn(&Source, &LoadOptions) -> Result<Box<dyn Backend>>) {
     let padded = Padded::read();
     let mut failures = Vec::new();
     for graph in graphs().filter(|graph| !is_refused(graph, engine)) {
-        for optimization in [Optimization::Off, Optimization::Checked] {
+        for &optimization in forms(engine) {
             let cache = tempfile::tempdir().expect("a temporary folder");
             let options = LoadOptions {
                 optimization,

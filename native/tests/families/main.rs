@@ -10,6 +10,8 @@ mod fixtures;
 
 use multivec::{Encoder, EncoderBuilder, Engine, ModelBytes, Optimization, Result, TextKind};
 
+use multivec_testing::engines::forms;
+
 use expected::Expected;
 use fixtures::Family;
 
@@ -64,7 +66,7 @@ fn check(engine: Engine) {
     let expected = Expected::read();
     let mut failures = Vec::new();
     for family in Family::all() {
-        for form in [Optimization::Off, Optimization::Checked] {
+        for &form in forms(engine) {
             let mut fail =
                 |what: String| failures.push(format!("{}: {form:?}: {what}", family.name));
             let refused = expected.is_refused(&family, engine);

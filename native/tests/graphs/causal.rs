@@ -8,6 +8,7 @@ use multivec::{
     BatchLimit, CrossEncoder, EncodeOptions, EncoderBuilder, Engine, GraphForm, Optimization,
     Precision,
 };
+use multivec_testing::engines::engines_and_forms;
 use multivec_testing::folders::fixture;
 use multivec_testing::references::{HubReference, distance};
 use serde_json::Value;
@@ -69,20 +70,13 @@ fn logits(encoder: &CrossEncoder, pairs: &[(&String, &String)]) -> Vec<f32> {
     found.iter().map(|found| found.logits[0]).collect()
 }
 
-const FORMS: [(Engine, Optimization); 4] = [
-    (Engine::OnnxRuntime, Optimization::Off),
-    (Engine::OnnxRuntime, Optimization::Checked),
-    (Engine::Tract, Optimization::Off),
-    (Engine::Tract, Optimization::Checked),
-];
-
 #[test]
 fn logits_are_those_after_the_last_token() {
     let reference = HubReference::read(&fixture(MODEL));
     let expected: Vec<f32> = reference.rows("logits").concat();
     let pairs = pairs(&reference);
     for export in EXPORTS {
-        for (engine, form) in FORMS {
+        for (engine, form) in engines_and_forms() {
             let name = format!("{export} {engine:?} {form:?}");
             let (_folder, encoder) = load(export, engine, form);
             assert_eq!(encoder.dim(), 1, "{name}");
@@ -129,7 +123,7 @@ fn weights_of_few_bits_are_fused() {
     let expected: Vec<f32> = reference.rows("logits").concat();
     let (_folder, quantized) = load("runtime-bits-4", Engine::OnnxRuntime, Optimization::Off);
     let quantized = logits(&quantized, &pairs);
-    for (engine, form) in FORMS {
+    for (engine, form) in engines_and_forms() {
         for (export, expected, bound) in [
             ("runtime-float16", &expected, 2e-2),
             ("runtime-bits-4", &quantized, BOUND),

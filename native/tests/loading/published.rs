@@ -8,6 +8,7 @@ use multivec::{
     Embedding, Encoder, EncoderBuilder, Engine, GraphForm, ModelDirectory, Optimization, Precision,
     Quantization, export_model,
 };
+use multivec_testing::engines::forms;
 use multivec_testing::folders::{fixture, hub_models};
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -123,7 +124,7 @@ fn models_give_the_vectors_of_their_libraries() {
             if engine == Engine::Tract && !cfg!(feature = "tract") {
                 continue;
             }
-            for optimization in [Optimization::Off, Optimization::Checked] {
+            for &optimization in forms(engine) {
                 let encoder = load(&folder, engine, optimization);
                 let info = encoder.info();
                 let place = format!("{} on {}", folder.display(), info.engine);

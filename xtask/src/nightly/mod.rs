@@ -1,6 +1,6 @@
 //! `cargo xtask test-nightly`: what takes too long for every change, or a
-//! nightly compiler: `fuzz`, `miri`, `memory`, `runtimes`, `kernels`, `python`,
-//! `models` and `matrix`.
+//! nightly compiler: `fuzz`, `miri`, `memory`, `forms`, `runtimes`, `kernels`,
+//! `python`, `models` and `matrix`.
 
 mod fuzz;
 mod models;
@@ -17,6 +17,7 @@ pub(crate) fn run(arguments: &[String]) -> Result {
             fuzz::run(fuzz::SECONDS)?;
             miri()?;
             memory()?;
+            forms()?;
             runtimes::run()?;
             kernels()?;
             python::nightly()?;
@@ -27,13 +28,14 @@ pub(crate) fn run(arguments: &[String]) -> Result {
         ["fuzz", seconds] => fuzz::run(seconds),
         ["miri"] => miri(),
         ["memory"] => memory(),
+        ["forms"] => forms(),
         ["runtimes"] => runtimes::run(),
         ["kernels"] => kernels(),
         ["python"] => python::nightly(),
         ["models"] => models::run(),
         ["matrix"] => matrix(),
         _ => Err(format!(
-            "expected `fuzz [SECONDS]`, `miri`, `memory`, `runtimes`, `kernels`, `python`, `models`, `matrix` or nothing, found {arguments:?}"
+            "expected `fuzz [SECONDS]`, `miri`, `memory`, `forms`, `runtimes`, `kernels`, `python`, `models`, `matrix` or nothing, found {arguments:?}"
         )),
     }
 }
@@ -76,6 +78,18 @@ fn memory() -> Result {
         cargo()
             .args(["test", "--package", crate::manifest::COMMAND_LINE])
             .args(["--test", "memory"]),
+    )
+}
+
+/// Original graphs on tract too, in the tests that leave them out otherwise.
+fn forms() -> Result {
+    setup::node_packages()?;
+    step(
+        "the library's tests, with every form of graphs on each engine",
+        cargo()
+            .args(["test", "--package", "multivec", "--all-features"])
+            .args(["--lib", "--tests"])
+            .env("MULTIVEC_THOROUGH", "1"),
     )
 }
 

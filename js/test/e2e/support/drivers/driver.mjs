@@ -21,11 +21,11 @@ import { delimiter, join } from "node:path";
 /** Which browser runs: `chromium`, `firefox` or `webkit`. */
 export const chosen = process.env.MULTIVEC_BROWSER ?? "chromium";
 
-/**
- * Whether what takes long is tested in full: in Chromium at every change, in the others at night
- * (`run.mjs --all`).
- */
-export const isThorough = chosen === "chromium" || process.env.MULTIVEC_THOROUGH === "1";
+/** Whether nothing is left out, as at night (`run.mjs --all`). */
+export const isNight = process.env.MULTIVEC_THOROUGH === "1";
+
+/** Whether what takes long is tested in full: in Chromium at every change, in the others at night. */
+export const isThorough = chosen === "chromium" || isNight;
 
 /** @returns {Promise<Browser>} */
 export async function launchChosen(name = chosen) {
