@@ -10,6 +10,10 @@ use crate::browser::{browser, others};
 use crate::command::{Result, answers, cargo, cargo_of, program, root, step, target};
 use crate::test::{MAX_ISA, parity, web};
 use crate::{python, setup, tools};
+
+/// The environment variable with which tests leave nothing out.
+const THOROUGH: &str = "MULTIVEC_THOROUGH";
+
 pub(crate) fn run(arguments: &[String]) -> Result {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
@@ -89,7 +93,7 @@ fn forms() -> Result {
         cargo()
             .args(["test", "--package", "multivec", "--all-features"])
             .args(["--lib", "--tests"])
-            .env("MULTIVEC_THOROUGH", "1"),
+            .env(THOROUGH, "1"),
     )
 }
 

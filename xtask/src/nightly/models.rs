@@ -1,5 +1,6 @@
 //! `models`: real models against the library that made their references.
 
+use super::THOROUGH;
 use crate::command::{Result, cargo, step};
 use crate::{python, setup};
 
@@ -17,6 +18,7 @@ pub(super) fn run() -> Result {
         cargo()
             .args(["test", "--package", "multivec", "--features", "tract"])
             .args(["--test", "real_models", "--", "--ignored", "--nocapture"])
-            .env("MULTIVEC_REAL_MODELS", folder),
+            .env("MULTIVEC_REAL_MODELS", folder)
+            .env(THOROUGH, "1"),
     )
 }
