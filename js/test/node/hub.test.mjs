@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, beforeEach, describe, test } from "node:test";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import * as multivec from "../../dist/index.js";
 import { readListing } from "../../dist/loading/hub.js";
 import { compare } from "../support/compare.mjs";
@@ -35,6 +35,7 @@ beforeEach(() => {
   hub.takeLog();
   server.takeLog();
 });
+afterEach(() => rmSync(cache, { recursive: true, force: true }));
 
 const load = (source, options = {}) => Encoder.load(source, { cache, wasm: "base", ...options });
 const fromHub = (id = ID, options = {}) => load(id, { endpoint: hub.origin, ...options });

@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, beforeEach, describe, test } from "node:test";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { LocalEngine } from "../../dist/engine/local.js";
 import { loadFiles as loadWith } from "../../dist/loading/load.js";
 import { demoModel, fixtures, modelFiles } from "../support/fixtures.mjs";
@@ -40,6 +40,7 @@ beforeEach(() => {
   server.behaviour.clear();
   server.takeLog();
 });
+afterEach(() => rmSync(cache, { recursive: true, force: true }));
 
 const load = (path, options = {}) => loadFiles(`${server.origin}${path}`, { cache, ...options });
 const failure = (promise, code, pattern = /./) =>

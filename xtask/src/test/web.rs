@@ -2,13 +2,18 @@
 
 use std::process::Command;
 
-use crate::browser::{browser, others};
+use crate::browser::{Browser, browser, others};
 use crate::command::{Background, Result, cargo, program, root, step, target};
 use crate::{setup, tools};
 
-const SIMD: &str = "+simd128";
-/// Parity of the relaxed build is tested from the npm package.
-const RELAXED: &str = "+simd128,+relaxed-simd";
+/// Of the kernels alone, so that their dependencies are those of the other suites, as in
+/// `wasm/build.mjs`. Parity of the relaxed build is tested from the npm package.
+const RELAXED: [&str; 4] = [
+    "-Z",
+    "profile-rustflags",
+    "--config",
+    r#"profile.wasm-test.package.multivec-kernels.rustflags = ["-Ctarget-feature=+relaxed-simd"]"#,
+];
 
 /// Starts to build the npm package, with modules for tests: those that are published
 /// take twice as long, and are tested nightly.
@@ -50,35 +55,50 @@ pub(crate) fn lints() -> Result {
     )
 }
 
-/// Tests the npm package, once it is built.
+/// Tests the npm package, once it is built: suites beside each other that keep one core
+/// busy each.
 pub(crate) fn web(package: Background) -> Result {
     let browser = browser()?;
     others()?;
-    let js = root().join("js");
     package.finish()?;
+    let in_node = npm_tests("in Node", &["test:node"]);
+    let in_node = in_node.beside("npm-node.log", &browser)?;
+    modules(&browser)?;
+    in_node.finish()?;
+    let in_others = npm_tests("in Firefox and WebKit", &["test:browsers"]);
+    let in_others = in_others.beside("npm-browsers.log", &browser)?;
+    npm_tests("in Chromium", &["test:browser"]).run(&browser)?;
+    in_others.finish()?;
+    npm_tests("in what bundles it", &["test:matrix", "--", "--fast"]).run(&browser)?;
+    npm_tests("as it is packed", &["test:package"]).run(&browser)
+}
+
+/// Tests of the crates in a browser, without the npm package.
+fn modules(browser: &Browser) -> Result {
     let chromium = browser.capabilities(None)?;
     // Makes other instructions of relaxed products on x86.
     let without_vnni = browser.capabilities(Some("--no-enable-avx-vnni"))?;
-    for (what, package, features, capabilities) in [
-        ("encoders", "multivec-wasm", SIMD, &chromium),
-        ("kernels", "multivec-kernels", SIMD, &chromium),
+    for (what, package, relaxed, capabilities) in [
+        ("encoders", "multivec-wasm", &[][..], &chromium),
+        ("kernels", "multivec-kernels", &[], &chromium),
         (
             "kernels with relaxed SIMD",
             "multivec-kernels",
-            RELAXED,
+            &RELAXED,
             &chromium,
         ),
         (
             "the same without AVX-VNNI",
             "multivec-kernels",
-            RELAXED,
+            &RELAXED,
             &without_vnni,
         ),
     ] {
         step(
             &format!("tests in the browser: {what}"),
             for_browsers(&["test", "--package", package, "--test", "browser"])
-                .env("RUSTFLAGS", format!("-Ctarget-feature={features}"))
+                .args(relaxed)
+                .env("RUSTFLAGS", "-Ctarget-feature=+simd128")
                 .env(
                     "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
                     tools::bin("wasm-bindgen-test-runner"),
@@ -91,21 +111,36 @@ pub(crate) fn web(package: Background) -> Result {
                 .env("WASM_BINDGEN_TEST_ONLY_WEB", "1"),
         )?;
     }
-    for (what, script) in [
-        ("in Node", &["test:node"][..]),
-        ("in Chromium", &["test:browser"]),
-        ("in Firefox and WebKit", &["test:browsers"]),
-        ("in what bundles it", &["test:matrix", "--", "--fast"]),
-        ("as it is packed", &["test:package"]),
-    ] {
-        step(
-            &format!("tests of the npm package: {what}"),
-            program("npm")
-                .arg("run")
-                .args(script)
-                .current_dir(&js)
-                .env("CHROMIUM_PATH", &browser.chromium),
-        )?;
-    }
     Ok(())
+}
+
+/// A suite of the npm package.
+struct Suite {
+    what: String,
+    command: Command,
+}
+
+fn npm_tests(place: &str, script: &[&str]) -> Suite {
+    let mut command = program("npm");
+    command.arg("run").args(script);
+    command.current_dir(root().join("js"));
+    Suite {
+        what: format!("tests of the npm package: {place}"),
+        command,
+    }
+}
+
+impl Suite {
+    fn run(mut self, browser: &Browser) -> Result {
+        step(
+            &self.what,
+            self.command.env("CHROMIUM_PATH", &browser.chromium),
+        )
+    }
+
+    /// Runs it beside the steps that follow.
+    fn beside(mut self, log: &str, browser: &Browser) -> Result<Background> {
+        let command = self.command.env("CHROMIUM_PATH", &browser.chromium);
+        Background::start(&self.what, log, command)
+    }
 }

@@ -54,37 +54,30 @@ fn table_count(packed: &Packed) -> usize {
     2 * packed.columns.div_ceil(2 * COLUMNS)
 }
 
-/// Tables of the integers of queries, and what a scan needs to use them.
-pub(super) struct Lookup {
+/// Tables of the integers of queries.
+#[derive(Clone, Debug)]
+pub(super) struct Tables {
     /// `[query rows, tables, TABLE]`
-    tables: Aligned<u8>,
+    sums: Aligned<u8>,
     /// For each query row, what all columns' least sums add up to.
     least: Vec<i32>,
     /// Tables of a row.
     count: usize,
-    /// `[tables, vectors, LOOKUP]`: four bits of each row of a block.
-    places: Aligned<u8>,
-    /// `[query rows, LOOKUP / 2]`: the largest sums so far are among them.
-    most: Aligned<u16>,
 }
 
-impl Lookup {
+impl Tables {
     pub(super) fn new<I: Isa>(packed: &Packed, panels: &[i8]) -> Self {
         let rows = packed.ends.last().copied().unwrap_or(0);
         let count = table_count(packed);
-        let mut lookup = Self {
-            tables: Aligned::new(),
+        let mut tables = Self {
+            sums: Aligned::new(),
             least: vec![0; rows],
             count,
-            places: Aligned::new(),
-            most: Aligned::new(),
         };
-        lookup.tables.resize(rows * count * TABLE, 0);
-        lookup.places.resize(count * VECTORS * I::LOOKUP, 0);
-        lookup.most.resize(rows * I::LOOKUP / 2, 0);
-        let tables = lookup.tables.chunks_exact_mut(count * TABLE);
-        for (row, (tables, least)) in tables.zip(&mut lookup.least).enumerate() {
-            for (at, table) in tables.chunks_exact_mut(TABLE).enumerate() {
+        tables.sums.resize(rows * count * TABLE, 0);
+        let of_rows = tables.sums.chunks_exact_mut(count * TABLE);
+        for (row, (sums, least)) in of_rows.zip(&mut tables.least).enumerate() {
+            for (at, table) in sums.chunks_exact_mut(TABLE).enumerate() {
                 let numbers: [i32; COLUMNS] = std::array::from_fn(|column| {
                     let column = at * COLUMNS + column;
                     packed.integer::<I>(panels, row, column).into()
@@ -92,6 +85,28 @@ impl Lookup {
                 *least += fill(numbers, table);
             }
         }
+        tables
+    }
+}
+
+/// The tables, and what a scan needs to use them.
+pub(super) struct Lookup<'a> {
+    tables: &'a Tables,
+    /// `[tables, vectors, LOOKUP]`: four bits of each row of a block.
+    places: Aligned<u8>,
+    /// `[query rows, LOOKUP / 2]`: the largest sums so far are among them.
+    most: Aligned<u16>,
+}
+
+impl<'a> Lookup<'a> {
+    pub(super) fn new<I: Isa>(tables: &'a Tables) -> Self {
+        let mut lookup = Self {
+            tables,
+            places: Aligned::new(),
+            most: Aligned::new(),
+        };
+        lookup.places.resize(tables.count * VECTORS * I::LOOKUP, 0);
+        lookup.most.resize(tables.least.len() * I::LOOKUP / 2, 0);
         lookup
     }
 
@@ -110,7 +125,7 @@ impl Lookup {
             self.block(isa, rows);
         }
         let most = self.most.chunks_exact((I::LOOKUP / 2).max(1));
-        for (row, (most, least)) in most.zip(&self.least).enumerate() {
+        for (row, (most, least)) in most.zip(&self.tables.least).enumerate() {
             let most = most.iter().fold(0, |one, other| one.max(*other));
             found(row, i32::from(most) + least);
         }
@@ -119,7 +134,7 @@ impl Lookup {
     /// Bytes of a row of a document.
     #[inline(always)]
     fn row_size(&self) -> usize {
-        self.count / 2
+        self.tables.count / 2
     }
 
     /// Compares the rows of a block.
@@ -141,8 +156,8 @@ impl Lookup {
                 }
             }
         }
-        let (size, count) = (self.count * TABLE, self.count);
-        let tables = self.tables.chunks_exact(size.max(1));
+        let count = self.tables.count;
+        let tables = self.tables.sums.chunks_exact((count * TABLE).max(1));
         for (tables, most) in tables.zip(self.most.chunks_exact_mut((I::LOOKUP / 2).max(1))) {
             // SAFETY: both have `count` tables, of as many vectors.
             unsafe {
@@ -163,10 +178,13 @@ impl Lookup {
 fn fill(numbers: [i32; COLUMNS], table: &mut [u8]) -> i32 {
     let least: i32 = numbers.iter().map(|number| number.min(&0)).sum();
     let (low, high) = table.split_at_mut(TABLE / 2);
-    for (at, (low, high)) in low.iter_mut().zip(high).enumerate() {
-        let some = (0..COLUMNS).filter(|column| at >> column & 1 == 1);
-        let sum = some.map(|column| numbers[column]).sum::<i32>() - least;
-        (*low, *high) = ((sum & 15) as u8, (sum >> LOW) as u8);
+    let mut sums = [-least; 1 << COLUMNS];
+    for at in 0..sums.len() {
+        if at > 0 {
+            // That of the same numbers without the first.
+            sums[at] = sums[at & (at - 1)] + numbers[at.trailing_zeros() as usize];
+        }
+        (low[at], high[at]) = ((sums[at] & 15) as u8, (sums[at] >> LOW) as u8);
     }
     least
 }

@@ -18,8 +18,11 @@ mod scan;
 mod tests;
 mod tiles;
 
+use std::sync::OnceLock;
+
 use super::isa::InstructionSet;
 use super::threads::{Parallel, Shared, ranges};
+use lookup::Tables;
 use pack::Packed;
 use scan::{Scan, scan_with};
 
@@ -28,6 +31,14 @@ pub const MAX_COLUMNS: usize = 1024;
 
 /// Multiply-adds that are worth waking a thread for.
 const MIN_TASK: usize = 1 << 20;
+
+/// Enough parts for threads to end together; one thread has nobody to wait for.
+fn most_parts(threads: &dyn Parallel) -> usize {
+    match threads.threads() {
+        1 => 1,
+        count => 8 * count,
+    }
+}
 
 /// How the numbers of documents are stored, row after row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -114,6 +125,8 @@ pub struct Documents<'a> {
 pub struct MaxSim {
     set: InstructionSet,
     packed: Packed,
+    /// Made when sums are looked up for the first time.
+    tables: OnceLock<Tables>,
 }
 
 impl MaxSim {
@@ -134,6 +147,7 @@ impl MaxSim {
         Self {
             set,
             packed: Packed::new(set.layout(), queries, columns, format),
+            tables: OnceLock::new(),
         }
     }
 
@@ -161,7 +175,7 @@ impl MaxSim {
         let work = rows
             .saturating_mul(self.packed.padded_rows())
             .saturating_mul(self.columns().max(1));
-        let parts = (work / MIN_TASK).clamp(1, 8 * threads.threads());
+        let parts = (work / MIN_TASK).clamp(1, most_parts(threads));
         // Parts of about as many rows; documents are not divided.
         let bound = |part: usize| match part {
             0 => 0,
@@ -173,6 +187,7 @@ impl MaxSim {
         };
         let scan = Scan {
             packed: &self.packed,
+            tables: &self.tables,
             documents,
         };
         let out = Shared::new(out);
@@ -195,7 +210,7 @@ impl MaxSim {
         assert_eq!(out.len(), count * queries, "a score for each pair");
         let values: usize = documents.iter().map(|document| document.len()).sum();
         let work = values.saturating_mul(self.packed.padded_rows());
-        let parts = ranges(count, (work / MIN_TASK).min(8 * threads.threads()));
+        let parts = ranges(count, (work / MIN_TASK).min(most_parts(threads)));
         let out = Shared::new(out);
         threads.run(parts.len(), &|part| {
             for at in parts[part].clone() {
@@ -207,6 +222,7 @@ impl MaxSim {
                 };
                 let scan = Scan {
                     packed: &self.packed,
+                    tables: &self.tables,
                     documents,
                 };
                 // SAFETY: `ranges` do not overlap, and each is passed to one call.

@@ -1,12 +1,13 @@
 //! The scores of a range of documents.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::super::aligned::Aligned;
 use super::super::isa::{Isa, MAX_LANES, entry};
 use super::ahead::Ahead;
 use super::lift::Lifted;
-use super::lookup::{Lookup, is_looked_up};
+use super::lookup::{Lookup, Tables, is_looked_up};
 use super::maxima::{Maxima, Of};
 use super::pack::{Packed, Panels};
 use super::tiles::{self, Weights, floats, integers, is_wide, wide};
@@ -18,6 +19,7 @@ const BLOCK_ROWS: usize = 24;
 /// Queries and the documents they are compared with.
 pub(super) struct Scan<'a> {
     pub(super) packed: &'a Packed,
+    pub(super) tables: &'a OnceLock<Tables>,
     pub(super) documents: Documents<'a>,
 }
 
@@ -119,7 +121,8 @@ fn look_up<I: Isa>(
     let Documents { rows, ends } = scan.documents;
     let packed = scan.packed;
     let size = rows.format.row_size(packed.columns);
-    let mut lookup = Lookup::new::<I>(packed, panels);
+    let tables = scan.tables.get_or_init(|| Tables::new::<I>(packed, panels));
+    let mut lookup = Lookup::new::<I>(tables);
     let mut maxima = vec![0.; packed.padded_rows()];
     for (document, out) in documents.zip(out.chunks_exact_mut(packed.ends.len().max(1))) {
         let range = rows_of(ends)(document);
