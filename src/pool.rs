@@ -5,6 +5,7 @@
 //! its mean. Source: Clavié, Chaffin and Adams 2024, arXiv:2409.14683.
 
 use kodama::{Dendrogram, Method, linkage};
+use multivec_kernels::{MaxSim, QueryFormat};
 use ndarray::{Array2, ArrayView2, Axis, Slice};
 
 use crate::error::{Error, Result};
@@ -82,12 +83,15 @@ pub(crate) fn means(rows: ArrayView2<'_, f32>, clusters: &[Vec<usize>]) -> Array
 /// The upper triangle of `1 - rows · rowsᵀ`, row by row: products in `f32`,
 /// clustering in `f64`, as in PyLate and SciPy.
 fn cosine_distances(rows: ArrayView2<'_, f32>) -> Vec<f64> {
-    let products = rows.dot(&rows.t());
     let count = rows.nrows();
+    let rows = rows.as_standard_layout();
+    let flat = rows.as_slice().unwrap_or_default();
+    let mut products = vec![0.; count * count];
+    MaxSim::new(&[flat], rows.ncols(), QueryFormat::Floats).products(flat, &mut products);
     let mut distances = Vec::with_capacity(count * (count - 1) / 2);
     for row in 0..count {
         for column in row + 1..count {
-            let distance = f64::from(1.0 - products[[row, column]]);
+            let distance = f64::from(1.0 - products[row * count + column]);
             // The linkage needs finite values: rows with an overflow get the
             // largest distance.
             distances.push(if distance.is_finite() { distance } else { 2.0 });

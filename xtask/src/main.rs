@@ -56,7 +56,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "test-python",
-        run: |_| python::test(),
+        run: |_| python::test()?.finish(),
         about: "the checks of the Python package alone",
     },
     Task {

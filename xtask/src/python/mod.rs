@@ -6,8 +6,9 @@ mod environment;
 mod wheel;
 
 use std::path::PathBuf;
+use std::process::Command;
 
-use crate::command::{Result, cargo, executable, output, program, root, step, target};
+use crate::command::{Background, Result, cargo, executable, output, program, root, step, target};
 pub(crate) use bench::{DENSE_MODEL, dense, dense_model, overhead, scale, scores};
 use environment::Environment;
 pub(crate) use wheel::published as wheel;
@@ -19,9 +20,9 @@ const REQUIREMENTS: &str = "python/tests/requirements.txt";
 /// What the nightly tests share with the others.
 const NIGHTLY_TOO: &str = "python/tests/nightly/shared.txt";
 
-/// Builds a wheel without optimization, and holds the package in it to its
-/// references, and its types to two checkers.
-pub(crate) fn test() -> Result {
+/// Builds a wheel without optimization, holds its types to two checkers, and starts to
+/// hold the package in it to its references.
+pub(crate) fn test() -> Result<Background> {
     let environment = Environment::open("test")?;
     environment.install(&["-r", REQUIREMENTS, MATURIN, TWINE])?;
     let package = root().join("python");
@@ -54,7 +55,11 @@ pub(crate) fn test() -> Result {
             .arg(environment.program("python"))
             .current_dir(&package),
     )?;
-    pytest(&environment, "tests of the Python package", "tests")
+    Background::start(
+        "tests of the Python package",
+        "python-tests.log",
+        &mut pytest(&environment, "tests"),
+    )
 }
 
 /// The package with PyLate, which needs torch, Spark, which needs Java, and the
@@ -71,7 +76,10 @@ pub(crate) fn nightly() -> Result {
     let more = "python/tests/nightly/requirements.txt";
     environment.install(&["-r", more, "-r", NIGHTLY_TOO, MATURIN, TWINE])?;
     installed(&environment)?;
-    pytest(&environment, "PyLate, Spark and stores", "tests/nightly")
+    step(
+        "PyLate, Spark and stores",
+        &mut pytest(&environment, "tests/nightly"),
+    )
 }
 
 /// The folder of an environment where packages are installed, for the data in them.
@@ -98,19 +106,17 @@ fn installed(environment: &Environment) -> Result {
     environment.install_wheel(&wheel)
 }
 
-fn pytest(environment: &Environment, what: &str, tests: &str) -> Result {
-    step(
-        what,
-        environment
-            .python()
-            .args(["-m", "pytest", "--quiet", "--config-file"])
-            .arg(root().join("python/pyproject.toml"))
-            .arg(root().join("python").join(tests))
-            .env(
-                "MULTIVEC_COMMAND",
-                target().join("debug").join(executable("multivec")),
-            )
-            // Elsewhere than beside the sources, so that the wheel is imported.
-            .current_dir(&environment.folder),
-    )
+fn pytest(environment: &Environment, tests: &str) -> Command {
+    let mut command = environment.python();
+    command
+        .args(["-m", "pytest", "--quiet", "--config-file"])
+        .arg(root().join("python/pyproject.toml"))
+        .arg(root().join("python").join(tests))
+        .env(
+            "MULTIVEC_COMMAND",
+            target().join("debug").join(executable("multivec")),
+        )
+        // Elsewhere than beside the sources, so that the wheel is imported.
+        .current_dir(&environment.folder);
+    command
 }

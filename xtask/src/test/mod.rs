@@ -36,8 +36,9 @@ pub(crate) fn provider(arguments: &[String]) -> Result {
 pub(crate) fn run() -> Result {
     let package = web::build()?;
     crates()?;
-    python::test()?;
-    web::web(package)
+    let in_python = python::test()?;
+    web::web(package)?;
+    in_python.finish()
 }
 
 /// The checks of the npm package alone.
