@@ -35,6 +35,7 @@ pub mod fusion;
 pub mod model;
 mod normalization;
 pub mod pool;
+mod products;
 mod quantization;
 pub mod score;
 mod sort;

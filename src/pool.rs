@@ -5,10 +5,10 @@
 //! its mean. Source: Clavié, Chaffin and Adams 2024, arXiv:2409.14683.
 
 use kodama::{Dendrogram, Method, linkage};
-use multivec_kernels::{MaxSim, QueryFormat};
 use ndarray::{Array2, ArrayView2, Axis, Slice};
 
 use crate::error::{Error, Result};
+use crate::products::products;
 use crate::sort::sort_positions;
 
 /// How far documents are pooled.
@@ -86,12 +86,11 @@ fn cosine_distances(rows: ArrayView2<'_, f32>) -> Vec<f64> {
     let count = rows.nrows();
     let rows = rows.as_standard_layout();
     let flat = rows.as_slice().unwrap_or_default();
-    let mut products = vec![0.; count * count];
-    MaxSim::new(&[flat], rows.ncols(), QueryFormat::Floats).products(flat, &mut products);
+    let products = products(flat, flat, rows.ncols());
     let mut distances = Vec::with_capacity(count * (count - 1) / 2);
     for row in 0..count {
         for column in row + 1..count {
-            let distance = f64::from(1.0 - products[row * count + column]);
+            let distance = f64::from(1.0 - products[[row, column]]);
             // The linkage needs finite values: rows with an overflow get the
             // largest distance.
             distances.push(if distance.is_finite() { distance } else { 2.0 });

@@ -1,10 +1,10 @@
 //! The products behind a score.
 
-use multivec_kernels::{MaxSim, QueryFormat};
 use ndarray::{Array2, ArrayView1};
 
 use crate::embedding::Embedding;
 use crate::error::{Error, Result};
+use crate::products::products;
 
 /// The document row that matches a query row best.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,13 +37,11 @@ pub fn similarity(query: &Embedding, document: &Embedding) -> Result<Array2<f32>
         let (expected, found) = (query.dim(), document.dim());
         return Err(Error::dimension_mismatch("document", expected, found));
     }
-    // The document is packed, so that products are in the order of the result.
-    let packed = MaxSim::new(&[document.as_slice()], document.dim(), QueryFormat::Floats);
-    let mut products = Array2::zeros((query.tokens(), document.tokens()));
-    if let Some(out) = products.as_slice_mut() {
-        packed.products(query.as_slice(), out);
-    }
-    Ok(products)
+    Ok(products(
+        query.as_slice(),
+        document.as_slice(),
+        document.dim(),
+    ))
 }
 
 fn best(products: ArrayView1<'_, f32>) -> Match {
