@@ -133,6 +133,9 @@ function rustFlags({ features, link = [] }) {
   const home = process.env.CARGO_HOME ?? join(homedir(), '.cargo');
   return [
     ...flags,
+    // LLVM's strength reduction of loops moves every address by itself, so that no
+    // offset becomes part of the instruction that loads.
+    '-Cllvm-args=-disable-lsr',
     // Messages of panics name source files, but not where they were built.
     `--remap-path-prefix=${join(home, 'registry/src')}=registry`,
     `--remap-path-prefix=${root.replace(/[/\\]$/, '')}=multivec`,

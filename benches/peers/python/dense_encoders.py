@@ -16,14 +16,15 @@ import numpy as np
 from turns import seconds, serve
 
 GRAPHS = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quint8_avx2.onnx"}
+WEIGHTS = "model.safetensors"
 
 
-def multivec(precision):
+def multivec(precision, file):
     def load(folder, threads):
         import multivec as library
 
         encoder = library.DenseEncoder(
-            str(folder), precision=precision, file=GRAPHS[precision], threads=threads
+            str(folder), precision=precision, file=file, threads=threads
         )
         return lambda texts: encoder.encode_document(texts)
 
@@ -89,8 +90,10 @@ def sentence_transformers(folder, threads):
 
 #: What is imported, and how it is used.
 ENCODERS = {
-    "multivec, INT8": ("multivec", multivec("int8")),
-    "multivec, FP32": ("multivec", multivec("fp32")),
+    "multivec, INT8": ("multivec", multivec("int8", GRAPHS["int8"])),
+    # Quantized when it is loaded, as by default.
+    "multivec, INT8 of the weights": ("multivec", multivec("int8", WEIGHTS)),
+    "multivec, FP32": ("multivec", multivec("fp32", GRAPHS["fp32"])),
     "fastembed, INT8": ("fastembed", fastembed("int8")),
     "fastembed, FP32": ("fastembed", fastembed("fp32")),
     "EmbedAnything, INT8": ("embed_anything", embed_anything("int8")),

@@ -8,7 +8,7 @@ use multivec::Precision;
 use multivec_peers_protocol::{Kind, Result};
 
 use crate::encoders::{self, Encoder, OWN};
-use crate::machine::Rounds;
+use crate::machine::{self, Rounds};
 use crate::models::{self, Model};
 use crate::process::Process;
 use crate::results::{self, Compared, Latency, Measured};
@@ -22,7 +22,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 const QUERIES: usize = 10;
 
 pub fn run(rounds: Rounds, only: Option<&str>) -> Result {
-    results::of_each_model("peers", (rounds, only), |model| compare(model, rounds))
+    results::of_each_model(machine::peers_section(), (rounds, only), |model| {
+        compare(model, rounds)
+    })
 }
 
 /// An encoder that is loaded, and what was measured of it.

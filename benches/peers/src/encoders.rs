@@ -58,10 +58,11 @@ const fn next_plaid(setting: &'static str) -> Encoder {
 }
 
 /// Ours first: the others are compared with the very first.
-pub const ALL: [Encoder; 11] = [
+pub const ALL: [Encoder; 12] = [
     multivec("default"),
     multivec("one session a core"),
     multivec("tract"),
+    multivec("original graph"),
     Encoder {
         name: "multivec in Python",
         setting: "default",

@@ -19,6 +19,9 @@ const EXTENSIONS: [(&str, &str); 5] = [
     ("asimddp", "NEON dot product"),
 ];
 
+pub const PEERS: &str = "peers";
+pub const PEERS_WITHOUT_VNNI: &str = "peers-without-vnni";
+
 /// An ONNX Runtime library.
 pub struct Library {
     pub path: PathBuf,
@@ -43,25 +46,22 @@ pub fn library() -> Result<Library> {
     ))
 }
 
+/// The section of encoders side by side: one for x86 processors without VNNI, where
+/// products of 8 bits take several instructions.
+pub fn peers_section() -> &'static str {
+    let extensions = extensions(&cpu_info());
+    match cfg!(target_arch = "x86_64") && !extensions.iter().any(|name| name.contains("VNNI")) {
+        true => PEERS_WITHOUT_VNNI,
+        false => PEERS,
+    }
+}
+
 /// To be called before anything is measured.
 pub fn describe(rounds: Rounds) -> Result<Machine> {
     let others = busy(Duration::from_secs(2));
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let field = |name: &str| {
-        let line = info.lines().find(|line| line.starts_with(name))?;
-        line.split_once(':').map(|(_, value)| value.trim())
-    };
-    let flags: Vec<&str> = field("flags")
-        .or(field("Features"))
-        .unwrap_or_default()
-        .split(' ')
-        .collect();
-    let extensions: Vec<&str> = EXTENSIONS
-        .iter()
-        .filter(|(flag, _)| flags.contains(flag))
-        .map(|&(_, name)| name)
-        .collect();
-    let name = field("model name").unwrap_or("an unknown CPU");
+    let info = cpu_info();
+    let extensions = extensions(&info);
+    let name = field(&info, "model name").unwrap_or("an unknown CPU");
     Ok(Machine {
         date: date(),
         cpu: match extensions.is_empty() {
@@ -74,6 +74,25 @@ pub fn describe(rounds: Rounds) -> Result<Machine> {
         others,
         quick: rounds == Rounds::Few,
     })
+}
+
+fn cpu_info() -> String {
+    fs::read_to_string("/proc/cpuinfo").unwrap_or_default()
+}
+
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    let line = info.lines().find(|line| line.starts_with(name))?;
+    line.split_once(':').map(|(_, value)| value.trim())
+}
+
+fn extensions(info: &str) -> Vec<&'static str> {
+    let flags = field(info, "flags").or(field(info, "Features"));
+    let flags: Vec<&str> = flags.unwrap_or_default().split(' ').collect();
+    EXTENSIONS
+        .iter()
+        .filter(|(flag, _)| flags.contains(flag))
+        .map(|&(_, name)| name)
+        .collect()
 }
 
 /// The part of all cores that is busy while this process sleeps, 0 to 1, by

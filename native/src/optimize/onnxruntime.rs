@@ -64,7 +64,7 @@ impl GraphRunner for OrtGraphs<'_> {
         if runs_kernels {
             let external = |tensor: &_| self.model.weights.read(tensor);
             let file = self.model.file();
-            layers = lower::pack_linears(&mut graph, Layers::Quantized, file, &external)?;
+            layers = lower::pack_linears(&mut graph, Layers::Linear, file, &external)?;
             tables = lower::pack_embeddings(&mut graph, file, &external)?;
         }
         lower::for_onnxruntime(&mut graph, operators);

@@ -26,11 +26,11 @@ pub(super) fn run(seconds: &str) -> Result {
     let folders = corpus("description")?;
     for config in files(&fixtures)? {
         if let (Some(folder), true) = (config.parent(), config.ends_with("config.json")) {
-            let seed = folders.join(flat(&fixtures, folder));
-            fs::write(&seed, small_files(folder)?)
-                .map_err(|error| format!("{}: {error}", seed.display()))?;
+            let file = folders.join(flat(&fixtures, folder));
+            seed(&file, &small_files(folder)?)?;
         }
     }
+    let headers = corpus("header")?;
     let weights = corpus("weights")?;
     for config in files(&fixtures)? {
         let Some(folder) = config.parent().filter(|_| config.ends_with("config.json")) else {
@@ -38,14 +38,19 @@ pub(super) fn run(seconds: &str) -> Result {
         };
         let file = folder.join("model.safetensors");
         if file.is_file() {
-            let seed = weights.join(flat(&fixtures, folder));
-            fs::write(&seed, header_and_config(&file, &config)?)
-                .map_err(|error| format!("{}: {error}", seed.display()))?;
+            let header = header(&file)?;
+            let name = flat(&fixtures, folder);
+            seed(&headers.join(&name), &header)?;
+            seed(
+                &weights.join(&name),
+                &[&header, &[0xff][..], &read(&config)?].concat(),
+            )?;
         }
     }
     for (name, inputs, most) in [
         ("graph", graphs, "400000"),
         ("description", folders, "20000"),
+        ("header", headers, "20000"),
         ("weights", weights, "40000"),
         ("corpus", corpus("corpus")?, "20000"),
     ] {
@@ -81,14 +86,21 @@ fn flat(root: &Path, path: &Path) -> OsString {
     names.join("-".as_ref())
 }
 
-/// What `fuzz_targets/weights.rs` reads.
-fn header_and_config(weights: &Path, config: &Path) -> Result<Vec<u8>> {
-    let read = |path: &Path| fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn seed(path: &Path, bytes: &[u8]) -> Result {
+    fs::write(path, bytes).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// The header of a file of safetensors, without its length.
+fn header(weights: &Path) -> Result<Vec<u8>> {
     let file = read(weights)?;
     let length = file.first_chunk().copied().map(u64::from_le_bytes);
     let header = length.and_then(|length| file.get(8..8 + usize::try_from(length).ok()?));
     let header = header.ok_or_else(|| format!("{}: expected a header", weights.display()))?;
-    Ok([header, &[0xff], &read(config)?].concat())
+    Ok(header.to_owned())
 }
 
 /// A model's folder, as `fuzz_targets/description.rs` reads it.
@@ -100,8 +112,7 @@ fn small_files(folder: &Path) -> Result<Vec<u8>> {
         all.push(b'\n');
         let is_large = inner == Path::new("tokenizer.json") || inner.starts_with("reference.json");
         if !is_large && (has_extension(inner, "json") || has_extension(inner, "metadata")) {
-            let content = fs::read(&path);
-            all.extend(content.map_err(|error| format!("{}: {error}", path.display()))?);
+            all.extend(read(&path)?);
         }
         all.push(0xff);
     }

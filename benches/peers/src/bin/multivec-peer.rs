@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use multivec::{Embedding, Encoder, EncoderBuilder, Engine, Precision};
+use multivec::{Embedding, Encoder, EncoderBuilder, Engine, Optimization, Precision};
 use multivec_peers_protocol::{Kind, Load, Peer, Result, serve};
 
 fn main() -> ExitCode {
@@ -28,6 +28,7 @@ fn load(request: &Load) -> Result<Multivec> {
         "default" => builder,
         "one session a core" => builder.with_sessions(request.cores).with_threads(1),
         "tract" => builder.with_engine(Engine::Tract),
+        "original graph" => builder.with_optimization(Optimization::Off),
         other => return Err(format!("unknown setting: {other}")),
     };
     builder

@@ -11,14 +11,15 @@ use std::fs;
 
 use multivec_peers_protocol::Result;
 
-use crate::machine::Rounds;
+use crate::machine::{self, PEERS, PEERS_WITHOUT_VNNI, Rounds};
 use crate::models::root;
 use crate::results::{self, Machine, Settings};
 use markdown::table;
 
 /// Sections in the order of the file.
-const SECTIONS: [&str; 10] = [
-    "peers",
+const SECTIONS: [&str; 11] = [
+    PEERS,
+    PEERS_WITHOUT_VNNI,
     "settings",
     "sessions",
     "criterion",
@@ -34,8 +35,14 @@ const HEAD: &str = "# Benchmarks
 Written by `cargo xtask bench` (`--web` for browsers, `--without-vnni` for browsers that leave AVX-VNNI alone, `web-dense` for dense embeddings there, `--quick` for fewer rounds). Each section tells when and on what it was measured; a run leaves the sections that it did not measure as they were. All that is compared ran in turns, in one run, on the same model files and texts; ratios are of medians of the same run.
 ";
 
-/// Writes these sections anew.
+/// Writes these sections anew; that of the peers by the machine it runs on.
 pub fn write(wanted: &[&str], rounds: Rounds) -> Result {
+    let mut wanted = wanted.to_vec();
+    for name in &mut wanted {
+        if *name == PEERS {
+            *name = machine::peers_section();
+        }
+    }
     if let Some(unknown) = wanted.iter().find(|name| !SECTIONS.contains(name)) {
         return Err(format!(
             "expected sections of {SECTIONS:?}, found `{unknown}`"
@@ -60,7 +67,16 @@ pub fn write(wanted: &[&str], rounds: Rounds) -> Result {
 
 fn render(section: &str, rounds: Rounds) -> Result<String> {
     match section {
-        "peers" => peers::section(&results::read("peers")?),
+        PEERS => peers::section(
+            "Beside other encoders, on servers",
+            PEERS,
+            &results::read(PEERS)?,
+        ),
+        PEERS_WITHOUT_VNNI => peers::section(
+            "Beside other encoders, on servers without VNNI",
+            PEERS_WITHOUT_VNNI,
+            &results::read(PEERS_WITHOUT_VNNI)?,
+        ),
         "settings" => Ok(settings(
             "## Settings of multivec",
             &results::read("settings")?,

@@ -9,19 +9,20 @@ use super::{missing, origin, plot};
 use crate::models::root;
 use crate::results::{Compared, Comparison, Measured};
 
-const PLOT: &str = "peers.svg";
-
-pub fn section(found: &Comparison) -> Result<String> {
-    let plot = root().join("benches").join(PLOT);
-    fs::write(&plot, plot::throughput(found))
-        .map_err(|error| format!("{}: {error}", plot.display()))?;
+/// The section under that title, and its plot, a file of that name.
+pub fn section(title: &str, name: &str, found: &Comparison) -> Result<String> {
+    let plot_file = format!("{name}.svg");
+    let path = root().join("benches").join(&plot_file);
+    fs::write(&path, plot::throughput(found))
+        .map_err(|error| format!("{}: {error}", path.display()))?;
     let mut text = format!(
-        "## Beside other encoders, on servers\n\n\
+        "## {title}\n\n\
          Each encoder runs in a process of its own, in its own settings by name; those of \
          next-plaid-onnx 1.8.5: `default` (one thread), `cpu` (its CPU provider, all cores), \
          `parallel` (a session a core), and `planned batches` (its functions that tokenize, sort \
          and plan first). The tokenizer's file has no truncation of its own here: with one, \
-         next-plaid-onnx cuts texts there, whatever the document length. PyLate runs FP32 on all \
+         next-plaid-onnx cuts texts there, whatever the document length. `original graph` is multivec \
+         without fusing. PyLate runs FP32 on all \
          cores in batches of 32, also beside INT8. fastembed runs in its defaults; it has markers \
          for a list of models alone, so the benchmark gives it the model's, and brings ONNX Runtime \
          in a package of its own, of the same version. Ratios say how many times as fast multivec \
@@ -29,7 +30,7 @@ pub fn section(found: &Comparison) -> Result<String> {
          one with fewer takes tens of milliseconds, so that it shows there that each encoder \
          rests before a call. Texts are the same in each round, of few words, so that multivec's \
          tokenizer knows all of them.\n\n\
-         ![Documents a second]({PLOT})\n"
+         ![Documents a second]({plot_file})\n"
     );
     for model in &found.models {
         text += &format!("\n### {}\n{}\n\n", model.model, origin(&model.machine));

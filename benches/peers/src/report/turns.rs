@@ -24,7 +24,7 @@ MaxSim of one query of 32 rows with documents of so many rows (documents × rows
 ";
 
 const DENSE: &str = "## Dense embeddings beside other libraries, in Python
-all-MiniLM-L6-v2: its graph as PyTorch exports it, in FP32, and as ONNX Runtime's dynamic quantization makes it, in INT8; texts × tokens in each. Each library runs in a process of its own and is timed inside it, in its defaults, on the ONNX Runtime of the same version but for sentence-transformers, which runs torch. Embeddings are compared with those in FP32 first. Ratios say how many times as fast a row is as the fastest of the other libraries, in INT8 or FP32.
+all-MiniLM-L6-v2: its graph as PyTorch exports it, in FP32, and as ONNX Runtime's dynamic quantization makes it, in INT8; `of the weights` is what multivec makes of the weights in INT8 when it loads them. Texts × tokens in each. Each library runs in a process of its own and is timed inside it, in its defaults, on the ONNX Runtime of the same version but for sentence-transformers, which runs torch. Embeddings are compared with those in FP32 first. Ratios say how many times as fast a row is as the fastest of the other libraries, in INT8 or FP32.
 ";
 
 /// The section of scores.

@@ -20,10 +20,9 @@ use multivec_kernels::Linear;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Layers {
-    /// Those with 8-bit weights, and those whose outputs are joined over tokens.
-    Quantized,
-    /// Those with 8-bit weights, those with floats, and products with
-    /// weights of a few bits, which become floats.
+    /// Linear layers, with 8-bit weights or floats.
+    Linear,
+    /// Those, and products with weights of a few bits, which become floats.
     All,
 }
 
@@ -31,7 +30,7 @@ impl Layers {
     fn contain(self, node: &NodeProto) -> bool {
         match self {
             Self::All => node.is_layer() || n_bits::is_product(node),
-            Self::Quantized => node.is_quantized_linear() || node.is_ours(POOLED_LINEAR),
+            Self::Linear => node.is_layer(),
         }
     }
 }

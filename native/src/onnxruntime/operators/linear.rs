@@ -1,4 +1,4 @@
-//! Linear layers with 8-bit weights.
+//! Linear layers.
 
 use std::sync::Arc;
 

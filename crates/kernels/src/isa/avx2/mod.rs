@@ -1,6 +1,8 @@
 //! AVX2 with fused multiply-add: 256 bits, with or without AVX-VNNI.
 
 mod bits;
+mod bounds;
+mod exact;
 mod lookup;
 mod narrow;
 mod quantize;
@@ -12,6 +14,7 @@ use std::arch::x86_64::*;
 
 pub(super) use self::bits::spread;
 use self::bits::{Place, bits};
+use self::exact::exact;
 use self::lookup::largest;
 use self::narrow::Operands;
 use self::tiles::{floats, vnni};
@@ -37,13 +40,13 @@ unsafe impl<const VNNI: bool> Isa for Avx2<VNNI> {
     const ONE: u8 = 1;
     const MAX_QUANTIZED: i32 = 255;
     const CENTRED: bool = false;
-    const NARROW: Option<Narrow> = if VNNI { None } else { Some(narrow::BOUNDS) };
+    const NARROW: Option<Narrow> = if VNNI { None } else { Some(bounds::LAYERS) };
     const IS_WIDE: bool = !VNNI;
     const LOOKUP: usize = if VNNI { 0 } else { lookup::ROWS };
     const ATTENTION: AttentionLevels = if VNNI {
         AttentionLevels::EIGHT_BITS
     } else {
-        narrow::ATTENTION
+        bounds::ATTENTION
     };
 
     fn detect() -> Option<Self> {
@@ -183,7 +186,7 @@ unsafe impl<const VNNI: bool> Isa for Avx2<VNNI> {
                 weights,
                 sums,
             };
-            narrow::exact(operands, groups);
+            exact(operands, groups);
         }
     }
 

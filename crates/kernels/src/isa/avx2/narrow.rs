@@ -15,67 +15,14 @@
 //! groups in registers, for all rows of a tile.
 
 use std::arch::x86_64::*;
+use std::hint::black_box;
 
-use super::super::token::{AttentionLevels, Candidate, Narrow};
 use super::Strided;
-use super::tiles::COLUMNS;
+use super::bounds::{ATTENTION, ATTENTION_GROUPS, LAYER_GROUPS};
+use super::tiles::{COLUMNS, VECTORS};
 
 /// Most rows of a tile.
 pub(super) const ROWS: usize = 24;
-/// Vectors of the columns of a tile.
-const VECTORS: usize = COLUMNS / 8;
-/// Groups whose products are summed in 16 bits, in layers and in attention: with
-/// more, sums overflow more often, with fewer, widening takes longer.
-const LAYER_GROUPS: usize = 3;
-const ATTENTION_GROUPS: usize = 2;
-/// Groups of exact products whose weights are in registers.
-const EXACT_GROUPS: usize = 2;
-
-/// In steps of a tenth of a bit. The first are as exact as 8 bits, almost, for
-/// layers with few large weights. With the last one, pairs never overflow.
-pub(super) const BOUNDS: Narrow = Narrow {
-    groups: LAYER_GROUPS,
-    lane: 2,
-    is_centred: true,
-    min_row: 128,
-    candidates: &[
-        Candidate {
-            largest: 223,
-            weights_per_correction: 1024,
-        },
-        Candidate {
-            largest: 207,
-            weights_per_correction: 1024,
-        },
-        Candidate {
-            largest: 191,
-            weights_per_correction: 1024,
-        },
-        Candidate {
-            largest: 175,
-            weights_per_correction: 1024,
-        },
-        Candidate {
-            largest: 159,
-            weights_per_correction: 1024,
-        },
-        Candidate {
-            largest: 143,
-            weights_per_correction: 1024,
-        },
-        Candidate {
-            largest: 127,
-            weights_per_correction: 96,
-        },
-    ],
-};
-
-/// Four keys or values of 7 bits times half of the range fit into 16 bits.
-pub(super) const ATTENTION: AttentionLevels = AttentionLevels {
-    unsigned: 254,
-    signed: 64,
-    subtracted: 127,
-};
 
 /// What a product reads and writes.
 #[derive(Clone, Copy)]
@@ -91,7 +38,7 @@ pub(super) struct Operands {
 impl Operands {
     /// The same from a group on.
     #[inline(always)]
-    fn at_group(self, group: usize) -> Self {
+    pub(super) fn at_group(self, group: usize) -> Self {
         Self {
             rows: Strided {
                 first: self.rows.first.wrapping_add(4 * group),
@@ -157,21 +104,26 @@ unsafe fn narrow<const GROUPS: usize>(
     middle: i32,
 ) -> [__m256i; VECTORS] {
     let mut less = [_mm256_setzero_si256(); VECTORS];
+    let constants = Constants {
+        middle: _mm256_set1_epi8(middle as i8),
+        // Hidden from the compiler, which would load it for each row.
+        ones: black_box(_mm256_set1_epi16(1)),
+    };
     // SAFETY: the caller provides all groups, and room for all sums.
     unsafe {
         let mut next = 0;
         if groups >= GROUPS {
-            add_groups::<GROUPS, true>(operands, middle, &mut less);
+            add_groups::<GROUPS, true>(operands, constants, &mut less);
             next = GROUPS;
             while next + GROUPS <= groups {
-                add_groups::<GROUPS, false>(operands.at_group(next), middle, &mut less);
+                add_groups::<GROUPS, false>(operands.at_group(next), constants, &mut less);
                 next += GROUPS;
             }
         } else {
             operands.sums.write_bytes(0, operands.count * COLUMNS);
         }
         for group in next..groups {
-            add_groups::<1, false>(operands.at_group(group), middle, &mut less);
+            add_groups::<1, false>(operands.at_group(group), constants, &mut less);
         }
     }
     less
@@ -187,120 +139,93 @@ unsafe fn narrow<const GROUPS: usize>(
 #[target_feature(enable = "avx2,fma")]
 unsafe fn add_groups<const GROUPS: usize, const FIRST: bool>(
     operands: Operands,
-    middle: i32,
+    Constants { middle, ones }: Constants,
     less: &mut [__m256i; VECTORS],
 ) {
-    let ones = _mm256_set1_epi16(1);
-    let middle = _mm256_set1_epi8(middle as i8);
-    let mut weights = [[_mm256_setzero_si256(); VECTORS]; GROUPS];
-    let mut shared = [_mm256_setzero_si256(); VECTORS];
     // SAFETY: the caller provides all groups, rows and columns.
     unsafe {
-        let at = operands.weights.cast::<__m256i>();
-        for (group, weights) in weights.iter_mut().enumerate() {
-            for vector in 0..VECTORS {
-                weights[vector] = _mm256_loadu_si256(at.add(group * VECTORS + vector));
-                let products = _mm256_maddubs_epi16(middle, weights[vector]);
+        let groups = Groups::<GROUPS>::load(operands.weights, middle);
+        for (less, shared) in less.iter_mut().zip(groups.shared) {
+            *less = _mm256_add_epi32(*less, _mm256_madd_epi16(shared, ones));
+        }
+        let Strided { first, stride } = operands.rows;
+        let (mut row, mut sums) = (first, operands.sums.cast::<__m256i>());
+        // Two at a time: what a loop takes counts where two threads share a core.
+        for _ in 0..operands.count / 2 {
+            groups.add::<FIRST>(row, ones, sums);
+            groups.add::<FIRST>(row.wrapping_add(stride), ones, sums.add(VECTORS));
+            row = row.wrapping_add(2 * stride);
+            sums = sums.add(2 * VECTORS);
+        }
+        if operands.count % 2 == 1 {
+            groups.add::<FIRST>(row, ones, sums);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Constants {
+    /// The middle of the range of values, in each byte.
+    middle: __m256i,
+    /// 1 in 16 bits each.
+    ones: __m256i,
+}
+
+/// Weights of some groups, in registers.
+struct Groups<const GROUPS: usize> {
+    weights: [[__m256i; VECTORS]; GROUPS],
+    /// What all rows begin with.
+    shared: [__m256i; VECTORS],
+}
+
+impl<const GROUPS: usize> Groups<GROUPS> {
+    /// # Safety
+    /// There are weights of that many groups.
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn load(weights: *const i8, middle: __m256i) -> Self {
+        let mut all = [[_mm256_setzero_si256(); VECTORS]; GROUPS];
+        let mut shared = [_mm256_setzero_si256(); VECTORS];
+        let at = weights.cast::<__m256i>();
+        for (group, weights) in all.iter_mut().enumerate() {
+            for (vector, weights) in weights.iter_mut().enumerate() {
+                // SAFETY: the caller provides weights.
+                *weights = unsafe { _mm256_loadu_si256(at.add(group * VECTORS + vector)) };
+                let products = _mm256_maddubs_epi16(middle, *weights);
                 shared[vector] = _mm256_sub_epi16(shared[vector], products);
             }
         }
-        for (less, shared) in less.iter_mut().zip(shared) {
-            *less = _mm256_add_epi32(*less, _mm256_madd_epi16(shared, ones));
+        Self {
+            weights: all,
+            shared,
         }
-        let (mut row, mut sums) = (operands.rows.first, operands.sums.cast::<__m256i>());
-        for _ in 0..operands.count {
-            let mut narrow = shared;
-            for (group, weights) in weights.iter().enumerate() {
+    }
+
+    /// Adds the products of a row to its sums.
+    ///
+    /// # Safety
+    /// The row has that many groups, and there are its sums.
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn add<const FIRST: bool>(&self, row: *const u8, ones: __m256i, sums: *mut __m256i) {
+        let mut narrow = self.shared;
+        // SAFETY: the caller provides all groups and sums.
+        unsafe {
+            for (group, weights) in self.weights.iter().enumerate() {
                 let values = row.add(4 * group).cast::<i32>().read_unaligned();
                 let values = _mm256_set1_epi32(values);
                 for (narrow, weights) in narrow.iter_mut().zip(weights) {
                     *narrow = _mm256_add_epi16(*narrow, _mm256_maddubs_epi16(values, *weights));
                 }
             }
-            for narrow in narrow {
+            for (vector, narrow) in narrow.into_iter().enumerate() {
+                let sums = sums.add(vector);
                 let mut wide = _mm256_madd_epi16(narrow, ones);
                 if !FIRST {
                     wide = _mm256_add_epi32(wide, _mm256_loadu_si256(sums));
                 }
                 _mm256_storeu_si256(sums, wide);
-                sums = sums.add(1);
             }
-            row = row.wrapping_add(operands.rows.stride);
-        }
-    }
-}
-
-/// Exact products of any weights: both are widened to 16 bits in registers.
-///
-/// # Safety
-/// That of [`Isa::multiply_integers`](super::Isa::multiply_integers).
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn exact(operands: Operands, groups: usize) {
-    // SAFETY: the caller provides all groups, and room for all sums.
-    unsafe {
-        let mut next = 0;
-        if groups >= EXACT_GROUPS {
-            exact_groups::<EXACT_GROUPS, true>(operands);
-            next = EXACT_GROUPS;
-            while next + EXACT_GROUPS <= groups {
-                exact_groups::<EXACT_GROUPS, false>(operands.at_group(next));
-                next += EXACT_GROUPS;
-            }
-        } else {
-            operands.sums.write_bytes(0, operands.count * COLUMNS);
-        }
-        for group in next..groups {
-            exact_groups::<1, false>(operands.at_group(group));
-        }
-    }
-}
-
-/// # Safety
-/// `operands` has that many groups, and the sums of all rows.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn exact_groups<const GROUPS: usize, const FIRST: bool>(operands: Operands) {
-    let bytes = _mm256_set1_epi16(0xff);
-    // Those at even places of a group, and those at odd ones.
-    let mut even = [[_mm256_setzero_si256(); VECTORS]; GROUPS];
-    let mut odd = even;
-    // SAFETY: the caller provides all groups, rows and columns.
-    unsafe {
-        let at = operands.weights.cast::<__m256i>();
-        for group in 0..GROUPS {
-            for vector in 0..VECTORS {
-                let weights = _mm256_loadu_si256(at.add(group * VECTORS + vector));
-                even[group][vector] = _mm256_srai_epi16(_mm256_slli_epi16(weights, 8), 8);
-                odd[group][vector] = _mm256_srai_epi16(weights, 8);
-            }
-        }
-        let (mut row, mut sums) = (operands.rows.first, operands.sums.cast::<__m256i>());
-        for _ in 0..operands.count {
-            let mut wide = [_mm256_setzero_si256(); VECTORS];
-            for group in 0..GROUPS {
-                let values = row.add(4 * group).cast::<i32>().read_unaligned();
-                let values = _mm256_set1_epi32(values);
-                let values = [
-                    _mm256_and_si256(values, bytes),
-                    _mm256_srli_epi16(values, 8),
-                ];
-                for (vector, wide) in wide.iter_mut().enumerate() {
-                    let products = _mm256_add_epi32(
-                        _mm256_madd_epi16(values[0], even[group][vector]),
-                        _mm256_madd_epi16(values[1], odd[group][vector]),
-                    );
-                    *wide = _mm256_add_epi32(*wide, products);
-                }
-            }
-            for mut wide in wide {
-                if !FIRST {
-                    wide = _mm256_add_epi32(wide, _mm256_loadu_si256(sums));
-                }
-                _mm256_storeu_si256(sums, wide);
-                sums = sums.add(1);
-            }
-            row = row.wrapping_add(operands.rows.stride);
         }
     }
 }

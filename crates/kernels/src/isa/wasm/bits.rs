@@ -38,7 +38,8 @@ pub(super) use relaxed::bits;
 mod relaxed {
     use std::arch::wasm32::*;
 
-    use super::super::tiles::{at, store, tile_rows};
+    use super::super::place::Place;
+    use super::super::tiles::{store, tile_rows};
     use super::super::{Strided, VECTORS};
 
     /// Groups whose products are summed in 16 bits: two weights of each in a lane.
@@ -59,20 +60,19 @@ mod relaxed {
         let mut tile = [[i32x4_splat(0); VECTORS]; ROWS];
         // SAFETY: the caller provides all groups, rows and columns.
         unsafe {
+            let mut at = Place::<_, ROWS>::new(rows, weights);
             for first in (0..groups).step_by(GROUPS) {
                 let mut narrow = [[i16x8_splat(0); VECTORS]; ROWS];
-                for group in first..(first + GROUPS).min(groups) {
-                    let at = at(weights, group);
-                    let columns: [v128; VECTORS] =
-                        std::array::from_fn(|part| v128_load(at.add(part)));
-                    for (row, narrow) in narrow.iter_mut().enumerate() {
-                        let values = rows.first.add(row * rows.stride + 4 * group);
-                        let values = v128_load32_splat(values.cast());
+                for _ in first..(first + GROUPS).min(groups) {
+                    let columns = at.columns();
+                    for (narrow, row) in narrow.iter_mut().zip(&at.rows) {
+                        let values = v128_load32_splat(row.cast());
                         for (sum, weights) in narrow.iter_mut().zip(columns) {
                             let products = i16x8_relaxed_dot_i8x16_i7x16(weights, values);
                             *sum = i16x8_add(*sum, products);
                         }
                     }
+                    at.advance(4, VECTORS);
                 }
                 for (tile, narrow) in tile.iter_mut().zip(narrow) {
                     for (sum, narrow) in tile.iter_mut().zip(narrow) {

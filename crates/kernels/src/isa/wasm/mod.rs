@@ -3,6 +3,7 @@
 
 mod bits;
 mod lookup;
+mod place;
 mod tiles;
 mod vector;
 

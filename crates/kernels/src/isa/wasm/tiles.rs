@@ -2,6 +2,7 @@
 
 use std::arch::wasm32::*;
 
+use super::place::Place;
 use super::vector::multiply_add;
 use super::{GROUP, Quantized, Strided, VECTORS, Weight};
 
@@ -54,21 +55,6 @@ fn dot<const PAIRS: bool>(sum: v128, values: v128, weights: v128, ones: v128) ->
     return i32x4_add(sum, i32x4_dot_i16x8(values, weights));
 }
 
-/// Address of the weights of a group, of which four columns are 16 bytes.
-#[inline(always)]
-pub(super) fn at<W>(weights: *const W, group: usize) -> *const v128 {
-    weights.cast::<v128>().wrapping_add(group * VECTORS)
-}
-
-/// The same rows from a column on.
-#[inline(always)]
-fn advance<T>(rows: Strided<*const T>, columns: usize) -> Strided<*const T> {
-    Strided {
-        first: rows.first.wrapping_add(columns),
-        ..rows
-    }
-}
-
 /// Adds the products of a group to the sums.
 ///
 /// # Safety
@@ -76,15 +62,14 @@ fn advance<T>(rows: Strided<*const T>, columns: usize) -> Strided<*const T> {
 #[inline(always)]
 unsafe fn add_group<const ROWS: usize, const PAIRS: bool>(
     tile: &mut [[v128; VECTORS]; ROWS],
-    rows: Strided<*const Quantized>,
-    weights: *const v128,
+    at: &Place<Quantized, ROWS>,
     ones: v128,
 ) {
     // SAFETY: the caller provides a group of each row and column.
     unsafe {
-        let columns: [v128; VECTORS] = std::array::from_fn(|part| v128_load(weights.add(part)));
-        for (row, tile) in tile.iter_mut().enumerate() {
-            let values = v128_load32_splat(rows.first.add(row * rows.stride).cast());
+        let columns = at.columns();
+        for (tile, row) in tile.iter_mut().zip(&at.rows) {
+            let values = v128_load32_splat(row.cast());
             for (sum, weights) in tile.iter_mut().zip(columns) {
                 *sum = dot::<PAIRS>(*sum, values, weights, ones);
             }
@@ -137,9 +122,10 @@ pub(super) unsafe fn integers<const ROWS: usize, const PAIRS: bool>(
     };
     // SAFETY: the caller provides all groups, rows and columns.
     unsafe {
-        for group in 0..groups {
-            let rows = advance(rows, GROUP * group);
-            add_group::<ROWS, PAIRS>(&mut tile, rows, at(weights, group), ones);
+        let mut at = Place::<_, ROWS>::new(rows, weights);
+        for _ in 0..groups {
+            add_group::<ROWS, PAIRS>(&mut tile, &at, ones);
+            at.advance(GROUP, VECTORS);
         }
         store(tile, tile_rows(sums));
     }
@@ -158,31 +144,37 @@ pub(super) unsafe fn narrow_integers<const ROWS: usize>(
     groups: usize,
     sums: *mut i32,
 ) {
-    let mut tile = [[i32x4_splat(0); VECTORS]; ROWS];
+    // By columns, in which order they are computed then: the weights of all columns, and
+    // all sums, are more than there are registers.
+    let mut tile = [[i32x4_splat(0); ROWS]; VECTORS];
     // Hidden from the compiler, which would choose another instruction.
     let ones = std::hint::black_box(i16x8_splat(1));
     // SAFETY: the caller provides all groups, rows and columns.
     unsafe {
-        for pair in 0..groups / 2 {
-            let at = at(weights, 2 * pair);
-            let values: [[v128; 2]; ROWS] = std::array::from_fn(|row| {
-                let at = rows.first.add(row * rows.stride + 8 * pair).cast::<u32>();
-                [v128_load32_splat(at), v128_load32_splat(at.add(1))]
-            });
-            for part in 0..VECTORS {
-                let weights = [v128_load(at.add(part)), v128_load(at.add(VECTORS + part))];
-                for (tile, values) in tile.iter_mut().zip(values) {
-                    let products =
-                        [0, 1].map(|of| i16x8_relaxed_dot_i8x16_i7x16(weights[of], values[of]));
-                    let narrow = i16x8_add(products[0], products[1]);
-                    tile[part] = i32x4_add(tile[part], i32x4_dot_i16x8(narrow, ones));
+        let mut at = Place::<_, ROWS>::new(rows, weights);
+        for _ in 0..groups / 2 {
+            let mut values = [[ones; 2]; ROWS];
+            for (values, row) in values.iter_mut().zip(&at.rows) {
+                let row = row.cast::<u32>();
+                *values = [v128_load32_splat(row), v128_load32_splat(row.add(1))];
+            }
+            let next = at.weights.add(VECTORS);
+            for (part, tile) in tile.iter_mut().enumerate() {
+                let weights = [v128_load(at.weights.add(part)), v128_load(next.add(part))];
+                for (sum, values) in tile.iter_mut().zip(values) {
+                    let narrow = i16x8_add(
+                        i16x8_relaxed_dot_i8x16_i7x16(weights[0], values[0]),
+                        i16x8_relaxed_dot_i8x16_i7x16(weights[1], values[1]),
+                    );
+                    *sum = i32x4_add(*sum, i32x4_dot_i16x8(narrow, ones));
                 }
             }
+            at.advance(2 * GROUP, 2 * VECTORS);
         }
+        let mut tile: [[v128; VECTORS]; ROWS] =
+            std::array::from_fn(|row| std::array::from_fn(|part| tile[part][row]));
         if groups % 2 == 1 {
-            let rows = advance(rows, 4 * (groups - 1));
-            let weights = at(weights, groups - 1);
-            add_group::<ROWS, true>(&mut tile, rows, weights, ones);
+            add_group::<ROWS, true>(&mut tile, &at, ones);
         }
         store(tile, tile_rows(sums));
     }
@@ -203,16 +195,16 @@ pub(super) unsafe fn wide_integers<const ROWS: usize>(
     let mut tile = [[i32x4_splat(0); VECTORS]; ROWS];
     // SAFETY: the caller provides all pairs, rows and columns.
     unsafe {
-        for pair in 0..pairs {
-            let at = at(weights, pair);
-            let columns: [v128; VECTORS] = std::array::from_fn(|part| v128_load(at.add(part)));
-            for (row, tile) in tile.iter_mut().enumerate() {
-                let values = rows.first.add(row * rows.stride + 2 * pair);
-                let values = v128_load32_splat(values.cast());
+        let mut at = Place::<_, ROWS>::new(rows, weights);
+        for _ in 0..pairs {
+            let columns = at.columns();
+            for (tile, row) in tile.iter_mut().zip(&at.rows) {
+                let values = v128_load32_splat(row.cast());
                 for (sum, weights) in tile.iter_mut().zip(columns) {
                     *sum = i32x4_add(*sum, i32x4_dot_i16x8(values, weights));
                 }
             }
+            at.advance(2, VECTORS);
         }
         store(tile, tile_rows(sums));
     }
@@ -231,15 +223,16 @@ pub(super) unsafe fn floats<const ROWS: usize>(
     let mut tile = [[f32x4_splat(0.); VECTORS]; ROWS];
     // SAFETY: the caller provides all rows and columns to that depth.
     unsafe {
-        for step in 0..depth {
-            let at = panel.add(step * 4 * VECTORS).cast::<v128>();
-            let columns: [v128; VECTORS] = std::array::from_fn(|part| v128_load(at.add(part)));
-            for (row, tile) in tile.iter_mut().enumerate() {
-                let factor = v128_load32_splat(rows.first.add(row * rows.stride + step).cast());
+        let mut at = Place::<_, ROWS>::new(rows, panel);
+        for _ in 0..depth {
+            let columns = at.columns();
+            for (tile, row) in tile.iter_mut().zip(&at.rows) {
+                let factor = v128_load32_splat(row.cast());
                 for (sum, values) in tile.iter_mut().zip(columns) {
                     *sum = multiply_add(*sum, factor, values);
                 }
             }
+            at.advance(1, VECTORS);
         }
         let sums = Strided {
             first: sums.first.cast(),
