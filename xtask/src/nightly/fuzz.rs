@@ -24,22 +24,17 @@ pub(super) fn run(seconds: &str) -> Result {
         }
     }
     let folders = corpus("description")?;
-    for config in files(&fixtures)? {
-        if let (Some(folder), true) = (config.parent(), config.ends_with("config.json")) {
-            let file = folders.join(flat(&fixtures, folder));
-            seed(&file, &small_files(folder)?)?;
-        }
-    }
     let headers = corpus("header")?;
     let weights = corpus("weights")?;
     for config in files(&fixtures)? {
         let Some(folder) = config.parent().filter(|_| config.ends_with("config.json")) else {
             continue;
         };
+        let name = flat(&fixtures, folder);
+        seed(&folders.join(&name), &small_files(folder)?)?;
         let file = folder.join("model.safetensors");
         if file.is_file() {
             let header = header(&file)?;
-            let name = flat(&fixtures, folder);
             seed(&headers.join(&name), &header)?;
             seed(
                 &weights.join(&name),

@@ -67,16 +67,7 @@ pub fn write(wanted: &[&str], rounds: Rounds) -> Result {
 
 fn render(section: &str, rounds: Rounds) -> Result<String> {
     match section {
-        PEERS => peers::section(
-            "Beside other encoders, on servers",
-            PEERS,
-            &results::read(PEERS)?,
-        ),
-        PEERS_WITHOUT_VNNI => peers::section(
-            "Beside other encoders, on servers without VNNI",
-            PEERS_WITHOUT_VNNI,
-            &results::read(PEERS_WITHOUT_VNNI)?,
-        ),
+        PEERS | PEERS_WITHOUT_VNNI => peers::section(section, &results::read(section)?),
         "settings" => Ok(settings(
             "## Settings of multivec",
             &results::read("settings")?,

@@ -6,17 +6,22 @@ use multivec_peers_protocol::Result;
 
 use super::markdown::{or_dash, table, three};
 use super::{missing, origin, plot};
+use crate::machine::PEERS_WITHOUT_VNNI;
 use crate::models::root;
 use crate::results::{Compared, Comparison, Measured};
 
-/// The section under that title, and its plot, a file of that name.
-pub fn section(title: &str, name: &str, found: &Comparison) -> Result<String> {
+/// The section of that name, and its plot, a file of that name.
+pub fn section(name: &str, found: &Comparison) -> Result<String> {
+    let where_measured = match name {
+        PEERS_WITHOUT_VNNI => "servers without VNNI",
+        _ => "servers",
+    };
     let plot_file = format!("{name}.svg");
     let path = root().join("benches").join(&plot_file);
     fs::write(&path, plot::throughput(found))
         .map_err(|error| format!("{}: {error}", path.display()))?;
     let mut text = format!(
-        "## {title}\n\n\
+        "## Beside other encoders, on {where_measured}\n\n\
          Each encoder runs in a process of its own, in its own settings by name; those of \
          next-plaid-onnx 1.8.5: `default` (one thread), `cpu` (its CPU provider, all cores), \
          `parallel` (a session a core), and `planned batches` (its functions that tokenize, sort \
